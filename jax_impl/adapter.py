@@ -1,0 +1,244 @@
+"""JAX (Flax NNX) behind the contract (shared/contract.py)."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import flax
+import jax
+import jax.numpy as jnp
+import numpy as np
+import orbax.checkpoint as orbax
+from flax import nnx
+
+from jax_impl import models
+from jax_impl.weights import named_modules, native_names, slots
+from shared import catalog, contract, weights
+from shared.errors import UsageError
+from shared.randomness import Draws
+from shared.specs.base import Spec
+from shared.weights import Array, Slot, Weights
+
+
+def build(model: str | Spec, seed: int = 0) -> nnx.Module:
+    """The model of a catalog name or a spec, initialised as Flax does."""
+    spec = catalog.variant(model).spec if isinstance(model, str) else model
+    kind = getattr(models, type(spec).__name__.removesuffix("Spec"))
+    return kind(spec, rngs=nnx.Rngs(seed))
+
+
+def load_weights(model: nnx.Module, path: str | Path) -> None:
+    """Fill a model from a canonical safetensors file, all or nothing."""
+    JaxModel(model, _dtype_of(model)).read(Path(path))
+
+
+def save_weights(model: nnx.Module, path: str | Path, name: str = "") -> None:
+    """Write a model's canonical safetensors file."""
+    spec = getattr(model, "spec", None)
+    JaxModel(model, _dtype_of(model), spec, name).save(Path(path))
+
+
+def _dtype_of(model: nnx.Module) -> str:
+    slot = next(iter(slots(model, "").values()))
+    return str(slot.place.get_value().dtype)
+
+
+class Adapter(contract.Framework):
+    def __init__(self, dtype: str, threads: int):
+        self.dtype, self.threads = dtype, threads
+        jax.config.update("jax_enable_x64", dtype == "float64")
+
+    def describe(self) -> dict[str, Any]:
+        return {
+            "versions": {"jax": jax.__version__, "flax": flax.__version__},
+            "devices": [str(device) for device in jax.devices()],
+            "threads": self.threads,
+        }
+
+    def build(self, spec: Spec, name: str) -> "JaxModel":
+        return JaxModel(nnx.eval_shape(lambda: build(spec)), self.dtype, spec, name)
+
+    def adopt(self, native: Any) -> "JaxModel":
+        if not isinstance(native, nnx.Module):
+            raise UsageError(f"{native!r} is no flax.nnx.Module")
+        model = JaxModel(native, self.dtype)
+        model.load({k: v.astype(self.dtype) for k, v in model.dump().items()})
+        return model
+
+
+class JaxModel(contract.Model):
+    channels_last = True
+
+    def __init__(
+        self, native: nnx.Module, dtype: str, spec: Spec | None = None, name: str = ""
+    ):
+        self.native, self.dtype, self.spec, self.name = native, dtype, spec, name
+
+    def slots(self) -> dict[str, Slot]:
+        return slots(self.native, self.dtype)
+
+    def get(self, slot: Slot) -> Array:
+        return np.asarray(slot.place.get_value())
+
+    def put(self, slot: Slot, value: Array) -> None:
+        slot.place.set_value(jnp.array(value))
+
+    def finish(self) -> None:
+        """An abstract model's random streams get a state; the masks are not ours."""
+        for _, module in nnx.iter_graph(self.native):
+            if isinstance(module, nnx.RngKey) and _is_abstract(module):
+                module.set_value(jax.random.key(0))
+            elif isinstance(module, nnx.RngCount) and _is_abstract(module):
+                module.set_value(jnp.uint32(0))
+
+    def layer_names(self) -> list[str]:
+        return [path for path, _ in named_modules(self.native) if path]
+
+    def execute(self, request: contract.Request) -> contract.Result:
+        self.native.train() if request.training else self.native.eval()
+        for path, module in named_modules(self.native):
+            if hasattr(module, "draws"):
+                module.draws = Draws(request.seed, path, request.step)
+        try:
+            return self._run(request)
+        finally:
+            self.native.eval()
+
+    def _run(self, request: contract.Request) -> contract.Result:
+        graph, state = nnx.split(self.native)
+        own = self.slots()
+        names = [name for name, slot in own.items() if slot.trainable]
+        inputs = [
+            jnp.asarray(x, self.dtype if x.dtype.kind == "f" else None)
+            for x in request.inputs
+        ]
+        real = [i for i, x in enumerate(request.inputs) if x.dtype.kind == "f"]
+        recorded: list[str] = []
+
+        def function(parameters: list[Any], reals: list[Any]) -> Any:
+            model = nnx.merge(graph, state, copy=True)
+            places = slots(model, self.dtype)
+            for name, value in zip(names, parameters, strict=True):
+                places[name].place.set_value(value)
+            arguments = list(inputs)
+            for i, value in zip(real, reals, strict=True):
+                arguments[i] = value
+            with _record(model, request.trace) as layers:
+                result = model(*arguments)
+            recorded[:] = layers
+            outputs = tuple(result) if isinstance(result, tuple | list) else (result,)
+            buffers = [s.place.get_value() for s in places.values() if not s.trainable]
+            return outputs, (buffers, list(layers.values()))
+
+        def step(parameters: list[Any], reals: list[Any]) -> Any:
+            if request.cotangents is None:
+                return *function(parameters, reals), None
+            outputs, pull, rest = jax.vjp(function, parameters, reals, has_aux=True)
+            pairs = zip(request.cotangents, outputs, strict=True)
+            return outputs, rest, pull(tuple(jnp.asarray(c, o.dtype) for c, o in pairs))
+
+        outputs, (buffers, layers), gradients = jax.jit(step)(
+            [own[name].place.get_value() for name in names], [inputs[i] for i in real]
+        )
+        fixed = [(name, slot) for name, slot in own.items() if not slot.trainable]
+        of_names, of_reals = gradients or ([], [])
+        of_inputs = dict(zip(real, of_reals, strict=False))
+        return contract.Result(
+            outputs=tuple(np.asarray(o) for o in outputs),
+            gradients={
+                name: own[name].layout.canonical(np.asarray(g))
+                for name, g in zip(names, of_names, strict=False)
+            },
+            input_gradients=tuple(
+                np.asarray(of_inputs[i]) if i in of_inputs else None
+                for i in range(len(inputs))
+            )
+            if gradients
+            else (),
+            buffers={
+                name: slot.layout.canonical(np.asarray(value))
+                for (name, slot), value in zip(fixed, buffers, strict=True)
+            },
+            layers={
+                name: np.asarray(value)
+                for name, value in zip(recorded, layers, strict=True)
+            },
+        )
+
+    def write_native(self, path: Path, values: Weights) -> None:
+        """NNX's own names and layouts: flat `.safetensors`, or an Orbax folder."""
+        slots = self.slots()
+        weights.check(slots, values)
+        native = {
+            own: slots[name].layout.native(values[name])
+            for name, own in native_names(self.native).items()
+        }
+        if path.suffix == ".safetensors":
+            weights.write(path, native, {})
+            return
+        if path.suffix:
+            raise UsageError(f"{path}: JAX writes .safetensors files and Orbax folders")
+        if path.exists():
+            raise UsageError(f"{path}: exists already")
+        with orbax.StandardCheckpointer() as checkpointer:
+            checkpointer.save(path.absolute(), native)
+
+    def read_native(self, path: Path) -> dict[str, Array]:
+        found = _read_orbax(path) if path.is_dir() else weights.read(path)[0]
+        own = {native: name for name, native in native_names(self.native).items()}
+        slots = self.slots()
+        return {
+            own.get(name, name): slots[own[name]].layout.canonical(value)
+            if name in own
+            else value
+            for name, value in found.items()
+        }
+
+
+def _read_orbax(path: Path) -> dict[str, Array]:
+    try:
+        with orbax.StandardCheckpointer() as checkpointer:
+            found = checkpointer.restore(path.absolute())
+    except Exception as error:
+        first = str(error).strip().splitlines()[0]
+        raise UsageError(f"{path}: not an Orbax checkpoint ({first})") from None
+    return {name: np.asarray(value) for name, value in found.items()}
+
+
+def _is_abstract(variable: nnx.Variable) -> bool:
+    return isinstance(variable.get_value(), jax.ShapeDtypeStruct)
+
+
+@contextmanager
+def _record(model: nnx.Module, wanted: bool) -> Iterator[dict[str, Any]]:
+    """Collect every named module's output; NNX has no hooks, so types are patched."""
+    layers: dict[str, Any] = {}
+    paths = {id(m): path for path, m in named_modules(model) if path and wanted}
+    kinds = {type(m) for _, m in named_modules(model) if id(m) in paths}
+    kinds = {k for k in kinds if "__call__" in dir(k)}
+    calls = {kind: kind.__call__ for kind in kinds}
+    inherited = {kind for kind in kinds if "__call__" not in vars(kind)}
+
+    def recording(call: Any) -> Any:
+        def wrapper(module: Any, *args: Any, **kwargs: Any) -> Any:
+            output = call(module, *args, **kwargs)
+            path = paths.get(id(module))
+            if path is not None:
+                layers.pop(path, None)
+                first = output[0] if isinstance(output, tuple | list) else output
+                layers[path] = first
+            return output
+
+        return wrapper
+
+    for kind, call in calls.items():
+        kind.__call__ = recording(call)
+    try:
+        yield layers
+    finally:
+        for kind, call in calls.items():
+            if kind in inherited:
+                del kind.__call__
+            else:
+                kind.__call__ = call

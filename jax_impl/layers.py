@@ -1,0 +1,110 @@
+"""Flax NNX layers where its defaults differ from the others', or are slow."""
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jax import Array
+
+from shared.randomness import Draws
+
+
+class Conv(nnx.Conv):
+    """A 2-D convolution with symmetric padding.
+
+    DIFF(small-map): XLA on the CPU is some hundred times slower where the map is
+    smaller than the kernel; there the same sum is written as one matrix product.
+    """
+
+    def __init__(
+        self,
+        c_in: int,
+        c_out: int,
+        k: int,
+        stride: int = 1,
+        padding: int = 0,
+        groups: int = 1,
+        use_bias: bool = True,
+        *,
+        rngs: nnx.Rngs,
+    ):
+        super().__init__(
+            c_in,
+            c_out,
+            (k, k),
+            stride,
+            padding=padding,
+            feature_group_count=groups,
+            use_bias=use_bias,
+            rngs=rngs,
+        )
+        self.k, self.stride, self.pad = k, stride, padding
+
+    def __call__(self, x: Array) -> Array:
+        small = min(x.shape[1:3]) < self.k
+        if not small or self.feature_group_count > 1 or jax.default_backend() != "cpu":
+            return super().__call__(x)
+        patches = self._patches(x)  # [B, H', W', k * k * c_in]
+        y = patches @ self.kernel[...].reshape(patches.shape[-1], -1)
+        return y if self.bias is None else y + self.bias[...]
+
+    def _patches(self, x: Array) -> Array:
+        pad, stride = self.pad, self.stride
+        x = jnp.pad(x, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
+        rows, columns = (n - self.k + 1 for n in x.shape[1:3])
+        shifted = [
+            x[:, i : i + rows : stride, j : j + columns : stride]
+            for i in range(self.k)
+            for j in range(self.k)
+        ]
+        return jnp.concatenate(shifted, axis=-1)
+
+
+class Linear(nnx.Linear):
+    """DIFF(matmul-2d): the gradient of a 3-D matmul is slow, so flatten to 2-D."""
+
+    def __call__(self, x: Array) -> Array:
+        y = super().__call__(x.reshape(-1, x.shape[-1]))
+        return y.reshape(*x.shape[:-1], -1)
+
+
+class BatchNorm(nnx.BatchNorm):
+    """DIFF(bn-var): keeps the unbiased running variance (Ioffe 2015, algorithm 2).
+    DIFF(fast-variance): the default E[x^2] - E[x]^2 loses digits."""
+
+    def __init__(
+        self, channels: int, epsilon: float, momentum: float, *, rngs: nnx.Rngs
+    ):
+        super().__init__(
+            channels,
+            epsilon=epsilon,
+            momentum=momentum,
+            use_fast_variance=False,
+            rngs=rngs,
+        )
+
+    def __call__(self, x: Array) -> Array:
+        if self.use_running_average:
+            return super().__call__(x)
+        kept = self.var[...] * self.momentum
+        y = super().__call__(x)
+        n = x.size // x.shape[-1]
+        self.var[...] = kept + (self.var[...] - kept) * (n / (n - 1))
+        return y
+
+
+class Dropout(nnx.Dropout):
+    """DIFF(randomness): draws its own mask, or in parity mode the suite's."""
+
+    draws: Draws | None = None
+
+    def __call__(self, x: Array) -> Array:
+        if self.draws is None or self.deterministic:
+            return super().__call__(x)
+        keep = self.draws.keep(x.shape, self.rate)
+        return x * jnp.asarray(keep, x.dtype) / (1 - self.rate)
+
+
+def max_pool(x: Array, size: int, stride: int, padding: int) -> Array:
+    return nnx.max_pool(
+        x, (size, size), (stride, stride), ((padding, padding), (padding, padding))
+    )

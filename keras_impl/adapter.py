@@ -1,0 +1,211 @@
+"""Keras 3 behind the contract (shared/contract.py), on any of its back ends."""
+
+import functools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+from keras.src.backend.common import dtypes, global_state
+
+from keras_impl import gradients, models
+from keras_impl.weights import named_layers, slots
+from shared import catalog, contract, weights
+from shared.errors import UsageError
+from shared.randomness import Draws
+from shared.specs.base import Spec
+from shared.weights import Array, Slot, Weights
+
+
+def build(model: str | Spec) -> keras.Model:
+    """The model of a catalog name or a spec, initialised as Keras does."""
+    spec = catalog.variant(model).spec if isinstance(model, str) else model
+    native = getattr(models, type(spec).__name__.removesuffix("Spec"))(spec)
+    for _, layer in named_layers(native):
+        layer.built = True  # every variable was made in a constructor
+    return native
+
+
+def load_weights(model: keras.Model, path: str | Path) -> None:
+    """Fill a model from a canonical safetensors file, all or nothing."""
+    KerasModel(model, model.variable_dtype).read(Path(path))
+
+
+def save_weights(model: keras.Model, path: str | Path, name: str = "") -> None:
+    """Write a model's canonical safetensors file."""
+    spec = getattr(model, "spec", None)
+    KerasModel(model, model.variable_dtype, spec, name).save(Path(path))
+
+
+class Adapter(contract.Framework):
+    def __init__(self, dtype: str, threads: int):
+        self.dtype, self.threads = dtype, threads
+        keras.config.set_floatx(dtype)
+        if dtype == "float64":
+            _keep_float64()
+
+    def describe(self) -> dict[str, Any]:
+        backend = keras.backend.backend()
+        module = __import__(backend)
+        return {
+            "versions": {"keras": keras.__version__, backend: module.__version__},
+            "devices": keras.distribution.list_devices(),
+            "threads": self.threads,
+        }
+
+    def build(self, spec: Spec, name: str) -> "KerasModel":
+        with keras.StatelessScope(initialize_variables=False):
+            model = KerasModel(build(spec), self.dtype, spec, name)
+        # Keras would initialise these at the end of the next scope; `put` does it.
+        global_state.set_global_attribute("uninitialized_variables", [])
+        return model
+
+    def adopt(self, native: Any) -> "KerasModel":
+        if not isinstance(native, keras.Layer):
+            raise UsageError(f"{native!r} is no keras.Layer or keras.Model")
+        return KerasModel(native, self.dtype)
+
+
+def _keep_float64() -> None:
+    # DIFF(keras-float64): on the JAX and torch back ends Keras computes means and
+    # variances of float64 tensors in float32; this table is why.
+    dtypes.BIT64_TO_BIT32_DTYPE["float64"] = "float64"
+
+
+class KerasModel(contract.Model):
+    channels_last = True
+
+    def __init__(
+        self, native: keras.Layer, dtype: str, spec: Spec | None = None, name: str = ""
+    ):
+        self.native, self.dtype, self.spec, self.name = native, dtype, spec, name
+
+    def slots(self) -> dict[str, Slot]:
+        return slots(self.native, self.dtype)
+
+    def get(self, slot: Slot) -> Array:
+        return ops.convert_to_numpy(slot.place)
+
+    def put(self, slot: Slot, value: Array) -> None:
+        variable = slot.place
+        if variable._value is None:
+            variable._initializer = lambda shape, dtype: ops.array(value, dtype)
+            variable._deferred_initialize()
+        else:
+            variable.assign(value)
+
+    def finish(self) -> None:
+        """An abstract model's seed generators get a state; the masks are not ours."""
+        for variable in self.native.variables:
+            if variable._value is None:
+                variable._deferred_initialize()
+
+    def layer_names(self) -> list[str]:
+        return [path for path, _ in named_layers(self.native) if path]
+
+    def execute(self, request: contract.Request) -> contract.Result:
+        for path, layer in named_layers(self.native):
+            if hasattr(layer, "draws"):
+                layer.draws = Draws(request.seed, path, request.step)
+        fixed = {k: s for k, s in self.slots().items() if not s.trainable}
+        own = {name: self.get(slot).copy() for name, slot in fixed.items()}
+        try:
+            return self._run(request, fixed)
+        finally:
+            for name, slot in fixed.items():
+                slot.place.assign(own[name])
+
+    def _run(
+        self, request: contract.Request, fixed: dict[str, Slot]
+    ) -> contract.Result:
+        trainable = {k: s for k, s in self.slots().items() if s.trainable}
+        inputs = [
+            ops.convert_to_tensor(x, self.dtype if x.dtype.kind == "f" else None)
+            for x in request.inputs
+        ]
+
+        def call(arguments: list[Any]) -> tuple[Any, ...]:
+            result = self.native(*arguments, training=request.training)
+            return tuple(result) if isinstance(result, tuple | list) else (result,)
+
+        of_names: list[Any] = []
+        of_reals: list[Any] = []
+        with _record(self.native, request.trace) as layers:
+            if request.cotangents is None:
+                outputs = call(inputs)
+            else:
+                differentiate = gradients.BACKENDS[keras.backend.backend()]
+                outputs, of_names, of_reals = differentiate(
+                    call,
+                    inputs,
+                    [slot.place for slot in trainable.values()],
+                    [slot.place for slot in fixed.values()],
+                    request.cotangents,
+                )
+        reals = iter(of_reals)
+        return contract.Result(
+            outputs=tuple(ops.convert_to_numpy(o) for o in outputs),
+            gradients={
+                name: slot.layout.canonical(ops.convert_to_numpy(g))
+                for (name, slot), g in zip(trainable.items(), of_names, strict=False)
+            },
+            input_gradients=tuple(
+                ops.convert_to_numpy(next(reals)) if x.dtype.kind == "f" else None
+                for x in request.inputs
+            )
+            if request.cotangents is not None
+            else (),
+            buffers={
+                name: slot.layout.canonical(self.get(slot)).copy()
+                for name, slot in fixed.items()
+            },
+            layers=layers,
+        )
+
+    def write_native(self, path: Path, values: Weights) -> None:
+        """`.weights.h5` or `.keras`, by Keras itself."""
+        self.load(values)
+        save = self.native.save_weights
+        if path.suffix == ".keras":
+            save = self.native.save
+        elif not path.name.endswith(".weights.h5"):
+            raise UsageError(f"{path}: Keras writes .weights.h5 and .keras files")
+        with weights.replacing(path) as temporary:
+            save(temporary)
+
+    def read_native(self, path: Path) -> dict[str, Array]:
+        try:
+            self.native.load_weights(path)
+        except Exception as error:
+            first = str(error).strip().splitlines()[0]
+            raise UsageError(
+                f"{path}: not the weights of this model ({first})"
+            ) from None
+        return self.dump()
+
+
+@contextmanager
+def _record(model: keras.Layer, wanted: bool) -> Iterator[dict[str, Array]]:
+    """Collect every named layer's output; Keras has no hooks: __call__ is patched."""
+    layers: dict[str, Array] = {}
+    paths = {id(layer): path for path, layer in named_layers(model) if path and wanted}
+    call = keras.Layer.__call__
+
+    @functools.wraps(call)
+    def recording(layer: keras.Layer, *args: Any, **kwargs: Any) -> Any:
+        output = call(layer, *args, **kwargs)
+        path = paths.get(id(layer))
+        if path is not None:
+            first = output[0] if isinstance(output, tuple | list) else output
+            layers.pop(path, None)
+            layers[path] = np.array(ops.convert_to_numpy(first))
+        return output
+
+    keras.Layer.__call__ = recording
+    try:
+        yield layers
+    finally:
+        keras.Layer.__call__ = call

@@ -1,0 +1,99 @@
+"""The gradient of a Keras model's outputs, by the back end's own differentiation.
+
+Each function runs `call` on the inputs once, differentiates the inner product of its
+outputs with the cotangents, and returns the outputs with the gradients of the
+trainable variables and of the real inputs. Buffers are updated as in any call.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+
+Call = Callable[[list[Any]], tuple[Any, ...]]
+Variables = Sequence[keras.Variable]
+Found = tuple[tuple[Any, ...], list[Any], list[Any]]
+
+
+def tensorflow(
+    call: Call,
+    inputs: list[Any],
+    trainable: Variables,
+    fixed: Variables,
+    cotangents: Sequence[Any],
+) -> Found:
+    import tensorflow as tf
+
+    reals = [x for x in inputs if x.dtype.is_floating]
+    with tf.GradientTape() as tape:
+        tape.watch(reals)
+        outputs = call(inputs)
+    found = tape.gradient(
+        list(outputs),
+        [*(v.value for v in trainable), *reals],
+        output_gradients=[
+            tf.cast(c, o.dtype) for c, o in zip(cotangents, outputs, strict=True)
+        ],
+        unconnected_gradients=tf.UnconnectedGradients.ZERO,
+    )
+    dense = [tf.convert_to_tensor(g) for g in found]
+    return outputs, dense[: len(trainable)], dense[len(trainable) :]
+
+
+def torch(
+    call: Call,
+    inputs: list[Any],
+    trainable: Variables,
+    fixed: Variables,
+    cotangents: Sequence[Any],
+) -> Found:
+    import torch
+
+    reals = [x.requires_grad_() for x in inputs if x.is_floating_point()]
+    outputs = call(inputs)
+    found = torch.autograd.grad(
+        outputs,
+        [*(v.value for v in trainable), *reals],
+        [
+            torch.as_tensor(c, dtype=o.dtype)
+            for c, o in zip(cotangents, outputs, strict=True)
+        ],
+        allow_unused=True,
+        materialize_grads=True,
+    )
+    return outputs, list(found[: len(trainable)]), list(found[len(trainable) :])
+
+
+def jax(
+    call: Call,
+    inputs: list[Any],
+    trainable: Variables,
+    fixed: Variables,
+    cotangents: Sequence[Any],
+) -> Found:
+    import jax
+    import jax.numpy as jnp
+
+    real = [i for i, x in enumerate(inputs) if jnp.issubdtype(x.dtype, jnp.floating)]
+
+    def function(values: list[Any], reals: list[Any]) -> Any:
+        arguments = list(inputs)
+        for i, x in zip(real, reals, strict=True):
+            arguments[i] = x
+        with keras.StatelessScope(list(zip(trainable, values, strict=True))) as scope:
+            outputs = call(arguments)
+        return outputs, [scope.get_current_value(v) for v in fixed]
+
+    outputs, pull, updates = jax.vjp(
+        function, [v.value for v in trainable], [inputs[i] for i in real], has_aux=True
+    )
+    for variable, value in zip(fixed, updates, strict=True):
+        if value is not None:
+            variable.assign(value)
+    of_values, of_reals = pull(
+        tuple(jnp.asarray(c, o.dtype) for c, o in zip(cotangents, outputs, strict=True))
+    )
+    return outputs, of_values, of_reals
+
+
+BACKENDS = {"tensorflow": tensorflow, "torch": torch, "jax": jax}

@@ -1,0 +1,3 @@
+"""The model of `ResNetSpec` is `ResNet`. A new family adds one import line here."""
+
+from keras_impl.models.resnet import ResNet as ResNet

@@ -1,0 +1,92 @@
+"""ResNet in Keras 3, BHWC. Spec, names, paper: shared/specs/resnet.py."""
+
+import keras
+from keras import KerasTensor, ops
+
+from keras_impl.layers import BatchNormalization, Conv2D, Dense, SpecModel, max_pool
+from shared.specs.resnet import BlockSpec, ConvSpec, ResNetSpec
+
+
+def conv(c: ConvSpec) -> Conv2D:
+    return Conv2D(
+        c.c_in, c.c_out, c.k, c.stride, c.padding, groups=c.groups, use_bias=False
+    )
+
+
+def norm(channels: int, spec: ResNetSpec) -> BatchNormalization:
+    return BatchNormalization(channels, epsilon=spec.bn_eps, momentum=spec.bn_decay)
+
+
+def shortcut(b: BlockSpec, spec: ResNetSpec) -> list[keras.Layer]:
+    """1x1 projection of the residual (eq. 2); empty where the shapes agree."""
+    projection = []
+    for c in b.downsample:
+        projection.extend([conv(c), norm(c.c_out, spec)])
+    return projection
+
+
+class BasicBlock(keras.Layer):
+    """Two 3x3 convs and a shortcut (fig. 5, left)."""
+
+    def __init__(self, b: BlockSpec, spec: ResNetSpec):
+        super().__init__()
+        self.conv1 = conv(b.convs[0])
+        self.bn1 = norm(b.convs[0].c_out, spec)
+        self.conv2 = conv(b.convs[1])
+        self.bn2 = norm(b.convs[1].c_out, spec)
+        self.downsample = shortcut(b, spec)
+
+    def call(self, x: KerasTensor) -> KerasTensor:
+        y = ops.relu(self.bn1(self.conv1(x)))  # [B, H/s, W/s, width]
+        y = self.bn2(self.conv2(y))
+        for layer in self.downsample:
+            x = layer(x)
+        return ops.relu(x + y)
+
+
+class Bottleneck(keras.Layer):
+    """1x1, 3x3, 1x1 convs and a shortcut (fig. 5, right)."""
+
+    def __init__(self, b: BlockSpec, spec: ResNetSpec):
+        super().__init__()
+        self.conv1 = conv(b.convs[0])
+        self.bn1 = norm(b.convs[0].c_out, spec)
+        self.conv2 = conv(b.convs[1])
+        self.bn2 = norm(b.convs[1].c_out, spec)
+        self.conv3 = conv(b.convs[2])
+        self.bn3 = norm(b.convs[2].c_out, spec)
+        self.downsample = shortcut(b, spec)
+
+    def call(self, x: KerasTensor) -> KerasTensor:
+        y = ops.relu(self.bn1(self.conv1(x)))  # [B, H, W, inner]
+        y = ops.relu(self.bn2(self.conv2(y)))  # [B, H/s, W/s, inner]
+        y = self.bn3(self.conv3(y))  # [B, H/s, W/s, 4 * width]
+        for layer in self.downsample:
+            x = layer(x)
+        return ops.relu(x + y)
+
+
+BLOCKS: dict[str, type[keras.Layer]] = {"basic": BasicBlock, "bottleneck": Bottleneck}
+
+
+class ResNet(SpecModel):
+    def __init__(self, spec: ResNetSpec):
+        super().__init__(spec)
+        block = BLOCKS[spec.block]
+        stages = [[block(b, spec) for b in stage] for stage in spec.stages]
+        self.conv1 = conv(spec.stem)
+        self.bn1 = norm(spec.stem.c_out, spec)
+        self.layer1 = stages[0]
+        self.layer2 = stages[1]
+        self.layer3 = stages[2]
+        self.layer4 = stages[3]
+        self.fc = Dense(spec.c_out, spec.num_classes)
+
+    def call(self, x: KerasTensor) -> KerasTensor:
+        pool = self.spec.stem_pool
+        x = ops.relu(self.bn1(self.conv1(x)))  # [B, H/2, W/2, 64]
+        x = max_pool(x, pool.size, pool.stride, pool.padding)  # [B, H/4, W/4, 64]
+        for blocks in (self.layer1, self.layer2, self.layer3, self.layer4):
+            for block in blocks:
+                x = block(x)
+        return self.fc(ops.mean(x, (1, 2)))  # [B, num_classes]

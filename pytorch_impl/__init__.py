@@ -1,0 +1,5 @@
+"""Triptych in PyTorch: `build`, `load_weights` and `save_weights` for its users."""
+
+from pytorch_impl.adapter import build, load_weights, save_weights
+
+__all__ = ["build", "load_weights", "save_weights"]

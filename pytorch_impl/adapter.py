@@ -1,0 +1,202 @@
+"""PyTorch behind the contract (shared/contract.py)."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from pytorch_impl import models
+from pytorch_impl.weights import set_tensor, slots, tensor
+from shared import catalog, contract, weights
+from shared.errors import UsageError
+from shared.randomness import Draws
+from shared.specs.base import Spec
+from shared.weights import Array, Slot, Weights
+
+
+def build(model: str | Spec) -> nn.Module:
+    """The model of a catalog name or a spec, initialised as torch does."""
+    spec = catalog.variant(model).spec if isinstance(model, str) else model
+    kind = getattr(models, type(spec).__name__.removesuffix("Spec"))
+    return kind(spec)
+
+
+def load_weights(model: nn.Module, path: str | Path) -> None:
+    """Fill a model from a canonical safetensors file, all or nothing."""
+    TorchModel(model, _dtype_of(model)).read(Path(path))
+
+
+def save_weights(model: nn.Module, path: str | Path, name: str = "") -> None:
+    """Write a model's canonical safetensors file."""
+    TorchModel(model, _dtype_of(model), getattr(model, "spec", None), name).save(
+        Path(path)
+    )
+
+
+def _dtype_of(model: nn.Module) -> str:
+    return str(next(model.parameters()).dtype).removeprefix("torch.")
+
+
+class Adapter(contract.Framework):
+    def __init__(self, dtype: str, threads: int):
+        self.dtype = dtype
+        torch.set_num_threads(threads)
+        torch.set_default_dtype(getattr(torch, dtype))
+
+    def describe(self) -> dict[str, Any]:
+        devices = [
+            torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())
+        ]
+        return {
+            "versions": {"torch": torch.__version__},
+            "devices": ["cpu", *devices],
+            "threads": torch.get_num_threads(),
+        }
+
+    def build(self, spec: Spec, name: str) -> "TorchModel":
+        with torch.device("meta"):
+            return TorchModel(build(spec), self.dtype, spec, name)
+
+    def adopt(self, native: Any) -> "TorchModel":
+        if not isinstance(native, nn.Module):
+            raise UsageError(f"{native!r} is no torch.nn.Module")
+        return TorchModel(native.to(getattr(torch, self.dtype)), self.dtype)
+
+
+class TorchModel(contract.Model):
+    channels_last = False
+
+    def __init__(
+        self, native: nn.Module, dtype: str, spec: Spec | None = None, name: str = ""
+    ):
+        self.native, self.dtype, self.spec, self.name = native, dtype, spec, name
+
+    def slots(self) -> dict[str, Slot]:
+        return slots(self.native, self.dtype)
+
+    def get(self, slot: Slot) -> Array:
+        return tensor(slot).detach().cpu().numpy()
+
+    def put(self, slot: Slot, value: Array) -> None:
+        set_tensor(slot, torch.tensor(value))
+
+    def finish(self) -> None:
+        for path, module in self.native.named_modules():
+            for leaf, value in module._buffers.items():
+                if value is None or not value.is_meta:
+                    continue
+                if leaf != "num_batches_tracked":
+                    raise RuntimeError(f"buffer {path}.{leaf} has no value")
+                module._buffers[leaf] = torch.zeros_like(value, device="cpu")
+
+    def layer_names(self) -> list[str]:
+        return [path for path, _ in self.native.named_modules() if path]
+
+    def execute(self, request: contract.Request) -> contract.Result:
+        own = {name: buffer.clone() for name, buffer in self.native.named_buffers()}
+        self.native.train(request.training)
+        for path, module in self.native.named_modules():
+            if hasattr(module, "draws"):
+                module.draws = Draws(request.seed, path, request.step)
+        try:
+            return self._run(request)
+        finally:
+            for name, buffer in self.native.named_buffers():
+                buffer.copy_(own[name])
+            self.native.eval()
+
+    def _run(self, request: contract.Request) -> contract.Result:
+        inputs = [self._input(value) for value in request.inputs]
+        layers: dict[str, Array] = {}
+        hooks = self._record(layers) if request.trace else []
+        with torch.set_grad_enabled(request.cotangents is not None):
+            result = self.native(*inputs)
+        for hook in hooks:
+            hook.remove()
+        outputs = tuple(result) if isinstance(result, tuple | list) else (result,)
+        gradients, of_inputs = self._gradients(request, inputs, outputs)
+        fixed = {k: s for k, s in self.slots().items() if not s.trainable}
+        return contract.Result(
+            outputs=tuple(o.detach().numpy() for o in outputs),
+            gradients=gradients,
+            input_gradients=of_inputs,
+            buffers={name: self.get(slot).copy() for name, slot in fixed.items()},
+            layers=layers,
+        )
+
+    def _input(self, value: Array) -> Tensor:
+        if value.dtype.kind != "f":
+            return torch.tensor(value)
+        return torch.tensor(value, dtype=getattr(torch, self.dtype), requires_grad=True)
+
+    def _gradients(
+        self,
+        request: contract.Request,
+        inputs: list[Tensor],
+        outputs: tuple[Tensor, ...],
+    ) -> tuple[dict[str, Array], tuple[Array | None, ...]]:
+        if request.cotangents is None:
+            return {}, ()
+        trainable = {k: s for k, s in self.slots().items() if s.trainable}
+        real = [x for x in inputs if x.requires_grad]
+        wanted = [*(tensor(s) for s in trainable.values()), *real]
+        cotangents = [
+            torch.tensor(c, dtype=o.dtype)
+            for c, o in zip(request.cotangents, outputs, strict=True)
+        ]
+        found = torch.autograd.grad(
+            outputs, wanted, cotangents, allow_unused=True, materialize_grads=True
+        )
+        arrays = [g.numpy() for g in found]
+        of_inputs = iter(arrays[len(trainable) :])
+        return (
+            dict(zip(trainable, arrays, strict=False)),
+            tuple(next(of_inputs) if x.requires_grad else None for x in inputs),
+        )
+
+    def _record(self, layers: dict[str, Array]) -> list[Any]:
+        def hook_of(path: str) -> Any:
+            def hook(module: nn.Module, inputs: Any, output: Any) -> None:
+                first = output[0] if isinstance(output, tuple | list) else output
+                layers.pop(path, None)
+                layers[path] = first.detach().numpy().copy()
+
+            return hook
+
+        return [
+            module.register_forward_hook(hook_of(path))
+            for path, module in self.native.named_modules()
+            if path
+        ]
+
+    def write_native(self, path: Path, values: Weights) -> None:
+        """A state dict: `.pt` and `.pth` by torch.save, `.safetensors` otherwise."""
+        state = {k: torch.tensor(v) for k, v in values.items()}
+        for name, module in self.native.named_modules():
+            if "num_batches_tracked" in module._buffers:
+                state[f"{name}.num_batches_tracked"] = torch.tensor(0)
+        if path.suffix in (".pt", ".pth"):
+            import io
+
+            content = io.BytesIO()
+            torch.save(state, content)
+            weights.write_bytes(path, content.getvalue())
+        else:
+            weights.write(path, {k: v.numpy() for k, v in state.items()}, {})
+
+    def read_native(self, path: Path) -> dict[str, Array]:
+        if path.suffix not in (".pt", ".pth", ".bin"):
+            found = weights.read(path)[0]
+        else:
+            try:
+                state = torch.load(path, map_location="cpu", weights_only=True)
+                found = {name: value.numpy() for name, value in state.items()}
+            except Exception as error:
+                first = str(error).strip().splitlines()[0]
+                raise UsageError(f"{path}: not a plain state dict ({first})") from None
+        return {
+            name: value
+            for name, value in found.items()
+            if not name.endswith("num_batches_tracked")
+        }

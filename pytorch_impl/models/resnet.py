@@ -1,0 +1,93 @@
+"""ResNet in PyTorch, BCHW. Spec, names, paper: shared/specs/resnet.py."""
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from shared.specs.resnet import BlockSpec, ConvSpec, ResNetSpec
+
+
+def conv(c: ConvSpec) -> nn.Conv2d:
+    return nn.Conv2d(
+        c.c_in, c.c_out, c.k, c.stride, c.padding, groups=c.groups, bias=False
+    )
+
+
+def norm(channels: int, spec: ResNetSpec) -> nn.BatchNorm2d:
+    # DIFF(bn-momentum): torch's momentum weighs the NEW value.
+    return nn.BatchNorm2d(channels, eps=spec.bn_eps, momentum=1 - spec.bn_decay)
+
+
+def shortcut(b: BlockSpec, spec: ResNetSpec) -> nn.ModuleList:
+    """1x1 projection of the residual (eq. 2); empty where the shapes agree."""
+    projection = nn.ModuleList()
+    for c in b.downsample:
+        projection.extend([conv(c), norm(c.c_out, spec)])
+    return projection
+
+
+class BasicBlock(nn.Module):
+    """Two 3x3 convs and a shortcut (fig. 5, left)."""
+
+    def __init__(self, b: BlockSpec, spec: ResNetSpec):
+        super().__init__()
+        self.conv1 = conv(b.convs[0])
+        self.bn1 = norm(b.convs[0].c_out, spec)
+        self.conv2 = conv(b.convs[1])
+        self.bn2 = norm(b.convs[1].c_out, spec)
+        self.downsample = shortcut(b, spec)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = F.relu(self.bn1(self.conv1(x)))  # [B, width, H/s, W/s]
+        y = self.bn2(self.conv2(y))
+        for layer in self.downsample:
+            x = layer(x)
+        return F.relu(x + y)
+
+
+class Bottleneck(nn.Module):
+    """1x1, 3x3, 1x1 convs and a shortcut (fig. 5, right)."""
+
+    def __init__(self, b: BlockSpec, spec: ResNetSpec):
+        super().__init__()
+        self.conv1 = conv(b.convs[0])
+        self.bn1 = norm(b.convs[0].c_out, spec)
+        self.conv2 = conv(b.convs[1])
+        self.bn2 = norm(b.convs[1].c_out, spec)
+        self.conv3 = conv(b.convs[2])
+        self.bn3 = norm(b.convs[2].c_out, spec)
+        self.downsample = shortcut(b, spec)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = F.relu(self.bn1(self.conv1(x)))  # [B, inner, H, W]
+        y = F.relu(self.bn2(self.conv2(y)))  # [B, inner, H/s, W/s]
+        y = self.bn3(self.conv3(y))  # [B, 4 * width, H/s, W/s]
+        for layer in self.downsample:
+            x = layer(x)
+        return F.relu(x + y)
+
+
+BLOCKS: dict[str, type[nn.Module]] = {"basic": BasicBlock, "bottleneck": Bottleneck}
+
+
+class ResNet(nn.Module):
+    def __init__(self, spec: ResNetSpec):
+        super().__init__()
+        self.spec = spec
+        block = BLOCKS[spec.block]
+        stages = [[block(b, spec) for b in stage] for stage in spec.stages]
+        self.conv1 = conv(spec.stem)
+        self.bn1 = norm(spec.stem.c_out, spec)
+        self.layer1 = nn.ModuleList(stages[0])
+        self.layer2 = nn.ModuleList(stages[1])
+        self.layer3 = nn.ModuleList(stages[2])
+        self.layer4 = nn.ModuleList(stages[3])
+        self.fc = nn.Linear(spec.c_out, spec.num_classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        pool = self.spec.stem_pool
+        x = F.relu(self.bn1(self.conv1(x)))  # [B, 64, H/2, W/2]
+        x = F.max_pool2d(x, pool.size, pool.stride, pool.padding)  # [B, 64, H/4, W/4]
+        for blocks in (self.layer1, self.layer2, self.layer3, self.layer4):
+            for block in blocks:
+                x = block(x)
+        return self.fc(x.mean((2, 3)))  # [B, num_classes]

@@ -1,0 +1,52 @@
+"""Every family and every variant by name. A new family adds one import line here."""
+
+from types import ModuleType
+
+from shared.errors import unknown
+from shared.specs import (
+    resnet,
+)
+from shared.specs.base import Spec, Variant
+
+FAMILIES: dict[str, ModuleType] = {
+    name: value for name, value in globals().items() if isinstance(value, ModuleType)
+}
+
+
+def _variants() -> dict[str, Variant]:
+    merged: dict[str, Variant] = {}
+    for family, module in FAMILIES.items():
+        for name, variant in module.VARIANTS.items():
+            if name in merged:
+                raise ValueError(f"variant {name!r} of {family} is already listed")
+            merged[name] = variant
+    return merged
+
+
+VARIANTS: dict[str, Variant] = _variants()
+
+
+def variant(name: str) -> Variant:
+    if name not in VARIANTS:
+        raise unknown("model", name, VARIANTS)
+    return VARIANTS[name]
+
+
+def family_of(spec: Spec) -> str:
+    """The family's name, which is also the name of its model files."""
+    return type(spec).__module__.rsplit(".", 1)[-1]
+
+
+def select(names: list[str]) -> dict[str, Variant]:
+    """The variants of these models and families; all of them for no name."""
+    if not names:
+        return dict(VARIANTS)
+    chosen: dict[str, Variant] = {}
+    for name in names:
+        if name in FAMILIES:
+            chosen |= FAMILIES[name].VARIANTS
+        elif name in VARIANTS:
+            chosen[name] = VARIANTS[name]
+        else:
+            raise unknown("model or family", name, [*VARIANTS, *FAMILIES])
+    return chosen

@@ -1,0 +1,15 @@
+"""Errors that are answered with one clear line instead of a traceback."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class UsageError(Exception):
+    """Wrong input: the message says what, where, and what is allowed (exit code 2)."""
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
+    """An unknown name, answered with the three nearest known ones."""
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=3, cutoff=0.0)
+    return UsageError(f"unknown {kind} {name!r}; the nearest are {', '.join(near)}")

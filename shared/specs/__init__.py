@@ -1,0 +1,1 @@
+"""One file a family: a frozen dataclass that settles every number, and its VARIANTS."""

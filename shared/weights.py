@@ -1,0 +1,183 @@
+"""Canonical weights: torch's state_dict names and layouts, whoever holds them.
+
+A framework describes where each canonical tensor lives in its model as a `Slot`; all
+else (strict loading, saving, counting) is written here once.
+"""
+
+import json
+import math
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.errors import UsageError
+
+Array = NDArray[Any]
+Weights = Mapping[str, Array]
+FORMAT = "triptych-weights-1"
+
+
+# Layouts: how a framework's own arrangement of an array becomes the canonical one.
+
+
+@dataclass(frozen=True)
+class Layout:
+    canonical: Callable[[Array], Array]
+    native: Callable[[Array], Array]
+
+    def shape(self, native: tuple[int, ...]) -> tuple[int, ...]:
+        """The canonical shape of a native one."""
+        return self.canonical(np.broadcast_to(np.float32(0), native)).shape
+
+
+def _last_to_first(a: Array) -> Array:
+    return a.transpose(a.ndim - 1, a.ndim - 2, *range(a.ndim - 2))
+
+
+def _first_to_last(a: Array) -> Array:
+    return a.transpose(*range(2, a.ndim), 1, 0)
+
+
+def _depthwise_to_first(a: Array) -> Array:
+    height, width, channels, multiplier = a.shape
+    return a.transpose(2, 3, 0, 1).reshape(channels * multiplier, 1, height, width)
+
+
+def _depthwise_to_last(channels: int) -> Callable[[Array], Array]:
+    return lambda a: a.reshape(channels, -1, *a.shape[2:]).transpose(2, 3, 0, 1)
+
+
+SAME = Layout(lambda a: a, lambda a: a)
+DENSE = Layout(lambda a: a.T, lambda a: a.T)  # (in, out) <-> (out, in)
+KERNEL = Layout(_last_to_first, _first_to_last)  # (*k, in, out) <-> (out, in, *k)
+
+
+def depthwise(channels: int) -> Layout:
+    """(h, w, channels, multiplier) <-> (channels * multiplier, 1, h, w)"""
+    return Layout(_depthwise_to_first, _depthwise_to_last(channels))
+
+
+@dataclass(frozen=True)
+class Slot:
+    """Where a canonical tensor lives: `place` is the framework's own handle."""
+
+    place: Any
+    shape: tuple[int, ...]  # canonical
+    dtype: str
+    trainable: bool
+    layout: Layout = SAME
+
+    @property
+    def size(self) -> int:
+        return math.prod(self.shape)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A slot as other processes see it."""
+
+    shape: tuple[int, ...]
+    dtype: str
+    trainable: bool
+
+
+Slots = Mapping[str, Slot]
+
+
+def describe(slots: Slots) -> dict[str, Entry]:
+    return {k: Entry(s.shape, s.dtype, s.trainable) for k, s in slots.items()}
+
+
+def count(slots: Mapping[str, Slot] | Mapping[str, Entry]) -> int:
+    """The trainable parameters."""
+    return sum(math.prod(s.shape) for s in slots.values() if s.trainable)
+
+
+def check(slots: Slots, weights: Weights) -> None:
+    """Every reason why `weights` cannot be loaded, in one error."""
+    reasons = [f"missing {name}" for name in slots if name not in weights]
+    reasons += [f"unknown {name}" for name in weights if name not in slots]
+    for name, slot in slots.items():
+        if name not in weights:
+            continue
+        shape, dtype = weights[name].shape, str(weights[name].dtype)
+        if shape != slot.shape:
+            reasons.append(f"{name} has shape {shape}, the model {slot.shape}")
+        if dtype != slot.dtype:
+            reasons.append(f"{name} has dtype {dtype}, the model {slot.dtype}")
+    if reasons:
+        raise UsageError("these weights do not fit: " + "; ".join(reasons))
+
+
+# Files: safetensors, whose header says which model and which spec.
+
+
+def _not_weights(path: Path, why: object) -> UsageError:
+    return UsageError(f"{path}: not a readable safetensors file ({why})")
+
+
+def read_header(path: Path) -> tuple[dict[str, str], dict[str, Any]]:
+    """The file's metadata and its tensors' entries, without reading the tensors."""
+    try:
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            if not 2 <= length <= min(100_000_000, path.stat().st_size - 8):
+                raise _not_weights(path, f"a header of {length} bytes cannot be")
+            header = json.loads(file.read(length))
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror or error}") from None
+    except ValueError as error:
+        raise _not_weights(path, error) from None
+    if not isinstance(header, dict):
+        raise _not_weights(path, "its header is no JSON object")
+    metadata = header.pop("__metadata__", {})
+    return metadata if isinstance(metadata, dict) else {}, header
+
+
+def read(path: Path) -> tuple[dict[str, Array], dict[str, str]]:
+    """A file's tensors and its metadata; what is broken or hostile is one line."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    metadata, _ = read_header(path)
+    try:
+        return load_file(path), metadata
+    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise _not_weights(path, error) from None
+
+
+def write(path: Path, weights: Weights, metadata: Mapping[str, str]) -> None:
+    """Whole or not at all: a temporary file beside the target, synced, renamed.
+
+    The same tensors and metadata give the same bytes, whatever their order.
+    """
+    from safetensors.numpy import save
+
+    ordered = {name: np.ascontiguousarray(weights[name]) for name in sorted(weights)}
+    write_bytes(path, save(ordered, dict(sorted(metadata.items()))))
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        file.write(content)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary path that becomes `path`, synced, when the block ends well."""
+    temporary = path.with_name(f".{os.getpid()}.{path.name}")
+    try:
+        yield temporary
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be written ({error.strerror})") from None
+    finally:
+        temporary.unlink(missing_ok=True)

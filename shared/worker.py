@@ -1,0 +1,357 @@
+"""A framework package in its own process, behind the contract.
+
+The judge's side is `Worker`; `python -m shared.worker` is the other side. A worker is
+started once and asked by message. A crash, a hang or an exception in it is a
+`WorkerFailure` here, and other workers go on.
+"""
+
+import contextlib
+import importlib
+import inspect
+import os
+import pickle
+import resource
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NoReturn, Self
+
+import numpy as np
+
+from shared.contract import Request, Result
+from shared.errors import UsageError, unknown
+from shared.specs.base import Spec
+from shared.weights import Array, Entry, Weights
+
+ROOT = Path(__file__).resolve().parent.parent
+NATIVE = ("pytorch", "keras", "jax")
+_IMPLEMENTATIONS: dict[str, tuple[str, dict[str, str]]] = {
+    "pytorch": ("pytorch_impl", {}),
+    "keras": ("keras_impl", {"KERAS_BACKEND": "tensorflow"}),
+    "jax": ("jax_impl", {}),
+    "keras[jax]": ("keras_impl", {"KERAS_BACKEND": "jax"}),
+    "keras[torch]": ("keras_impl", {"KERAS_BACKEND": "torch"}),
+}
+FRAMEWORKS = tuple(_IMPLEMENTATIONS)
+
+
+class WorkerFailure(Exception):
+    """A framework did not answer; the message is the reason in one line."""
+
+
+class WorkerCrashed(WorkerFailure):
+    """The process died."""
+
+
+class WorkerTimeout(WorkerFailure):
+    """No answer within the time limit; the process was ended."""
+
+
+class WorkerRaised(WorkerFailure):
+    """An exception in the framework; `details` ends its traceback."""
+
+    def __init__(self, message: str, details: str):
+        super().__init__(message)
+        self.details = details
+
+
+def environment(framework: str, dtype: str, threads: int) -> dict[str, str]:
+    """The variables that must be set before the framework is imported."""
+    _, variables = _IMPLEMENTATIONS[framework]
+    # Workers see this suite first, then whatever the caller could import.
+    paths = [str(ROOT), *(p for p in sys.path if p)]
+    return {
+        **os.environ,
+        **variables,
+        "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths)),
+        "JAX_ENABLE_X64": "1" if dtype == "float64" else "0",
+        "OMP_NUM_THREADS": str(threads),
+        "OMP_WAIT_POLICY": "passive",
+        "TF_NUM_INTRAOP_THREADS": str(threads),
+        "TF_NUM_INTEROP_THREADS": "1",
+        "TF_CPP_MIN_LOG_LEVEL": "2",
+        "PYTHONFAULTHANDLER": "1",
+    }
+
+
+class Worker:
+    """One framework in one precision. Use as a context manager.
+
+    cores: pin the process to these; without it only the thread pools that heed a
+        variable are held to `threads` (XLA's heeds nothing but the affinity).
+    root: where the packages are imported from, if not from this suite itself.
+    """
+
+    def __init__(
+        self,
+        framework: str,
+        dtype: str = "float32",
+        *,
+        threads: int = 1,
+        cores: tuple[int, ...] = (),
+        timeout: float = 600.0,
+        root: Path = ROOT,
+    ):
+        if framework not in _IMPLEMENTATIONS:
+            raise unknown("framework", framework, FRAMEWORKS)
+        self.framework, self.dtype, self.timeout = framework, dtype, timeout
+        variables = environment(framework, dtype, threads)
+        if root != ROOT:
+            variables["PYTHONPATH"] = f"{root}{os.pathsep}{variables['PYTHONPATH']}"
+        self._socket, other = socket.socketpair()
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115
+        package = _IMPLEMENTATIONS[framework][0]
+        pinned = ",".join(map(str, cores))
+        arguments = [package, dtype, str(other.fileno()), str(threads), pinned]
+        with other:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "shared.worker", *arguments],
+                env=variables,
+                cwd=root,
+                pass_fds=[other.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=self._log,
+                stderr=self._log,
+            )
+
+    def call(
+        self, method: str, *args: Any, handle: int | None = None, **kwargs: Any
+    ) -> Any:
+        """Ask and wait; raises UsageError or a WorkerFailure."""
+        if self._socket.fileno() < 0:
+            raise WorkerCrashed(f"{self.framework} is no longer running")
+        try:
+            self._socket.settimeout(self.timeout)
+            _send(self._socket, (method, handle, args, kwargs))
+            kind, value = _receive(self._socket)
+        except TimeoutError:
+            self._stop()
+            raise WorkerTimeout(
+                f"{self.framework} gave no answer to {method} in {self.timeout:g} s"
+            ) from None
+        except (EOFError, OSError):
+            self._crashed(method)
+        if kind == "usage":
+            raise UsageError(value)
+        if kind == "raised":
+            raise WorkerRaised(f"{self.framework}: {value[0]}", value[1])
+        return value
+
+    def build(self, spec: Spec, name: str = "") -> "RemoteModel":
+        return RemoteModel(self, self.call("build", spec, name))
+
+    def adopt(self, target: str, paths: list[str]) -> "RemoteModel":
+        """A person's own model: `package.module:name`, imported over there."""
+        return RemoteModel(self, self.call("adopt", target, paths))
+
+    def describe(self) -> dict[str, Any]:
+        return self.call("describe")
+
+    def reload(self, modules: list[str]) -> None:
+        """Import these modules again, in this order (their files changed)."""
+        self.call("reload", modules)
+
+    @property
+    def log(self) -> list[str]:
+        """What the worker printed, line by line."""
+        self._log.seek(0)
+        return self._log.read().decode(errors="replace").splitlines()
+
+    def close(self) -> None:
+        self._stop()
+        self._log.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _crashed(self, method: str) -> NoReturn:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(5)
+        code = self._process.returncode
+        self._stop()
+        how = f"exit code {code}"
+        if code is not None and code < 0:
+            how = signal.Signals(-code).name
+        lines = [line for line in self.log if line.strip()]
+        last = f"; its last line: {lines[-1].strip()}" if lines else ""
+        raise WorkerCrashed(f"{self.framework} died in {method} ({how}){last}")
+
+    def _stop(self) -> None:
+        self._socket.close()
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.wait()
+
+
+@dataclass(frozen=True)
+class RemoteModel:
+    """A model in a worker; the methods are those of shared.contract.Model."""
+
+    worker: Worker
+    handle: int
+
+    def _call(self, method: str, *args: Any) -> Any:
+        return self.worker.call(method, *args, handle=self.handle)
+
+    def entries(self) -> dict[str, Entry]:
+        return self._call("entries")
+
+    def layer_names(self) -> list[str]:
+        return self._call("layer_names")
+
+    def load(self, values: Weights) -> None:
+        self._call("load", dict(values))
+
+    def dump(self) -> dict[str, Array]:
+        return self._call("dump")
+
+    def fill(self, seed: int) -> None:
+        self._call("fill", seed)
+
+    def run(self, request: Request) -> Result:
+        return self._call("run", request)
+
+    def save(self, path: Path) -> None:
+        self._call("save", path)
+
+    def read(self, path: Path) -> None:
+        self._call("read", path)
+
+    def write_native(self, path: Path, values: Weights) -> None:
+        self._call("write_native", path, dict(values))
+
+    def read_native(self, path: Path) -> dict[str, Array]:
+        return self._call("read_native", path)
+
+    def drop(self) -> None:
+        """Free the model; the worker lives on."""
+        self.worker.call("drop", self.handle)
+
+
+# Messages: a pickle whose arrays travel beside it, straight from and into their memory.
+
+
+def _send(sock: socket.socket, message: object) -> None:
+    buffers: list[pickle.PickleBuffer] = []
+    head = pickle.dumps(message, protocol=5, buffer_callback=buffers.append)
+    views = [memoryview(head), *(b.raw() for b in buffers)]
+    sizes = [view.nbytes for view in views]
+    sock.sendall(struct.pack(f"<I{len(sizes)}Q", len(sizes), *sizes))
+    for view in views:
+        sock.sendall(view)
+
+
+def _receive(sock: socket.socket) -> Any:
+    (number,) = struct.unpack("<I", _exactly(sock, 4))
+    sizes = struct.unpack(f"<{number}Q", _exactly(sock, 8 * number))
+    head, *buffers = [_exactly(sock, size) for size in sizes]
+    return pickle.loads(head, buffers=buffers)
+
+
+def _exactly(sock: socket.socket, size: int) -> memoryview:
+    view = np.empty(size, np.uint8).data
+    done = 0
+    while done < size:
+        got = sock.recv_into(view[done:])
+        if got == 0:
+            raise EOFError
+        done += got
+    return view
+
+
+# The worker's side.
+
+
+class Server:
+    """Answers messages with one framework package."""
+
+    def __init__(self, package: str, dtype: str, threads: int):
+        adapter = importlib.import_module(f"{package}.adapter")
+        self.framework = adapter.Adapter(dtype, threads)
+        self.models: dict[int, Any] = {}
+
+    def answer(
+        self, method: str, handle: int | None, args: Any, kwargs: Any
+    ) -> tuple[str, Any]:
+        try:
+            target = self if handle is None else self.models[handle]
+            return "value", getattr(target, method)(*args, **kwargs)
+        except UsageError as error:
+            return "usage", str(error)
+        except Exception as error:
+            first = (str(error).strip() or "no message").splitlines()[0]
+            last = "".join(traceback.format_exc().splitlines(keepends=True)[-12:])
+            return "raised", (f"{type(error).__name__}: {first}", last)
+
+    def build(self, spec: Spec, name: str) -> int:
+        model = self.framework.build(spec, name)
+        return self._keep(model)
+
+    def adopt(self, target: str, paths: list[str]) -> int:
+        sys.path[:0] = [path for path in paths if path not in sys.path]
+        return self._keep(self.framework.adopt(_resolve(target)))
+
+    def drop(self, handle: int) -> None:
+        del self.models[handle]
+
+    def describe(self) -> dict[str, Any]:
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return {**self.framework.describe(), "peak_mib": peak // 1024}
+
+    def reload(self, modules: list[str]) -> None:
+        for name in modules:
+            importlib.reload(importlib.import_module(name))
+
+    def _keep(self, model: Any) -> int:
+        handle = max(self.models, default=0) + 1
+        self.models[handle] = model
+        return handle
+
+
+def _resolve(target: str) -> Any:
+    """The object at `package.module:name`; a class or a function is called."""
+    module_name, _, path = target.partition(":")
+    if not module_name or not path:
+        raise UsageError(f"{target!r} is not of the form package.module:name")
+    try:
+        value: Any = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        raise UsageError(f"{target}: {error}") from None
+    for part in path.split("."):
+        if not hasattr(value, part):
+            raise UsageError(f"{target}: {module_name} has no {path}")
+        value = getattr(value, part)
+    made_here = inspect.isclass(value) or inspect.isroutine(value)
+    return value() if made_here else value
+
+
+def main(package: str, dtype: str, descriptor: str, threads: str, cores: str) -> None:
+    if cores:
+        os.sched_setaffinity(0, map(int, cores.split(",")))
+    with socket.socket(fileno=int(descriptor)) as sock:
+        server = Server(package, dtype, int(threads))
+        while True:
+            try:
+                message = _receive(sock)
+            except EOFError:
+                return
+            _send(sock, server.answer(*message))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
