@@ -59,9 +59,12 @@ class Adapter(contract.Framework):
     def build(self, spec: Spec, name: str) -> "JaxModel":
         return JaxModel(nnx.eval_shape(lambda: build(spec)), self.dtype, spec, name)
 
-    def adopt(self, native: Any) -> "JaxModel":
+    def adopt(self, native: Any, inputs: tuple[Array, ...]) -> "JaxModel":
         if not isinstance(native, nnx.Module):
-            raise UsageError(f"{native!r} is no flax.nnx.Module")
+            raise UsageError(f"{type(native)} is no flax.nnx.Module")
+        for _, module in named_modules(native):
+            if isinstance(module, nnx.Dropout):
+                module.rate = 0.0
         model = JaxModel(native, self.dtype)
         model.load({k: v.astype(self.dtype) for k, v in model.dump().items()})
         return model
@@ -161,8 +164,10 @@ class JaxModel(contract.Model):
                 for (name, slot), value in zip(fixed, buffers, strict=True)
             },
             layers={
-                name: np.asarray(value)
-                for name, value in zip(recorded, layers, strict=True)
+                name: contract.Layer(
+                    None if entered is None else np.asarray(entered), np.asarray(left)
+                )
+                for name, (entered, left) in zip(recorded, layers, strict=True)
             },
         )
 
@@ -210,10 +215,18 @@ def _is_abstract(variable: nnx.Variable) -> bool:
     return isinstance(variable.get_value(), jax.ShapeDtypeStruct)
 
 
+def _first(value: Any) -> Any:
+    """The first array, if there is one."""
+    while isinstance(value, tuple | list) and value:
+        value = value[0]
+    return value if isinstance(value, jax.Array) else None
+
+
 @contextmanager
 def _record(model: nnx.Module, wanted: bool) -> Iterator[dict[str, Any]]:
     """Collect every named module's output; NNX has no hooks, so types are patched."""
     layers: dict[str, Any] = {}
+    here = jax.core.get_opaque_trace_state()
     paths = {id(m): path for path, m in named_modules(model) if path and wanted}
     kinds = {type(m) for _, m in named_modules(model) if id(m) in paths}
     kinds = {k for k in kinds if "__call__" in dir(k)}
@@ -224,10 +237,11 @@ def _record(model: nnx.Module, wanted: bool) -> Iterator[dict[str, Any]]:
         def wrapper(module: Any, *args: Any, **kwargs: Any) -> Any:
             output = call(module, *args, **kwargs)
             path = paths.get(id(module))
-            if path is not None:
+            # Inside a scan or another inner trace a value cannot be handed out.
+            outermost = jax.core.get_opaque_trace_state() == here
+            if path is not None and outermost and _first(output) is not None:
                 layers.pop(path, None)
-                first = output[0] if isinstance(output, tuple | list) else output
-                layers[path] = first
+                layers[path] = (_first(args), _first(output))
             return output
 
         return wrapper

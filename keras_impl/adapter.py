@@ -63,9 +63,13 @@ class Adapter(contract.Framework):
         global_state.set_global_attribute("uninitialized_variables", [])
         return model
 
-    def adopt(self, native: Any) -> "KerasModel":
+    def adopt(self, native: Any, inputs: tuple[Array, ...]) -> "KerasModel":
         if not isinstance(native, keras.Layer):
-            raise UsageError(f"{native!r} is no keras.Layer or keras.Model")
+            raise UsageError(f"{type(native)} is no keras.Layer or keras.Model")
+        native(*inputs)  # its weights are made by the first call
+        for _, layer in named_layers(native):
+            if isinstance(layer, keras.layers.Dropout):
+                layer.rate = 0.0
         return KerasModel(native, self.dtype)
 
 
@@ -187,10 +191,19 @@ class KerasModel(contract.Model):
         return self.dump()
 
 
+def _array(value: Any) -> Any:
+    """The first tensor's values, if there is one."""
+    while isinstance(value, tuple | list) and value:
+        value = value[0]
+    if not keras.ops.is_tensor(value):
+        return None
+    return np.array(ops.convert_to_numpy(value))
+
+
 @contextmanager
-def _record(model: keras.Layer, wanted: bool) -> Iterator[dict[str, Array]]:
+def _record(model: keras.Layer, wanted: bool) -> Iterator[dict[str, contract.Layer]]:
     """Collect every named layer's output; Keras has no hooks: __call__ is patched."""
-    layers: dict[str, Array] = {}
+    layers: dict[str, contract.Layer] = {}
     paths = {id(layer): path for path, layer in named_layers(model) if path and wanted}
     call = keras.Layer.__call__
 
@@ -199,9 +212,8 @@ def _record(model: keras.Layer, wanted: bool) -> Iterator[dict[str, Array]]:
         output = call(layer, *args, **kwargs)
         path = paths.get(id(layer))
         if path is not None:
-            first = output[0] if isinstance(output, tuple | list) else output
             layers.pop(path, None)
-            layers[path] = np.array(ops.convert_to_numpy(first))
+            layers[path] = contract.Layer(_array(args), _array(output))
         return output
 
     keras.Layer.__call__ = recording

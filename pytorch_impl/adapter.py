@@ -58,9 +58,12 @@ class Adapter(contract.Framework):
         with torch.device("meta"):
             return TorchModel(build(spec), self.dtype, spec, name)
 
-    def adopt(self, native: Any) -> "TorchModel":
+    def adopt(self, native: Any, inputs: tuple[Array, ...]) -> "TorchModel":
         if not isinstance(native, nn.Module):
-            raise UsageError(f"{native!r} is no torch.nn.Module")
+            raise UsageError(f"{type(native)} is no torch.nn.Module")
+        for module in native.modules():
+            if isinstance(module, nn.modules.dropout._DropoutNd):
+                module.p = 0.0
         return TorchModel(native.to(getattr(torch, self.dtype)), self.dtype)
 
 
@@ -108,7 +111,7 @@ class TorchModel(contract.Model):
 
     def _run(self, request: contract.Request) -> contract.Result:
         inputs = [self._input(value) for value in request.inputs]
-        layers: dict[str, Array] = {}
+        layers: dict[str, contract.Layer] = {}
         hooks = self._record(layers) if request.trace else []
         with torch.set_grad_enabled(request.cotangents is not None):
             result = self.native(*inputs)
@@ -155,12 +158,11 @@ class TorchModel(contract.Model):
             tuple(next(of_inputs) if x.requires_grad else None for x in inputs),
         )
 
-    def _record(self, layers: dict[str, Array]) -> list[Any]:
+    def _record(self, layers: dict[str, contract.Layer]) -> list[Any]:
         def hook_of(path: str) -> Any:
             def hook(module: nn.Module, inputs: Any, output: Any) -> None:
-                first = output[0] if isinstance(output, tuple | list) else output
                 layers.pop(path, None)
-                layers[path] = first.detach().numpy().copy()
+                layers[path] = contract.Layer(_array(inputs), _array(output))
 
             return hook
 
@@ -200,3 +202,10 @@ class TorchModel(contract.Model):
             for name, value in found.items()
             if not name.endswith("num_batches_tracked")
         }
+
+
+def _array(value: Any) -> Any:
+    """The first tensor's values, if there is one."""
+    while isinstance(value, tuple | list) and value:
+        value = value[0]
+    return value.detach().numpy().copy() if isinstance(value, Tensor) else None

@@ -37,6 +37,14 @@ class Request:
 
 
 @dataclass(frozen=True)
+class Layer:
+    """What went into a named layer (its first argument) and what came out (first)."""
+
+    entered: Array | None
+    left: Array
+
+
+@dataclass(frozen=True)
 class Result:
     """What came of a Request, canonical names and layouts.
 
@@ -48,7 +56,7 @@ class Result:
     gradients: dict[str, Array] = field(default_factory=dict)
     input_gradients: tuple[Array | None, ...] = ()
     buffers: dict[str, Array] = field(default_factory=dict)
-    layers: dict[str, Array] = field(default_factory=dict)
+    layers: dict[str, Layer] = field(default_factory=dict)
 
 
 class Model(ABC):
@@ -159,8 +167,8 @@ class Framework(ABC):
         """This suite's model of the spec, abstract."""
 
     @abstractmethod
-    def adopt(self, native: Any) -> Model:
-        """A person's own model, with its weights."""
+    def adopt(self, native: Any, inputs: tuple[Array, ...]) -> Model:
+        """A person's own model, with its weights; its dropout is turned off."""
 
 
 def _move(

@@ -152,15 +152,36 @@ def read(path: Path) -> tuple[dict[str, Array], dict[str, str]]:
         raise _not_weights(path, error) from None
 
 
+_DTYPES = {"float64": "F64", "float32": "F32", "float16": "F16", "bfloat16": "BF16"}
+_DTYPES |= {"int64": "I64", "int32": "I32", "uint8": "U8", "bool": "BOOL"}
+
+
 def write(path: Path, weights: Weights, metadata: Mapping[str, str]) -> None:
-    """Whole or not at all: a temporary file beside the target, synced, renamed.
+    """Whole or not at all. The same tensors and metadata give the same bytes.
 
-    The same tensors and metadata give the same bytes, whatever their order.
+    Written here because the library orders metadata at random and needs a second copy
+    of all tensors.
     """
-    from safetensors.numpy import save
-
-    ordered = {name: np.ascontiguousarray(weights[name]) for name in sorted(weights)}
-    write_bytes(path, save(ordered, dict(sorted(metadata.items()))))
+    header: dict[str, Any] = {"__metadata__": dict(sorted(metadata.items()))}
+    offset = 0
+    for name in sorted(weights):
+        value = weights[name]
+        if str(value.dtype) not in _DTYPES:
+            raise UsageError(
+                f"{path}: {name} has dtype {value.dtype}; allowed: {', '.join(_DTYPES)}"
+            )
+        header[name] = {
+            "dtype": _DTYPES[str(value.dtype)],
+            "shape": list(value.shape),
+            "data_offsets": [offset, offset + value.nbytes],
+        }
+        offset += value.nbytes
+    head = json.dumps(header, separators=(",", ":")).encode()
+    head += b" " * (-len(head) % 8)
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        file.write(len(head).to_bytes(8, "little") + head)
+        for name in sorted(weights):
+            file.write(np.ascontiguousarray(weights[name]).reshape(-1).view(np.uint8))
 
 
 def write_bytes(path: Path, content: bytes) -> None:

@@ -147,9 +147,11 @@ class Worker:
     def build(self, spec: Spec, name: str = "") -> "RemoteModel":
         return RemoteModel(self, self.call("build", spec, name))
 
-    def adopt(self, target: str, paths: list[str]) -> "RemoteModel":
+    def adopt(
+        self, target: str, inputs: tuple[Array, ...], paths: tuple[str, ...] = ()
+    ) -> "RemoteModel":
         """A person's own model: `package.module:name`, imported over there."""
-        return RemoteModel(self, self.call("adopt", target, paths))
+        return RemoteModel(self, self.call("adopt", target, inputs, paths))
 
     def describe(self) -> dict[str, Any]:
         return self.call("describe")
@@ -157,6 +159,10 @@ class Worker:
     def reload(self, modules: list[str]) -> None:
         """Import these modules again, in this order (their files changed)."""
         self.call("reload", modules)
+
+    @property
+    def alive(self) -> bool:
+        return self._socket.fileno() >= 0 and self._process.poll() is None
 
     @property
     def log(self) -> list[str]:
@@ -302,9 +308,11 @@ class Server:
         model = self.framework.build(spec, name)
         return self._keep(model)
 
-    def adopt(self, target: str, paths: list[str]) -> int:
+    def adopt(
+        self, target: str, inputs: tuple[Array, ...], paths: tuple[str, ...]
+    ) -> int:
         sys.path[:0] = [path for path in paths if path not in sys.path]
-        return self._keep(self.framework.adopt(_resolve(target)))
+        return self._keep(self.framework.adopt(_resolve(target), inputs))
 
     def drop(self, handle: int) -> None:
         del self.models[handle]
@@ -336,8 +344,15 @@ def _resolve(target: str) -> Any:
         if not hasattr(value, part):
             raise UsageError(f"{target}: {module_name} has no {path}")
         value = getattr(value, part)
-    made_here = inspect.isclass(value) or inspect.isroutine(value)
-    return value() if made_here else value
+    if not (inspect.isclass(value) or inspect.isroutine(value)):
+        return value
+    try:
+        inspect.signature(value).bind()
+    except TypeError as error:
+        raise UsageError(
+            f"{target} cannot be called without arguments: {error}"
+        ) from None
+    return value()
 
 
 def main(package: str, dtype: str, descriptor: str, threads: str, cores: str) -> None:

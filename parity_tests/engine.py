@@ -1,0 +1,451 @@
+"""The parity engine: every tier of every model, generic over the catalog."""
+
+import itertools
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from parity_tests import tolerances
+from parity_tests.compare import (
+    NONE,
+    Array,
+    Named,
+    Worst,
+    error,
+    worst_of,
+    worst_pair,
+)
+from shared import weights
+from shared.catalog import VARIANTS
+from shared.contract import Request, Result
+from shared.errors import UsageError, unknown
+from shared.randomness import sample
+from shared.specs.base import Spec, Variant
+from shared.weights import Entry
+from shared.worker import NATIVE, Worker, WorkerFailure
+
+TIERS = ("names", "counts", "exchange", "forward", "gradients", "buffers", "float32")
+# What a back end of Keras other than TensorFlow is held to by default.
+FOREIGN_TIERS = ("names", "counts", "forward")
+SEED = 0
+# Four samples make batch statistics that differ from their running values; full-size
+# models get by with two.
+BATCH, FULL_BATCH = 4, 2
+
+
+@dataclass(frozen=True)
+class Check:
+    """One object a check, as `triptych parity --json` writes it."""
+
+    model: str
+    tier: str
+    frameworks: list[str]
+    dtype: str
+    worst: str | None
+    error: float | None
+    tolerance: float | None
+    passed: bool
+    seconds: float
+    reason: str
+
+
+class Workers:
+    """One worker a framework and precision, started when first asked for."""
+
+    def __init__(self, timeout: float = 600.0):
+        self.timeout = timeout
+        self._running: dict[tuple[str, str], Worker] = {}
+
+    def get(self, framework: str, dtype: str) -> Worker:
+        key = (framework, dtype)
+        if key in self._running and not self._running[key].alive:
+            self._running.pop(key).close()
+        if key not in self._running:
+            self._running[key] = Worker(framework, dtype, timeout=self.timeout)
+        return self._running[key]
+
+    def close(self) -> None:
+        while self._running:
+            self._running.popitem()[1].close()
+
+    def __enter__(self) -> "Workers":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+@dataclass
+class Evidence:
+    """What one framework says of one model; `failures` says why a part is missing."""
+
+    entries: dict[str, Entry] = field(default_factory=dict)
+    evaluation: Result | None = None
+    training: Result | None = None
+    failures: dict[str, str] = field(default_factory=dict)
+    seconds: float = 0.0
+
+
+def request(spec: Spec, batch: int, *, training: bool, gradients: bool) -> Request:
+    """The same question to every framework."""
+    inputs = tuple(sample(tensor, batch, SEED) for tensor in spec.inputs())
+    outputs = spec.outputs(training)
+    cotangents = tuple(sample(tensor, batch, SEED + 1) for tensor in outputs)
+    return Request(inputs, training, SEED, cotangents=cotangents if gradients else None)
+
+
+def measure(
+    worker: Worker, name: str, variant: Variant, tiers: Sequence[str]
+) -> Evidence:
+    """Ask one framework what these tiers need of it; a failure is evidence too."""
+    evidence, start = Evidence(), time.monotonic()
+    batch = BATCH if variant.tiny else FULL_BATCH
+    wants_values = set(tiers) & {"forward", "gradients", "buffers", "float32"}
+    wants_gradients = bool(set(tiers) & {"gradients", "float32"})
+    stage = "names"
+    try:
+        model = worker.build(variant.spec, name)
+        evidence.entries = model.entries()
+        if wants_values:
+            stage = "forward"
+            model.fill(SEED)
+            asked = request(variant.spec, batch, training=False, gradients=False)
+            evidence.evaluation = model.run(replace(asked, trace=variant.tiny))
+            stage = "gradients" if wants_gradients else "forward"
+            asked = request(
+                variant.spec, batch, training=True, gradients=wants_gradients
+            )
+            evidence.training = model.run(asked)
+        model.drop()
+    except (WorkerFailure, UsageError) as failure:
+        evidence.failures[stage] = str(failure)
+    evidence.seconds = time.monotonic() - start
+    return evidence
+
+
+class Session:
+    """Checks of some frameworks in one precision; evidence is kept for one model."""
+
+    def __init__(
+        self,
+        workers: Workers,
+        frameworks: Sequence[str] = NATIVE,
+        dtype: str = "float64",
+        *,
+        together: bool = True,
+    ):
+        self.workers, self.frameworks, self.dtype = workers, list(frameworks), dtype
+        self.together = together
+        self._evidence: dict[tuple[str, str, str], Evidence] = {}
+
+    def check(self, name: str, tiers: Sequence[str]) -> Iterator[Check]:
+        """The checks of one model, tier by tier."""
+        self._forget_others(name)
+        for tier in tiers:
+            start = time.monotonic()
+            for part, worst, tolerance in self._tier(name, tier, tiers):
+                label = f"{tier}/{part}" if part else tier
+                yield self._verdict(name, label, worst, tolerance, start)
+                start = time.monotonic()
+
+    def _verdict(
+        self,
+        name: str,
+        tier: str,
+        worst: Worst | str,
+        tolerance: float | None,
+        start: float,
+    ) -> Check:
+        reason, where, off = "", None, None
+        if isinstance(worst, str):
+            reason = worst
+        else:
+            where, off = worst.where or None, worst.error
+            if off > (tolerance or 0.0):
+                reason = f"{where}: {off:.3g} is above {tolerance or 0:g}"
+        return Check(
+            name,
+            tier,
+            self.frameworks,
+            self.dtype,
+            where,
+            off,
+            tolerance,
+            not reason,
+            round(time.monotonic() - start, 3),
+            reason,
+        )
+
+    def _tier(
+        self, name: str, tier: str, tiers: Sequence[str]
+    ) -> Iterator[tuple[str, Worst | str, float | None]]:
+        found = self._gather(name, tiers, self.dtype)
+        ask = {
+            "names": self._names,
+            "counts": self._counts,
+            "exchange": self._exchange,
+            "forward": self._forward,
+            "gradients": self._gradients,
+            "buffers": self._buffers,
+            "float32": self._float32,
+        }[tier]
+        yield from ask(name, found)
+
+    # Evidence
+
+    def _gather(
+        self, name: str, tiers: Sequence[str], dtype: str
+    ) -> dict[str, Evidence]:
+        missing = [
+            framework
+            for framework in self.frameworks
+            if (name, framework, dtype) not in self._evidence
+        ]
+
+        def ask(framework: str) -> Evidence:
+            worker = self.workers.get(framework, dtype)
+            return measure(worker, name, VARIANTS[name], tiers)
+
+        if self.together:
+            with ThreadPoolExecutor(max_workers=len(self.frameworks)) as pool:
+                answers = list(pool.map(ask, missing))
+        else:
+            answers = [ask(framework) for framework in missing]
+        for framework, answer in zip(missing, answers, strict=True):
+            self._evidence[name, framework, dtype] = answer
+        return {f: self._evidence[name, f, dtype] for f in self.frameworks}
+
+    def _forget_others(self, name: str) -> None:
+        self._evidence = {k: v for k, v in self._evidence.items() if k[0] == name}
+
+    # Tiers: each yields (part, worst or reason, tolerance)
+
+    def _names(
+        self, name: str, found: Mapping[str, Evidence]
+    ) -> Iterator[tuple[str, Worst | str, None]]:
+        yield "", _failed(found) or _names_differ(found) or NONE, None
+
+    def _counts(
+        self, name: str, found: Mapping[str, Evidence]
+    ) -> Iterator[tuple[str, Worst | str, None]]:
+        published = VARIANTS[name].parameters
+        wrong = [
+            f"{framework} has {weights.count(evidence.entries):,} parameters, "
+            f"{VARIANTS[name].source} {published:,}"
+            for framework, evidence in found.items()
+            if weights.count(evidence.entries) != published
+        ]
+        yield "", _failed(found) or "; ".join(wrong) or NONE, None
+
+    def _exchange(
+        self, name: str, found: Mapping[str, Evidence]
+    ) -> Iterator[tuple[str, Worst | str, None]]:
+        try:
+            workers = {f: self.workers.get(f, self.dtype) for f in self.frameworks}
+            reason = exchange(name, VARIANTS[name].spec, workers)
+        except (WorkerFailure, UsageError) as failure:
+            reason = str(failure)
+        yield "", _failed(found, "names") or reason or NONE, None
+
+    def _forward(
+        self, name: str, found: Mapping[str, Evidence]
+    ) -> Iterator[tuple[str, Worst | str, float]]:
+        bound = (
+            tolerances.FORWARD if self.dtype == "float64" else tolerances.FLOAT32_LIMIT
+        )
+        runs: dict[str, Callable[[Evidence], Result | None]] = {
+            "evaluation": lambda e: e.evaluation,
+            "training": lambda e: e.training,
+        }
+        for part, run in runs.items():
+            training = part == "training"
+            reason = _failed(found) or _misshapen(name, found, run, training)
+            sets = {f: _outputs(run(e)) for f, e in found.items()}
+            yield part, reason or worst_pair(sets), bound
+        if VARIANTS[name].tiny:
+            layers = {f: e.evaluation.layers for f, e in found.items() if e.evaluation}
+            yield "layers", _failed(found) or worst_layer(layers), bound
+
+    def _gradients(
+        self, name: str, found: Mapping[str, Evidence]
+    ) -> Iterator[tuple[str, Worst | str, float]]:
+        bound = (
+            tolerances.GRADIENTS
+            if self.dtype == "float64"
+            else tolerances.FLOAT32_LIMIT
+        )
+        sets = {f: _gradients_of(e.training) for f, e in found.items()}
+        worst = worst_pair(sets, tolerances.GRADIENT_FLOOR)
+        yield "", _failed(found) or worst, bound
+
+    def _buffers(
+        self, name: str, found: Mapping[str, Evidence]
+    ) -> Iterator[tuple[str, Worst | str, float]]:
+        bound = (
+            tolerances.BUFFERS if self.dtype == "float64" else tolerances.FLOAT32_LIMIT
+        )
+        sets = {f: e.training.buffers if e.training else {} for f, e in found.items()}
+        yield "", _failed(found) or worst_pair(sets), bound
+
+    def _float32(
+        self, name: str, found: Mapping[str, Evidence]
+    ) -> Iterator[tuple[str, Worst | str, float]]:
+        """Each framework's float32 run against its own float64 run."""
+        tiers = ("forward", "gradients", "float32")
+        single = self._gather(name, tiers, "float32")
+        double = self._gather(name, tiers, "float64")
+        failed = _failed(single) or _failed(double)
+        floor = tolerances.GRADIENT_FLOOR
+        parts: list[tuple[str, Callable[[Evidence], Named], float]] = [
+            ("evaluation", lambda e: _outputs(e.evaluation), 0.0),
+            ("training", lambda e: _outputs(e.training), 0.0),
+            ("gradients", lambda e: _gradients_of(e.training), floor),
+        ]
+        for part, pick, share in parts:
+            if failed:
+                yield part, failed, tolerances.FLOAT32_LIMIT
+                continue
+            own = {
+                f: worst_of(pick(double[f]), pick(single[f]), f, share)
+                for f in self.frameworks
+            }
+            yield part, *_float32_verdict(own)
+
+
+def _float32_verdict(own: Mapping[str, Worst]) -> tuple[Worst, float]:
+    best = max(min(w.error for w in own.values()), tolerances.FLOAT32_FLOOR)
+    bound = min(tolerances.FLOAT32_RATIO * best, tolerances.FLOAT32_LIMIT)
+    return max(own.values(), key=lambda worst: worst.error), bound
+
+
+def _failed(found: Mapping[str, Evidence], *stages: str) -> str:
+    reasons = [
+        reason
+        for evidence in found.values()
+        for stage, reason in evidence.failures.items()
+        if not stages or stage in stages
+    ]
+    return "; ".join(reasons)
+
+
+def _names_differ(found: Mapping[str, Evidence]) -> str:
+    reasons = []
+    (one, first), *others = found.items()
+    for two, second in others:
+        for name in sorted(first.entries.keys() | second.entries.keys()):
+            a, b = first.entries.get(name), second.entries.get(name)
+            if a is None or b is None:
+                reasons.append(f"{name} is only in {two if a is None else one}")
+            elif a != b:
+                reasons.append(f"{name}: {one} has {_say(a)}, {two} {_say(b)}")
+    if len(reasons) > 3:
+        reasons[3:] = [f"and {len(reasons) - 3} more"]
+    return "; ".join(reasons)
+
+
+def _say(entry: Entry) -> str:
+    kind = "trainable" if entry.trainable else "fixed"
+    return f"{entry.dtype}{list(entry.shape)} {kind}"
+
+
+def _misshapen(
+    name: str,
+    found: Mapping[str, Evidence],
+    run: Callable[[Evidence], Result | None],
+    training: bool,
+) -> str:
+    """Outputs whose shapes are not the spec's."""
+    spec, reasons = VARIANTS[name].spec, []
+    said = [tensor.shape for tensor in spec.outputs(training)]
+    for framework, evidence in found.items():
+        result = run(evidence)
+        shapes = [o.shape[1:] for o in result.outputs] if result else None
+        if shapes != said:
+            reasons.append(f"{framework} puts out {shapes}, the spec says {said}")
+    return "; ".join(reasons)
+
+
+def _outputs(result: Result | None) -> Named:
+    outputs = result.outputs if result else ()
+    return {f"output {i}": value for i, value in enumerate(outputs)}
+
+
+def _gradients_of(result: Result | None) -> Named:
+    if result is None:
+        return {}
+    of_inputs = {
+        f"input {i}": value
+        for i, value in enumerate(result.input_gradients)
+        if value is not None
+    }
+    return {**result.gradients, **of_inputs}
+
+
+def worst_layer(layers: Mapping[str, Mapping[str, Any]]) -> Worst:
+    """The worst named layer over all pairs, whatever the frameworks' layouts."""
+    found = NONE
+    for (one, a), (two, b) in itertools.combinations(layers.items(), 2):
+        between = f"{one} vs {two}"
+        if a.keys() != b.keys():
+            odd = ", ".join(sorted(a.keys() ^ b.keys())[:3])
+            found |= Worst(float("inf"), f"{between}: layers only in one: {odd}")
+            continue
+        for path in a:
+            off = layout_error(a[path].left, b[path].left)
+            found |= Worst(off, f"{between}: {path}")
+    return found
+
+
+def layout_error(a: Array, b: Array) -> float:
+    """The error in the arrangement that fits best: channels first or last."""
+    return min(
+        error(one, two)
+        for one, two in itertools.product(_arrangements(a), _arrangements(b))
+    )
+
+
+def _arrangements(a: Array) -> list[Array]:
+    return [a] if a.ndim < 3 else [a, np.moveaxis(a, -1, 1)]
+
+
+def exchange(name: str, spec: Spec, workers: Mapping[str, Worker]) -> str:
+    """Save in each, load in each, save again; the reason why a file differs, or ""."""
+    models = {f: worker.build(spec, name) for f, worker in workers.items()}
+    reasons = []
+    with tempfile.TemporaryDirectory() as folder:
+        first, again = Path(folder) / "first", Path(folder) / "again"
+        for seed, (source, model) in enumerate(models.items()):
+            model.fill(seed)
+            model.save(first)
+            for target, other in models.items():
+                other.read(first)
+                other.save(again)
+                if first.read_bytes() != again.read_bytes():
+                    reasons.append(f"{source} -> {target} is not bit for bit")
+                again.unlink()
+    for model in models.values():
+        model.drop()
+    return "; ".join(reasons)
+
+
+def tiers_for(
+    variant: Variant, tiers: Sequence[str], full: bool, foreign: bool
+) -> list[str]:
+    """Full-size variants give names and counts, the rest where `full` is asked."""
+    chosen = [t for t in tiers if not foreign or t in FOREIGN_TIERS]
+    if variant.tiny or full:
+        return chosen
+    return [t for t in chosen if t in ("names", "counts")]
+
+
+def check_tier_names(names: Sequence[str]) -> list[str]:
+    for name in names:
+        if name not in TIERS:
+            raise unknown("tier", name, TIERS)
+    return [t for t in TIERS if t in names]

@@ -1,0 +1,23 @@
+"""Every bound of the suite, each with its reason."""
+
+# Largest |difference| / largest |value|, per tensor. float64 keeps 16 digits; sums in
+# another order over some thousand terms cost two or three of them.
+FORWARD = 1e-12
+BUFFERS = 1e-12
+# Backward passes chain twice as many sums.
+GRADIENTS = 1e-10
+# A public original may use another but equal algorithm inside (fused attention).
+ORIGINALS = 1e-10
+# float32 against the same framework's float64 run: a framework may lose at most four
+# times what the best of the compared lose, and nothing may lose more than four digits.
+FLOAT32_RATIO = 4.0
+FLOAT32_LIMIT = 1e-4
+# One unit in the last place of float32: errors below it do not tell frameworks apart.
+FLOAT32_FLOOR = 2.0**-23
+# A tensor whose true gradient is 0 (a bias in front of BatchNorm) holds rounding noise
+# alone. Gradients below this share of the model's largest are measured against that
+# share instead of against themselves.
+GRADIENT_FLOOR = 1e-3
+# `triptych diff` judges models it does not know: frameworks' own layers are up to some
+# 1e-7 off in float64 where they hide a float32 step; a wrong eps costs 1e-6 and more.
+PORTS = 1e-6
