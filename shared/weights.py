@@ -181,7 +181,9 @@ def write(path: Path, weights: Weights, metadata: Mapping[str, str]) -> None:
     with replacing(path) as temporary, temporary.open("wb") as file:
         file.write(len(head).to_bytes(8, "little") + head)
         for name in sorted(weights):
-            file.write(np.ascontiguousarray(weights[name]).reshape(-1).view(np.uint8))
+            file.write(
+                np.ascontiguousarray(weights[name]).reshape(-1).view(np.uint8).data
+            )
 
 
 def write_bytes(path: Path, content: bytes) -> None:

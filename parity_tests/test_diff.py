@@ -1,0 +1,230 @@
+"""`triptych diff` names the layer where a port goes wrong: planted mistakes."""
+
+import textwrap
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from parity_tests.diff import Difference, diff, match, parse_input, parse_target
+from parity_tests.engine import Workers
+from shared.errors import UsageError
+from shared.weights import Entry
+
+TORCH = """
+    import torch
+    import torch.nn.functional as F
+    from torch import nn
+
+
+    class Cell(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.gates_in = nn.Linear(6, 20)
+            self.gates_hidden = nn.Linear(5, 20, bias=False)
+
+        def forward(self, x):
+            h = c = x.new_zeros(x.shape[0], 5)
+            for t in range(x.shape[1]):
+                z = self.gates_in(x[:, t]) + self.gates_hidden(h)
+                i, f, g, o = z.chunk(4, -1)
+                c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+                h = o.sigmoid() * c.tanh()
+            return h
+
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.stem = nn.Conv2d(3, 6, 3, stride=2, padding=1)
+            self.norm = nn.BatchNorm2d(6, eps=1e-5)
+            self.conv = nn.Conv2d(6, 6, 3, padding=1, groups=2)
+            self.ln = nn.LayerNorm(6, eps=1e-6)
+            self.up = nn.Linear(6, 12)
+            self.down = nn.Linear(12, 6)
+            self.cell = Cell()
+            self.drop = nn.Dropout(0.3)
+            self.head = nn.Linear(5, 4)
+
+        def forward(self, x):
+            x = F.relu(self.norm(self.stem(x)))
+            x = x + self.conv(x)
+            x = F.max_pool2d(x, 3, 2, 1)
+            x = x.flatten(2).transpose(1, 2)
+            x = x + self.down(F.gelu(self.up(self.ln(x))))
+            return self.head(self.drop(self.cell(x)))
+"""
+
+FLAX = """
+    import jax
+    import jax.numpy as jnp
+    from flax import nnx
+
+
+    class Cell(nnx.Module):
+        def __init__(self, rngs):
+            self.gates_in = nnx.Linear(6, 20, rngs=rngs)
+            self.gates_hidden = nnx.Linear(5, 20, use_bias=False, rngs=rngs)
+
+        def __call__(self, x):
+            h = c = jnp.zeros((x.shape[0], 5), x.dtype)
+            for t in range(x.shape[1]):
+                z = self.gates_in(x[:, t]) + self.gates_hidden(h)
+                i, f, g, o = jnp.split(z, 4, -1)
+                c = nnx.sigmoid(f) * c + nnx.sigmoid(i) * jnp.tanh(g)
+                h = nnx.sigmoid(o) * jnp.tanh(c)
+            return h
+
+
+    class Net(nnx.Module):
+        def __init__(self, rngs):
+            self.stem = nnx.Conv(3, 6, (3, 3), 2, padding=1, rngs=rngs)
+            self.norm = nnx.BatchNorm(6, epsilon=1e-5, rngs=rngs)
+            self.conv = nnx.Conv(
+                6, 6, (3, 3), padding=1, feature_group_count=2, rngs=rngs
+            )
+            self.ln = nnx.LayerNorm(6, epsilon=1e-6, rngs=rngs)
+            self.up = nnx.Linear(6, 12, rngs=rngs)
+            self.down = nnx.Linear(12, 6, rngs=rngs)
+            self.cell = Cell(rngs)
+            self.drop = nnx.Dropout(0.3, rngs=rngs)
+            self.head = nnx.Linear(5, 4, rngs=rngs)
+
+        def __call__(self, x):
+            x = nnx.relu(self.norm(self.stem(x)))
+            x = x + self.conv(x)
+            x = nnx.max_pool(x, (3, 3), (2, 2), ((1, 1), (1, 1)))
+            x = x.reshape(x.shape[0], -1, x.shape[-1])
+            x = x + self.down(nnx.gelu(self.up(self.ln(x)), approximate=False))
+            return self.head(self.drop(self.cell(x)))
+
+
+    def make():
+        return Net(nnx.Rngs(0))
+"""
+
+KERAS = """
+    import keras
+    from keras import layers, ops
+
+
+    class Cell(keras.Layer):
+        def __init__(self):
+            super().__init__()
+            self.gates_in = layers.Dense(20)
+            self.gates_hidden = layers.Dense(20, use_bias=False)
+
+        def call(self, x):
+            h = c = ops.zeros((ops.shape(x)[0], 5), x.dtype)
+            for t in range(x.shape[1]):
+                z = self.gates_in(x[:, t]) + self.gates_hidden(h)
+                i, f, g, o = ops.split(z, 4, -1)
+                c = ops.sigmoid(f) * c + ops.sigmoid(i) * ops.tanh(g)
+                h = ops.sigmoid(o) * ops.tanh(c)
+            return h
+
+
+    class Net(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.pad = layers.ZeroPadding2D(1)
+            self.stem = layers.Conv2D(6, 3, 2, padding="valid")
+            self.norm = layers.BatchNormalization(epsilon=1e-5, momentum=0.9)
+            self.conv = layers.Conv2D(6, 3, padding="same", groups=2)
+            self.ln = layers.LayerNormalization(epsilon=1e-6)
+            self.up = layers.Dense(12)
+            self.down = layers.Dense(6)
+            self.cell = Cell()
+            self.drop = layers.Dropout(0.3)
+            self.head = layers.Dense(4)
+
+        def call(self, x):
+            x = ops.relu(self.norm(self.stem(self.pad(x))))
+            x = x + self.conv(x)
+            wide = [[0, 0], [1, 1], [1, 1], [0, 0]]
+            x = ops.max_pool(ops.pad(x, wide, constant_values=-1e30), 3, 2, "valid")
+            x = ops.reshape(x, (x.shape[0], -1, x.shape[-1]))
+            x = x + self.down(ops.gelu(self.up(self.ln(x)), approximate=False))
+            return self.head(self.drop(self.cell(x)))
+"""
+
+# framework, right, wrong, and what the verdict must say
+MISTAKES = [
+    ("jax", "padding=1, rngs", 'padding="SAME", rngs', "first in stem"),
+    ("jax", "BatchNorm(6, epsilon=1e-5", "BatchNorm(6, epsilon=1e-3", "first in norm"),
+    ("jax", "6, epsilon=1e-6", "6, epsilon=1e-5", "first in ln"),
+    ("jax", "approximate=False", "approximate=True", "between up"),
+    ("jax", "i, f, g, o =", "f, i, g, o =", "in cell, between"),
+    ("jax", "nnx.relu(", "nnx.leaky_relu(", "between norm"),
+    ("jax", "jnp.tanh(c)", "c", "in cell, between"),
+    ("jax", "((1, 1), (1, 1))", '"SAME"', "between conv"),
+    ("jax", "x = x + self.conv(x)", "x = self.conv(x)", "between conv"),
+    ("keras", "Padding2D(1)", "Padding2D(((0, 1), (0, 1)))", "first in stem"),
+    ("keras", "(epsilon=1e-6)", "()", "first in ln"),
+    ("keras", "Normalization(epsilon=1e-5,", "Normalization(", "first in norm"),
+    ("keras", "constant_values=-1e30", "constant_values=0.0", "between conv"),
+    ("keras", "i, f, g, o =", "i, f, o, g =", "in cell, between"),
+]  # fmt: skip
+
+
+def compare(
+    folder: Path, workers: Workers, framework: str, name: str, replace=("", "")
+) -> Difference:
+    source = {"jax": FLAX, "keras": KERAS}[framework]
+    assert replace[0] in source
+    ported = textwrap.dedent(source.replace(*replace, 1) if replace[0] else source)
+    (folder / f"{name}.py").write_text(ported)
+    (folder / f"{name}_torch.py").write_text(textwrap.dedent(TORCH))
+    maker = {"jax": "make", "keras": "Net"}[framework]
+    targets = [parse_target(f"{name}_torch:Net"), parse_target(f"{name}:{maker}")]
+    return diff(targets, (parse_input("3,3,8,8"),), workers)
+
+
+@pytest.mark.parametrize("framework", ["jax", "keras"])
+def test_a_right_port_agrees(framework, workers, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    found = compare(tmp_path, workers, framework, f"right_{framework}")
+    assert [check for check in found.checks if not check.passed] == []
+    assert found.trace.agrees
+    assert "norm" in {row.path for row in found.trace.rows}
+
+
+@pytest.mark.parametrize("number", range(len(MISTAKES)))
+def test_a_planted_mistake_is_named(number, workers, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    framework, right, wrong, verdict = MISTAKES[number]
+    name = f"wrong_{number}"
+    found = compare(tmp_path, workers, framework, name, (right, wrong))
+    assert not all(check.passed for check in found.checks)
+    assert verdict in found.trace.verdict
+
+
+def test_names_are_matched_by_order_and_shape():
+    def entry(*shape):
+        return Entry(shape, "float32", True)
+
+    reference = {"a.weight": entry(4, 3), "a.bias": entry(4), "n.bias": entry(4)}
+    other = {"x.0.weight": entry(4, 3), "x.0.bias": entry(4), "y.bias": entry(4)}
+    assert match(reference, other) == {
+        "x.0.weight": "a.weight",
+        "x.0.bias": "a.bias",
+        "y.bias": "n.bias",
+    }
+
+
+@pytest.mark.parametrize("text", ["", "0,3", "3,x", "2,3:0", "-1"])
+def test_a_bad_input_is_refused(text):
+    with pytest.raises(UsageError, match="allowed: 2,3,32,32 or 2,16:100"):
+        parse_input(text)
+
+
+@pytest.mark.parametrize("text", ["no_such_module_here:Net", "shared.errors", "tf=a:b"])
+def test_a_bad_target_is_refused(text):
+    with pytest.raises(UsageError):
+        parse_target(text)
+
+
+def test_whole_numbers_stay_below_their_bound():
+    tokens = parse_input("2,50:7")
+    assert tokens.dtype == np.int64
+    assert set(np.unique(tokens)) == set(range(7))

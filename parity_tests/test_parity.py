@@ -1,0 +1,51 @@
+"""Every model of the catalog, at the bounds of parity_tests/tolerances.py."""
+
+import functools
+
+import pytest
+
+from parity_tests.engine import FOREIGN_TIERS, TIERS, Session, Workers, tiers_for
+from shared.catalog import VARIANTS
+
+NATIVE = ("pytorch", "keras", "jax")
+TINY = [name for name, variant in VARIANTS.items() if variant.tiny]
+FULL = [name for name, variant in VARIANTS.items() if not variant.tiny]
+
+
+@pytest.fixture(scope="module")
+def checks_of(workers: Workers):
+    """All checks of a model at once; a model's tests share one measurement."""
+    native = Session(workers)
+    foreign = Session(workers, ("pytorch", "keras[jax]", "keras[torch]"))
+
+    @functools.lru_cache(maxsize=1)
+    def of(name: str):
+        variant = VARIANTS[name]
+        checks = list(native.check(name, tiers_for(variant, TIERS, False, False)))
+        if variant.tiny:
+            checks += foreign.check(name, FOREIGN_TIERS)
+        return checks
+
+    return of
+
+
+def _failures(checks, tier):
+    chosen = [check for check in checks if check.tier.partition("/")[0] == tier]
+    assert chosen, f"{tier} was not checked"
+    return [
+        f"{check.tier} {check.frameworks}: {check.reason}"
+        for check in chosen
+        if not check.passed
+    ]
+
+
+@pytest.mark.parametrize("tier", TIERS)
+@pytest.mark.parametrize("name", TINY)
+def test_tiny(name, tier, checks_of):
+    assert _failures(checks_of(name), tier) == []
+
+
+@pytest.mark.parametrize("tier", ["names", "counts"])
+@pytest.mark.parametrize("name", FULL)
+def test_full_size(name, tier, checks_of):
+    assert _failures(checks_of(name), tier) == []
