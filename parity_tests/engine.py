@@ -28,7 +28,7 @@ from shared.errors import UsageError, unknown
 from shared.randomness import sample
 from shared.specs.base import Spec, Variant
 from shared.weights import Entry
-from shared.worker import NATIVE, Worker, WorkerFailure
+from shared.worker import NATIVE, ROOT, Worker, WorkerFailure
 
 TIERS = ("names", "counts", "exchange", "forward", "gradients", "buffers", "float32")
 # What a back end of Keras other than TensorFlow is held to by default.
@@ -58,8 +58,8 @@ class Check:
 class Workers:
     """One worker a framework and precision, started when first asked for."""
 
-    def __init__(self, timeout: float = 600.0):
-        self.timeout = timeout
+    def __init__(self, timeout: float = 600.0, root: Path = ROOT):
+        self.timeout, self.root = timeout, root
         self._running: dict[tuple[str, str], Worker] = {}
 
     def get(self, framework: str, dtype: str) -> Worker:
@@ -67,7 +67,9 @@ class Workers:
         if key in self._running and not self._running[key].alive:
             self._running.pop(key).close()
         if key not in self._running:
-            self._running[key] = Worker(framework, dtype, timeout=self.timeout)
+            self._running[key] = Worker(
+                framework, dtype, timeout=self.timeout, root=self.root
+            )
         return self._running[key]
 
     def close(self) -> None:
@@ -198,6 +200,10 @@ class Session:
         yield from ask(name, found)
 
     # Evidence
+
+    def remember(self, name: str, framework: str, evidence: Evidence) -> None:
+        """Use this instead of asking the framework."""
+        self._evidence[name, framework, self.dtype] = evidence
 
     def _gather(
         self, name: str, tiers: Sequence[str], dtype: str

@@ -1,0 +1,343 @@
+"""Does parity fail when it should? One change in one place of one framework, each
+checked by the tiers of parity against another framework's unchanged evidence.
+
+    python -m parity_tests.mutants [FAMILY ...] [--framework F] [--json FILE]
+"""
+
+import argparse
+import ast
+import copy
+import json
+import shutil
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from parity_tests.engine import Evidence, Session, Workers, measure
+from shared.catalog import FAMILIES, VARIANTS, family_of
+from shared.worker import NATIVE, ROOT, WorkerFailure
+
+PACKAGES = {"pytorch": "pytorch_impl", "keras": "keras_impl", "jax": "jax_impl"}
+REFERENCE = {"pytorch": "jax", "keras": "pytorch", "jax": "pytorch"}
+TIERS = ("names", "counts", "forward", "gradients", "buffers")
+EXPLAINED = Path(__file__).with_name("mutants_explained.json")
+
+ACTIVATIONS = {
+    "relu": "tanh",
+    "tanh": "sigmoid",
+    "sigmoid": "tanh",
+    "gelu": "relu",
+    "leaky_relu": "relu",
+    "silu": "relu",
+    "softmax": "sigmoid",
+}
+FLAGS = {"training", "deterministic", "use_running_average"}
+BIASES = {"bias", "use_bias"}
+JOINS = {"cat", "concat", "concatenate", "stack"}
+SWAPS = {"permute", "transpose", "swapaxes", "moveaxis"}
+WHOLE = {"stride", "padding", "k", "groups", "size", "pad", "heads", "window"}
+REAL = ("eps", "epsilon", "decay", "momentum", "dropout", "rate", "slope", "alpha")
+
+
+@dataclass(frozen=True)
+class Mutant:
+    framework: str
+    path: str  # relative to the root
+    line: int
+    change: str  # "before -> after"
+    source: str
+
+    @property
+    def key(self) -> str:
+        return f"{self.path}: {self.change}"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    framework: str
+    path: str
+    line: int
+    change: str
+    caught: bool
+    by: str
+    explained: str = ""
+
+
+# Making them
+
+
+def mutants_of(framework: str, path: Path) -> Iterator[Mutant]:
+    """Every mutant of one file."""
+    tree = ast.parse(path.read_text())
+    untouched = _untouched(tree)
+    for node in (node for node in ast.walk(tree) if node not in untouched):
+        for replacement in _replacements(node):
+            before, after = ast.unparse(node), ast.unparse(replacement)
+            if before != after:
+                yield Mutant(
+                    framework,
+                    str(path.relative_to(ROOT)),
+                    node.lineno,  # type: ignore[attr-defined]
+                    f"{before} -> {after}",
+                    _with(tree, node, replacement),
+                )
+
+
+def _untouched(tree: ast.Module) -> set[ast.AST]:
+    """Annotations, docstrings and `strict=` say nothing of the function computed."""
+    left: set[ast.AST] = set()
+    for node in ast.walk(tree):
+        skipped: list[ast.AST | None] = []
+        if isinstance(node, ast.arg | ast.AnnAssign):
+            skipped.append(node.annotation)
+        elif isinstance(node, ast.FunctionDef):
+            skipped.append(node.returns)
+        elif isinstance(node, ast.keyword) and node.arg == "strict":
+            skipped.append(node.value)
+        elif isinstance(node, ast.ImportFrom | ast.Import):
+            skipped.append(node)
+        for root in skipped:
+            left |= set(ast.walk(root)) if root else set()
+    return left
+
+
+def _with(tree: ast.Module, old: ast.AST, new: ast.AST) -> str:
+    class Swap(ast.NodeTransformer):
+        def visit(self, node: ast.AST) -> ast.AST:
+            if node is old:
+                return new
+            return self.generic_visit(node)
+
+    # The copy keeps identities apart: the tree itself must stay as it was.
+    memo: dict[int, ast.AST] = {id(old): old}
+    return ast.unparse(Swap().visit(copy.deepcopy(tree, memo)))
+
+
+def _replacements(node: ast.AST) -> Iterator[ast.expr]:
+    if isinstance(node, ast.Constant):
+        yield from _constant(node)
+    elif isinstance(node, ast.Attribute):
+        yield from _attribute(node)
+    elif isinstance(node, ast.BinOp):
+        yield from _operation(node)
+    elif isinstance(node, ast.Call):
+        yield from _call(node)
+    elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+        if node.id in FLAGS:
+            yield ast.UnaryOp(ast.Not(), node)
+        if node.id in WHOLE:
+            yield _binary(node, ast.Add(), 1)
+
+
+def _constant(node: ast.Constant) -> Iterator[ast.expr]:
+    value = node.value
+    if isinstance(value, bool):
+        yield ast.Constant(not value)
+    elif isinstance(value, int):
+        yield ast.Constant(value + 1)
+    elif isinstance(value, float):
+        yield ast.Constant(value * 2)
+
+
+def _attribute(node: ast.Attribute) -> Iterator[ast.expr]:
+    if not isinstance(node.ctx, ast.Load):
+        return
+    if node.attr in ACTIVATIONS:
+        yield ast.Attribute(node.value, ACTIVATIONS[node.attr], node.ctx)
+    elif node.attr in FLAGS:
+        yield ast.UnaryOp(ast.Not(), node)
+    elif node.attr in WHOLE:
+        yield _binary(node, ast.Add(), 1)
+    elif node.attr.endswith(REAL):
+        yield _binary(node, ast.Mult(), 0.5)
+
+
+def _binary(left: ast.expr, operator: ast.operator, right: float) -> ast.expr:
+    return ast.BinOp(left, operator, ast.Constant(right))
+
+
+def _operation(node: ast.BinOp) -> Iterator[ast.expr]:
+    literal = isinstance(node.left, ast.Constant) or isinstance(
+        node.right, ast.Constant
+    )
+    if isinstance(node.op, ast.Add) and not literal:
+        yield node.left
+        yield node.right
+    elif isinstance(node.op, ast.Sub):
+        yield ast.BinOp(node.left, ast.Add(), node.right)
+    elif isinstance(node.op, ast.Mult) and not literal:
+        yield node.left
+    elif isinstance(node.op, ast.Div):
+        yield ast.BinOp(node.left, ast.Mult(), node.right)
+
+
+def _call(node: ast.Call) -> Iterator[ast.expr]:
+    name = node.func.attr if isinstance(node.func, ast.Attribute) else ""
+    own = (
+        isinstance(node.func, ast.Attribute) and ast.unparse(node.func.value) == "self"
+    )
+    if own and "drop" in name and len(node.args) == 1:
+        yield node.args[0]
+    if name in JOINS and node.args and isinstance(node.args[0], ast.List | ast.Tuple):
+        elements = node.args[0].elts[::-1]
+        turned = ast.List(elements, ast.Load())
+        yield ast.Call(node.func, [turned, *node.args[1:]], node.keywords)
+    if name in SWAPS and len(node.args) > 1:
+        *rest, a, b = node.args
+        yield ast.Call(node.func, [*rest, b, a], node.keywords)
+    for i, keyword in enumerate(node.keywords):
+        if keyword.arg in BIASES and not isinstance(keyword.value, ast.Constant):
+            flipped = ast.keyword(keyword.arg, ast.UnaryOp(ast.Not(), keyword.value))
+            keywords = [*node.keywords[:i], flipped, *node.keywords[i + 1 :]]
+            yield ast.Call(node.func, node.args, keywords)
+
+
+# Judging them
+
+
+class Judge:
+    """One framework's mutants, one after another, in a copy of the suite."""
+
+    def __init__(self, framework: str, root: Path, evidence: dict[str, Evidence]):
+        self.framework, self.root, self.evidence = framework, root, evidence
+        self.workers = Workers(timeout=180.0, root=root)
+
+    def judge(self, mutant: Mutant) -> str:
+        """By which check it was caught, or ""."""
+        file = self.root / mutant.path
+        original = file.read_text()
+        file.write_text(mutant.source)
+        try:
+            return self._import(mutant) or self._first_failure(mutant)
+        finally:
+            file.write_text(original)
+            self._import(mutant)
+
+    def _import(self, mutant: Mutant) -> str:
+        """A model file is imported again; what others build on needs a new process."""
+        package, *rest = Path(mutant.path).with_suffix("").parts
+        if rest[0] != "models":
+            self.workers.close()
+            return ""
+        modules = [f"{package}.models.{rest[1]}", f"{package}.models"]
+        try:
+            self.workers.get(self.framework, "float64").reload(modules)
+        except WorkerFailure as failure:
+            return f"import: {failure}"
+        return ""
+
+    def _first_failure(self, mutant: Mutant) -> str:
+        stem = Path(mutant.path).stem
+        for name in self.evidence:
+            if stem in FAMILIES and family_of(VARIANTS[name].spec) != stem:
+                continue
+            for tiers in (TIERS[:2], TIERS):
+                session = Session(
+                    self.workers, (REFERENCE[self.framework], self.framework)
+                )
+                session.remember(name, REFERENCE[self.framework], self.evidence[name])
+                for check in session.check(name, tiers):
+                    if not check.passed:
+                        return f"{name} {check.tier}: {check.reason}"
+        return ""
+
+
+def gather(names: list[str]) -> dict[str, dict[str, Evidence]]:
+    """The unchanged evidence of the frameworks that others are held against."""
+    found: dict[str, dict[str, Evidence]] = {}
+    with Workers() as workers:
+        for framework in sorted(set(REFERENCE.values())):
+            worker = workers.get(framework, "float64")
+            found[framework] = {
+                name: measure(worker, name, VARIANTS[name], TIERS) for name in names
+            }
+    return found
+
+
+def run(mutants: list[Mutant], names: list[str], say: "Progress") -> list[Outcome]:
+    evidence = gather(names)
+    explained = json.loads(EXPLAINED.read_text()) if EXPLAINED.exists() else {}
+    outcomes: list[Outcome] = []
+
+    def work(framework: str) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            root = Path(folder)
+            for package in ("shared", PACKAGES[framework]):
+                shutil.copytree(ROOT / package, root / package)
+            judge = Judge(framework, root, evidence[REFERENCE[framework]])
+            try:
+                for mutant in [m for m in mutants if m.framework == framework]:
+                    by = judge.judge(mutant)
+                    outcome = Outcome(
+                        framework,
+                        mutant.path,
+                        mutant.line,
+                        mutant.change,
+                        bool(by),
+                        by[:200],
+                        explained.get(mutant.key, ""),
+                    )
+                    outcomes.append(outcome)
+                    say.done(outcome)
+            finally:
+                judge.workers.close()
+
+    with ThreadPoolExecutor(max_workers=3) as pool:
+        list(pool.map(work, NATIVE))
+    return outcomes
+
+
+class Progress:
+    def __init__(self, total: int):
+        self.total, self.finished, self.lock = total, 0, threading.Lock()
+
+    def done(self, outcome: Outcome) -> None:
+        with self.lock:
+            self.finished += 1
+            mark = "caught  " if outcome.caught else "SURVIVED"
+            place = f"{outcome.path}:{outcome.line}"
+            print(f"{self.finished}/{self.total} {mark} {place} {outcome.change}")
+            sys.stdout.flush()
+
+
+def collect(families: list[str], frameworks: list[str]) -> list[Mutant]:
+    found: list[Mutant] = []
+    for framework in frameworks:
+        folder = ROOT / PACKAGES[framework]
+        files = [folder / "models" / f"{family}.py" for family in families]
+        if families == list(FAMILIES):
+            files.append(folder / "layers.py")
+        for file in files:
+            found += mutants_of(framework, file)
+    return found
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m parity_tests.mutants")
+    parser.add_argument("families", nargs="*", default=list(FAMILIES))
+    parser.add_argument("--framework", choices=NATIVE, action="append")
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args(arguments)
+    mutants = collect(options.families, options.framework or list(NATIVE))
+    names = [name for name, variant in VARIANTS.items() if variant.tiny]
+    outcomes = run(mutants, names, Progress(len(mutants)))
+    if options.json:
+        lines = [json.dumps(asdict(outcome)) for outcome in outcomes]
+        options.json.write_text("\n".join(lines) + "\n")
+    survivors = [o for o in outcomes if not o.caught]
+    counted = [o for o in outcomes if o.caught or not o.explained]
+    caught = len(outcomes) - len(survivors)
+    for outcome in survivors:
+        why = outcome.explained or "NOT EXPLAINED"
+        print(f"survived: {outcome.path}:{outcome.line} {outcome.change} ({why})")
+    equivalent = len(outcomes) - len(counted)
+    print(f"{caught} of {len(outcomes)} mutants caught, {equivalent} explained")
+    return 0 if all(o.caught for o in counted) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
