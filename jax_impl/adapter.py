@@ -1,6 +1,6 @@
 """JAX (Flax NNX) behind the contract (shared/contract.py)."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -112,10 +112,7 @@ class JaxModel(contract.Model):
         graph, state = nnx.split(self.native)
         own = self.slots()
         names = [name for name, slot in own.items() if slot.trainable]
-        inputs = [
-            jnp.asarray(x, self.dtype if x.dtype.kind == "f" else None)
-            for x in request.inputs
-        ]
+        inputs = [self._input(value) for value in request.inputs]
         real = [i for i, x in enumerate(request.inputs) if x.dtype.kind == "f"]
         recorded: list[str] = []
 
@@ -170,6 +167,21 @@ class JaxModel(contract.Model):
                 for name, (entered, left) in zip(recorded, layers, strict=True)
             },
         )
+
+    def compiled(self, inputs: tuple[Array, ...]) -> Callable[[], object]:
+        self.native.eval()
+        graph, state = nnx.split(self.native)
+        leaves, tree = jax.tree.flatten(state)
+        arguments = [self._input(value) for value in inputs]
+
+        @jax.jit
+        def function(leaves: list[Any], arguments: list[Any]) -> Any:
+            return nnx.merge(graph, jax.tree.unflatten(tree, leaves))(*arguments)
+
+        return lambda: jax.block_until_ready(function(leaves, arguments))
+
+    def _input(self, value: Array) -> jax.Array:
+        return jnp.asarray(value, self.dtype if value.dtype.kind == "f" else None)
 
     def write_native(self, path: Path, values: Weights) -> None:
         """NNX's own names and layouts: flat `.safetensors`, or an Orbax folder."""

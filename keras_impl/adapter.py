@@ -1,7 +1,7 @@
 """Keras 3 behind the contract (shared/contract.py), on any of its back ends."""
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ import numpy as np
 from keras import ops
 from keras.src.backend.common import dtypes, global_state
 
-from keras_impl import gradients, models
+from keras_impl import backends, models
 from keras_impl.weights import named_layers, slots
 from shared import catalog, contract, weights
 from shared.errors import UsageError
@@ -126,10 +126,7 @@ class KerasModel(contract.Model):
         self, request: contract.Request, fixed: dict[str, Slot]
     ) -> contract.Result:
         trainable = {k: s for k, s in self.slots().items() if s.trainable}
-        inputs = [
-            ops.convert_to_tensor(x, self.dtype if x.dtype.kind == "f" else None)
-            for x in request.inputs
-        ]
+        inputs = [self._input(value) for value in request.inputs]
 
         def call(arguments: list[Any]) -> tuple[Any, ...]:
             result = self.native(*arguments, training=request.training)
@@ -141,7 +138,7 @@ class KerasModel(contract.Model):
             if request.cotangents is None:
                 outputs = call(inputs)
             else:
-                differentiate = gradients.BACKENDS[keras.backend.backend()]
+                differentiate = backends.GRADIENTS[keras.backend.backend()]
                 outputs, of_names, of_reals = differentiate(
                     call,
                     inputs,
@@ -167,6 +164,16 @@ class KerasModel(contract.Model):
                 for name, slot in fixed.items()
             },
             layers=layers,
+        )
+
+    def compiled(self, inputs: tuple[Array, ...]) -> Callable[[], object]:
+        return backends.INFERENCE[keras.backend.backend()](
+            self.native, [self._input(value) for value in inputs]
+        )
+
+    def _input(self, value: Array) -> Any:
+        return ops.convert_to_tensor(
+            value, self.dtype if value.dtype.kind == "f" else None
         )
 
     def write_native(self, path: Path, values: Weights) -> None:

@@ -48,12 +48,14 @@ class Mutant:
     framework: str
     path: str  # relative to the root
     line: int
+    code: str  # the line
     change: str  # "before -> after"
     source: str
 
     @property
     def key(self) -> str:
-        return f"{self.path}: {self.change}"
+        """What a survivor's explanation is filed under; it outlives moved lines."""
+        return f"{self.path}: {self.code}: {self.change}"
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,8 @@ class Outcome:
 
 def mutants_of(framework: str, path: Path) -> Iterator[Mutant]:
     """Every mutant of one file."""
-    tree = ast.parse(path.read_text())
+    text = path.read_text()
+    tree, lines = ast.parse(text), text.splitlines()
     untouched = _untouched(tree)
     for node in (node for node in ast.walk(tree) if node not in untouched):
         for replacement in _replacements(node):
@@ -82,6 +85,7 @@ def mutants_of(framework: str, path: Path) -> Iterator[Mutant]:
                     framework,
                     str(path.relative_to(ROOT)),
                     node.lineno,  # type: ignore[attr-defined]
+                    lines[node.lineno - 1].strip(),  # type: ignore[attr-defined]
                     f"{before} -> {after}",
                     _with(tree, node, replacement),
                 )

@@ -1,5 +1,6 @@
 """PyTorch behind the contract (shared/contract.py)."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -171,6 +172,16 @@ class TorchModel(contract.Model):
             for path, module in self.native.named_modules()
             if path
         ]
+
+    def compiled(self, inputs: tuple[Array, ...]) -> Callable[[], object]:
+        arguments = [self._input(value).detach() for value in inputs]
+        self.native.eval()
+
+        @torch.inference_mode()
+        def call() -> object:
+            return self.native(*arguments)
+
+        return call
 
     def write_native(self, path: Path, values: Weights) -> None:
         """A state dict: `.pt` and `.pth` by torch.save, `.safetensors` otherwise."""

@@ -5,7 +5,9 @@ follows from that alone (strict loading, dumping, filling, files) is here.
 """
 
 import json
+import time
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -90,6 +92,11 @@ class Model(ABC):
         """`run`, with all arrays in the framework's own layout."""
 
     @abstractmethod
+    def compiled(self, inputs: tuple[Array, ...]) -> Callable[[], object]:
+        """Inference on these inputs, in the framework's own layout, as its users run
+        it fast; a call returns when the result is there."""
+
+    @abstractmethod
     def write_native(self, path: Path, weights: Weights) -> None:
         """Write weights of this model in the framework's own format."""
 
@@ -119,6 +126,24 @@ class Model(ABC):
             outputs=_move(result.outputs, outputs, -1, 1),
             input_gradients=_move(result.input_gradients, inputs, -1, 1),
         )
+
+    def prepare(self, inputs: tuple[Array, ...]) -> float:
+        """Compile inference for these inputs; the seconds the first call took."""
+        if self.spec is not None and self.channels_last:
+            inputs = _move(inputs, self.spec.inputs(), 1, -1)
+        start = time.perf_counter()
+        self._call = self.compiled(inputs)
+        self._call()
+        return time.perf_counter() - start
+
+    def time(self, calls: int) -> list[float]:
+        """Seconds of each of `calls` calls, after `prepare`."""
+        seconds = []
+        for _ in range(calls):
+            start = time.perf_counter()
+            self._call()
+            seconds.append(time.perf_counter() - start)
+        return seconds
 
     def entries(self) -> dict[str, Entry]:
         return weights.describe(self.slots())

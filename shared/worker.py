@@ -244,6 +244,12 @@ class RemoteModel:
     def read_native(self, path: Path) -> dict[str, Array]:
         return self._call("read_native", path)
 
+    def prepare(self, inputs: tuple[Array, ...]) -> float:
+        return self._call("prepare", inputs)
+
+    def time(self, calls: int) -> list[float]:
+        return self._call("time", calls)
+
     def drop(self) -> None:
         """Free the model; the worker lives on."""
         self.worker.call("drop", self.handle)

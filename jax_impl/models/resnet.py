@@ -30,10 +30,11 @@ class BasicBlock(nnx.Module):
     """Two 3x3 convs and a shortcut (fig. 5, left)."""
 
     def __init__(self, b: BlockSpec, spec: ResNetSpec, *, rngs: nnx.Rngs):
-        self.conv1 = conv(b.convs[0], rngs=rngs)
-        self.bn1 = norm(b.convs[0].c_out, spec, rngs=rngs)
-        self.conv2 = conv(b.convs[1], rngs=rngs)
-        self.bn2 = norm(b.convs[1].c_out, spec, rngs=rngs)
+        c1, c2 = b.convs
+        self.conv1 = conv(c1, rngs=rngs)
+        self.bn1 = norm(c1.c_out, spec, rngs=rngs)
+        self.conv2 = conv(c2, rngs=rngs)
+        self.bn2 = norm(c2.c_out, spec, rngs=rngs)
         self.downsample = shortcut(b, spec, rngs=rngs)
 
     def __call__(self, x: Array) -> Array:
@@ -48,12 +49,13 @@ class Bottleneck(nnx.Module):
     """1x1, 3x3, 1x1 convs and a shortcut (fig. 5, right)."""
 
     def __init__(self, b: BlockSpec, spec: ResNetSpec, *, rngs: nnx.Rngs):
-        self.conv1 = conv(b.convs[0], rngs=rngs)
-        self.bn1 = norm(b.convs[0].c_out, spec, rngs=rngs)
-        self.conv2 = conv(b.convs[1], rngs=rngs)
-        self.bn2 = norm(b.convs[1].c_out, spec, rngs=rngs)
-        self.conv3 = conv(b.convs[2], rngs=rngs)
-        self.bn3 = norm(b.convs[2].c_out, spec, rngs=rngs)
+        c1, c2, c3 = b.convs
+        self.conv1 = conv(c1, rngs=rngs)
+        self.bn1 = norm(c1.c_out, spec, rngs=rngs)
+        self.conv2 = conv(c2, rngs=rngs)
+        self.bn2 = norm(c2.c_out, spec, rngs=rngs)
+        self.conv3 = conv(c3, rngs=rngs)
+        self.bn3 = norm(c3.c_out, spec, rngs=rngs)
         self.downsample = shortcut(b, spec, rngs=rngs)
 
     def __call__(self, x: Array) -> Array:

@@ -30,10 +30,11 @@ class BasicBlock(nn.Module):
 
     def __init__(self, b: BlockSpec, spec: ResNetSpec):
         super().__init__()
-        self.conv1 = conv(b.convs[0])
-        self.bn1 = norm(b.convs[0].c_out, spec)
-        self.conv2 = conv(b.convs[1])
-        self.bn2 = norm(b.convs[1].c_out, spec)
+        c1, c2 = b.convs
+        self.conv1 = conv(c1)
+        self.bn1 = norm(c1.c_out, spec)
+        self.conv2 = conv(c2)
+        self.bn2 = norm(c2.c_out, spec)
         self.downsample = shortcut(b, spec)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -49,12 +50,13 @@ class Bottleneck(nn.Module):
 
     def __init__(self, b: BlockSpec, spec: ResNetSpec):
         super().__init__()
-        self.conv1 = conv(b.convs[0])
-        self.bn1 = norm(b.convs[0].c_out, spec)
-        self.conv2 = conv(b.convs[1])
-        self.bn2 = norm(b.convs[1].c_out, spec)
-        self.conv3 = conv(b.convs[2])
-        self.bn3 = norm(b.convs[2].c_out, spec)
+        c1, c2, c3 = b.convs
+        self.conv1 = conv(c1)
+        self.bn1 = norm(c1.c_out, spec)
+        self.conv2 = conv(c2)
+        self.bn2 = norm(c2.c_out, spec)
+        self.conv3 = conv(c3)
+        self.bn3 = norm(c3.c_out, spec)
         self.downsample = shortcut(b, spec)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -1,8 +1,8 @@
-"""The gradient of a Keras model's outputs, by the back end's own differentiation.
+"""What Keras leaves to its back end: differentiation, and compiling one call.
 
-Each function runs `call` on the inputs once, differentiates the inner product of its
-outputs with the cotangents, and returns the outputs with the gradients of the
-trainable variables and of the real inputs. Buffers are updated as in any call.
+Each gradient function runs `call` on the inputs once, differentiates the inner
+product of its outputs with the cotangents, and returns the outputs with the gradients
+of the trainable variables and of the real inputs. Buffers are updated as in any call.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,7 +15,7 @@ Variables = Sequence[keras.Variable]
 Found = tuple[tuple[Any, ...], list[Any], list[Any]]
 
 
-def tensorflow(
+def gradient_tensorflow(
     call: Call,
     inputs: list[Any],
     trainable: Variables,
@@ -40,7 +40,7 @@ def tensorflow(
     return outputs, dense[: len(trainable)], dense[len(trainable) :]
 
 
-def torch(
+def gradient_torch(
     call: Call,
     inputs: list[Any],
     trainable: Variables,
@@ -64,7 +64,7 @@ def torch(
     return outputs, list(found[: len(trainable)]), list(found[len(trainable) :])
 
 
-def jax(
+def gradient_jax(
     call: Call,
     inputs: list[Any],
     trainable: Variables,
@@ -96,4 +96,40 @@ def jax(
     return outputs, of_values, of_reals
 
 
-BACKENDS = {"tensorflow": tensorflow, "torch": torch, "jax": jax}
+def infer_tensorflow(model: keras.Layer, inputs: list[Any]) -> Callable[[], object]:
+    import tensorflow as tf
+
+    function = tf.function(lambda arguments: model(*arguments, training=False))
+    return lambda: function(inputs)
+
+
+def infer_torch(model: keras.Layer, inputs: list[Any]) -> Callable[[], object]:
+    import torch
+
+    @torch.inference_mode()
+    def call() -> object:
+        return model(*inputs, training=False)
+
+    return call
+
+
+def infer_jax(model: keras.Layer, inputs: list[Any]) -> Callable[[], object]:
+    import jax
+
+    variables = list(model.variables)
+
+    @jax.jit
+    def function(values: list[Any], arguments: list[Any]) -> Any:
+        with keras.StatelessScope(list(zip(variables, values, strict=True))):
+            return model(*arguments, training=False)
+
+    values = [variable.value for variable in variables]
+    return lambda: jax.block_until_ready(function(values, inputs))
+
+
+GRADIENTS = {
+    "tensorflow": gradient_tensorflow,
+    "torch": gradient_torch,
+    "jax": gradient_jax,
+}
+INFERENCE = {"tensorflow": infer_tensorflow, "torch": infer_torch, "jax": infer_jax}

@@ -1,0 +1,1 @@
+"""Throughput of what passed parity; asks the frameworks through shared.worker."""
