@@ -24,7 +24,7 @@ from parity_tests.compare import (
 from shared import weights
 from shared.catalog import VARIANTS
 from shared.contract import Request, Result
-from shared.errors import UsageError, unknown
+from shared.errors import UsageError
 from shared.randomness import sample
 from shared.specs.base import Spec, Variant
 from shared.weights import Entry
@@ -440,18 +440,8 @@ def exchange(name: str, spec: Spec, workers: Mapping[str, Worker]) -> str:
     return "; ".join(reasons)
 
 
-def tiers_for(
-    variant: Variant, tiers: Sequence[str], full: bool, foreign: bool
-) -> list[str]:
+def tiers_for(variant: Variant, tiers: Sequence[str], full: bool = False) -> list[str]:
     """Full-size variants give names and counts, the rest where `full` is asked."""
-    chosen = [t for t in tiers if not foreign or t in FOREIGN_TIERS]
     if variant.tiny or full:
-        return chosen
-    return [t for t in chosen if t in ("names", "counts")]
-
-
-def check_tier_names(names: Sequence[str]) -> list[str]:
-    for name in names:
-        if name not in TIERS:
-            raise unknown("tier", name, TIERS)
-    return [t for t in TIERS if t in names]
+        return list(tiers)
+    return [tier for tier in tiers if tier in ("names", "counts")]

@@ -4,10 +4,10 @@ import functools
 
 import pytest
 
-from parity_tests.engine import FOREIGN_TIERS, TIERS, Session, Workers, tiers_for
+from parity_tests.engine import TIERS, Workers
+from parity_tests.run import plan, run
 from shared.catalog import VARIANTS
 
-NATIVE = ("pytorch", "keras", "jax")
 TINY = [name for name, variant in VARIANTS.items() if variant.tiny]
 FULL = [name for name, variant in VARIANTS.items() if not variant.tiny]
 
@@ -15,16 +15,10 @@ FULL = [name for name, variant in VARIANTS.items() if not variant.tiny]
 @pytest.fixture(scope="module")
 def checks_of(workers: Workers):
     """All checks of a model at once; a model's tests share one measurement."""
-    native = Session(workers)
-    foreign = Session(workers, ("pytorch", "keras[jax]", "keras[torch]"))
 
     @functools.lru_cache(maxsize=1)
     def of(name: str):
-        variant = VARIANTS[name]
-        checks = list(native.check(name, tiers_for(variant, TIERS, False, False)))
-        if variant.tiny:
-            checks += foreign.check(name, FOREIGN_TIERS)
-        return checks
+        return list(run(plan([name]), workers, "float64"))
 
     return of
 

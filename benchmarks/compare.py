@@ -1,0 +1,122 @@
+"""`triptych compare`: parity of every family's small models, a first timing, a page."""
+
+import html
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from string import Template
+
+from benchmarks.timing import Timing, time_models
+from parity_tests.engine import Check, Workers
+from parity_tests.run import Job, run
+from shared.catalog import FAMILIES, VARIANTS, variant
+from shared.specs.base import Spec
+from shared.weights import write_bytes
+from shared.worker import NATIVE
+
+PARITY_TIERS = ("names", "counts", "exchange", "forward", "gradients", "buffers")
+ROUNDS = 7
+BARS = {"pytorch": "#ee4c2c", "keras": "#d00000", "jax": "#5e97f6"}
+
+
+@dataclass(frozen=True)
+class Timed:
+    """A catalog model, the fields of its spec that are changed, and the batch."""
+
+    model: str
+    batch: int
+    changes: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def spec(self) -> Spec:
+        return replace(variant(self.model).spec, **dict(self.changes))
+
+    @property
+    def label(self) -> str:
+        changed = "".join(f", {k} {v}" for k, v in self.changes)
+        return f"{self.model}{changed}"
+
+
+TIMED = (Timed("resnet18", 8, (("image_size", 64),)),)
+
+
+def compare(say: Callable[[str], None]) -> tuple[list[Check], list[Timing]]:
+    """Parity of the first small model of each family, then the timing of a few."""
+    names = [_first_tiny(family) for family in FAMILIES]
+    checks: list[Check] = []
+    with Workers() as workers:
+        for i, name in enumerate(names, 1):
+            say(f"parity {i}/{len(names)} {name}")
+            checks += run([Job(name, NATIVE, PARITY_TIERS)], workers, "float64")
+    models = [(timed.label, timed.spec, timed.batch) for timed in TIMED]
+    return checks, time_models(models, NATIVE, ROUNDS, say)
+
+
+def _first_tiny(family: str) -> str:
+    variants = FAMILIES[family].VARIANTS
+    return next(name for name, found in variants.items() if found.tiny)
+
+
+# The page
+
+
+def write_page(path: Path, checks: Sequence[Check], timings: Sequence[Timing]) -> None:
+    template = Template(Path(__file__).with_name("compare.html").read_text())
+    page = template.substitute(
+        verdict=_verdict(checks), parity=_parity(checks), timing=_timing(timings)
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_bytes(path, page.encode())
+
+
+def _verdict(checks: Sequence[Check]) -> str:
+    failed = sum(not check.passed for check in checks)
+    models = len({check.model for check in checks})
+    mark = "holds" if not failed else "falls short"
+    return (
+        f'<strong class="{"good" if not failed else "bad"}">Parity {mark}</strong>: '
+        f"{len(checks) - failed} of {len(checks)} checks over {models} models"
+    )
+
+
+def _parity(checks: Sequence[Check]) -> str:
+    rows = []
+    tiers = list(dict.fromkeys(check.tier for check in checks))
+    for model in dict.fromkeys(check.model for check in checks):
+        cells = [f"<th scope=row>{model}</th><td>{VARIANTS[model].parameters:,}</td>"]
+        for tier in tiers:
+            found = [c for c in checks if (c.model, c.tier) == (model, tier)]
+            cells += [_cell(check) for check in found] or ["<td>-</td>"]
+        rows.append(f"<tr>{''.join(cells)}</tr>")
+    heads = "".join(f"<th scope=col>{tier}</th>" for tier in tiers)
+    head = f"<tr><th scope=col>model</th><th scope=col>parameters</th>{heads}</tr>"
+    return f"<table><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table>"
+
+
+def _cell(check: Check) -> str:
+    if not check.passed:
+        return f'<td class=bad title="{html.escape(check.reason)}">FAIL</td>'
+    said = f"{check.error:.1e}" if check.tolerance and check.error else "exact"
+    return f'<td class=good title="{html.escape(check.worst or "")}">{said}</td>'
+
+
+def _timing(timings: Sequence[Timing]) -> str:
+    parts = []
+    for model in dict.fromkeys(timing.model for timing in timings):
+        mine = [timing for timing in timings if timing.model == model]
+        best = max(timing.ratio for timing in mine)
+        bars = "".join(_bar(timing, best) for timing in mine)
+        batch = mine[0].batch
+        parts.append(f"<h3>{html.escape(model)}, batch {batch}</h3>{bars}")
+    return "".join(parts)
+
+
+def _bar(timing: Timing, best: float) -> str:
+    width = 100 * timing.ratio / best
+    return (
+        f"<div class=row><span class=who>{timing.framework}</span><span class=track>"
+        f'<span class=bar style="width:{width:.1f}%;background:'
+        f'{BARS[timing.framework]}"></span></span><span class=value>{timing.ratio:.2f} '
+        f"<small>[{timing.ratio_low:.2f}, {timing.ratio_high:.2f}] "
+        f"first call {timing.first_call_s:.1f} s</small></span></div>"
+    )

@@ -1,0 +1,88 @@
+"""Certificates, traces and differences as a person reads them."""
+
+import math
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from parity_tests.engine import TIERS, Check
+from parity_tests.trace import Trace
+from shared.catalog import VARIANTS
+
+
+def certificate(checks: Sequence[Check]) -> Table:
+    """One row a model and set of frameworks, one column a tier: the worst error."""
+    tiers = [t for t in TIERS if any(_tier(c) == t for c in checks)]
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("model")
+    table.add_column("parameters", justify="right")
+    table.add_column("frameworks")
+    for tier in tiers:
+        table.add_column(tier, justify="right")
+    rows = dict.fromkeys((c.model, tuple(c.frameworks)) for c in checks)
+    for model, frameworks in rows:
+        mine = [
+            c for c in checks if (c.model, tuple(c.frameworks)) == (model, frameworks)
+        ]
+        cells = [_cell([c for c in mine if _tier(c) == tier]) for tier in tiers]
+        count = f"{VARIANTS[model].parameters:,}" if model in VARIANTS else ""
+        table.add_row(model, count, " ".join(frameworks), *cells)
+    return table
+
+
+def _tier(check: Check) -> str:
+    return check.tier.partition("/")[0]
+
+
+def _cell(checks: Sequence[Check]) -> Text:
+    if not checks:
+        return Text("-", style="dim")
+    if not all(check.passed for check in checks):
+        return Text("FAIL", style="bold red")
+    errors = [check.error for check in checks if check.error and check.tolerance]
+    return Text(f"{max(errors):.1e}" if errors else "ok", style="green")
+
+
+def failures(console: Console, checks: Sequence[Check]) -> None:
+    for check in checks:
+        if not check.passed:
+            names = " ".join(check.frameworks)
+            where = f"{check.model} {check.tier} ({names})"
+            console.print(
+                Text("FAIL ", style="bold red") + Text(f"{where}: {check.reason}")
+            )
+
+
+def summary(checks: Sequence[Check]) -> str:
+    failed = sum(not check.passed for check in checks)
+    models = len({check.model for check in checks})
+    seconds = sum(check.seconds for check in checks)
+    return (
+        f"{len(checks) - failed} of {len(checks)} checks hold "
+        f"over {models} models ({seconds:.0f} s)"
+    )
+
+
+def trace_table(trace: Trace, tolerance: float) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("layer")
+    table.add_column("shape")
+    others = list(trace.rows[0].errors) if trace.rows else []
+    for framework in others:
+        table.add_column(framework, justify="right")
+    table.add_column("")
+    for row in trace.rows:
+        cells = [_error(row.errors[f], tolerance) for f in others]
+        mark = Text("<- first to diverge", style="bold red") if row.first else Text()
+        table.add_row(row.path, "x".join(map(str, row.shape)), *cells, mark)
+    return table
+
+
+def _error(error: float | None, tolerance: float) -> Text:
+    if error is None:
+        return Text("-", style="dim")
+    if math.isinf(error):
+        return Text("not comparable", style="red")
+    return Text(f"{error:.1e}", style="green" if error <= tolerance else "red")

@@ -1,0 +1,97 @@
+"""Which checks a request for parity means, run in turn."""
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from parity_tests.engine import (
+    FOREIGN_TIERS,
+    TIERS,
+    Check,
+    Session,
+    Workers,
+    tiers_for,
+)
+from shared.catalog import VARIANTS, select
+from shared.errors import UsageError, unknown
+from shared.worker import FRAMEWORKS, NATIVE
+
+# What Keras's other back ends are compared with.
+FOREIGN = ("pytorch", "keras[jax]", "keras[torch]")
+
+
+@dataclass(frozen=True)
+class Job:
+    """The checks of one model over one set of frameworks."""
+
+    model: str
+    frameworks: tuple[str, ...]
+    tiers: tuple[str, ...]
+
+
+def plan(
+    names: Sequence[str],
+    tiers: Sequence[str] = (),
+    frameworks: Sequence[str] = (),
+    full: bool = False,
+) -> list[Job]:
+    """Without a choice of frameworks: the three at every tier, and Keras's other back
+    ends at those that are asked of them."""
+    for tier in tiers:
+        if tier not in TIERS:
+            raise unknown("tier", tier, TIERS)
+    for framework in frameworks:
+        if framework not in FRAMEWORKS:
+            raise unknown("framework", framework, FRAMEWORKS)
+    if len(frameworks) == 1:
+        raise UsageError("parity needs at least two frameworks")
+    wanted = [tier for tier in TIERS if not tiers or tier in tiers]
+    jobs = []
+    for name, variant in select(list(names)).items():
+        chosen = tuple(tiers_for(variant, wanted, full))
+        if chosen:
+            jobs.append(Job(name, tuple(frameworks) or NATIVE, chosen))
+        foreign = tuple(tier for tier in chosen if tier in FOREIGN_TIERS)
+        if "forward" in foreign and not frameworks:
+            jobs.append(Job(name, FOREIGN, foreign))
+    if not jobs:
+        raise UsageError("full-size models are held to names and counts: give --full")
+    return jobs
+
+
+def run(
+    jobs: Sequence[Job], workers: Workers, dtype: str, full: bool = False
+) -> Iterator[Check]:
+    for frameworks in dict.fromkeys(job.frameworks for job in jobs):
+        session = Session(workers, frameworks, dtype, together=not full)
+        for job in jobs:
+            if job.frameworks != frameworks:
+                continue
+            reason = _too_large(job, dtype)
+            if reason:
+                yield from (_refused(job, tier, dtype, reason) for tier in job.tiers)
+            else:
+                yield from session.check(job.model, job.tiers)
+
+
+def _too_large(job: Job, dtype: str) -> str:
+    """Said before the machine's memory is gone, not by its out-of-memory killer."""
+    if not set(job.tiers) - {"names", "counts"}:
+        return ""
+    # A worker holds its weights; gradients once more, and the judge one set each.
+    copies = 2 + len(job.frameworks) if {"gradients", "float32"} & set(job.tiers) else 1
+    size = 8 if dtype == "float64" else 4
+    needed = VARIANTS[job.model].parameters * size * copies
+    free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    with open("/proc/meminfo") as lines:
+        for line in lines:
+            if line.startswith("MemAvailable:"):
+                free = int(line.split()[1]) * 1024
+    if needed <= free:
+        return ""
+    return f"needs {needed / 2**30:.0f} GiB, {free / 2**30:.0f} GiB are free"
+
+
+def _refused(job: Job, tier: str, dtype: str, reason: str) -> Check:
+    frameworks = list(job.frameworks)
+    return Check(job.model, tier, frameworks, dtype, None, None, None, False, 0, reason)
