@@ -6,6 +6,7 @@ started once and asked by message. A crash, a hang or an exception in it is a
 """
 
 import contextlib
+import functools
 import importlib
 import inspect
 import os
@@ -350,7 +351,8 @@ def _resolve(target: str) -> Any:
         if not hasattr(value, part):
             raise UsageError(f"{target}: {module_name} has no {path}")
         value = getattr(value, part)
-    if not (inspect.isclass(value) or inspect.isroutine(value)):
+    makers = (type, functools.partial)
+    if not (isinstance(value, makers) or inspect.isroutine(value)):
         return value
     try:
         inspect.signature(value).bind()

@@ -55,6 +55,7 @@ class Pool:
     padding: int = 0
 
 
+@dataclass(frozen=True, kw_only=True)
 class Spec:
     """Base of every spec; subclasses are dataclasses(frozen=True, kw_only=True).
 
@@ -63,7 +64,7 @@ class Spec:
 
     def __post_init__(self) -> None:
         hints = get_type_hints(type(self), include_extras=True)
-        for field in dataclasses.fields(self):  # type: ignore[arg-type]
+        for field in dataclasses.fields(self):
             value = getattr(self, field.name)
             reason = _refusal(value, hints[field.name])
             if reason:
@@ -121,12 +122,12 @@ def _refusal(value: Any, hint: Any) -> str | None:
 
 def to_plain(spec: Spec) -> dict[str, Any]:
     """The spec as JSON can hold it."""
-    return dataclasses.asdict(spec)  # type: ignore[call-overload]
+    return dataclasses.asdict(spec)
 
 
 def from_plain(kind: type[Spec], plain: dict[str, Any]) -> Spec:
     """The inverse of to_plain; refuses unknown and missing fields by name."""
-    known = {f.name for f in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    known = {f.name for f in dataclasses.fields(kind)}
     extra = set(plain) - known
     if extra:
         raise UsageError(f"{kind.__name__} has no field {', '.join(sorted(extra))}")

@@ -1,0 +1,26 @@
+"""Public originals, for the PyTorch worker to adopt (extra `[originals]`).
+
+Imported in a worker only: `worker.adopt("parity_tests.originals:resnet18", ...)`.
+"""
+
+import functools
+import importlib
+import sys
+import types
+from typing import Any
+
+
+def _torchvision(name: str, **arguments: Any) -> Any:
+    # Its compiled operators may be built for another torch; the models need none.
+    for module in ("_meta_registrations", "_autograd_registrations"):
+        full = f"torchvision.{module}"
+        sys.modules.setdefault(full, types.ModuleType(full))
+    models = importlib.import_module("torchvision.models")
+    return getattr(models, name)(weights=None, **arguments)
+
+
+def __getattr__(name: str) -> Any:
+    """`resnet18` and every other torchvision classifier by its own name."""
+    if name.startswith("_"):
+        raise AttributeError(name)
+    return functools.partial(_torchvision, name)
