@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from string import Template
 
+from rich.table import Table
+
 from benchmarks.timing import Timing, time_models
 from parity_tests.engine import Check, Workers
 from parity_tests.run import Job, run
@@ -45,16 +47,39 @@ def compare(say: Callable[[str], None]) -> tuple[list[Check], list[Timing]]:
     names = [_first_tiny(family) for family in FAMILIES]
     checks: list[Check] = []
     with Workers() as workers:
-        for i, name in enumerate(names, 1):
-            say(f"parity {i}/{len(names)} {name}")
+        for name in names:
+            say(f"parity of {name}")
             checks += run([Job(name, NATIVE, PARITY_TIERS)], workers, "float64")
     models = [(timed.label, timed.spec, timed.batch) for timed in TIMED]
     return checks, time_models(models, NATIVE, ROUNDS, say)
 
 
+def steps() -> int:
+    """How often `compare` says what it is at."""
+    return len(FAMILIES) + len(TIMED)
+
+
 def _first_tiny(family: str) -> str:
     variants = FAMILIES[family].VARIANTS
     return next(name for name, found in variants.items() if found.tiny)
+
+
+def table(found: Sequence[Timing]) -> Table:
+    shown = Table(box=None, pad_edge=False, header_style="bold")
+    shown.add_column("inference")
+    shown.add_column("framework")
+    for column in ("speed", "lowest, highest", "samples/s", "first call"):
+        shown.add_column(column, justify="right")
+    for timing in found:
+        shown.add_row(
+            f"{timing.model}, batch {timing.batch}",
+            timing.framework,
+            f"{timing.ratio:.2f}",
+            f"{timing.ratio_low:.2f}, {timing.ratio_high:.2f}",
+            f"{timing.samples_per_s:,.0f}",
+            f"{timing.first_call_s:.1f} s",
+        )
+    return shown
 
 
 # The page

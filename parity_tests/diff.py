@@ -19,7 +19,7 @@ from parity_tests.trace import Trace, trace
 from shared.contract import Layer, Request, Result
 from shared.errors import UsageError
 from shared.randomness import generator
-from shared.weights import Entry, count
+from shared.weights import Entry, count, write_bytes
 from shared.worker import FRAMEWORKS, RemoteModel
 
 _ROOTS = {
@@ -53,7 +53,7 @@ class Ported:
 @dataclass(frozen=True)
 class Difference:
     checks: list[Check]
-    trace: Trace | None
+    trace: Trace
     renames: dict[str, Renames]
 
 
@@ -147,6 +147,12 @@ def read_renames(path: Path) -> Renames:
     return found
 
 
+def write_renames(path: Path, renames: Mapping[str, Renames]) -> None:
+    """The tables of all ports in one, as `read_renames` takes it."""
+    table = {n: to for own in renames.values() for n, to in own.items()}
+    write_bytes(path, (json.dumps(table, indent=1) + "\n").encode())
+
+
 def _checked(
     renames: Renames, reference: Mapping[str, Entry], other: Mapping[str, Entry]
 ) -> Renames:
@@ -198,12 +204,12 @@ def diff(
     judge = _Judge(reference, others, inputs, dtype, tolerance, same_layout)
     checks = [judge.names(), judge.counts()]
     judge.share_weights()
-    found: Trace | None = None
+    traces = []
     for training in (False, True):
         results = judge.run(training)
         checks += [judge.forward(results, training), judge.gradients(results, training)]
-        if found is None or found.agrees:
-            found = judge.trace(results)
+        traces.append(judge.trace(results))
+    found = next((trace for trace in traces if not trace.agrees), traces[0])
     renames = {other.target.path: other.renames for other in others}
     return Difference(checks, found, renames)
 

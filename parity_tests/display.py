@@ -1,7 +1,7 @@
 """Certificates, traces and differences as a person reads them."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rich.console import Console
 from rich.table import Table
@@ -63,6 +63,26 @@ def summary(checks: Sequence[Check]) -> str:
         f"{len(checks) - failed} of {len(checks)} checks hold "
         f"over {models} models ({seconds:.0f} s)"
     )
+
+
+def verdicts(console: Console, checks: Sequence[Check]) -> None:
+    for check in checks:
+        if check.passed:
+            said = f"{check.error:.1e}" if check.error is not None else ""
+            console.print(Text("ok   ", style="green") + Text(f"{check.tier} {said}"))
+        else:
+            line = Text(f"{check.tier}: {check.reason}")
+            console.print(Text("FAIL ", style="bold red") + line)
+
+
+def renames(console: Console, tables: Mapping[str, Mapping[str, str]]) -> None:
+    """The names that are not the reference's own, and what they were taken for."""
+    for target, table in tables.items():
+        changed = {name: to for name, to in table.items() if name != to}
+        if changed:
+            console.print(f"{target}: names matched by order and shape, or as given")
+        for name, to in changed.items():
+            console.print(f"  {name} = {to}")
 
 
 def trace_table(trace: Trace, tolerance: float) -> Table:

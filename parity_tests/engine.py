@@ -94,7 +94,9 @@ class Evidence:
     seconds: float = 0.0
 
 
-def request(spec: Spec, batch: int, *, training: bool, gradients: bool) -> Request:
+def request(
+    spec: Spec, batch: int, *, training: bool, gradients: bool = False
+) -> Request:
     """The same question to every framework."""
     inputs = tuple(sample(tensor, batch, SEED) for tensor in spec.inputs())
     outputs = spec.outputs(training)

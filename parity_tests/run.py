@@ -2,16 +2,22 @@
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from parity_tests import tolerances
 from parity_tests.engine import (
+    BATCH,
     FOREIGN_TIERS,
+    SEED,
     TIERS,
     Check,
     Session,
     Workers,
+    request,
     tiers_for,
 )
+from parity_tests.trace import Trace, trace
+from shared import catalog
 from shared.catalog import VARIANTS, select
 from shared.errors import UsageError, unknown
 from shared.worker import FRAMEWORKS, NATIVE
@@ -72,6 +78,31 @@ def run(
                 yield from (_refused(job, tier, dtype, reason) for tier in job.tiers)
             else:
                 yield from session.check(job.model, job.tiers)
+
+
+def trace_model(
+    name: str,
+    frameworks: Sequence[str],
+    workers: Workers,
+    dtype: str,
+    training: bool,
+) -> tuple[Trace, float]:
+    """A trace of one model of the catalog, and the bound it was held to."""
+    spec = catalog.variant(name).spec
+    if len(frameworks) < 2:
+        raise UsageError("a trace needs at least two frameworks")
+    results = {}
+    asked = replace(request(spec, BATCH, training=training), trace=True)
+    for framework in frameworks:
+        model = workers.get(framework, dtype).build(spec, name)
+        model.fill(SEED)
+        results[framework] = model.run(asked)
+        model.drop()
+    double = dtype == "float64"
+    bound = tolerances.FORWARD if double else tolerances.FLOAT32_LIMIT
+    layers = {framework: result.layers for framework, result in results.items()}
+    outputs = {framework: result.outputs for framework, result in results.items()}
+    return trace(frameworks[0], layers, outputs, bound), bound
 
 
 def _too_large(job: Job, dtype: str) -> str:

@@ -1,0 +1,43 @@
+# Every target sets up what it needs; a second run skips what is done.
+PYTHON ?= python3
+BIN := .venv/bin
+export OMP_WAIT_POLICY := passive
+export OMP_NUM_THREADS := 1
+export TF_CPP_MIN_LOG_LEVEL := 2
+export HF_HUB_OFFLINE := 1
+
+.PHONY: setup compare test lint parity mutants clean
+
+setup: .venv/.done
+
+.venv/.done: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "triptych needs Python 3.11 or newer: make PYTHON=python3.11"; exit 1; }
+	@echo "setting up .venv (a few minutes the first time)"
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -r requirements.lock
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps \
+		--no-build-isolation -e .
+	@$(BIN)/python -m pip check
+	@touch $@
+
+compare: setup
+	@$(BIN)/triptych compare
+
+test: lint
+	@$(BIN)/python -m pytest -q
+
+lint: setup
+	@$(BIN)/ruff format --check -q .
+	@$(BIN)/ruff check -q .
+	@$(BIN)/mypy
+
+parity: setup
+	@$(BIN)/triptych parity --all
+
+mutants: setup
+	@$(BIN)/python -m parity_tests.mutants
+
+clean:
+	@rm -rf .venv out build *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

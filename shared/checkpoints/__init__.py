@@ -1,0 +1,53 @@
+"""Rename tables to and from public checkpoints.
+
+`shared/checkpoints/<family>.py` holds SOURCES, from_public and to_public where a
+family's canonical names are not the public ones. A family without such a file has
+torchvision's names, if torchvision has the family at all.
+"""
+
+import importlib
+import importlib.util
+from types import ModuleType
+
+from shared.errors import UsageError
+from shared.weights import Array, Weights
+
+SAME_AS_TORCHVISION = ("alexnet", "resnet", "vgg")
+
+
+def sources(family: str) -> tuple[str, ...]:
+    """The public forms this family can be read from and written to."""
+    table = _table(family)
+    if table is not None:
+        return table.SOURCES  # type: ignore[no-any-return]
+    return ("torchvision",) if family in SAME_AS_TORCHVISION else ()
+
+
+def from_public(family: str, source: str, state: Weights) -> dict[str, Array]:
+    _check(family, source)
+    table = _table(family)
+    if table is not None:
+        return table.from_public(source, state)  # type: ignore[no-any-return]
+    return {k: v for k, v in state.items() if not k.endswith("num_batches_tracked")}
+
+
+def to_public(family: str, source: str, weights: Weights) -> dict[str, Array]:
+    _check(family, source)
+    table = _table(family)
+    if table is not None:
+        return table.to_public(source, weights)  # type: ignore[no-any-return]
+    return dict(weights)
+
+
+def _check(family: str, source: str) -> None:
+    known = sources(family)
+    if source not in known:
+        allowed = ", ".join(known) or "none"
+        raise UsageError(f"{family} has no {source} form; it has: {allowed}")
+
+
+def _table(family: str) -> ModuleType | None:
+    name = f"shared.checkpoints.{family}"
+    if importlib.util.find_spec(name) is None:
+        return None
+    return importlib.import_module(name)

@@ -1,0 +1,364 @@
+"""The command line of Triptych: one architecture, three panels.
+
+Imports nothing slow: every command brings in what it needs when it runs.
+"""
+
+import os
+import sys
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="One architecture, three panels: PyTorch, Keras 3 and JAX side by side.",
+    epilog="Exit codes: 0 it holds, 1 it falls short, 2 wrong use.",
+)
+
+Names = Annotated[list[str] | None, typer.Argument(help="models or families")]
+Frameworks = Annotated[
+    str, typer.Option(help="comma-separated: pytorch,keras,jax,keras[jax],keras[torch]")
+]
+Dtype = Annotated[str, typer.Option(help="float64 or float32")]
+Json = Annotated[Path | None, typer.Option("--json", help="also write JSON here (-)")]
+
+
+@app.callback(invoke_without_command=True)
+def options(
+    debug: Annotated[bool, typer.Option(help="show tracebacks")] = False,
+    version: Annotated[bool, typer.Option("--version", help="show it")] = False,
+) -> None:
+    if debug:
+        os.environ["TRIPTYCH_DEBUG"] = "1"
+    if version:
+        from shared import VERSION
+
+        print(f"triptych {VERSION}")
+        raise typer.Exit
+
+
+@app.command("list")
+def list_models(names: Names = None, json: Json = None) -> None:
+    """Families and variants, their parameters and where the count comes from."""
+    from rich.table import Table
+
+    from shared.catalog import family_of, select
+
+    rows = [
+        {
+            "family": family_of(variant.spec),
+            "model": name,
+            "parameters": variant.parameters,
+            "source": variant.source,
+            "tiny": variant.tiny,
+            "frameworks": ["pytorch", "keras", "jax"],
+        }
+        for name, variant in select(names or []).items()
+    ]
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("family", "model"):
+        table.add_column(column)
+    table.add_column("parameters", justify="right")
+    table.add_column("count from")
+    for row in rows:
+        count = f"{row['parameters']:,}"
+        table.add_row(str(row["family"]), str(row["model"]), count, str(row["source"]))
+    _console().print(table)
+    _write_json(json, rows)
+
+
+@app.command()
+def show(
+    family: Annotated[
+        str, typer.Argument(help="a family, as `triptych list` names it")
+    ],
+    html: Annotated[Path | None, typer.Option(help="write a page instead")] = None,
+) -> None:
+    """The three sources side by side, aligned by definition."""
+    from shared import sources
+
+    aligned = sources.aligned(family)
+    if html is None:
+        _console().print(sources.table(aligned, _console().width))
+    else:
+        sources.write_page(html, family, aligned)
+        print(f"wrote {html}")
+
+
+@app.command()
+def parity(
+    names: Names = None,
+    all_: Annotated[bool, typer.Option("--all", help="the whole catalog")] = False,
+    tier: Annotated[list[str] | None, typer.Option(help="may be repeated")] = None,
+    frameworks: Frameworks = "",
+    dtype: Dtype = "float64",
+    full: Annotated[bool, typer.Option(help="full-size models at every tier")] = False,
+    timeout: Annotated[float, typer.Option(help="seconds for one answer")] = 3600.0,
+    json: Json = None,
+) -> None:
+    """Do the frameworks compute the same: names, counts, exchange, values, gradients?"""
+    from parity_tests import display
+    from parity_tests.engine import Workers
+    from parity_tests.run import plan, run
+
+    _one_of("dtype", dtype, ("float64", "float32"))
+    if bool(names) == all_:
+        raise _usage("name models or families, or give --all")
+    jobs = plan(names or [], tier or [], _split(frameworks), full)
+    checks = []
+    with Workers(timeout) as workers, _Progress(len(jobs)) as progress:
+        started: set[Any] = set()
+        for check in run(jobs, workers, dtype, full):
+            checks.append(check)
+            key = (check.model, tuple(check.frameworks))
+            if key not in started:
+                started.add(key)
+                progress.step(f"{check.model} ({' '.join(check.frameworks)})")
+    console = _console()
+    console.print(display.certificate(checks))
+    display.failures(console, checks)
+    console.print(display.summary(checks))
+    _write_json(json, checks, lines=True)
+    raise typer.Exit(0 if all(check.passed for check in checks) else 1)
+
+
+@app.command()
+def trace(
+    model: Annotated[str, typer.Argument(help="a model, as `triptych list` names it")],
+    frameworks: Frameworks = "pytorch,keras,jax",
+    dtype: Dtype = "float64",
+    training: Annotated[bool, typer.Option(help="training mode")] = False,
+    json: Json = None,
+) -> None:
+    """The same input through every named layer: which is the first that diverges?"""
+    from parity_tests.display import trace_table
+    from parity_tests.engine import Workers
+    from parity_tests.run import trace_model
+
+    _one_of("dtype", dtype, ("float64", "float32"))
+    with Workers() as workers:
+        found, tolerance = trace_model(
+            model, _split(frameworks), workers, dtype, training
+        )
+    console = _console()
+    console.print(trace_table(found, tolerance))
+    console.print(found.verdict)
+    _write_json(json, found)
+    raise typer.Exit(0 if found.agrees else 1)
+
+
+@app.command()
+def diff(
+    targets: Annotated[list[str], typer.Argument(help="[pytorch=]package.module:name")],
+    inputs: Annotated[
+        list[str], typer.Option("--input", help="2,3,32,32 or, whole, 2,16:100")
+    ],
+    names: Annotated[Path | None, typer.Option(help="a rename table (JSON)")] = None,
+    write_names: Annotated[
+        Path | None, typer.Option(help="write the table used")
+    ] = None,
+    dtype: Dtype = "float64",
+    tolerance: Annotated[float | None, typer.Option(help="bound; default 1e-6")] = None,
+    same_layout: Annotated[bool, typer.Option(help="move no channel axis")] = False,
+    json: Json = None,
+) -> None:
+    """Your own models: do the ports compute the same, and which layer diverges first?
+
+    The first target is the reference; its weights are loaded into the others.
+    """
+    from parity_tests import diff as port
+    from parity_tests import display, tolerances
+    from parity_tests.engine import Workers
+
+    _one_of("dtype", dtype, ("float64", "float32"))
+    bound = tolerances.PORTS if tolerance is None else tolerance
+    sys.path.insert(0, os.getcwd())
+    with Workers() as workers:
+        found = port.diff(
+            [port.parse_target(text) for text in targets],
+            tuple(port.parse_input(text) for text in inputs),
+            workers,
+            dtype=dtype,
+            tolerance=bound,
+            same_layout=same_layout,
+            table=port.read_renames(names) if names else None,
+        )
+    console = _console()
+    display.renames(console, found.renames)
+    console.print(display.trace_table(found.trace, bound))
+    display.verdicts(console, found.checks)
+    console.print(found.trace.verdict)
+    if write_names:
+        port.write_renames(write_names, found.renames)
+    _write_json(json, found)
+    raise typer.Exit(0 if all(check.passed for check in found.checks) else 1)
+
+
+@app.command()
+def convert(
+    source: Annotated[Path, typer.Argument(metavar="IN")],
+    target: Annotated[Path, typer.Argument(metavar="OUT")],
+    to: Annotated[str, typer.Option(help="the form to write")],
+    from_: Annotated[str, typer.Option("--from", help="where IN does not tell")] = "",
+    model: Annotated[str, typer.Option(help="where IN does not tell")] = "",
+) -> None:
+    """Weights from one form to another: canonical, pytorch, keras, jax, torchvision,
+    huggingface."""
+    from shared.convert import convert as run
+
+    print(run(source, target, to, from_, model))
+
+
+@app.command()
+def doctor(json: Json = None) -> None:
+    """Versions, devices, threads, and what on this machine would bite."""
+    from shared import doctor as ward
+
+    report = ward.examine()
+    for line in ward.lines(report):
+        print(line)
+    _write_json(json, report)
+    raise typer.Exit(0 if report.healthy else 1)
+
+
+@app.command()
+def compare(
+    out: Annotated[Path, typer.Option(help="the page to write")] = Path(
+        "out/compare.html"
+    ),
+    json: Json = None,
+) -> None:
+    """The main job on its defaults: parity of every family, a first timing, a page."""
+    from benchmarks import compare as job
+    from parity_tests import display
+
+    start = time.monotonic()
+    with _Progress(job.steps()) as progress:
+        checks, timings = job.compare(progress.step)
+    console = _console()
+    console.print(display.certificate(checks))
+    display.failures(console, checks)
+    console.print(job.table(timings))
+    job.write_page(out, checks, timings)
+    console.print(f"{display.summary(checks)}; all in {time.monotonic() - start:.0f} s")
+    console.print(f"open {out}")
+    _write_json(json, {"checks": checks, "timings": timings})
+    raise typer.Exit(0 if all(check.passed for check in checks) else 1)
+
+
+# What the commands share
+
+
+class _Progress:
+    """A bar on a terminal, plain lines elsewhere; all of it on standard error."""
+
+    def __init__(self, total: int):
+        self.total, self.done = total, 0
+
+    def __enter__(self) -> "_Progress":
+        from rich.console import Console
+        from rich.progress import Progress
+
+        console = Console(stderr=True)
+        self.bar = (
+            Progress(console=console, transient=True) if console.is_terminal else None
+        )
+        if self.bar:
+            self.bar.start()
+            self.task = self.bar.add_task("starting", total=self.total)
+        return self
+
+    def step(self, text: str) -> None:
+        self.done += 1
+        if self.bar:
+            self.bar.update(self.task, completed=self.done, description=text)
+        else:
+            print(f"{self.done}/{self.total} {text}", file=sys.stderr, flush=True)
+
+    def __exit__(self, *_: object) -> None:
+        if self.bar:
+            self.bar.stop()
+
+
+def _console() -> "Console":
+    """A terminal's own width; elsewhere as wide as the content."""
+    from rich.console import Console
+
+    return Console() if sys.stdout.isatty() else Console(width=240, soft_wrap=True)
+
+
+def _split(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _usage(message: str) -> Exception:
+    from shared.errors import UsageError
+
+    return UsageError(message)
+
+
+def _one_of(what: str, value: str, allowed: Iterable[str]) -> None:
+    if value not in allowed:
+        raise _usage(f"{what} {value!r}; allowed: {', '.join(allowed)}")
+
+
+def _write_json(path: Path | None, value: object, lines: bool = False) -> None:
+    if path is None:
+        return
+    from shared.plain import to_json, to_json_lines
+
+    text = to_json_lines(value) if lines else to_json(value)
+    if str(path) == "-":
+        print(text)
+        return
+    from shared.weights import write_bytes
+
+    write_bytes(path, (text + "\n").encode())
+
+
+def main() -> None:
+    """Every failure that is not a defect is one line; a defect too, unless --debug."""
+    sys.exit(_run(app))
+
+
+def _run(command: typer.Typer) -> int:
+    try:
+        code = command(standalone_mode=False)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # The reader has seen enough; Python must not complain when it flushes again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except typer.Abort:
+        return 130
+    except Exception as error:
+        if os.environ.get("TRIPTYCH_DEBUG"):
+            raise
+        return _tell(error)
+    return code if isinstance(code, int) else 0
+
+
+def _tell(error: Exception) -> int:
+    from shared.errors import UsageError
+
+    said = getattr(error, "format_message", None)
+    wrong_use = isinstance(error, UsageError) or said is not None
+    message = " ".join((said() if said else str(error)).split())
+    if not wrong_use and type(error).__module__ != "shared.worker":
+        message = f"{type(error).__name__}: {message} (--debug shows where)"
+    print(f"error: {message}", file=sys.stderr)
+    return 2 if wrong_use else 1
+
+
+if __name__ == "__main__":
+    main()
