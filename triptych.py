@@ -33,7 +33,7 @@ Json = Annotated[Path | None, typer.Option("--json", help="also write JSON here 
 
 @app.callback(invoke_without_command=True)
 def options(
-    debug: Annotated[bool, typer.Option(help="show tracebacks")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="show tracebacks")] = False,
     version: Annotated[bool, typer.Option("--version", help="show it")] = False,
 ) -> None:
     if debug:
@@ -51,15 +51,16 @@ def list_models(names: Names = None, json: Json = None) -> None:
     from rich.table import Table
 
     from shared.catalog import family_of, select
+    from shared.sources import implementations
 
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "family": family_of(variant.spec),
             "model": name,
             "parameters": variant.parameters,
             "source": variant.source,
             "tiny": variant.tiny,
-            "frameworks": ["pytorch", "keras", "jax"],
+            "frameworks": implementations(family_of(variant.spec)),
         }
         for name, variant in select(names or []).items()
     ]
@@ -68,9 +69,10 @@ def list_models(names: Names = None, json: Json = None) -> None:
         table.add_column(column)
     table.add_column("parameters", justify="right")
     table.add_column("count from")
+    table.add_column("frameworks")
     for row in rows:
-        count = f"{row['parameters']:,}"
-        table.add_row(str(row["family"]), str(row["model"]), count, str(row["source"]))
+        cells = [row["family"], row["model"], f"{row['parameters']:,}", row["source"]]
+        table.add_row(*cells, " ".join(row["frameworks"]))
     _console().print(table)
     _write_json(json, rows)
 
@@ -104,7 +106,7 @@ def parity(
     timeout: Annotated[float, typer.Option(help="seconds for one answer")] = 3600.0,
     json: Json = None,
 ) -> None:
-    """Do the frameworks compute the same: names, counts, exchange, values, gradients?"""
+    """Do the frameworks compute the same? Every tier of every model asked for."""
     from parity_tests import display
     from parity_tests.engine import Workers
     from parity_tests.run import plan, run

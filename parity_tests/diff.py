@@ -138,7 +138,7 @@ def read_renames(path: Path) -> Renames:
         found = json.loads(path.read_text())
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"{path}: not JSON ({error})") from None
     if not isinstance(found, dict) or not all(
         isinstance(name, str) for name in found.values()

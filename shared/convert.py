@@ -66,7 +66,8 @@ def _guess(source: Path) -> str:
     if source.name.endswith(".weights.h5") or source.suffix == ".keras":
         return "keras"
     raise UsageError(
-        f"{source} does not say what form it has: give --from, one of {', '.join(FORMS)}"
+        f"{source} does not say what form it has: give --from, "
+        f"one of {', '.join(FORMS)}"
     )
 
 

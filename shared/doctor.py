@@ -85,7 +85,7 @@ def _warnings() -> Iterator[str]:
         backend = os.environ["KERAS_BACKEND"]
         yield f"KERAS_BACKEND={backend}: Keras outside this suite runs on it"
     if os.environ.get("JAX_ENABLE_X64", "0").lower() in ("1", "true"):
-        yield "JAX_ENABLE_X64 is set: JAX draws other random numbers with it than without"
+        yield "JAX_ENABLE_X64 is set: JAX draws other random numbers than without"
     for name in ("JAX_PLATFORMS", "XLA_FLAGS", "TF_ENABLE_ONEDNN_OPTS"):
         if name in os.environ:
             yield f"{name}={os.environ[name]} reaches the workers"

@@ -99,7 +99,7 @@ def count(slots: Mapping[str, Slot] | Mapping[str, Entry]) -> int:
     return sum(math.prod(s.shape) for s in slots.values() if s.trainable)
 
 
-def check(slots: Slots, weights: Weights) -> None:
+def check(slots: Slots | Mapping[str, Entry], weights: Weights) -> None:
     """Every reason why `weights` cannot be loaded, in one error."""
     reasons = [f"missing {name}" for name in slots if name not in weights]
     reasons += [f"unknown {name}" for name in weights if name not in slots]
@@ -132,7 +132,7 @@ def read_header(path: Path) -> tuple[dict[str, str], dict[str, Any]]:
             header = json.loads(file.read(length))
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror or error}") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _not_weights(path, error) from None
     if not isinstance(header, dict):
         raise _not_weights(path, "its header is no JSON object")

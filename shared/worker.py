@@ -195,6 +195,9 @@ class Worker:
         if code is not None and code < 0:
             how = signal.Signals(-code).name
         lines = [line for line in self.log if line.strip()]
+        # Python's own account of a crash ends in a stack; what came before says why.
+        fatal = [i for i, line in enumerate(lines) if line.startswith("Fatal Python")]
+        lines = lines[: max(fatal[-1], 1)] if fatal else lines
         last = f"; its last line: {lines[-1].strip()}" if lines else ""
         raise WorkerCrashed(f"{self.framework} died in {method} ({how}){last}")
 

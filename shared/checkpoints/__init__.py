@@ -19,7 +19,7 @@ def sources(family: str) -> tuple[str, ...]:
     """The public forms this family can be read from and written to."""
     table = _table(family)
     if table is not None:
-        return table.SOURCES  # type: ignore[no-any-return]
+        return table.SOURCES
     return ("torchvision",) if family in SAME_AS_TORCHVISION else ()
 
 
@@ -27,7 +27,7 @@ def from_public(family: str, source: str, state: Weights) -> dict[str, Array]:
     _check(family, source)
     table = _table(family)
     if table is not None:
-        return table.from_public(source, state)  # type: ignore[no-any-return]
+        return table.from_public(source, state)
     return {k: v for k, v in state.items() if not k.endswith("num_batches_tracked")}
 
 
@@ -35,7 +35,7 @@ def to_public(family: str, source: str, weights: Weights) -> dict[str, Array]:
     _check(family, source)
     table = _table(family)
     if table is not None:
-        return table.to_public(source, weights)  # type: ignore[no-any-return]
+        return table.to_public(source, weights)
     return dict(weights)
 
 

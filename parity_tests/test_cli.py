@@ -1,0 +1,154 @@
+"""The command line as a person meets it: exit codes, one-line errors, JSON."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, str(ROOT / "triptych.py"), *arguments],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "COLUMNS": "120", **variables},
+        cwd=ROOT,
+    )
+
+
+def one_line_error(done: subprocess.CompletedProcess[str]) -> str:
+    assert done.returncode == 2, done
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.count("\n") == 1
+    return done.stderr
+
+
+def test_help_needs_nothing_slow():
+    code = (
+        "import sys, triptych\n"
+        "try:\n"
+        "    triptych.app(['--help'], standalone_mode=False)\n"
+        "finally:\n"
+        "    print(sorted({'numpy', 'torch', 'keras', 'jax'} & set(sys.modules)))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT
+    )
+    assert done.stdout.splitlines()[-1] == "[]"
+    for command in ("list", "show", "parity", "trace", "diff", "convert", "doctor"):
+        assert command in done.stdout
+
+
+def test_the_version():
+    assert run("--version").stdout.startswith("triptych 0.")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["parrity"], "parity"),
+        (["list", "resnet_18"], "the nearest are resnet18"),
+        (["parity"], "name models or families, or give --all"),
+        (["parity", "resnet", "--all"], "name models or families, or give --all"),
+        (["parity", "resnet_tiny", "--tier", "speed"], "unknown tier 'speed'"),
+        (["parity", "resnet_tiny", "--frameworks", "torch,jax"], "'torch'"),
+        (["parity", "resnet_tiny", "--frameworks", "jax"], "at least two"),
+        (["parity", "resnet_tiny", "--dtype", "int8"], "allowed: float64, float32"),
+        (["parity", "resnet18", "--tier", "forward"], "give --full"),
+        (["trace", "resnet_tin"], "the nearest are resnet_tiny"),
+        (["show", "resnets"], "unknown family 'resnets'"),
+        (["diff", "a:b"], "input"),
+        (["diff", "nowhere:Net", "also:Net", "--input", "2,3"], "no module 'nowhere'"),
+        (["convert", "gone.pt", "out.pt", "--to", "jax"], "gone.pt: no such file"),
+        (["list", "--json", "no/such/folder.json"], "cannot be written"),
+        (["list", "--jsn", "x"], "--jsn"),
+    ],
+)
+def test_wrong_use_is_one_line_and_code_2(arguments, said):
+    assert said in one_line_error(run(*arguments))
+
+
+def test_debug_shows_the_traceback():
+    done = run("--debug", "list", "resnet_18")
+    assert done.returncode != 0
+    assert "Traceback" in done.stderr
+
+
+def test_list_gives_families_counts_and_frameworks(tmp_path):
+    done = run("list", "resnet", "--json", str(tmp_path / "list.json"))
+    assert done.returncode == 0
+    assert "11,689,512" in done.stdout
+    rows = json.loads((tmp_path / "list.json").read_text())
+    found = next(row for row in rows if row["model"] == "resnet18")
+    assert found["parameters"] == 11_689_512
+    assert found["frameworks"] == ["pytorch", "keras", "jax"]
+
+
+def test_a_closed_pipe_is_quiet():
+    command = f"{sys.executable} triptych.py list | head -1"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, cwd=ROOT)
+    assert done.stderr == ""
+
+
+def test_show_is_side_by_side_or_a_page(tmp_path):
+    done = run("show", "resnet")
+    first = next(line for line in done.stdout.splitlines() if "PyTorch" in line)
+    assert "Keras" in first
+    assert "JAX" in first
+    page = tmp_path / "resnet.html"
+    assert run("show", "resnet", "--html", str(page)).returncode == 0
+    text = page.read_text()
+    assert text.count("<figure>") >= 3 * 7
+    assert "http://" not in text.replace("https://arxiv.org", "")
+
+
+def test_parity_writes_one_object_a_check(tmp_path):
+    path = tmp_path / "checks.jsonl"
+    arguments = ["resnet_tiny", "--frameworks", "pytorch,jax", "--tier", "names"]
+    done = run("parity", *arguments, "--tier", "counts", "--json", str(path))
+    assert done.returncode == 0, done.stderr
+    checks = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [check["tier"] for check in checks] == ["names", "counts"]
+    assert set(checks[0]) == {
+        *("model", "tier", "frameworks", "dtype", "worst", "error"),
+        *("tolerance", "passed", "seconds", "reason"),
+    }
+    assert all(check["passed"] for check in checks)
+
+
+def test_trace_prints_a_row_a_layer():
+    done = run("trace", "resnet_tiny", "--frameworks", "pytorch,jax")
+    assert done.returncode == 0, done.stderr
+    assert "layer4.0.bn2" in done.stdout
+    assert "every layer agrees within 1e-12" in done.stdout
+
+
+def test_diff_names_the_wrong_layer_and_writes_the_names(tmp_path):
+    (tmp_path / "one.py").write_text(
+        "import torch\nfrom torch import nn\n"
+        "def make():\n    return nn.Sequential(nn.Linear(3, 4), nn.LayerNorm(4))\n"
+    )
+    (tmp_path / "two.py").write_text(
+        "from flax import nnx\n"
+        "class Net(nnx.Module):\n"
+        "    def __init__(self, rngs):\n"
+        "        self.first = nnx.Linear(3, 4, rngs=rngs)\n"
+        "        self.second = nnx.LayerNorm(4, epsilon=1e-2, rngs=rngs)\n"
+        "    def __call__(self, x):\n"
+        "        return self.second(self.first(x))\n"
+        "def make():\n    return Net(nnx.Rngs(0))\n"
+    )
+    names = tmp_path / "names.json"
+    arguments = ["one:make", "two:make", "--input", "5,3", "--write-names", str(names)]
+    done = run("diff", *arguments, PYTHONPATH=str(tmp_path))
+    assert done.returncode == 1, done.stderr
+    assert "diverges first in 1 (its input agrees)" in done.stdout
+    table = json.loads(names.read_text())
+    assert table["second.weight"] == "1.weight"
+    again = run("diff", *arguments[:4], "--names", str(names), PYTHONPATH=str(tmp_path))
+    assert again.returncode == 1

@@ -1,0 +1,142 @@
+"""Every form there and back, bit for bit; what cannot be is told in a line."""
+
+import numpy as np
+import pytest
+
+from shared import weights
+from shared.catalog import variant
+from shared.contract import metadata
+from shared.convert import convert
+from shared.errors import UsageError
+
+SPEC = variant("resnet_tiny").spec
+FORMS = [
+    ("pytorch", "w.pt"),
+    ("pytorch", "w.safetensors"),
+    ("keras", "w.weights.h5"),
+    ("keras", "w.keras"),
+    ("jax", "w.safetensors"),
+    ("jax", "orbax"),
+    ("torchvision", "w.pth"),
+    ("torchvision", "w.safetensors"),
+]
+
+
+@pytest.fixture(scope="module")
+def canonical(workers, tmp_path_factory):
+    path = tmp_path_factory.mktemp("canonical") / "resnet_tiny.safetensors"
+    model = workers.get("pytorch", "float32").build(SPEC, "resnet_tiny")
+    model.fill(5)
+    model.save(path)
+    model.drop()
+    return path
+
+
+@pytest.mark.parametrize(("form", "name"), FORMS)
+def test_there_and_back_is_bit_for_bit(form, name, canonical, tmp_path):
+    there, back = tmp_path / name, tmp_path / "back.safetensors"
+    convert(canonical, there, form, "", "")
+    assert there.exists()
+    convert(there, back, "canonical", form, "resnet_tiny")
+    assert back.read_bytes() == canonical.read_bytes()
+    assert {path.name for path in tmp_path.iterdir()} == {name, back.name}
+
+
+def test_a_native_file_has_native_names(canonical, tmp_path):
+    path = tmp_path / "w.safetensors"
+    convert(canonical, path, "jax", "", "")
+    found, own = weights.read(path)[0], weights.read(canonical)[0]
+    kernel = found["layer1.0.conv1.kernel"]
+    assert np.array_equal(kernel.transpose(3, 2, 0, 1), own["layer1.0.conv1.weight"])
+    assert "layer1.0.bn1.scale" in found
+    convert(canonical, path, "pytorch", "", "")
+    assert "layer1.0.bn1.num_batches_tracked" in weights.read(path)[0]
+
+
+def test_a_file_can_be_converted_onto_itself(canonical, tmp_path):
+    path = tmp_path / "w.safetensors"
+    path.write_bytes(canonical.read_bytes())
+    convert(path, path, "canonical", "", "")
+    assert path.read_bytes() == canonical.read_bytes()
+
+
+def _damaged(canonical, tmp_path, **changes):
+    values = weights.read(canonical)[0]
+    values["fc.weight"] = np.zeros((2, 2), np.float32)
+    del values["fc.bias"]
+    path = tmp_path / "damaged.safetensors"
+    said = metadata("resnet_tiny", SPEC) | changes
+    weights.write(path, values, said)
+    return path
+
+
+@pytest.mark.parametrize("to", ["canonical", "jax"])
+def test_all_that_does_not_fit_is_listed_and_nothing_is_written(
+    to, canonical, tmp_path
+):
+    path, target = _damaged(canonical, tmp_path), tmp_path / "out.safetensors"
+    with pytest.raises(UsageError) as refused:
+        convert(path, target, to, "", "")
+    assert "missing fc.bias" in str(refused.value)
+    assert "fc.weight has shape (2, 2), the model (5, 16)" in str(refused.value)
+    assert not target.exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"model": "resnet_gone"}, "holds the unknown model 'resnet_gone'"),
+        ({"spec": "no json"}, "its spec is not a JSON object"),
+        ({"spec": '{"colour": 1}'}, "has no field colour"),
+        ({"spec": '{"block": "basic", "depths": [0, 1, 1, 1]}'}, "depths is"),
+    ],
+)
+def test_a_lying_header_is_one_line(changes, said, canonical, tmp_path):
+    path = _damaged(canonical, tmp_path, **changes)
+    with pytest.raises(UsageError, match=said):
+        convert(path, tmp_path / "out", "canonical", "", "")
+
+
+def test_what_is_not_said_is_asked_for(canonical, tmp_path):
+    plain = tmp_path / "plain.safetensors"
+    weights.write(plain, weights.read(canonical)[0], {})
+    out = tmp_path / "out.safetensors"
+    with pytest.raises(UsageError, match="give --from"):
+        convert(plain, out, "jax", "", "resnet_tiny")
+    with pytest.raises(UsageError, match="give --model"):
+        convert(plain, out, "jax", "pytorch", "")
+    with pytest.raises(UsageError, match="unknown form 'tensorflow'"):
+        convert(plain, out, "tensorflow", "pytorch", "resnet_tiny")
+    with pytest.raises(UsageError, match="no such file"):
+        convert(tmp_path / "gone", out, "jax", "", "")
+    with pytest.raises(UsageError, match="no folder"):
+        convert(canonical, tmp_path / "no" / "out.pt", "pytorch", "", "")
+    with pytest.raises(UsageError, match="resnet has no huggingface form"):
+        convert(canonical, out, "huggingface", "", "")
+
+
+def test_a_pickle_that_runs_code_is_not_run(tmp_path):
+    import pickle
+
+    class Evil:
+        def __reduce__(self):
+            return (open, (str(tmp_path / "ran"), "w"))
+
+    path = tmp_path / "evil.pt"
+    path.write_bytes(pickle.dumps({"fc.weight": Evil()}))
+    with pytest.raises(UsageError, match="not a plain state dict"):
+        convert(path, tmp_path / "out.safetensors", "canonical", "", "resnet_tiny")
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("name", ["w.weights.h5", "w.keras", "w.pt", "orbax"])
+def test_a_corrupt_native_file_is_one_line(name, canonical, tmp_path):
+    path = tmp_path / name
+    if name == "orbax":
+        path.mkdir()
+    else:
+        path.write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(200))
+    with pytest.raises(UsageError) as refused:
+        convert(path, tmp_path / "out.safetensors", "canonical", "", "resnet_tiny")
+    assert "\n" not in str(refused.value)
+    assert name in str(refused.value)

@@ -1,0 +1,111 @@
+"""Specs refuse what they cannot mean, and every family stands whole in all three."""
+
+import ast
+import json
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from shared import catalog
+from shared.catalog import FAMILIES, VARIANTS
+from shared.errors import UsageError
+from shared.specs.base import Range, Spec, from_plain, to_plain
+from shared.specs.resnet import ResNetSpec
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = ("pytorch_impl", "keras_impl", "jax_impl")
+DEPTHS = (1, 1, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"num_classes": 0}, "num_classes is 0; allowed: a whole number of at least 1"),
+        ({"num_classes": 2.5}, "num_classes is 2.5; allowed: a whole number"),
+        ({"num_classes": True}, "num_classes is True; allowed: a whole number"),
+        ({"bn_eps": 0.0}, "bn_eps is 0.0; allowed: a number above 0"),
+        ({"bn_eps": float("nan")}, "bn_eps is nan; allowed: a number above 0"),
+        ({"bn_decay": 1.0}, "bn_decay is 1.0; allowed: a number from 0 up to, not"),
+        ({"block": "dense"}, "block is 'dense'; allowed: one of 'basic', 'bottleneck'"),
+        ({"depths": (1, 1, 1)}, "depths is (1, 1, 1); allowed: 4 values"),
+        ({"depths": (1, 1, 0, 1)}, "allowed: each a whole number of at least 1"),
+        ({"depths": 3}, "depths is 3; allowed: a tuple"),
+        ({"groups": 2}, "block is 'basic'; allowed: bottleneck where groups"),
+    ],
+)
+def test_a_bad_value_is_refused_with_field_value_and_allowed(changes, said):
+    with pytest.raises(UsageError) as refused:
+        ResNetSpec(**{"block": "basic", "depths": DEPTHS, **changes})
+    assert "ResNetSpec." in str(refused.value)
+    assert said in str(refused.value)
+
+
+def test_a_range_is_half_open():
+    bounds = Range(0.0, 1.0, "")
+    assert bounds.holds(0.0)
+    assert not bounds.holds(1.0)
+    assert not bounds.holds(float("inf"))
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_a_spec_survives_json(name):
+    spec = VARIANTS[name].spec
+    assert from_plain(type(spec), json.loads(json.dumps(to_plain(spec)))) == spec
+
+
+def test_an_unknown_field_is_named():
+    with pytest.raises(UsageError, match="ResNetSpec has no field colour"):
+        from_plain(ResNetSpec, {"colour": 1})
+    with pytest.raises(UsageError, match="missing 2 required"):
+        from_plain(ResNetSpec, {})
+
+
+def test_an_unknown_model_gets_the_nearest_three():
+    with pytest.raises(UsageError, match="nearest are resnet18, ") as refused:
+        catalog.variant("resnet_18")
+    assert str(refused.value).count(",") == 2
+
+
+def test_a_variant_listed_twice_is_an_error(monkeypatch):
+    twice = {**FAMILIES, "again": FAMILIES["resnet"]}
+    monkeypatch.setattr(catalog, "FAMILIES", twice)
+    with pytest.raises(ValueError, match="'resnet_tiny' of again is already listed"):
+        catalog._variants()
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_family_has_a_tiny_variant_and_a_short_spec(family):
+    variants = FAMILIES[family].VARIANTS.values()
+    assert any(variant.tiny for variant in variants)
+    for variant in variants:
+        assert len(fields(variant.spec)) <= 12
+        assert variant.spec.__dataclass_params__.frozen
+
+
+def _definitions(path: Path) -> list[str]:
+    body = ast.parse(path.read_text()).body
+    return [n.name for n in body if isinstance(n, ast.ClassDef | ast.FunctionDef)]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_three_files_define_the_same_in_the_same_order(family):
+    paths = [ROOT / package / "models" / f"{family}.py" for package in PACKAGES]
+    first, second, third = map(_definitions, paths)
+    assert first == second == third
+    for variant in FAMILIES[family].VARIANTS.values():
+        assert type(variant.spec).__name__.removesuffix("Spec") in first
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_model_file_stays_readable(family):
+    for package in PACKAGES:
+        lines = (ROOT / package / "models" / f"{family}.py").read_text().splitlines()
+        assert len([line for line in lines if line.strip()]) <= 250
+
+
+def test_specs_are_compared_by_value():
+    assert ResNetSpec(block="basic", depths=DEPTHS) == ResNetSpec(
+        block="basic", depths=DEPTHS
+    )
+    assert issubclass(ResNetSpec, Spec)

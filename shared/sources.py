@@ -1,0 +1,130 @@
+"""The three sources of a family side by side, aligned by definition."""
+
+import ast
+import html
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from string import Template
+
+from rich.console import Group, RenderableType
+from rich.rule import Rule
+from rich.syntax import Syntax
+from rich.table import Table
+
+from shared.catalog import FAMILIES
+from shared.errors import unknown
+from shared.weights import write_bytes
+from shared.worker import ROOT
+
+PANELS = {"PyTorch": "pytorch_impl", "Keras": "keras_impl", "JAX": "jax_impl"}
+HEAD = "imports"
+# Narrower panels would break most lines.
+PANEL_WIDTH = 60
+
+
+@dataclass(frozen=True)
+class Aligned:
+    """One definition in each framework; empty where a framework lacks it."""
+
+    name: str
+    sources: tuple[str, ...]
+
+
+def aligned(family: str) -> list[Aligned]:
+    if family not in FAMILIES:
+        raise unknown("family", family, FAMILIES)
+    paths = [ROOT / folder / "models" / f"{family}.py" for folder in PANELS.values()]
+    parts = [definitions(path.read_text()) for path in paths]
+    names = dict.fromkeys(name for part in parts for name in part)
+    return [
+        Aligned(name, tuple(part.get(name, "") for part in parts)) for name in names
+    ]
+
+
+def implementations(family: str) -> list[str]:
+    """The frameworks that have this family."""
+    return [
+        folder.removesuffix("_impl")
+        for folder in PANELS.values()
+        if (ROOT / folder / "models" / f"{family}.py").exists()
+    ]
+
+
+def definitions(source: str) -> dict[str, str]:
+    """Name -> source of each top-level definition, with the comments above it."""
+    lines = source.splitlines()
+    found: dict[str, str] = {}
+    start = 0
+    for node in ast.parse(source).body:
+        name = _name(node)
+        begin = min(
+            [node.lineno, *(d.lineno for d in getattr(node, "decorator_list", ()))]
+        )
+        while begin > start + 1 and lines[begin - 2].startswith("#"):
+            begin -= 1
+        if name is not None:
+            found[name] = "\n".join(lines[begin - 1 : node.end_lineno])
+        else:
+            text = "\n".join(lines[begin - 1 : node.end_lineno])
+            found[HEAD] = f"{found[HEAD]}\n{text}" if HEAD in found else text
+        start = node.end_lineno or start
+    return found
+
+
+def _name(node: ast.stmt) -> str | None:
+    if isinstance(node, ast.ClassDef | ast.FunctionDef):
+        return node.name
+    if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+        return node.targets[0].id
+    if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+        return node.target.id
+    return None
+
+
+def table(parts: Sequence[Aligned], width: int) -> RenderableType:
+    """Three panels where they fit, one below the other where they do not."""
+    if width < len(PANELS) * PANEL_WIDTH:
+        return _stacked(parts)
+    grid = Table(expand=True, show_lines=True, pad_edge=False)
+    for panel in PANELS:
+        grid.add_column(panel, ratio=1)
+    for part in parts:
+        grid.add_row(*(_coloured(source) for source in part.sources))
+    return grid
+
+
+def _stacked(parts: Sequence[Aligned]) -> RenderableType:
+    blocks: list[RenderableType] = []
+    for part in parts:
+        for panel, source in zip(PANELS, part.sources, strict=True):
+            if source:
+                blocks += [Rule(f"{part.name} - {panel}", align="left")]
+                blocks += [_coloured(source)]
+    return Group(*blocks)
+
+
+def _coloured(source: str) -> Syntax:
+    return Syntax(source, "python", theme="ansi_dark", word_wrap=True)
+
+
+def write_page(path: Path, family: str, parts: Sequence[Aligned]) -> None:
+    """One file that opens from disk: no request leaves it."""
+    template = Template(Path(__file__).with_name("sources.html").read_text())
+    rows = "".join(_section(part) for part in parts)
+    page = template.substitute(family=html.escape(family), rows=rows)
+    write_bytes(path, page.encode())
+
+
+def _section(part: Aligned) -> str:
+    from pygments import highlight
+    from pygments.formatters import HtmlFormatter
+    from pygments.lexers import PythonLexer
+
+    lexer, formatter = PythonLexer(), HtmlFormatter(nowrap=True)
+    panels = "".join(
+        f"<figure><figcaption>{panel}</figcaption>"
+        f"<pre>{highlight(source, lexer, formatter)}</pre></figure>"
+        for panel, source in zip(PANELS, part.sources, strict=True)
+    )
+    return f"<section><h2>{html.escape(part.name)}</h2><div>{panels}</div></section>"
