@@ -108,3 +108,8 @@ def max_pool(x: Array, size: int, stride: int, padding: int) -> Array:
     return nnx.max_pool(
         x, (size, size), (stride, stride), ((padding, padding), (padding, padding))
     )
+
+
+def leaky_relu(x: Array, slope: float) -> Array:
+    # DIFF(leaky-relu): the gradient of JAX's own is 1 at 0, torch's is the slope.
+    return jnp.where(x > 0, x, slope * x)

@@ -5,6 +5,7 @@ they are made, so that a model has names and shapes from the start.
 """
 
 import importlib
+import math
 from typing import Any, Self
 
 import keras
@@ -103,3 +104,13 @@ def max_pool(x: KerasTensor, size: int, stride: int, padding: int) -> KerasTenso
         pads = [[0, 0], [padding] * 2, [padding] * 2, [0, 0]]
         x = ops.pad(x, pads, constant_values=-float("inf"))
     return ops.max_pool(x, size, stride, "valid", data_format="channels_last")
+
+
+def gelu(x: KerasTensor) -> KerasTensor:
+    # DIFF(gelu-float32): ops.gelu on TensorFlow passes a constant through float32.
+    return 0.5 * x * (1 + ops.erf(x / math.sqrt(2)))
+
+
+def leaky_relu(x: KerasTensor, slope: float) -> KerasTensor:
+    # DIFF(leaky-relu): TensorFlow's own keeps the slope in float32.
+    return ops.where(x > 0, x, slope * x)

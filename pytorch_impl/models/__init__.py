@@ -1,4 +1,5 @@
 """The model of `ResNetSpec` is `ResNet`. A new family adds one import line here."""
 
 from pytorch_impl.models.linear import LinearModel as LinearModel
+from pytorch_impl.models.mlp import MLP as MLP
 from pytorch_impl.models.resnet import ResNet as ResNet
