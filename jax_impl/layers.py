@@ -104,7 +104,23 @@ class Dropout(nnx.Dropout):
         return x * jnp.asarray(keep, x.dtype) / (1 - self.rate)
 
 
-def max_pool(x: Array, size: int, stride: int, padding: int) -> Array:
+def max_pool(x: Array, size: int, stride: int, padding: int = 0) -> Array:
     return nnx.max_pool(
         x, (size, size), (stride, stride), ((padding, padding), (padding, padding))
     )
+
+
+def avg_pool(x: Array, size: int, stride: int) -> Array:
+    return nnx.avg_pool(x, (size, size), (stride, stride))
+
+
+def flatten(x: Array) -> Array:
+    # DIFF(flatten): channels first, so that the next layer's weights mean the same.
+    if x.ndim == 4:
+        x = x.transpose(0, 3, 1, 2)
+    return x.reshape(x.shape[0], -1)
+
+
+def leaky_relu(x: Array, slope: float) -> Array:
+    # DIFF(leaky-relu): the gradient of JAX's own is 1 at 0, torch's is the slope.
+    return jnp.where(x > 0, x, slope * x)

@@ -5,6 +5,7 @@ they are made, so that a model has names and shapes from the start.
 """
 
 import importlib
+import math
 from typing import Any, Self
 
 import keras
@@ -97,9 +98,30 @@ class Dropout(layers.Dropout):
         return x * ops.cast(keep, x.dtype) / (1 - self.rate)
 
 
-def max_pool(x: KerasTensor, size: int, stride: int, padding: int) -> KerasTensor:
+def max_pool(x: KerasTensor, size: int, stride: int, padding: int = 0) -> KerasTensor:
     # DIFF(pool-padding): "same" pads to one side at stride 2; outside counts as -inf.
     if padding:
         pads = [[0, 0], [padding] * 2, [padding] * 2, [0, 0]]
         x = ops.pad(x, pads, constant_values=-float("inf"))
     return ops.max_pool(x, size, stride, "valid", data_format="channels_last")
+
+
+def avg_pool(x: KerasTensor, size: int, stride: int) -> KerasTensor:
+    return ops.average_pool(x, size, stride, "valid", data_format="channels_last")
+
+
+def flatten(x: KerasTensor) -> KerasTensor:
+    # DIFF(flatten): channels first, so that the next layer's weights mean the same.
+    if len(x.shape) == 4:
+        x = ops.transpose(x, (0, 3, 1, 2))
+    return ops.reshape(x, (-1, math.prod(x.shape[1:])))
+
+
+def gelu(x: KerasTensor) -> KerasTensor:
+    # DIFF(gelu-float32): ops.gelu on TensorFlow passes a constant through float32.
+    return 0.5 * x * (1 + ops.erf(x / math.sqrt(2)))
+
+
+def leaky_relu(x: KerasTensor, slope: float) -> KerasTensor:
+    # DIFF(leaky-relu): TensorFlow's own keeps the slope in float32.
+    return ops.where(x > 0, x, slope * x)

@@ -4,6 +4,9 @@ from types import ModuleType
 
 from shared.errors import unknown
 from shared.specs import (
+    lenet,
+    linear,
+    mlp,
     resnet,
 )
 from shared.specs.base import Spec, Variant

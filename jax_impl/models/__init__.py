@@ -1,3 +1,7 @@
 """The model of `ResNetSpec` is `ResNet`. A new family adds one import line here."""
 
+from jax_impl.models.lenet import LeNet as LeNet
+from jax_impl.models.lenet import LeNet5 as LeNet5
+from jax_impl.models.linear import LinearModel as LinearModel
+from jax_impl.models.mlp import MLP as MLP
 from jax_impl.models.resnet import ResNet as ResNet

@@ -1,0 +1,118 @@
+"""The multilayer perceptron (Rumelhart, Hinton and Williams 1986,
+https://doi.org/10.1038/323533a0), with dropout (Srivastava et al. 2014) and batch norm
+(Ioffe and Szegedy 2015, arXiv:1502.03167) as later networks use them.
+
+Settled here because libraries disagree:
+  gelu       the exact form, x * Phi(x), not the tanh one
+  order      linear, norm, activation, dropout
+  bias       a hidden layer has none where batch norm follows, which would cancel it
+  bn_decay   the share of the OLD running value that is kept
+
+LeNet-300-100 is a baseline of LeCun et al. 1998 (shared/specs/lenet.py), 784-128-10 the
+first network of TensorFlow's tutorials.
+"""
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
+
+from shared.specs.base import Positive, Rate, Size, Spec, Tensor, Variant
+
+
+@dataclass(frozen=True, kw_only=True)
+class MLPSpec(Spec):
+    features: Size
+    hidden: tuple[Size, ...]
+    targets: Size
+    activation: Literal["sigmoid", "tanh", "relu", "leaky_relu", "gelu"]
+    leaky_slope: Positive = 0.01
+    dropout: Rate = 0.0
+    batch_norm: bool = False
+    bn_eps: Positive = 1e-5
+    bn_decay: Rate = 0.9
+
+    def inputs(self) -> tuple[Tensor, ...]:
+        return (Tensor("features", (self.features,)),)
+
+    def outputs(self, training: bool) -> tuple[Tensor, ...]:
+        return (Tensor("logits", (self.targets,)),)
+
+    @property
+    def sizes(self) -> tuple[tuple[int, int], ...]:
+        """Each hidden layer's inputs and outputs."""
+        return tuple(pairwise((self.features, *self.hidden)))
+
+    @property
+    def c_out(self) -> int:
+        return (self.features, *self.hidden)[-1]
+
+    @property
+    def hidden_bias(self) -> bool:
+        return not self.batch_norm
+
+
+_SUM = "sum over its layers"
+VARIANTS = {
+    "mlp_tiny": Variant(
+        MLPSpec(features=5, hidden=(7,), targets=3, activation="sigmoid"),
+        66,
+        _SUM,
+        tiny=True,
+    ),
+    "mlp_tiny_tanh": Variant(
+        MLPSpec(features=8, hidden=(6, 9), targets=4, activation="tanh", dropout=0.25),
+        157,
+        _SUM,
+        tiny=True,
+    ),
+    "mlp_tiny_relu": Variant(
+        MLPSpec(
+            features=6,
+            hidden=(9, 7),
+            targets=2,
+            activation="relu",
+            batch_norm=True,
+            bn_eps=1e-3,
+            bn_decay=0.8,
+        ),
+        165,
+        _SUM,
+        tiny=True,
+    ),
+    "mlp_tiny_leaky_relu": Variant(
+        MLPSpec(
+            features=4,
+            hidden=(10,),
+            targets=3,
+            activation="leaky_relu",
+            leaky_slope=0.3,
+            dropout=0.4,
+            batch_norm=True,
+            bn_eps=1e-2,
+            bn_decay=0.7,
+        ),
+        93,
+        _SUM,
+        tiny=True,
+    ),
+    "mlp_tiny_gelu": Variant(
+        MLPSpec(
+            features=9, hidden=(6, 8, 5), targets=2, activation="gelu", dropout=0.1
+        ),
+        173,
+        _SUM,
+        tiny=True,
+    ),
+    "mlp_784_128_10": Variant(
+        MLPSpec(
+            features=784, hidden=(128,), targets=10, activation="relu", dropout=0.2
+        ),
+        101_770,
+        "TensorFlow's tutorials",
+    ),
+    "lenet_300_100": Variant(
+        MLPSpec(features=784, hidden=(300, 100), targets=10, activation="tanh"),
+        266_610,
+        "sum over the layers of LeCun et al. 1998",
+    ),
+}
