@@ -1,3 +1,4 @@
 """The model of `ResNetSpec` is `ResNet`. A new family adds one import line here."""
 
+from keras_impl.models.lstm import LSTM as LSTM
 from keras_impl.models.resnet import ResNet as ResNet
