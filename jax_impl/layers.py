@@ -6,6 +6,7 @@ from flax import nnx
 from jax import Array
 
 from shared.randomness import Draws
+from shared.specs.recurrent import Direction, StackSpec
 
 
 class Conv(nnx.Conv):
@@ -102,6 +103,55 @@ class Dropout(nnx.Dropout):
             return super().__call__(x)
         keep = self.draws.keep(x.shape, self.rate)
         return x * jnp.asarray(keep, x.dtype) / (1 - self.rate)
+
+
+# Hidden and cell: [layers * directions, B, hidden].
+State = tuple[Array, Array]
+
+
+class StackedLSTM(nnx.Module):
+    """DIFF(lstm-scan): JAX has no LSTM with torch's parameters; the product with the
+    inputs is one matmul, what is left is scanned."""
+
+    def __init__(self, spec: StackSpec, *, rngs: nnx.Rngs):
+        self.spec = spec
+        for direction in sum(spec.directions, ()):
+            for name, shape in direction.shapes.items():
+                start = jax.random.uniform(
+                    rngs.params(), shape, float, -spec.start, spec.start
+                )
+                setattr(self, name, nnx.Param(start))
+        self.dropouts = nnx.List(
+            Dropout(spec.dropout, rngs=rngs) for _ in range(spec.gaps)
+        )
+
+    def __call__(self, x: Array) -> tuple[Array, State]:
+        states: list[State] = []
+        for k, directions in enumerate(self.spec.directions):
+            if k and not self.dropouts[k - 1].deterministic:
+                x = self.dropouts[k - 1](x)
+            found = [self.scan(x, direction) for direction in directions]
+            x = jnp.concatenate([y for y, _ in found], -1)
+            states.extend(state for _, state in found)
+        h, c = (jnp.stack(s) for s in zip(*states, strict=True))
+        return x, (h, c)
+
+    def scan(self, x: Array, d: Direction) -> tuple[Array, State]:
+        w_ih, w_hh, b_ih, b_hh = (getattr(self, name)[...] for name in d.shapes)
+
+        def step(state: State, gates: Array) -> tuple[State, Array]:
+            h, c = state
+            i, f, g, o = jnp.split(gates + h @ w_hh.T, 4, -1)
+            c = nnx.sigmoid(f) * c + nnx.sigmoid(i) * jnp.tanh(g)
+            h = nnx.sigmoid(o) * jnp.tanh(c)
+            return (h, c), h
+
+        batch, length, _ = x.shape
+        steps = x.swapaxes(0, 1).reshape(length * batch, -1)
+        gates = (steps @ w_ih.T + (b_ih + b_hh)).reshape(length, batch, -1)
+        zeros = jnp.zeros((batch, d.hidden), x.dtype)
+        state, y = jax.lax.scan(step, (zeros, zeros), gates, reverse=d.backward)
+        return y.swapaxes(0, 1), state
 
 
 def max_pool(x: Array, size: int, stride: int, padding: int = 0) -> Array:

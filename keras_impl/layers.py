@@ -10,9 +10,11 @@ from typing import Any, Self
 
 import keras
 from keras import KerasTensor, layers, ops
+from keras.src import backend
 
 from shared.randomness import Draws
 from shared.specs.base import Spec, from_plain, to_plain
+from shared.specs.recurrent import Direction, StackSpec
 
 
 class SpecModel(keras.Model):
@@ -96,6 +98,69 @@ class Dropout(layers.Dropout):
             return super().call(x, training=training)
         keep = self.draws.keep(tuple(x.shape), self.rate)
         return x * ops.cast(keep, x.dtype) / (1 - self.rate)
+
+
+# Hidden and cell: [layers * directions, B, hidden].
+State = tuple[KerasTensor, KerasTensor]
+
+
+class StackedLSTM(keras.Layer):
+    """DIFF(lstm-biases): Keras's LSTM has one bias, one layer and one direction; this
+    one has torch's parameters and calls the function below Keras's (cuDNN on a GPU)."""
+
+    def __init__(self, spec: StackSpec):
+        super().__init__()
+        self.spec = spec
+        start = keras.initializers.RandomUniform(-spec.start, spec.start)
+        for direction in sum(spec.directions, ()):
+            for name, shape in direction.shapes.items():
+                setattr(self, name, self.add_weight(shape, start, name=name))
+        self.dropouts = [Dropout(spec.dropout) for _ in range(spec.gaps)]
+
+    def call(self, x: KerasTensor, training: bool = False) -> tuple[KerasTensor, State]:
+        states: list[State] = []
+        for k, directions in enumerate(self.spec.directions):
+            if k and training:
+                x = self.dropouts[k - 1](x, training=True)
+            found = [self.scan(x, direction) for direction in directions]
+            x = ops.concatenate([y for y, _ in found], -1)
+            states.extend(state for _, state in found)
+        h, c = (ops.stack(s) for s in zip(*states, strict=True))
+        return x, (h, c)
+
+    def scan(self, x: KerasTensor, d: Direction) -> tuple[KerasTensor, State]:
+        w_ih, w_hh, b_ih, b_hh = (getattr(self, name) for name in d.shapes)
+        w_ih, w_hh, bias = ops.transpose(w_ih), ops.transpose(w_hh), b_ih + b_hh
+        zeros = ops.zeros((ops.shape(x)[0], d.hidden), x.dtype)
+        try:
+            _, y, state = backend.lstm(
+                x,
+                zeros,
+                zeros,
+                mask=None,
+                kernel=w_ih,
+                recurrent_kernel=w_hh,
+                bias=bias,
+                activation=keras.activations.tanh,
+                recurrent_activation=keras.activations.sigmoid,
+                return_sequences=True,
+                go_backwards=d.backward,
+            )
+        except NotImplementedError:  # no cuDNN: a loop, the inputs' product before it
+
+            def step(gates: KerasTensor, state: list[KerasTensor]) -> Any:
+                h, c = state
+                i, f, g, o = ops.split(gates + ops.matmul(h, w_hh), 4, -1)
+                c = ops.sigmoid(f) * c + ops.sigmoid(i) * ops.tanh(g)
+                h = ops.sigmoid(o) * ops.tanh(c)
+                return h, [h, c]
+
+            gates = ops.matmul(x, w_ih) + bias  # [B, T, 4 * hidden]
+            _, y, state = backend.rnn(
+                step, gates, [zeros, zeros], go_backwards=d.backward
+            )
+        h, c = state
+        return ops.flip(y, 1) if d.backward else y, (h, c)
 
 
 def max_pool(x: KerasTensor, size: int, stride: int, padding: int = 0) -> KerasTensor:

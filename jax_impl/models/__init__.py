@@ -3,5 +3,6 @@
 from jax_impl.models.lenet import LeNet as LeNet
 from jax_impl.models.lenet import LeNet5 as LeNet5
 from jax_impl.models.linear import LinearModel as LinearModel
+from jax_impl.models.lstm import LSTM as LSTM
 from jax_impl.models.mlp import MLP as MLP
 from jax_impl.models.resnet import ResNet as ResNet

@@ -3,5 +3,6 @@
 from keras_impl.models.lenet import LeNet as LeNet
 from keras_impl.models.lenet import LeNet5 as LeNet5
 from keras_impl.models.linear import LinearModel as LinearModel
+from keras_impl.models.lstm import LSTM as LSTM
 from keras_impl.models.mlp import MLP as MLP
 from keras_impl.models.resnet import ResNet as ResNet

@@ -3,5 +3,6 @@
 from pytorch_impl.models.lenet import LeNet as LeNet
 from pytorch_impl.models.lenet import LeNet5 as LeNet5
 from pytorch_impl.models.linear import LinearModel as LinearModel
+from pytorch_impl.models.lstm import LSTM as LSTM
 from pytorch_impl.models.mlp import MLP as MLP
 from pytorch_impl.models.resnet import ResNet as ResNet

@@ -1,0 +1,19 @@
+"""Stacked LSTM in JAX (Flax NNX), [B, T, features]. Spec: shared/specs/lstm.py."""
+
+from flax import nnx
+from jax import Array
+
+from jax_impl.layers import Linear, StackedLSTM
+from shared.specs.lstm import LSTMSpec
+
+
+class LSTM(nnx.Module):
+    def __init__(self, spec: LSTMSpec, *, rngs: nnx.Rngs):
+        self.spec = spec
+        self.lstm = StackedLSTM(spec.stack, rngs=rngs)
+        self.fc = Linear(spec.c_out, spec.num_classes, rngs=rngs)
+
+    def __call__(self, x: Array) -> Array:
+        _, (h, _) = self.lstm(x)
+        ends = h[-self.spec.ends :]  # [directions, B, hidden]
+        return self.fc(ends.swapaxes(0, 1).reshape(len(x), -1))  # [B, num_classes]

@@ -1,0 +1,19 @@
+"""Stacked LSTM in Keras 3, [B, T, features]. Spec and paper: shared/specs/lstm.py."""
+
+from keras import KerasTensor, ops
+
+from keras_impl.layers import Dense, SpecModel, StackedLSTM
+from shared.specs.lstm import LSTMSpec
+
+
+class LSTM(SpecModel):
+    def __init__(self, spec: LSTMSpec):
+        super().__init__(spec)
+        self.lstm = StackedLSTM(spec.stack)
+        self.fc = Dense(spec.c_out, spec.num_classes)
+
+    def call(self, x: KerasTensor) -> KerasTensor:
+        _, (h, _) = self.lstm(x)
+        ends = h[-self.spec.ends :]  # [directions, B, hidden]
+        ends = ops.swapaxes(ends, 0, 1)
+        return self.fc(ops.reshape(ends, (-1, self.spec.c_out)))  # [B, num_classes]

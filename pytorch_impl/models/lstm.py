@@ -1,0 +1,19 @@
+"""Stacked LSTM in PyTorch, [B, T, features]. Spec and paper: shared/specs/lstm.py."""
+
+from torch import Tensor, nn
+
+from pytorch_impl.layers import StackedLSTM
+from shared.specs.lstm import LSTMSpec
+
+
+class LSTM(nn.Module):
+    def __init__(self, spec: LSTMSpec):
+        super().__init__()
+        self.spec = spec
+        self.lstm = StackedLSTM(spec.stack)
+        self.fc = nn.Linear(spec.c_out, spec.num_classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        _, (h, _) = self.lstm(x)
+        ends = h[-self.spec.ends :]  # [directions, B, hidden]
+        return self.fc(ends.swapaxes(0, 1).flatten(1))  # [B, num_classes]

@@ -1,0 +1,59 @@
+"""Stacks of recurrent layers as torch.nn.LSTM names and arranges them."""
+
+import math
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Direction:
+    """One direction of one layer; `suffix` ends the names of its parameters."""
+
+    c_in: int
+    hidden: int
+    suffix: str
+    backward: bool
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Of the parameters, by name; the four gates lie one below the other."""
+        rows = 4 * self.hidden
+        return {
+            f"weight_ih_{self.suffix}": (rows, self.c_in),
+            f"weight_hh_{self.suffix}": (rows, self.hidden),
+            f"bias_ih_{self.suffix}": (rows,),
+            f"bias_hh_{self.suffix}": (rows,),
+        }
+
+
+@dataclass(frozen=True)
+class StackSpec:
+    """features: of each step of the input; dropout: between two layers."""
+
+    features: int
+    hidden: int
+    layers: int
+    bidirectional: bool
+    dropout: float
+
+    @property
+    def start(self) -> float:
+        """The bound of the initial values."""
+        return 1 / math.sqrt(self.hidden)
+
+    @property
+    def gaps(self) -> int:
+        return self.layers - 1
+
+    @property
+    def directions(self) -> tuple[tuple[Direction, ...], ...]:
+        """Those of each layer."""
+        stack, c_in, both = [], self.features, (False, True)[: 1 + self.bidirectional]
+        for k in range(self.layers):
+            stack.append(
+                tuple(
+                    Direction(c_in, self.hidden, f"l{k}" + "_reverse" * back, back)
+                    for back in both
+                )
+            )
+            c_in = len(both) * self.hidden
+        return tuple(stack)
