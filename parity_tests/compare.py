@@ -44,6 +44,18 @@ def floor_of(named: Named, share: float) -> float:
     return share * max(largest, default=0.0)
 
 
+def mean_error(a: Named, b: Named, share: float = 0.0) -> float:
+    """Root mean square over all values of |a - b| over its tensor's largest |value|."""
+    floor = floor_of(a, share) if share else 0.0
+    total, number = 0.0, 0
+    for name, value in a.items():
+        scale = max(float(np.abs(value).max(initial=0.0)), floor)
+        if scale:
+            total += float(np.square((value - b[name]) / scale).sum())
+        number += value.size
+    return math.sqrt(total / number) if number else 0.0
+
+
 def worst_of(a: Named, b: Named, between: str, share: float = 0.0) -> Worst:
     """The worst tensor of two sets that must hold the same names."""
     if a.keys() != b.keys():
