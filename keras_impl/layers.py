@@ -5,6 +5,7 @@ they are made, so that a model has names and shapes from the start.
 """
 
 import importlib
+import math
 from typing import Any, Self
 
 import keras
@@ -67,6 +68,12 @@ class Dense(layers.Dense):
         self.build((None, c_in))
 
 
+class Embedding(layers.Embedding):
+    def __init__(self, vocab_size: int, width: int):
+        super().__init__(vocab_size, width)
+        self.build()
+
+
 class BatchNormalization(layers.BatchNormalization):
     """DIFF(bn-var): keeps the unbiased running variance (Ioffe 2015, algorithm 2)."""
 
@@ -85,6 +92,12 @@ class BatchNormalization(layers.BatchNormalization):
         return y
 
 
+class LayerNormalization(layers.LayerNormalization):
+    def __init__(self, width: int, epsilon: float):
+        super().__init__(epsilon=epsilon)
+        self.build((None, width))
+
+
 class Dropout(layers.Dropout):
     """DIFF(randomness): draws its own mask, or in parity mode the suite's."""
 
@@ -97,9 +110,41 @@ class Dropout(layers.Dropout):
         return x * ops.cast(keep, x.dtype) / (1 - self.rate)
 
 
+class Attention(layers.Layer):
+    """softmax(q k^T / sqrt(d)) v (Vaswani 2017, eq. 1), its probabilities dropped.
+
+    q, k, v: [B, heads, T, d]; causal: a token sees itself and those before it.
+    DIFF(attention): ops.dot_product_attention computes in float32.
+    """
+
+    def __init__(self, rate: float, causal: bool):
+        super().__init__()
+        self.dropout = Dropout(rate)
+        self.causal = causal
+
+    def call(
+        self, q: KerasTensor, k: KerasTensor, v: KerasTensor, training: bool = False
+    ) -> KerasTensor:
+        q = q / math.sqrt(q.shape[-1])
+        scores = ops.matmul(q, ops.swapaxes(k, -1, -2))  # [B, heads, T, T]
+        if self.causal:
+            past = ops.tril(ops.ones(scores.shape[-2:], "bool"))
+            scores = ops.where(past, scores, -math.inf)
+        weights = ops.softmax(scores)
+        if training and self.dropout.rate > 0:
+            weights = self.dropout(weights)
+        return ops.matmul(weights, v)
+
+
 def max_pool(x: KerasTensor, size: int, stride: int, padding: int) -> KerasTensor:
     # DIFF(pool-padding): "same" pads to one side at stride 2; outside counts as -inf.
     if padding:
         pads = [[0, 0], [padding] * 2, [padding] * 2, [0, 0]]
         x = ops.pad(x, pads, constant_values=-float("inf"))
     return ops.max_pool(x, size, stride, "valid", data_format="channels_last")
+
+
+def gelu_tanh(x: KerasTensor) -> KerasTensor:
+    # DIFF(gelu-float32): ops.gelu on TensorFlow passes a constant through float32.
+    inner = math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x)
+    return 0.5 * x * (1 + ops.tanh(inner))

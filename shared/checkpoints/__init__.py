@@ -1,0 +1,1 @@
+"""Public checkpoints <-> canonical weights: a table for each family that needs one."""
