@@ -1,5 +1,7 @@
 """Flax NNX layers where its defaults differ from the others', or are slow."""
 
+import math
+
 import jax
 import jax.numpy as jnp
 from flax import nnx
@@ -68,6 +70,19 @@ class Linear(nnx.Linear):
         return y.reshape(*x.shape[:-1], -1)
 
 
+class Embed(nnx.Embed):
+    """DIFF(embed-dtype): keeps to the dtype of its weights, not of its construction."""
+
+    def __init__(self, vocab_size: int, width: int, *, rngs: nnx.Rngs):
+        super().__init__(vocab_size, width, rngs=rngs)
+        self.dtype = None
+
+    def attend(self, x: Array) -> Array:
+        # DIFF(matmul-2d)
+        y = super().attend(x.reshape(-1, x.shape[-1]))
+        return y.reshape(*x.shape[:-1], -1)
+
+
 class BatchNorm(nnx.BatchNorm):
     """DIFF(bn-var): keeps the unbiased running variance (Ioffe 2015, algorithm 2).
     DIFF(fast-variance): the default E[x^2] - E[x]^2 loses digits."""
@@ -93,6 +108,13 @@ class BatchNorm(nnx.BatchNorm):
         return y
 
 
+class LayerNorm(nnx.LayerNorm):
+    """DIFF(fast-variance): the default E[x^2] - E[x]^2 loses digits."""
+
+    def __init__(self, width: int, epsilon: float, *, rngs: nnx.Rngs):
+        super().__init__(width, epsilon=epsilon, use_fast_variance=False, rngs=rngs)
+
+
 class Dropout(nnx.Dropout):
     """DIFF(randomness): draws its own mask, or in parity mode the suite's."""
 
@@ -103,6 +125,28 @@ class Dropout(nnx.Dropout):
             return super().__call__(x)
         keep = self.draws.keep(x.shape, self.rate)
         return x * jnp.asarray(keep, x.dtype) / (1 - self.rate)
+
+
+class Attention(nnx.Module):
+    """softmax(q k^T / sqrt(d)) v (Vaswani 2017, eq. 1), its probabilities dropped.
+
+    q, k, v: [B, heads, T, d]; causal: a token sees itself and those before it.
+    DIFF(attention): jax.nn.dot_product_attention has its softmax in float32.
+    """
+
+    def __init__(self, rate: float, causal: bool, *, rngs: nnx.Rngs):
+        self.dropout = Dropout(rate, rngs=rngs)
+        self.causal = causal
+
+    def __call__(self, q: Array, k: Array, v: Array) -> Array:
+        scores = q / math.sqrt(q.shape[-1]) @ k.mT  # [B, heads, T, T]
+        if self.causal:
+            past = jnp.tril(jnp.ones(scores.shape[-2:], bool))
+            scores = jnp.where(past, scores, -math.inf)
+        weights = nnx.softmax(scores)
+        if not self.dropout.deterministic and self.dropout.rate > 0:
+            weights = self.dropout(weights)
+        return weights @ v
 
 
 # Hidden and cell: [layers * directions, B, hidden].
@@ -117,10 +161,7 @@ class StackedLSTM(nnx.Module):
         self.spec = spec
         for direction in sum(spec.directions, ()):
             for name, shape in direction.shapes.items():
-                start = jax.random.uniform(
-                    rngs.params(), shape, float, -spec.start, spec.start
-                )
-                setattr(self, name, nnx.Param(start))
+                setattr(self, name, uniform(shape, spec.start, rngs=rngs))
         self.dropouts = nnx.List(
             Dropout(spec.dropout, rngs=rngs) for _ in range(spec.gaps)
         )
@@ -152,6 +193,10 @@ class StackedLSTM(nnx.Module):
         zeros = jnp.zeros((batch, d.hidden), x.dtype)
         state, y = jax.lax.scan(step, (zeros, zeros), gates, reverse=d.backward)
         return y.swapaxes(0, 1), state
+
+
+def uniform(shape: tuple[int, ...], bound: float, *, rngs: nnx.Rngs) -> nnx.Param:
+    return nnx.Param(jax.random.uniform(rngs.params(), shape, float, -bound, bound))
 
 
 def max_pool(x: Array, size: int, stride: int, padding: int = 0) -> Array:

@@ -70,6 +70,12 @@ class Dense(layers.Dense):
         self.build((None, c_in))
 
 
+class Embedding(layers.Embedding):
+    def __init__(self, vocab_size: int, width: int):
+        super().__init__(vocab_size, width)
+        self.build()
+
+
 class BatchNormalization(layers.BatchNormalization):
     """DIFF(bn-var): keeps the unbiased running variance (Ioffe 2015, algorithm 2)."""
 
@@ -88,6 +94,12 @@ class BatchNormalization(layers.BatchNormalization):
         return y
 
 
+class LayerNormalization(layers.LayerNormalization):
+    def __init__(self, width: int, epsilon: float):
+        super().__init__(epsilon=epsilon)
+        self.build((None, width))
+
+
 class Dropout(layers.Dropout):
     """DIFF(randomness): draws its own mask, or in parity mode the suite's."""
 
@@ -98,6 +110,32 @@ class Dropout(layers.Dropout):
             return super().call(x, training=training)
         keep = self.draws.keep(tuple(x.shape), self.rate)
         return x * ops.cast(keep, x.dtype) / (1 - self.rate)
+
+
+class Attention(layers.Layer):
+    """softmax(q k^T / sqrt(d)) v (Vaswani 2017, eq. 1), its probabilities dropped.
+
+    q, k, v: [B, heads, T, d]; causal: a token sees itself and those before it.
+    DIFF(attention): ops.dot_product_attention computes in float32.
+    """
+
+    def __init__(self, rate: float, causal: bool):
+        super().__init__()
+        self.dropout = Dropout(rate)
+        self.causal = causal
+
+    def call(
+        self, q: KerasTensor, k: KerasTensor, v: KerasTensor, training: bool = False
+    ) -> KerasTensor:
+        q = q / math.sqrt(q.shape[-1])
+        scores = ops.matmul(q, ops.swapaxes(k, -1, -2))  # [B, heads, T, T]
+        if self.causal:
+            past = ops.tril(ops.ones(scores.shape[-2:], "bool"))
+            scores = ops.where(past, scores, -math.inf)
+        weights = ops.softmax(scores)
+        if training and self.dropout.rate > 0:
+            weights = self.dropout(weights)
+        return ops.matmul(weights, v)
 
 
 # Hidden and cell: [layers * directions, B, hidden].
@@ -190,3 +228,9 @@ def gelu(x: KerasTensor) -> KerasTensor:
 def leaky_relu(x: KerasTensor, slope: float) -> KerasTensor:
     # DIFF(leaky-relu): TensorFlow's own keeps the slope in float32.
     return ops.where(x > 0, x, slope * x)
+
+
+def gelu_tanh(x: KerasTensor) -> KerasTensor:
+    # DIFF(gelu-float32): ops.gelu on TensorFlow passes a constant through float32.
+    inner = math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x)
+    return 0.5 * x * (1 + ops.tanh(inner))

@@ -1,5 +1,6 @@
 """The model of `ResNetSpec` is `ResNet`. A new family adds one import line here."""
 
+from keras_impl.models.gpt import GPT as GPT
 from keras_impl.models.lenet import LeNet as LeNet
 from keras_impl.models.lenet import LeNet5 as LeNet5
 from keras_impl.models.linear import LinearModel as LinearModel
