@@ -44,14 +44,22 @@ def floor_of(named: Named, share: float) -> float:
     return share * max(largest, default=0.0)
 
 
-def worst_of(a: Named, b: Named, between: str, share: float = 0.0) -> Worst:
-    """The worst tensor of two sets that must hold the same names."""
+def worst_of(
+    a: Named, b: Named, between: str, share: float = 0.0, zero: float = 0.0
+) -> Worst:
+    """The worst tensor of two sets that must hold the same names.
+
+    Errors are measured against no less than `share` of the largest value of all, and
+    against the largest itself where a tensor of `a` is below `zero` of it.
+    """
     if a.keys() != b.keys():
         odd = sorted(a.keys() ^ b.keys())
         return Worst(math.inf, f"{between}: only in one: {', '.join(odd[:3])}")
-    floor = floor_of(a, share) if share else 0.0
+    largest = floor_of(a, 1.0) if share else 0.0
     found = NONE
     for name in a:
+        vanishes = np.abs(a[name]).max(initial=0.0) < zero * largest
+        floor = largest if vanishes else share * largest
         found |= Worst(error(a[name], b[name], floor), f"{between}: {name}")
     return found
 

@@ -320,7 +320,9 @@ class Session:
                 yield part, failed, tolerances.FLOAT32_LIMIT
                 continue
             own = {
-                f: worst_of(pick(double[f]), pick(single[f]), f, share)
+                f: worst_of(
+                    pick(double[f]), pick(single[f]), f, share, tolerances.ZERO_GRADIENT
+                )
                 for f in self.frameworks
             }
             yield part, *_float32_verdict(own)
