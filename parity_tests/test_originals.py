@@ -11,7 +11,13 @@ from parity_tests.tolerances import ORIGINALS
 from shared.catalog import variant
 
 # model, image size (small: the function is the same and the test is quick)
-TORCHVISION = [("resnet18", 64), ("resnext50_32x4d", 64), ("wide_resnet50_2", 64)]
+TORCHVISION = [
+    ("resnet18", 64),
+    ("resnext50_32x4d", 64),
+    ("wide_resnet50_2", 64),
+    ("vgg11", (32, 64)),
+    ("vgg16_bn", (48, 32)),
+]
 
 
 def needs(package: str):
