@@ -149,6 +149,23 @@ class Attention(nnx.Module):
         return weights @ v
 
 
+class ReLU(nnx.Module):
+    """For lists of layers whose published names count it."""
+
+    def __call__(self, x: Array) -> Array:
+        return nnx.relu(x)
+
+
+class MaxPool(nnx.Module):
+    """For lists of layers whose published names count it."""
+
+    def __init__(self, size: int, stride: int, padding: int = 0):
+        self.size, self.stride, self.pad = size, stride, padding
+
+    def __call__(self, x: Array) -> Array:
+        return max_pool(x, self.size, self.stride, self.pad)
+
+
 # Hidden and cell: [layers * directions, B, hidden].
 State = tuple[Array, Array]
 
@@ -207,6 +224,23 @@ def max_pool(x: Array, size: int, stride: int, padding: int = 0) -> Array:
 
 def avg_pool(x: Array, size: int, stride: int) -> Array:
     return nnx.avg_pool(x, (size, size), (stride, stride))
+
+
+def adaptive_avg_pool(x: Array, size: tuple[int, int]) -> Array:
+    """Means over windows from floor(i n / size) to ceil((i + 1) n / size).
+
+    DIFF(adaptive-pool): NNX has none.
+    """
+    for axis, count in enumerate(size, start=1):
+        n = x.shape[axis]
+        if n != count:
+            windows = [(i * n // count, -(-(i + 1) * n // count)) for i in range(count)]
+            means = [
+                jax.lax.slice_in_dim(x, start, stop, axis=axis).mean(axis)
+                for start, stop in windows
+            ]
+            x = jnp.stack(means, axis)
+    return x
 
 
 def flatten(x: Array) -> Array:

@@ -138,6 +138,17 @@ class Attention(layers.Layer):
         return ops.matmul(weights, v)
 
 
+class MaxPooling2D(layers.MaxPooling2D):
+    """For lists of layers whose published names count it."""
+
+    def __init__(self, size: int, stride: int, padding: int = 0):
+        super().__init__(size, stride)
+        self.pad = padding
+
+    def call(self, x: KerasTensor) -> KerasTensor:
+        return max_pool(x, self.pool_size[0], self.strides[0], self.pad)
+
+
 # Hidden and cell: [layers * directions, B, hidden].
 State = tuple[KerasTensor, KerasTensor]
 
@@ -211,6 +222,24 @@ def max_pool(x: KerasTensor, size: int, stride: int, padding: int = 0) -> KerasT
 
 def avg_pool(x: KerasTensor, size: int, stride: int) -> KerasTensor:
     return ops.average_pool(x, size, stride, "valid", data_format="channels_last")
+
+
+def adaptive_avg_pool(x: KerasTensor, size: tuple[int, int]) -> KerasTensor:
+    """Means over windows from floor(i n / size) to ceil((i + 1) n / size).
+
+    DIFF(adaptive-pool): Keras has one since 3.13 only.
+    """
+    for axis, count in enumerate(size, start=1):
+        n = x.shape[axis]
+        if n != count:
+            windows = [(i * n // count, -(-(i + 1) * n // count)) for i in range(count)]
+            before = (slice(None),) * axis
+            means = [
+                ops.mean(x[(*before, slice(start, stop))], axis)
+                for start, stop in windows
+            ]
+            x = ops.stack(means, axis)
+    return x
 
 
 def flatten(x: KerasTensor) -> KerasTensor:

@@ -328,12 +328,12 @@ def _float32_verdict(
     pairs: Mapping[str, tuple[Named, Named]], share: float
 ) -> tuple[Worst, float]:
     """One value far off counts as it is; else what each framework loses on average."""
-    far = NONE
+    far, zero = NONE, tolerances.ZERO_GRADIENT
     for framework, (double, single) in pairs.items():
-        far |= worst_of(double, single, framework, share)
+        far |= worst_of(double, single, framework, share, zero)
     if not far.error <= tolerances.FLOAT32_LIMIT:
         return far, tolerances.FLOAT32_LIMIT
-    lost = {f: Worst(mean_error(*pair, share), f) for f, pair in pairs.items()}
+    lost = {f: Worst(mean_error(*pair, share, zero), f) for f, pair in pairs.items()}
     best = max(min(w.error for w in lost.values()), tolerances.FLOAT32_FLOOR)
     worst = max(lost.values(), key=lambda worst: worst.error)
     return worst, min(tolerances.FLOAT32_RATIO * best, tolerances.FLOAT32_LIMIT)

@@ -13,10 +13,16 @@ from shared.catalog import variant
 from shared.specs.gpt import GPTSpec
 
 # model, image size (small: the function is the same and the test is quick)
-TORCHVISION = [("resnet18", 64), ("resnext50_32x4d", 64), ("wide_resnet50_2", 64)]
 SMALL_GPT2 = GPTSpec(
     vocab_size=101, positions=32, tokens=20, width=48, depth=3, heads=4
 )
+TORCHVISION = [
+    ("resnet18", 64),
+    ("resnext50_32x4d", 64),
+    ("wide_resnet50_2", 64),
+    ("vgg11", (32, 64)),
+    ("vgg16_bn", (48, 32)),
+]
 
 
 def needs(package: str):

@@ -21,6 +21,10 @@ FLOAT32_FLOOR = 2.0**-23
 # alone. Gradients below this share of the model's largest are measured against that
 # share instead of against themselves.
 GRADIENT_FLOOR = 1e-3
+# In float32 that noise is some units in the last place of the terms of its sum, which
+# can be as large as the model's largest gradient. So a tensor that is below this share
+# of it in float64, and therefore 0 in truth, is measured against the largest.
+ZERO_GRADIENT = 1e-12
 # `triptych diff` judges models it does not know: frameworks' own layers are up to some
 # 1e-7 off in float64 where they hide a float32 step; a wrong eps costs 1e-6 and more.
 PORTS = 1e-6

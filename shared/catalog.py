@@ -10,6 +10,7 @@ from shared.specs import (
     lstm,
     mlp,
     resnet,
+    vgg,
 )
 from shared.specs.base import Spec, Variant
 
