@@ -60,8 +60,8 @@ VARIANTS = {
         tiny=True,
     ),
     "mlp_tiny_tanh": Variant(
-        MLPSpec(features=8, hidden=(9, 6), targets=4, activation="tanh", dropout=0.25),
-        169,
+        MLPSpec(features=8, hidden=(6, 9), targets=4, activation="tanh", dropout=0.25),
+        157,
         _SUM,
         tiny=True,
     ),
