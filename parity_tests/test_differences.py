@@ -34,6 +34,7 @@ TORCH = """
     def lstm_dropped(): return nn.LSTM(3, 4, 2, batch_first=True, dropout=0.5)
     def flatten(): return nn.Flatten()
     def tanh(): return nn.Tanh()
+    def adaptive(): return nn.AdaptiveAvgPool2d((3, 2))
 """
 KERAS = """
     import keras
@@ -71,6 +72,7 @@ KERAS = """
     def mean(): return Call(lambda x: ops.mean(x, -1))
     def mean_own_table(): return Call(mean_by_its_own_table)
     def tanh(): return Call(ops.tanh)
+    def adaptive(): return Call(lambda x: own.adaptive_avg_pool(x, (3, 2)))
 """
 FLAX = """
     import jax
@@ -98,6 +100,10 @@ FLAX = """
     def linear_own(): return own.Linear(3, 4, rngs=rngs)
     def conv(): return nnx.Conv(3, 4, (3, 3), padding=1, rngs=rngs)
     def conv_own(): return own.Conv(3, 4, 3, 1, 1, rngs=rngs)
+    def grouped():
+        return nnx.Conv(6, 9, (3, 3), 2, padding=1, feature_group_count=3, rngs=rngs)
+    def grouped_own(): return own.Conv(6, 9, 3, 2, 1, 3, rngs=rngs)
+    def adaptive(): return Call(lambda x: own.adaptive_avg_pool(x, (3, 2)))
     def without_rngs(): return nnx.Linear(2, 3)
 """
 SOURCES = {"pytorch": TORCH, "keras": KERAS, "jax": FLAX, "keras[jax]": KERAS}
@@ -243,14 +249,23 @@ def test_lstm_masks(native, workers):
 
 
 @pytest.mark.parametrize(
-    ("kind", "shape"), [("linear", (2, 5, 3)), ("conv", (2, 2, 2, 3))]
+    ("kind", "shape"),
+    [("linear", (2, 5, 3)), ("conv", (2, 2, 2, 3)), ("grouped", (2, 7, 8, 6))],
 )
-def test_matmul_2d_and_small_map(native, kind, shape):
+def test_matmul_2d_and_small_map_and_grouped_conv(native, kind, shape):
     """Other ways to the same sums; what they cost is benchmarks' business."""
     x = normal(*shape)
     theirs, ours = native("jax", kind, x), native("jax", f"{kind}_own", x)
     ours.load(theirs.dump())
     assert error(output(theirs, x), output(ours, x)) < 1e-12
+
+
+@pytest.mark.parametrize("framework", ["keras", "jax"])
+def test_adaptive_pool(native, framework):
+    x = normal(2, 3, 7, 5)
+    torch = output(native("pytorch", "adaptive", x), x)
+    own = output(native(framework, "adaptive", last(x)), last(x))
+    assert error(torch, first(own)) < 1e-12
 
 
 def test_flatten(native):

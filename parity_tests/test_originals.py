@@ -12,10 +12,10 @@ from shared import checkpoints
 from shared.catalog import variant
 from shared.specs.gpt import GPTSpec
 
-# model, image size (small: the function is the same and the test is quick)
 SMALL_GPT2 = GPTSpec(
     vocab_size=101, positions=32, tokens=20, width=48, depth=3, heads=4
 )
+# model, image size (small: the function is the same and the test is quick)
 TORCHVISION = [
     ("resnet18", 64),
     ("resnext50_32x4d", 64),
