@@ -126,6 +126,23 @@ class Dropout(nnx.Dropout):
         return x * jnp.asarray(keep, x.dtype) / (1 - self.rate)
 
 
+class ReLU(nnx.Module):
+    """For lists of layers whose published names count it."""
+
+    def __call__(self, x: Array) -> Array:
+        return nnx.relu(x)
+
+
+class MaxPool(nnx.Module):
+    """For lists of layers whose published names count it."""
+
+    def __init__(self, size: int, stride: int):
+        self.size, self.stride = size, stride
+
+    def __call__(self, x: Array) -> Array:
+        return max_pool(x, self.size, self.stride)
+
+
 def max_pool(x: Array, size: int, stride: int, padding: int = 0) -> Array:
     return nnx.max_pool(
         x, (size, size), (stride, stride), ((padding, padding), (padding, padding))
@@ -134,6 +151,36 @@ def max_pool(x: Array, size: int, stride: int, padding: int = 0) -> Array:
 
 def avg_pool(x: Array, size: int, stride: int) -> Array:
     return nnx.avg_pool(x, (size, size), (stride, stride))
+
+
+def adaptive_avg_pool(x: Array, size: tuple[int, int]) -> Array:
+    """Means over windows from floor(i n / size) to ceil((i + 1) n / size).
+
+    DIFF(adaptive-pool): NNX has none.
+    """
+    for axis, count in enumerate(size, start=1):
+        n = x.shape[axis]
+        if n != count:
+            windows = [(i * n // count, -(-(i + 1) * n // count)) for i in range(count)]
+            means = [
+                jax.lax.slice_in_dim(x, start, stop, axis=axis).mean(axis)
+                for start, stop in windows
+            ]
+            x = jnp.stack(means, axis)
+    return x
+
+
+def local_response_norm(
+    x: Array, size: int, alpha: float, beta: float, k: float
+) -> Array:
+    """x / (k + alpha * sum of x^2 over `size` adjacent maps)^beta, alpha undivided.
+
+    DIFF(lrn): NNX has none; exp and log are faster than a power.
+    """
+    total = jax.lax.reduce_window(
+        jnp.square(x), 0.0, jax.lax.add, (1, 1, 1, size), (1, 1, 1, 1), "SAME"
+    )
+    return x * jnp.exp(-beta * jnp.log(k + alpha * total))
 
 
 def flatten(x: Array) -> Array:

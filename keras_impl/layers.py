@@ -9,6 +9,7 @@ import math
 from typing import Any, Self
 
 import keras
+import numpy as np
 from keras import KerasTensor, layers, ops
 
 from shared.randomness import Draws
@@ -98,6 +99,13 @@ class Dropout(layers.Dropout):
         return x * ops.cast(keep, x.dtype) / (1 - self.rate)
 
 
+class MaxPooling2D(layers.MaxPooling2D):
+    """For lists of layers whose published names count it."""
+
+    def __init__(self, size: int, stride: int):
+        super().__init__(size, stride, "valid", data_format="channels_last")
+
+
 def max_pool(x: KerasTensor, size: int, stride: int, padding: int = 0) -> KerasTensor:
     # DIFF(pool-padding): "same" pads to one side at stride 2; outside counts as -inf.
     if padding:
@@ -108,6 +116,38 @@ def max_pool(x: KerasTensor, size: int, stride: int, padding: int = 0) -> KerasT
 
 def avg_pool(x: KerasTensor, size: int, stride: int) -> KerasTensor:
     return ops.average_pool(x, size, stride, "valid", data_format="channels_last")
+
+
+def adaptive_avg_pool(x: KerasTensor, size: tuple[int, int]) -> KerasTensor:
+    """Means over windows from floor(i n / size) to ceil((i + 1) n / size).
+
+    DIFF(adaptive-pool): Keras has one since 3.13 only.
+    """
+    for axis, count in enumerate(size, start=1):
+        n = x.shape[axis]
+        if n != count:
+            windows = [(i * n // count, -(-(i + 1) * n // count)) for i in range(count)]
+            before = (slice(None),) * axis
+            means = [
+                ops.mean(x[(*before, slice(start, stop))], axis)
+                for start, stop in windows
+            ]
+            x = ops.stack(means, axis)
+    return x
+
+
+def local_response_norm(
+    x: KerasTensor, size: int, alpha: float, beta: float, k: float
+) -> KerasTensor:
+    """x / (k + alpha * sum of x^2 over `size` adjacent maps)^beta, alpha undivided.
+
+    DIFF(lrn): Keras has none; a product with a band of ones, exp and log are faster
+    than shifted sums and a power.
+    """
+    maps = np.arange(x.shape[-1])
+    band = abs(maps[:, None] - maps) <= size // 2
+    total = ops.matmul(ops.square(x), ops.cast(band, x.dtype))
+    return x * ops.exp(-beta * ops.log(k + alpha * total))
 
 
 def flatten(x: KerasTensor) -> KerasTensor:
