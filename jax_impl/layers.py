@@ -265,6 +265,19 @@ def adaptive_avg_pool(x: Array, size: tuple[int, int]) -> Array:
     return x
 
 
+def local_response_norm(
+    x: Array, size: int, alpha: float, beta: float, k: float
+) -> Array:
+    """x / (k + alpha * sum of x^2 over `size` adjacent maps)^beta, alpha undivided.
+
+    DIFF(lrn): NNX has none; exp and log are faster than a power.
+    """
+    total = jax.lax.reduce_window(
+        jnp.square(x), 0.0, jax.lax.add, (1, 1, 1, size), (1, 1, 1, 1), "SAME"
+    )
+    return x * jnp.exp(-beta * jnp.log(k + alpha * total))
+
+
 def flatten(x: Array) -> Array:
     # DIFF(flatten): channels first, so that the next layer's weights mean the same.
     if x.ndim == 4:

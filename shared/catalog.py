@@ -4,6 +4,7 @@ from types import ModuleType
 
 from shared.errors import unknown
 from shared.specs import (
+    alexnet,
     gpt,
     lenet,
     linear,

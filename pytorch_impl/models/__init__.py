@@ -1,5 +1,7 @@
 """The model of `ResNetSpec` is `ResNet`. A new family adds one import line here."""
 
+from pytorch_impl.models.alexnet import AlexNet as AlexNet
+from pytorch_impl.models.alexnet import TwoTowerAlexNet as TwoTowerAlexNet
 from pytorch_impl.models.gpt import GPT as GPT
 from pytorch_impl.models.lenet import LeNet as LeNet
 from pytorch_impl.models.lenet import LeNet5 as LeNet5
