@@ -35,6 +35,8 @@ TORCH = """
     def flatten(): return nn.Flatten()
     def tanh(): return nn.Tanh()
     def adaptive(): return nn.AdaptiveAvgPool2d((3, 2))
+    def lrn(): return nn.LocalResponseNorm(5, alpha=0.2, beta=0.6, k=1.5)
+    def lrn_times_size(): return nn.LocalResponseNorm(5, alpha=1.0, beta=0.6, k=1.5)
 """
 KERAS = """
     import keras
@@ -73,6 +75,7 @@ KERAS = """
     def mean_own_table(): return Call(mean_by_its_own_table)
     def tanh(): return Call(ops.tanh)
     def adaptive(): return Call(lambda x: own.adaptive_avg_pool(x, (3, 2)))
+    def lrn(): return Call(lambda x: own.local_response_norm(x, 5, 0.2, 0.6, 1.5))
 """
 FLAX = """
     import jax
@@ -266,6 +269,14 @@ def test_adaptive_pool(native, framework):
     torch = output(native("pytorch", "adaptive", x), x)
     own = output(native(framework, "adaptive", last(x)), last(x))
     assert error(torch, first(own)) < 1e-12
+
+
+def test_lrn(native):
+    """torch divides alpha by the size; the paper does not."""
+    x = normal(2, 7, 3, 4)
+    ours = first(output(native("keras", "lrn", last(x)), last(x)))
+    assert error(output(native("pytorch", "lrn", x), x), ours) > 0.01
+    assert error(output(native("pytorch", "lrn_times_size", x), x), ours) < 1e-12
 
 
 def test_flatten(native):

@@ -17,6 +17,7 @@ SMALL_GPT2 = GPTSpec(
 )
 # model, image size (small: the function is the same and the test is quick)
 TORCHVISION = [
+    ("alexnet", (127, 95)),
     ("resnet18", 64),
     ("resnext50_32x4d", 64),
     ("wide_resnet50_2", 64),
