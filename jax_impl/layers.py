@@ -25,8 +25,8 @@ class Conv(nnx.Conv):
         c_in: int,
         c_out: int,
         k: int,
-        stride: int = 1,
-        padding: int = 0,
+        stride: int,
+        padding: int,
         groups: int = 1,
         use_bias: bool = True,
         *,
@@ -181,7 +181,7 @@ class ReLU(nnx.Module):
 class MaxPool(nnx.Module):
     """For lists of layers whose published names count it."""
 
-    def __init__(self, size: int, stride: int, padding: int = 0):
+    def __init__(self, size: int, stride: int, padding: int):
         self.size, self.stride, self.pad = size, stride, padding
 
     def __call__(self, x: Array) -> Array:

@@ -48,8 +48,8 @@ class Conv2D(layers.Conv2D):
         c_in: int,
         c_out: int,
         k: int,
-        stride: int = 1,
-        padding: int = 0,
+        stride: int,
+        padding: int,
         groups: int = 1,
         use_bias: bool = True,
     ):
@@ -142,7 +142,7 @@ class Attention(layers.Layer):
 class MaxPooling2D(layers.MaxPooling2D):
     """For lists of layers whose published names count it."""
 
-    def __init__(self, size: int, stride: int, padding: int = 0):
+    def __init__(self, size: int, stride: int, padding: int):
         super().__init__(size, stride)
         self.pad = padding
 

@@ -41,7 +41,7 @@ class StackedLSTM(nn.LSTM):
             bidirectional=spec.bidirectional,
         )
         self.spec = spec
-        self.dropouts = nn.ModuleList(Dropout(spec.dropout) for _ in range(spec.gaps))
+        self.dropouts = nn.ModuleList(Dropout(self.dropout) for _ in range(spec.gaps))
 
     def forward(  # type: ignore[override]
         self, x: Tensor, hx: State | None = None

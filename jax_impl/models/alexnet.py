@@ -25,7 +25,7 @@ def features(spec: AlexNetSpec, *, rngs: nnx.Rngs) -> list[nnx.Module]:
     found: list[nnx.Module] = []
     for c, pools in spec.stages:
         found += [conv(c, rngs=rngs), ReLU()]
-        found += [MaxPool(pool.size, pool.stride) for pool in pools]
+        found += [MaxPool(pool.size, pool.stride, pool.padding) for pool in pools]
     return found
 
 

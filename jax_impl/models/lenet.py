@@ -18,7 +18,7 @@ from shared.specs.lenet import (
 
 
 def conv(c: ConvSpec, *, rngs: nnx.Rngs) -> Conv:
-    return Conv(c.c_in, c.c_out, c.k, padding=c.padding, rngs=rngs)
+    return Conv(c.c_in, c.c_out, c.k, c.stride, c.padding, rngs=rngs)
 
 
 class TableConv(nnx.Module):

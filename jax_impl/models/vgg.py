@@ -18,7 +18,7 @@ from shared.specs.vgg import ConvSpec, VGGSpec
 
 # DIFF(rngs): NNX has no global generator; every constructor passes one down.
 def conv(c: ConvSpec, *, rngs: nnx.Rngs) -> Conv:
-    return Conv(c.c_in, c.c_out, c.k, padding=c.padding, rngs=rngs)
+    return Conv(c.c_in, c.c_out, c.k, c.stride, c.padding, rngs=rngs)
 
 
 def norm(channels: int, spec: VGGSpec, *, rngs: nnx.Rngs) -> BatchNorm:

@@ -26,7 +26,7 @@ def features(spec: AlexNetSpec) -> list[keras.Layer]:
     found: list[keras.Layer] = []
     for c, pools in spec.stages:
         found += [conv(c), ReLU()]
-        found += [MaxPooling2D(pool.size, pool.stride) for pool in pools]
+        found += [MaxPooling2D(pool.size, pool.stride, pool.padding) for pool in pools]
     return found
 
 

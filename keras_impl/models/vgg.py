@@ -18,7 +18,7 @@ from shared.specs.vgg import ConvSpec, VGGSpec
 
 
 def conv(c: ConvSpec) -> Conv2D:
-    return Conv2D(c.c_in, c.c_out, c.k, padding=c.padding)
+    return Conv2D(c.c_in, c.c_out, c.k, c.stride, c.padding)
 
 
 def norm(channels: int, spec: VGGSpec) -> BatchNormalization:

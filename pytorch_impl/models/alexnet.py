@@ -15,7 +15,7 @@ def features(spec: AlexNetSpec) -> list[nn.Module]:
     found: list[nn.Module] = []
     for c, pools in spec.stages:
         found += [conv(c), nn.ReLU()]
-        found += [nn.MaxPool2d(pool.size, pool.stride) for pool in pools]
+        found += [nn.MaxPool2d(pool.size, pool.stride, pool.padding) for pool in pools]
     return found
 
 

@@ -8,7 +8,7 @@ from shared.specs.vgg import ConvSpec, VGGSpec
 
 
 def conv(c: ConvSpec) -> nn.Conv2d:
-    return nn.Conv2d(c.c_in, c.c_out, c.k, padding=c.padding)
+    return nn.Conv2d(c.c_in, c.c_out, c.k, c.stride, c.padding)
 
 
 def norm(channels: int, spec: VGGSpec) -> nn.BatchNorm2d:

@@ -33,6 +33,7 @@ class ConvSpec:
     c_in: int
     c_out: int
     k: int = 3
+    stride: int = 1
 
     @property
     def padding(self) -> int:
