@@ -15,8 +15,8 @@ setup: .venv/.done
 		{ echo "triptych needs Python 3.11 or newer: make PYTHON=python3.11"; exit 1; }
 	@echo "setting up .venv (a few minutes the first time)"
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install -q --disable-pip-version-check -r requirements.lock
-	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps \
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -r requirements.lock
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps \
 		--no-build-isolation -e .
 	@$(BIN)/python -m pip check
 	@touch $@

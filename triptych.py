@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     add_completion=False,
-    no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
     help="One architecture, three panels: PyTorch, Keras 3 and JAX side by side.",
     epilog="Exit codes: 0 it holds, 1 it falls short, 2 wrong use.",
 )
@@ -28,11 +28,15 @@ Frameworks = Annotated[
     str, typer.Option(help="comma-separated: pytorch,keras,jax,keras[jax],keras[torch]")
 ]
 Dtype = Annotated[str, typer.Option(help="float64 or float32")]
-Json = Annotated[Path | None, typer.Option("--json", help="also write JSON here (-)")]
+Json = Annotated[
+    Path | None, typer.Option("--json", help="write JSON here too (- for stdout)")
+]
+_FORMS = "canonical, pytorch, keras, jax, torchvision or huggingface"
 
 
 @app.callback(invoke_without_command=True)
 def options(
+    context: typer.Context,
     debug: Annotated[bool, typer.Option("--debug", help="show tracebacks")] = False,
     version: Annotated[bool, typer.Option("--version", help="show it")] = False,
 ) -> None:
@@ -43,11 +47,14 @@ def options(
 
         print(f"triptych {VERSION}")
         raise typer.Exit
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+        raise typer.Exit(2)
 
 
 @app.command("list")
 def list_models(names: Names = None, json: Json = None) -> None:
-    """Families and variants, their parameters and where the count comes from."""
+    """Families, variants, their parameters, and who published the count."""
     from rich.table import Table
 
     from shared.catalog import family_of, select
@@ -73,7 +80,7 @@ def list_models(names: Names = None, json: Json = None) -> None:
     for row in rows:
         cells = [row["family"], row["model"], f"{row['parameters']:,}", row["source"]]
         table.add_row(*cells, " ".join(row["frameworks"]))
-    _console().print(table)
+    _console(json).print(table)
     _write_json(json, rows)
 
 
@@ -106,7 +113,7 @@ def parity(
     timeout: Annotated[float, typer.Option(help="seconds for one answer")] = 3600.0,
     json: Json = None,
 ) -> None:
-    """Do the frameworks compute the same? Every tier of every model asked for."""
+    """Do the frameworks compute the same? Every tier, model by model."""
     from parity_tests import display
     from parity_tests.engine import Workers
     from parity_tests.run import plan, run
@@ -124,7 +131,7 @@ def parity(
             if key not in started:
                 started.add(key)
                 progress.step(f"{check.model} ({' '.join(check.frameworks)})")
-    console = _console()
+    console = _console(json)
     console.print(display.certificate(checks))
     display.failures(console, checks)
     console.print(display.summary(checks))
@@ -140,7 +147,7 @@ def trace(
     training: Annotated[bool, typer.Option(help="training mode")] = False,
     json: Json = None,
 ) -> None:
-    """The same input through every named layer: which is the first that diverges?"""
+    """One input through every named layer: which diverges first?"""
     from parity_tests.display import trace_table
     from parity_tests.engine import Workers
     from parity_tests.run import trace_model
@@ -150,7 +157,7 @@ def trace(
         found, tolerance = trace_model(
             model, _split(frameworks), workers, dtype, training
         )
-    console = _console()
+    console = _console(json)
     console.print(trace_table(found, tolerance))
     console.print(found.verdict)
     _write_json(json, found)
@@ -193,7 +200,7 @@ def diff(
             same_layout=same_layout,
             table=port.read_renames(names) if names else None,
         )
-    console = _console()
+    console = _console(json)
     display.renames(console, found.renames)
     console.print(display.trace_table(found.trace, bound))
     display.verdicts(console, found.checks)
@@ -208,12 +215,11 @@ def diff(
 def convert(
     source: Annotated[Path, typer.Argument(metavar="IN")],
     target: Annotated[Path, typer.Argument(metavar="OUT")],
-    to: Annotated[str, typer.Option(help="the form to write")],
+    to: Annotated[str, typer.Option(help=_FORMS)],
     from_: Annotated[str, typer.Option("--from", help="where IN does not tell")] = "",
     model: Annotated[str, typer.Option(help="where IN does not tell")] = "",
 ) -> None:
-    """Weights from one form to another: canonical, pytorch, keras, jax, torchvision,
-    huggingface."""
+    """Weights to and from canonical, native and public forms."""
     from shared.convert import convert as run
 
     print(run(source, target, to, from_, model))
@@ -225,8 +231,9 @@ def doctor(json: Json = None) -> None:
     from shared import doctor as ward
 
     report = ward.examine()
+    console = _console(json)
     for line in ward.lines(report):
-        print(line)
+        console.print(line)
     _write_json(json, report)
     raise typer.Exit(0 if report.healthy else 1)
 
@@ -238,14 +245,14 @@ def compare(
     ),
     json: Json = None,
 ) -> None:
-    """The main job on its defaults: parity of every family, a first timing, a page."""
+    """The main job: parity of every family, a first timing, a page."""
     from benchmarks import compare as job
     from parity_tests import display
 
     start = time.monotonic()
     with _Progress(job.steps()) as progress:
         checks, timings = job.compare(progress.step)
-    console = _console()
+    console = _console(json)
     console.print(display.certificate(checks))
     display.failures(console, checks)
     console.print(job.table(timings))
@@ -290,11 +297,20 @@ class _Progress:
             self.bar.stop()
 
 
-def _console() -> "Console":
-    """A terminal's own width; elsewhere as wide as the content."""
+def _console(json: Path | None = None) -> "Console":
+    """A terminal's own width; elsewhere as wide as the content.
+
+    Where JSON goes to standard output, what is for people goes to standard error.
+    No markup: `keras[jax]` is a name.
+    """
     from rich.console import Console
 
-    return Console() if sys.stdout.isatty() else Console(width=240, soft_wrap=True)
+    stream = sys.stderr if str(json) == "-" else sys.stdout
+    if stream.isatty():
+        return Console(file=stream, markup=False, highlight=False)
+    return Console(
+        file=stream, markup=False, highlight=False, width=240, soft_wrap=True
+    )
 
 
 def _split(text: str) -> list[str]:
@@ -351,11 +367,11 @@ def _run(command: typer.Typer) -> int:
 
 
 def _tell(error: Exception) -> int:
-    from shared.errors import UsageError
+    from shared.errors import UsageError, one_line
 
     said = getattr(error, "format_message", None)
     wrong_use = isinstance(error, UsageError) or said is not None
-    message = " ".join((said() if said else str(error)).split())
+    message = one_line(said() if said else error)
     if not wrong_use and type(error).__module__ != "shared.worker":
         message = f"{type(error).__name__}: {message} (--debug shows where)"
     print(f"error: {message}", file=sys.stderr)

@@ -15,7 +15,7 @@ from flax import nnx
 from jax_impl import models
 from jax_impl.weights import named_modules, native_names, slots
 from shared import catalog, contract, weights
-from shared.errors import UsageError
+from shared.errors import UsageError, brief
 from shared.randomness import Draws
 from shared.specs.base import Spec
 from shared.weights import Array, Slot, Weights
@@ -198,19 +198,29 @@ class JaxModel(contract.Model):
             raise UsageError(f"{path}: JAX writes .safetensors files and Orbax folders")
         if path.exists():
             raise UsageError(f"{path}: exists already")
-        with orbax.StandardCheckpointer() as checkpointer:
-            checkpointer.save(path.absolute(), native)
+        try:
+            with orbax.StandardCheckpointer() as checkpointer:
+                checkpointer.save(path.absolute(), native)
+        except OSError as error:
+            raise UsageError(f"{path}: cannot be written ({brief(error)})") from None
 
     def read_native(self, path: Path) -> dict[str, Array]:
         found = _read_orbax(path) if path.is_dir() else weights.read(path)[0]
         own = {native: name for name, native in native_names(self.native).items()}
         slots = self.slots()
         return {
-            own.get(name, name): slots[own[name]].layout.canonical(value)
+            own.get(name, name): _canonical(slots[own[name]], value)
             if name in own
             else value
             for name, value in found.items()
         }
+
+
+def _canonical(slot: Slot, value: Array) -> Array:
+    try:
+        return slot.layout.canonical(value)
+    except ValueError:  # of another rank: the check against the model will tell
+        return value
 
 
 def _read_orbax(path: Path) -> dict[str, Array]:
@@ -218,9 +228,19 @@ def _read_orbax(path: Path) -> dict[str, Array]:
         with orbax.StandardCheckpointer() as checkpointer:
             found = checkpointer.restore(path.absolute())
     except Exception as error:
-        first = str(error).strip().splitlines()[0]
-        raise UsageError(f"{path}: not an Orbax checkpoint ({first})") from None
-    return {name: np.asarray(value) for name, value in found.items()}
+        why = brief(error)
+        raise UsageError(f"{path}: not an Orbax checkpoint ({why})") from None
+    return {name: np.asarray(value) for name, value in _flat(found)}
+
+
+def _flat(tree: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """The leaves of nested dicts and lists, as NNX's own states have them."""
+    if not isinstance(tree, dict | list | tuple):
+        yield path, tree
+        return
+    items = tree.items() if isinstance(tree, dict) else enumerate(tree)
+    for name, value in items:
+        yield from _flat(value, f"{path}.{name}" if path else str(name))
 
 
 def _is_abstract(variable: nnx.Variable) -> bool:

@@ -14,7 +14,7 @@ from keras.src.backend.common import dtypes, global_state
 from keras_impl import backends, models
 from keras_impl.weights import named_layers, slots
 from shared import catalog, contract, weights
-from shared.errors import UsageError
+from shared.errors import UsageError, brief
 from shared.randomness import Draws
 from shared.specs.base import Spec
 from shared.weights import Array, Slot, Weights
@@ -50,9 +50,15 @@ class Adapter(contract.Framework):
     def describe(self) -> dict[str, Any]:
         backend = keras.backend.backend()
         module = __import__(backend)
+        # Keras has no distribution on torch: there, where a new tensor lives.
+        devices = (
+            [str(ops.zeros(()).device)]
+            if backend == "torch"
+            else keras.distribution.list_devices()
+        )
         return {
             "versions": {"keras": keras.__version__, backend: module.__version__},
-            "devices": keras.distribution.list_devices(),
+            "devices": devices,
             "threads": self.threads,
         }
 
@@ -190,9 +196,8 @@ class KerasModel(contract.Model):
         try:
             self.native.load_weights(path)
         except Exception as error:
-            first = str(error).strip().splitlines()[0]
             raise UsageError(
-                f"{path}: not the weights of this model ({first})"
+                f"{path}: not the weights of this model ({brief(error)})"
             ) from None
         return self.dump()
 

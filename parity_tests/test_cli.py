@@ -73,6 +73,47 @@ def test_wrong_use_is_one_line_and_code_2(arguments, said):
     assert said in one_line_error(run(*arguments))
 
 
+def test_no_command_shows_the_help_and_is_wrong_use():
+    done = run()
+    assert done.returncode == 2
+    assert "Commands:" in done.stdout
+    assert done.stderr == ""
+
+
+def test_an_error_cannot_drive_the_terminal():
+    said = one_line_error(run("list", "\x1b[31mresnet\nred"))
+    assert "\x1b" not in said
+
+
+def test_json_on_standard_output_stands_alone():
+    rows = json.loads(run("list", "lenet", "--json", "-").stdout)
+    assert {row["family"] for row in rows} == {"lenet"}
+
+
+def test_the_doctor_starts_every_framework():
+    done = run("doctor", "--json", "-", OMP_WAIT_POLICY="active")
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert not any(answer["failure"] for answer in report["answers"])
+    assert all(answer["said"]["devices"] for answer in report["answers"])
+    assert "keras[torch] starts in" in done.stderr
+    assert "OMP_WAIT_POLICY is not passive" in done.stderr
+
+
+def test_the_doctor_names_a_framework_that_does_not_start():
+    done = run("doctor", JAX_PLATFORMS="nowhere")
+    assert done.returncode == 1
+    assert "FAIL jax: " in done.stdout
+    assert "note JAX_PLATFORMS=nowhere reaches the workers" in done.stdout
+
+
+def test_a_back_end_is_named_in_the_certificate():
+    arguments = ["mlp_tiny_relu", "--frameworks", "pytorch,keras[jax]"]
+    done = run("parity", *arguments, "--tier", "names")
+    assert done.returncode == 0, done.stderr
+    assert "pytorch keras[jax]" in done.stdout
+
+
 def test_debug_shows_the_traceback():
     done = run("--debug", "list", "resnet_18")
     assert done.returncode != 0

@@ -1,5 +1,8 @@
 """Every form there and back, bit for bit; what cannot be is told in a line."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -12,6 +15,7 @@ from shared.errors import UsageError
 SPEC = variant("resnet_tiny").spec
 FORMS = [
     ("pytorch", "w.pt"),
+    ("pytorch", "w.bin"),
     ("pytorch", "w.safetensors"),
     ("keras", "w.weights.h5"),
     ("keras", "w.keras"),
@@ -40,6 +44,20 @@ def test_there_and_back_is_bit_for_bit(form, name, canonical, tmp_path):
     convert(there, back, "canonical", form, "resnet_tiny")
     assert back.read_bytes() == canonical.read_bytes()
     assert {path.name for path in tmp_path.iterdir()} == {name, back.name}
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float64"])
+@pytest.mark.parametrize("name", ["w.weights.h5", "w.keras", "orbax", "w.pt"])
+def test_every_precision_is_kept(name, dtype, canonical, tmp_path):
+    values, said = weights.read(canonical)
+    own = tmp_path / "own.safetensors"
+    weights.write(own, {k: v.astype(dtype) / 3 for k, v in values.items()}, said)
+    form = {"w": "keras", "orbax": "jax"}[name.partition(".")[0]]
+    form = "pytorch" if name == "w.pt" else form
+    there, back = tmp_path / name, tmp_path / "back.safetensors"
+    convert(own, there, form, "", "")
+    convert(there, back, "canonical", "", "resnet_tiny")
+    assert back.read_bytes() == own.read_bytes()
 
 
 def test_a_native_file_has_native_names(canonical, tmp_path):
@@ -86,6 +104,7 @@ def test_all_that_does_not_fit_is_listed_and_nothing_is_written(
     ("changes", "said"),
     [
         ({"model": "resnet_gone"}, "holds the unknown model 'resnet_gone'"),
+        ({"model": "resnet_tiny_bottleneck"}, "its spec is not that of resnet_tiny_"),
         ({"spec": "no json"}, "its spec is not a JSON object"),
         ({"spec": '{"colour": 1}'}, "has no field colour"),
         ({"spec": '{"block": "basic", "depths": [0, 1, 1, 1]}'}, "depths is"),
@@ -113,6 +132,71 @@ def test_what_is_not_said_is_asked_for(canonical, tmp_path):
         convert(canonical, tmp_path / "no" / "out.pt", "pytorch", "", "")
     with pytest.raises(UsageError, match="resnet has no huggingface form"):
         convert(canonical, out, "huggingface", "", "")
+
+
+def test_an_unknown_suffix_is_refused(canonical, tmp_path):
+    for form, name in [("pytorch", "w.h5"), ("keras", "w.h5"), ("jax", "w.npz")]:
+        with pytest.raises(UsageError, match=r"writes .*\.(safetensors|keras)"):
+            convert(canonical, tmp_path / name, form, "", "")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_is_not_overwritten(canonical, tmp_path):
+    (tmp_path / "mine").mkdir()
+    for form in ("jax", "canonical"):
+        with pytest.raises(UsageError):
+            convert(canonical, tmp_path / "mine", form, "", "")
+    assert list(tmp_path.rglob("*")) == [tmp_path / "mine"]
+
+
+def _made_by(library, code, folder):
+    subprocess.run(
+        [sys.executable, "-c", f"import {library}\n{code}"], check=True, cwd=folder
+    )
+
+
+def test_a_state_dict_that_is_none_says_why(tmp_path):
+    kinds = {
+        "[1, 2]": "not a state dict but a list",
+        "{'state_dict': {}}": "'state_dict' is no tensor but a dict",
+        "{'w': torch.zeros(2, dtype=torch.bfloat16)}": "'w': .*BFloat16",
+        "{1: torch.nn.Parameter(torch.zeros(2))}": "unknown 1",
+        "torch.nn.Linear(2, 2)": "it is damaged, or holds more than tensors",
+    }
+    code = "\n".join(f"torch.save({k}, '{i}.pt')" for i, k in enumerate(kinds))
+    _made_by("torch", code, tmp_path)
+    for i, said in enumerate(kinds.values()):
+        with pytest.raises(UsageError, match=said):
+            convert(tmp_path / f"{i}.pt", tmp_path / "o", "jax", "", "resnet_tiny")
+
+
+def test_a_nested_orbax_state_is_read(canonical, tmp_path):
+    flat = tmp_path / "flat.safetensors"
+    convert(canonical, flat, "jax", "", "")
+    code = f"""
+from flax import traverse_util
+from safetensors.numpy import load_file
+state = traverse_util.unflatten_dict(load_file({str(flat)!r}), sep=".")
+with ocp.StandardCheckpointer() as checkpointer:
+    checkpointer.save({str(tmp_path / "nested")!r}, state)
+"""
+    _made_by("orbax.checkpoint as ocp", code, tmp_path)
+    back = tmp_path / "back.safetensors"
+    convert(tmp_path / "nested", back, "canonical", "", "resnet_tiny")
+    assert back.read_bytes() == canonical.read_bytes()
+
+
+def test_a_flax_tensor_of_another_rank_is_told_with_the_rest(canonical, tmp_path):
+    path = tmp_path / "w.safetensors"
+    convert(canonical, path, "jax", "", "")
+    values = weights.read(path)[0]
+    values["conv1.kernel"] = np.zeros(3, np.float32)
+    del values["fc.kernel"]
+    weights.write(path, values, {})
+    with pytest.raises(UsageError) as refused:
+        convert(path, tmp_path / "out", "canonical", "jax", "resnet_tiny")
+    assert "missing fc.weight" in str(refused.value)
+    assert "conv1.weight has shape (3,), the model (8, 3, 7, 7)" in str(refused.value)
 
 
 def test_a_pickle_that_runs_code_is_not_run(tmp_path):

@@ -1,5 +1,7 @@
 """PyTorch behind the contract (shared/contract.py)."""
 
+import io
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,10 +12,12 @@ from torch import Tensor, nn
 from pytorch_impl import models
 from pytorch_impl.weights import set_tensor, slots, tensor
 from shared import catalog, contract, weights
-from shared.errors import UsageError
+from shared.errors import UsageError, brief
 from shared.randomness import Draws
 from shared.specs.base import Spec
 from shared.weights import Array, Slot, Weights
+
+PICKLED = (".pt", ".pth", ".bin")
 
 
 def build(model: str | Spec) -> nn.Module:
@@ -184,35 +188,53 @@ class TorchModel(contract.Model):
         return call
 
     def write_native(self, path: Path, values: Weights) -> None:
-        """A state dict: `.pt` and `.pth` by torch.save, `.safetensors` otherwise."""
+        """A state dict, by torch.save or as `.safetensors`."""
         state = {k: torch.tensor(v) for k, v in values.items()}
         for name, module in self.native.named_modules():
             if "num_batches_tracked" in module._buffers:
                 state[f"{name}.num_batches_tracked"] = torch.tensor(0)
-        if path.suffix in (".pt", ".pth"):
-            import io
-
+        if path.suffix in PICKLED:
             content = io.BytesIO()
             torch.save(state, content)
             weights.write_bytes(path, content.getvalue())
-        else:
+        elif path.suffix == ".safetensors":
             weights.write(path, {k: v.numpy() for k, v in state.items()}, {})
+        else:
+            allowed = ", ".join(PICKLED)
+            raise UsageError(f"{path}: PyTorch writes .safetensors, {allowed} files")
 
     def read_native(self, path: Path) -> dict[str, Array]:
-        if path.suffix not in (".pt", ".pth", ".bin"):
-            found = weights.read(path)[0]
-        else:
-            try:
-                state = torch.load(path, map_location="cpu", weights_only=True)
-                found = {name: value.numpy() for name, value in state.items()}
-            except Exception as error:
-                first = str(error).strip().splitlines()[0]
-                raise UsageError(f"{path}: not a plain state dict ({first})") from None
+        pickled = path.suffix in PICKLED
+        found = _read_pickled(path) if pickled else weights.read(path)[0]
         return {
             name: value
             for name, value in found.items()
             if not name.endswith("num_batches_tracked")
         }
+
+
+def _read_pickled(path: Path) -> dict[str, Array]:
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError:
+        why = "it is damaged, or holds more than tensors"
+        raise UsageError(f"{path}: not a plain state dict ({why})") from None
+    except Exception as error:
+        why = brief(error)
+        raise UsageError(f"{path}: not a plain state dict ({why})") from None
+    if not isinstance(state, dict):
+        raise UsageError(f"{path}: not a state dict but a {type(state).__name__}")
+    return {str(name): _plain(path, name, value) for name, value in state.items()}
+
+
+def _plain(path: Path, name: object, value: object) -> Array:
+    if not isinstance(value, Tensor):
+        kind = type(value).__name__
+        raise UsageError(f"{path}: {name!r} is no tensor but a {kind}")
+    try:
+        return value.detach().numpy()
+    except TypeError as error:
+        raise UsageError(f"{path}: {name!r}: {brief(error)}") from None
 
 
 def _array(value: Any) -> Any:

@@ -1,13 +1,16 @@
 """Weights from one form to another, always through the canonical one."""
 
+import contextlib
 import json
-from collections.abc import Mapping
+import zipfile
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from shared import catalog, checkpoints, weights
 from shared.contract import metadata
-from shared.errors import UsageError, unknown
+from shared.errors import UsageError, brief, unknown
 from shared.specs.base import Spec, from_plain
 from shared.weights import Array
 from shared.worker import NATIVE, RemoteModel, Worker
@@ -16,7 +19,7 @@ PUBLIC = ("torchvision", "huggingface")
 FORMS = ("canonical", *NATIVE, *PUBLIC)
 _TORCH = (".pt", ".pth", ".bin")
 # What a worker can hold a model in.
-_DTYPES = ("float32", "float64")
+_DTYPES = ("float16", "float32", "float64")
 
 
 @dataclass(frozen=True)
@@ -39,9 +42,10 @@ def convert(source: Path, target: Path, to: str, from_: str, model: str) -> str:
         raise UsageError(f"{target}: no folder {target.parent}")
     known = _know(source, from_, model)
     values = _read(source, known)
-    with Worker("pytorch", _dtype(source, values)) as worker:
+    dtype = _only(source, {str(value.dtype) for value in values.values()})
+    with Worker("pytorch", dtype) as worker:
         weights.check(worker.build(known.spec, known.name).entries(), values)
-    _write(target, to, known, values)
+    _write(target, to, known, values, dtype)
     return f"{known.name}: {len(values)} tensors, {known.form} -> {to}, {target}"
 
 
@@ -72,18 +76,20 @@ def _guess(source: Path) -> str:
 
 
 def _spec_of(source: Path, header: Mapping[str, str]) -> Spec:
-    """The spec a canonical file was written with: its own, or its name's."""
+    """The spec of the model that a canonical file says it holds."""
     name = header.get("model", "")
     if name not in catalog.VARIANTS:
         raise UsageError(f"{source} holds the unknown model {name!r}: give --model")
-    kind = type(catalog.VARIANTS[name].spec)
+    own = catalog.VARIANTS[name].spec
     try:
         plain = json.loads(header.get("spec", ""))
     except ValueError:
         plain = None
     if not isinstance(plain, dict):
         raise UsageError(f"{source}: its spec is not a JSON object")
-    return from_plain(kind, plain)
+    if from_plain(type(own), plain) != own:
+        raise UsageError(f"{source}: its spec is not that of {name}: give --model")
+    return own
 
 
 def _read(source: Path, known: _Known) -> dict[str, Array]:
@@ -93,8 +99,38 @@ def _read(source: Path, known: _Known) -> dict[str, Array]:
         state = _read_state(source, known)
         family = catalog.family_of(known.spec)
         return checkpoints.from_public(family, known.form, state)
-    with Worker(known.form) as worker:
+    dtype = _keras_dtype(source) if known.form == "keras" else "float32"
+    with Worker(known.form, dtype) as worker:
         return _built(worker, known).read_native(source)
+
+
+def _keras_dtype(source: Path) -> str:
+    """Keras casts what it reads to the precision it runs in, so look first."""
+    found: set[str] = set()
+
+    def visit(_: str, item: Any) -> None:
+        if getattr(item, "dtype", None) is not None and item.dtype.kind == "f":
+            found.add(str(item.dtype))
+
+    try:
+        with _hdf5(source) as file:
+            file.visititems(visit)
+    except Exception as error:
+        raise UsageError(f"{source}: no Keras file ({brief(error)})") from None
+    return _only(source, found)
+
+
+@contextlib.contextmanager
+def _hdf5(source: Path) -> Iterator[Any]:
+    """The weights in a `.weights.h5` file, or inside a `.keras` archive."""
+    import h5py
+
+    with contextlib.ExitStack() as stack:
+        file: Any = source
+        if source.suffix == ".keras":
+            archive = stack.enter_context(zipfile.ZipFile(source))
+            file = stack.enter_context(archive.open("model.weights.h5"))
+        yield stack.enter_context(h5py.File(file))
 
 
 def _read_state(source: Path, known: _Known) -> dict[str, Array]:
@@ -111,17 +147,18 @@ def _built(worker: Worker, known: _Known) -> RemoteModel:
     return model
 
 
-def _dtype(source: Path, values: Mapping[str, Array]) -> str:
-    dtypes = {str(value.dtype) for value in values.values()}
+def _only(source: Path, dtypes: set[str]) -> str:
     if len(dtypes) == 1 and dtypes <= set(_DTYPES):
-        return dtypes.pop()
+        return next(iter(dtypes))
     raise UsageError(
         f"{source} holds {', '.join(sorted(dtypes)) or 'nothing'}; "
         f"allowed: one of {', '.join(_DTYPES)}"
     )
 
 
-def _write(target: Path, to: str, known: _Known, values: Mapping[str, Array]) -> None:
+def _write(
+    target: Path, to: str, known: _Known, values: Mapping[str, Array], dtype: str
+) -> None:
     if to == "canonical":
         weights.write(target, values, metadata(known.name, known.spec))
         return
@@ -131,5 +168,5 @@ def _write(target: Path, to: str, known: _Known, values: Mapping[str, Array]) ->
         if target.suffix not in _TORCH:
             weights.write(target, values, {})
             return
-    with Worker(framework, str(next(iter(values.values())).dtype)) as worker:
+    with Worker(framework, dtype) as worker:
         worker.build(known.spec, known.name).write_native(target, values)

@@ -13,3 +13,15 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
     names = sorted(known)
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.0)
     return UsageError(f"unknown {kind} {name!r}; the nearest are {', '.join(near)}")
+
+
+def one_line(text: object) -> str:
+    """Without line breaks, and without what a terminal would obey."""
+    words = " ".join(str(text).split())
+    return "".join(c if c.isprintable() else "?" for c in words)
+
+
+def brief(error: Exception) -> str:
+    """What a library said, cut to what a person reads."""
+    said = one_line(error) or type(error).__name__
+    return said if len(said) <= 240 else f"{said[:240]}..."
