@@ -76,7 +76,8 @@ class TwoTowerAlexNet(nnx.Module):
         return local_response_norm(x, s.lrn_size, s.lrn_alpha, s.lrn_beta, s.lrn_k)
 
     def pool(self, x: Array) -> Array:
-        return max_pool(x, self.spec.pool.size, self.spec.pool.stride)
+        p = self.spec.pool
+        return max_pool(x, p.size, p.stride, p.padding)
 
     def __call__(self, x: Array) -> Array:
         x = self.pool(self.norm(nnx.relu(self.conv1(x))))  # [B, 27, 27, 96]

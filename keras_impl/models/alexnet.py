@@ -77,7 +77,8 @@ class TwoTowerAlexNet(SpecModel):
         return local_response_norm(x, s.lrn_size, s.lrn_alpha, s.lrn_beta, s.lrn_k)
 
     def pool(self, x: KerasTensor) -> KerasTensor:
-        return max_pool(x, self.spec.pool.size, self.spec.pool.stride)
+        p = self.spec.pool
+        return max_pool(x, p.size, p.stride, p.padding)
 
     def call(self, x: KerasTensor) -> KerasTensor:
         x = self.pool(self.norm(ops.relu(self.conv1(x))))  # [B, 27, 27, 96]

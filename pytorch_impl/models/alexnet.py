@@ -68,7 +68,8 @@ class TwoTowerAlexNet(nn.Module):
         return local_response_norm(x, s.lrn_size, s.lrn_alpha, s.lrn_beta, s.lrn_k)
 
     def pool(self, x: Tensor) -> Tensor:
-        return F.max_pool2d(x, self.spec.pool.size, self.spec.pool.stride)
+        p = self.spec.pool
+        return F.max_pool2d(x, p.size, p.stride, p.padding)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.pool(self.norm(F.relu(self.conv1(x))))  # [B, 96, 27, 27]
