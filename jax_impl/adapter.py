@@ -127,7 +127,7 @@ class JaxModel(contract.Model):
             with _record(model, request.trace) as layers:
                 result = model(*arguments)
             recorded[:] = layers
-            outputs = tuple(result) if isinstance(result, tuple | list) else (result,)
+            outputs = contract.flat(result)
             buffers = [s.place.get_value() for s in places.values() if not s.trainable]
             return outputs, (buffers, list(layers.values()))
 

@@ -1,5 +1,7 @@
 """Flax NNX layers where its defaults differ from the others', or are slow."""
 
+import math
+
 import jax
 import jax.numpy as jnp
 from flax import nnx
@@ -10,10 +12,12 @@ from shared.specs.recurrent import Direction, StackSpec
 
 
 class Conv(nnx.Conv):
-    """A 2-D convolution with symmetric padding.
+    """A 2-D convolution with symmetric padding, in the form XLA's CPU is fast at.
 
-    DIFF(small-map): XLA on the CPU is some hundred times slower where the map is
-    smaller than the kernel; there the same sum is written as one matrix product.
+    DIFF(small-map): it is some hundred times slower where the map is smaller than the
+    kernel; there the same sum is written as one matrix product.
+    DIFF(grouped-conv): so is the gradient of a grouped convolution, ten to a hundred
+    times; there each group is convolved by itself.
     """
 
     def __init__(
@@ -21,8 +25,8 @@ class Conv(nnx.Conv):
         c_in: int,
         c_out: int,
         k: int,
-        stride: int = 1,
-        padding: int = 0,
+        stride: int,
+        padding: int,
         groups: int = 1,
         use_bias: bool = True,
         *,
@@ -41,12 +45,32 @@ class Conv(nnx.Conv):
         self.k, self.stride, self.pad = k, stride, padding
 
     def __call__(self, x: Array) -> Array:
-        small = min(x.shape[1:3]) < self.k
-        if not small or self.feature_group_count > 1 or jax.default_backend() != "cpu":
+        groups, c_in = self.feature_group_count, x.shape[-1]
+        slow = 1 < groups < c_in or (groups == 1 and self._is_small(x))
+        if not slow or jax.default_backend() != "cpu":
             return super().__call__(x)
-        patches = self._patches(x)  # [B, H', W', k * k * c_in]
-        y = patches @ self.kernel[...].reshape(patches.shape[-1], -1)
+        parts = zip(
+            jnp.split(x, groups, axis=-1),
+            jnp.split(self.kernel[...], groups, axis=-1),
+            strict=True,
+        )
+        y = jnp.concatenate([self._convolve(*part) for part in parts], axis=-1)
         return y if self.bias is None else y + self.bias[...]
+
+    def _is_small(self, x: Array) -> bool:
+        return min(x.shape[1:3]) < self.k
+
+    def _convolve(self, x: Array, kernel: Array) -> Array:
+        if self._is_small(x):
+            patches = self._patches(x)  # [B, H', W', k * k * c_in]
+            return patches @ kernel.reshape(patches.shape[-1], -1)
+        return jax.lax.conv_general_dilated(
+            x,
+            kernel,
+            (self.stride, self.stride),
+            ((self.pad, self.pad), (self.pad, self.pad)),
+            dimension_numbers=("NHWC", "HWIO", "NHWC"),
+        )
 
     def _patches(self, x: Array) -> Array:
         pad, stride = self.pad, self.stride
@@ -65,6 +89,19 @@ class Linear(nnx.Linear):
 
     def __call__(self, x: Array) -> Array:
         y = super().__call__(x.reshape(-1, x.shape[-1]))
+        return y.reshape(*x.shape[:-1], -1)
+
+
+class Embed(nnx.Embed):
+    """DIFF(embed-dtype): keeps to the dtype of its weights, not of its construction."""
+
+    def __init__(self, vocab_size: int, width: int, *, rngs: nnx.Rngs):
+        super().__init__(vocab_size, width, rngs=rngs)
+        self.dtype = None
+
+    def attend(self, x: Array) -> Array:
+        # DIFF(matmul-2d)
+        y = super().attend(x.reshape(-1, x.shape[-1]))
         return y.reshape(*x.shape[:-1], -1)
 
 
@@ -93,6 +130,13 @@ class BatchNorm(nnx.BatchNorm):
         return y
 
 
+class LayerNorm(nnx.LayerNorm):
+    """DIFF(fast-variance): the default E[x^2] - E[x]^2 loses digits."""
+
+    def __init__(self, width: int, epsilon: float, *, rngs: nnx.Rngs):
+        super().__init__(width, epsilon=epsilon, use_fast_variance=False, rngs=rngs)
+
+
 class Dropout(nnx.Dropout):
     """DIFF(randomness): draws its own mask, or in parity mode the suite's."""
 
@@ -103,6 +147,45 @@ class Dropout(nnx.Dropout):
             return super().__call__(x)
         keep = self.draws.keep(x.shape, self.rate)
         return x * jnp.asarray(keep, x.dtype) / (1 - self.rate)
+
+
+class Attention(nnx.Module):
+    """softmax(q k^T / sqrt(d)) v (Vaswani 2017, eq. 1), its probabilities dropped.
+
+    q, k, v: [B, heads, T, d]; causal: a token sees itself and those before it.
+    DIFF(attention): jax.nn.dot_product_attention has its softmax in float32.
+    """
+
+    def __init__(self, rate: float, causal: bool, *, rngs: nnx.Rngs):
+        self.dropout = Dropout(rate, rngs=rngs)
+        self.causal = causal
+
+    def __call__(self, q: Array, k: Array, v: Array) -> Array:
+        scores = q / math.sqrt(q.shape[-1]) @ k.mT  # [B, heads, T, T]
+        if self.causal:
+            past = jnp.tril(jnp.ones(scores.shape[-2:], bool))
+            scores = jnp.where(past, scores, -math.inf)
+        weights = nnx.softmax(scores)
+        if not self.dropout.deterministic and self.dropout.rate > 0:
+            weights = self.dropout(weights)
+        return weights @ v
+
+
+class ReLU(nnx.Module):
+    """For lists of layers whose published names count it."""
+
+    def __call__(self, x: Array) -> Array:
+        return nnx.relu(x)
+
+
+class MaxPool(nnx.Module):
+    """For lists of layers whose published names count it."""
+
+    def __init__(self, size: int, stride: int, padding: int):
+        self.size, self.stride, self.pad = size, stride, padding
+
+    def __call__(self, x: Array) -> Array:
+        return max_pool(x, self.size, self.stride, self.pad)
 
 
 # Hidden and cell: [layers * directions, B, hidden].
@@ -117,10 +200,7 @@ class StackedLSTM(nnx.Module):
         self.spec = spec
         for direction in sum(spec.directions, ()):
             for name, shape in direction.shapes.items():
-                start = jax.random.uniform(
-                    rngs.params(), shape, float, -spec.start, spec.start
-                )
-                setattr(self, name, nnx.Param(start))
+                setattr(self, name, uniform(shape, spec.start, rngs=rngs))
         self.dropouts = nnx.List(
             Dropout(spec.dropout, rngs=rngs) for _ in range(spec.gaps)
         )
@@ -154,6 +234,10 @@ class StackedLSTM(nnx.Module):
         return y.swapaxes(0, 1), state
 
 
+def uniform(shape: tuple[int, ...], bound: float, *, rngs: nnx.Rngs) -> nnx.Param:
+    return nnx.Param(jax.random.uniform(rngs.params(), shape, float, -bound, bound))
+
+
 def max_pool(x: Array, size: int, stride: int, padding: int = 0) -> Array:
     return nnx.max_pool(
         x, (size, size), (stride, stride), ((padding, padding), (padding, padding))
@@ -162,6 +246,36 @@ def max_pool(x: Array, size: int, stride: int, padding: int = 0) -> Array:
 
 def avg_pool(x: Array, size: int, stride: int) -> Array:
     return nnx.avg_pool(x, (size, size), (stride, stride))
+
+
+def adaptive_avg_pool(x: Array, size: tuple[int, int]) -> Array:
+    """Means over windows from floor(i n / size) to ceil((i + 1) n / size).
+
+    DIFF(adaptive-pool): NNX has none.
+    """
+    for axis, count in enumerate(size, start=1):
+        n = x.shape[axis]
+        if n != count:
+            windows = [(i * n // count, -(-(i + 1) * n // count)) for i in range(count)]
+            means = [
+                jax.lax.slice_in_dim(x, start, stop, axis=axis).mean(axis)
+                for start, stop in windows
+            ]
+            x = jnp.stack(means, axis)
+    return x
+
+
+def local_response_norm(
+    x: Array, size: int, alpha: float, beta: float, k: float
+) -> Array:
+    """x / (k + alpha * sum of x^2 over `size` adjacent maps)^beta, alpha undivided.
+
+    DIFF(lrn): NNX has none; exp and log are faster than a power.
+    """
+    total = jax.lax.reduce_window(
+        jnp.square(x), 0.0, jax.lax.add, (1, 1, 1, size), (1, 1, 1, 1), "SAME"
+    )
+    return x * jnp.exp(-beta * jnp.log(k + alpha * total))
 
 
 def flatten(x: Array) -> Array:

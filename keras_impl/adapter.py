@@ -135,8 +135,7 @@ class KerasModel(contract.Model):
         inputs = [self._input(value) for value in request.inputs]
 
         def call(arguments: list[Any]) -> tuple[Any, ...]:
-            result = self.native(*arguments, training=request.training)
-            return tuple(result) if isinstance(result, tuple | list) else (result,)
+            return contract.flat(self.native(*arguments, training=request.training))
 
         of_names: list[Any] = []
         of_reals: list[Any] = []

@@ -9,6 +9,7 @@ import math
 from typing import Any, Self
 
 import keras
+import numpy as np
 from keras import KerasTensor, layers, ops
 from keras.src import backend
 
@@ -47,8 +48,8 @@ class Conv2D(layers.Conv2D):
         c_in: int,
         c_out: int,
         k: int,
-        stride: int = 1,
-        padding: int = 0,
+        stride: int,
+        padding: int,
         groups: int = 1,
         use_bias: bool = True,
     ):
@@ -70,6 +71,12 @@ class Dense(layers.Dense):
         self.build((None, c_in))
 
 
+class Embedding(layers.Embedding):
+    def __init__(self, vocab_size: int, width: int):
+        super().__init__(vocab_size, width)
+        self.build()
+
+
 class BatchNormalization(layers.BatchNormalization):
     """DIFF(bn-var): keeps the unbiased running variance (Ioffe 2015, algorithm 2)."""
 
@@ -88,6 +95,12 @@ class BatchNormalization(layers.BatchNormalization):
         return y
 
 
+class LayerNormalization(layers.LayerNormalization):
+    def __init__(self, width: int, epsilon: float):
+        super().__init__(epsilon=epsilon)
+        self.build((None, width))
+
+
 class Dropout(layers.Dropout):
     """DIFF(randomness): draws its own mask, or in parity mode the suite's."""
 
@@ -98,6 +111,43 @@ class Dropout(layers.Dropout):
             return super().call(x, training=training)
         keep = self.draws.keep(tuple(x.shape), self.rate)
         return x * ops.cast(keep, x.dtype) / (1 - self.rate)
+
+
+class Attention(layers.Layer):
+    """softmax(q k^T / sqrt(d)) v (Vaswani 2017, eq. 1), its probabilities dropped.
+
+    q, k, v: [B, heads, T, d]; causal: a token sees itself and those before it.
+    DIFF(attention): ops.dot_product_attention computes in float32.
+    """
+
+    def __init__(self, rate: float, causal: bool):
+        super().__init__()
+        self.dropout = Dropout(rate)
+        self.causal = causal
+
+    def call(
+        self, q: KerasTensor, k: KerasTensor, v: KerasTensor, training: bool = False
+    ) -> KerasTensor:
+        q = q / math.sqrt(q.shape[-1])
+        scores = ops.matmul(q, ops.swapaxes(k, -1, -2))  # [B, heads, T, T]
+        if self.causal:
+            past = ops.tril(ops.ones(scores.shape[-2:], "bool"))
+            scores = ops.where(past, scores, -math.inf)
+        weights = ops.softmax(scores)
+        if training and self.dropout.rate > 0:
+            weights = self.dropout(weights)
+        return ops.matmul(weights, v)
+
+
+class MaxPooling2D(layers.MaxPooling2D):
+    """For lists of layers whose published names count it."""
+
+    def __init__(self, size: int, stride: int, padding: int):
+        super().__init__(size, stride)
+        self.pad = padding
+
+    def call(self, x: KerasTensor) -> KerasTensor:
+        return max_pool(x, self.pool_size[0], self.strides[0], self.pad)
 
 
 # Hidden and cell: [layers * directions, B, hidden].
@@ -175,6 +225,38 @@ def avg_pool(x: KerasTensor, size: int, stride: int) -> KerasTensor:
     return ops.average_pool(x, size, stride, "valid", data_format="channels_last")
 
 
+def adaptive_avg_pool(x: KerasTensor, size: tuple[int, int]) -> KerasTensor:
+    """Means over windows from floor(i n / size) to ceil((i + 1) n / size).
+
+    DIFF(adaptive-pool): Keras has one since 3.13 only.
+    """
+    for axis, count in enumerate(size, start=1):
+        n = x.shape[axis]
+        if n != count:
+            windows = [(i * n // count, -(-(i + 1) * n // count)) for i in range(count)]
+            before = (slice(None),) * axis
+            means = [
+                ops.mean(x[(*before, slice(start, stop))], axis)
+                for start, stop in windows
+            ]
+            x = ops.stack(means, axis)
+    return x
+
+
+def local_response_norm(
+    x: KerasTensor, size: int, alpha: float, beta: float, k: float
+) -> KerasTensor:
+    """x / (k + alpha * sum of x^2 over `size` adjacent maps)^beta, alpha undivided.
+
+    DIFF(lrn): Keras has none; a product with a band of ones, exp and log are faster
+    than shifted sums and a power.
+    """
+    maps = np.arange(x.shape[-1])
+    band = abs(maps[:, None] - maps) <= size // 2
+    total = ops.matmul(ops.square(x), ops.cast(band, x.dtype))
+    return x * ops.exp(-beta * ops.log(k + alpha * total))
+
+
 def flatten(x: KerasTensor) -> KerasTensor:
     # DIFF(flatten): channels first, so that the next layer's weights mean the same.
     if len(x.shape) == 4:
@@ -190,3 +272,9 @@ def gelu(x: KerasTensor) -> KerasTensor:
 def leaky_relu(x: KerasTensor, slope: float) -> KerasTensor:
     # DIFF(leaky-relu): TensorFlow's own keeps the slope in float32.
     return ops.where(x > 0, x, slope * x)
+
+
+def gelu_tanh(x: KerasTensor) -> KerasTensor:
+    # DIFF(gelu-float32): ops.gelu on TensorFlow passes a constant through float32.
+    inner = math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x)
+    return 0.5 * x * (1 + ops.tanh(inner))

@@ -38,21 +38,39 @@ def error(a: Array, b: Array, floor: float = 0.0) -> float:
     return difference / scale if difference else 0.0
 
 
-def floor_of(named: Named, share: float) -> float:
-    """`share` of the largest value of them all."""
-    largest = [float(np.abs(a).max()) for a in named.values() if a.size]
-    return share * max(largest, default=0.0)
+def floors_of(named: Named, share: float, zero: float) -> dict[str, float]:
+    """What each tensor's errors are measured against at the least: `share` of the
+    largest value of all, and all of it where the tensor is below `zero` of it."""
+    size = {name: float(np.abs(a).max(initial=0.0)) for name, a in named.items()}
+    largest = max(size.values(), default=0.0) if share else 0.0
+    return {
+        n: largest * (1 if own < zero * largest else share) for n, own in size.items()
+    }
 
 
-def worst_of(a: Named, b: Named, between: str, share: float = 0.0) -> Worst:
+def mean_error(a: Named, b: Named, share: float = 0.0, zero: float = 0.0) -> float:
+    """Root mean square over all values of |a - b| over its tensor's largest |value|."""
+    floors = floors_of(a, share, zero)
+    total, number = 0.0, 0
+    for name, value in a.items():
+        scale = max(float(np.abs(value).max(initial=0.0)), floors[name])
+        if scale:
+            total += float(np.square((value - b[name]) / scale).sum())
+        number += value.size
+    return math.sqrt(total / number) if number else 0.0
+
+
+def worst_of(
+    a: Named, b: Named, between: str, share: float = 0.0, zero: float = 0.0
+) -> Worst:
     """The worst tensor of two sets that must hold the same names."""
     if a.keys() != b.keys():
         odd = sorted(a.keys() ^ b.keys())
         return Worst(math.inf, f"{between}: only in one: {', '.join(odd[:3])}")
-    floor = floor_of(a, share) if share else 0.0
+    floors = floors_of(a, share, zero)
     found = NONE
     for name in a:
-        found |= Worst(error(a[name], b[name], floor), f"{between}: {name}")
+        found |= Worst(error(a[name], b[name], floors[name]), f"{between}: {name}")
     return found
 
 

@@ -133,7 +133,7 @@ def _replacements(node: ast.AST) -> Iterator[ast.expr]:
     elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
         if node.id in FLAGS:
             yield ast.UnaryOp(ast.Not(), node)
-        if node.id in WHOLE:
+        if node.id in WHOLE - {"k"}:  # a bare k is an attention's key
             yield _binary(node, ast.Add(), 1)
 
 
@@ -180,7 +180,7 @@ def _operation(node: ast.BinOp) -> Iterator[ast.expr]:
 
 
 def _call(node: ast.Call) -> Iterator[ast.expr]:
-    name = node.func.attr if isinstance(node.func, ast.Attribute) else ""
+    name = name_of(node)
     own = (
         isinstance(node.func, ast.Attribute) and ast.unparse(node.func.value) == "self"
     )
@@ -190,14 +190,29 @@ def _call(node: ast.Call) -> Iterator[ast.expr]:
         elements = node.args[0].elts[::-1]
         turned = ast.List(elements, ast.Load())
         yield ast.Call(node.func, [turned, *node.args[1:]], node.keywords)
-    if name in SWAPS and len(node.args) > 1:
-        *rest, a, b = node.args
-        yield ast.Call(node.func, [*rest, b, a], node.keywords)
+    if name in SWAPS:
+        yield from _swapped(node)
     for i, keyword in enumerate(node.keywords):
         if keyword.arg in BIASES and not isinstance(keyword.value, ast.Constant):
             flipped = ast.keyword(keyword.arg, ast.UnaryOp(ast.Not(), keyword.value))
             keywords = [*node.keywords[:i], flipped, *node.keywords[i + 1 :]]
             yield ast.Call(node.func, node.args, keywords)
+
+
+def _swapped(node: ast.Call) -> Iterator[ast.expr]:
+    """A permutation's last two axes; of two axes alone the order says nothing."""
+    *first, last = node.args or [ast.Constant(None)]
+    if isinstance(last, ast.Tuple) and len(last.elts) > 2:
+        *rest, a, b = last.elts
+        turned = ast.Tuple([*rest, b, a], ast.Load())
+        yield ast.Call(node.func, [*first, turned], node.keywords)
+    elif len(node.args) > 2 and name_of(node) in ("permute", "transpose"):
+        *rest, a, b = node.args
+        yield ast.Call(node.func, [*rest, b, a], node.keywords)
+
+
+def name_of(node: ast.Call) -> str:
+    return node.func.attr if isinstance(node.func, ast.Attribute) else ""
 
 
 # Judging them

@@ -19,6 +19,21 @@ def _torchvision(name: str, **arguments: Any) -> Any:
     return getattr(models, name)(weights=None, **arguments)
 
 
+def small_gpt2() -> Any:
+    """transformers' GPT-2 at the sizes of test_originals.SMALL_GPT2."""
+    transformers = importlib.import_module("transformers")
+    model: Any = transformers.GPT2LMHeadModel
+
+    class Logits(model):
+        def forward(self, tokens: Any) -> Any:
+            return super().forward(tokens).logits
+
+    config = transformers.GPT2Config(
+        vocab_size=101, n_positions=32, n_embd=48, n_layer=3, n_head=4
+    )
+    return Logits(config)
+
+
 def __getattr__(name: str) -> Any:
     """`resnet18` and every other torchvision classifier by its own name."""
     if name.startswith("_"):

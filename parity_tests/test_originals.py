@@ -8,10 +8,22 @@ import pytest
 from parity_tests.compare import worst_of
 from parity_tests.engine import request
 from parity_tests.tolerances import ORIGINALS
+from shared import checkpoints
 from shared.catalog import variant
+from shared.specs.gpt import GPTSpec
 
+SMALL_GPT2 = GPTSpec(
+    vocab_size=101, positions=32, tokens=20, width=48, depth=3, heads=4
+)
 # model, image size (small: the function is the same and the test is quick)
-TORCHVISION = [("resnet18", 64), ("resnext50_32x4d", 64), ("wide_resnet50_2", 64)]
+TORCHVISION = [
+    ("alexnet", (127, 95)),
+    ("resnet18", 64),
+    ("resnext50_32x4d", 64),
+    ("wide_resnet50_2", 64),
+    ("vgg11", (32, 64)),
+    ("vgg16_bn", (48, 32)),
+]
 
 
 def needs(package: str):
@@ -21,20 +33,58 @@ def needs(package: str):
     )
 
 
+def outputs_differ_by(original, ours, asked) -> float:
+    """In evaluation mode: the original's dropout draws masks of its own."""
+    found, expected = original.run(asked).outputs, ours.run(asked).outputs
+    worst = worst_of({"logits": expected[0]}, {"logits": found[0]}, "original")
+    for model in (ours, original):
+        model.drop()
+    return worst.error
+
+
 @needs("torchvision")
 @pytest.mark.parametrize(("name", "size"), TORCHVISION)
 def test_torchvision(name, size, workers):
     worker = workers.get("pytorch", "float64")
     spec = replace(variant(name).spec, image_size=size)
-    asked = request(spec, 2, training=False, gradients=False)
+    asked = request(spec, 2, training=False)
     original = worker.adopt(f"parity_tests.originals:{name}", asked.inputs)
     ours = worker.build(spec, name)
     ours.fill(0)
     original.load(ours.dump())
-    # Theirs in evaluation only: its dropout draws masks of its own.
-    found = original.run(asked).outputs
-    expected = ours.run(asked).outputs
-    worst = worst_of({"logits": expected[0]}, {"logits": found[0]}, name)
-    assert worst.error <= ORIGINALS, worst
+    assert outputs_differ_by(original, ours, asked) <= ORIGINALS
+
+
+@needs("torchvision")
+def test_torchvision_in_training_mode(workers):
+    """Gradients and running statistics too, where nothing is dropped."""
+    worker = workers.get("pytorch", "float64")
+    spec = replace(variant("resnet18").spec, image_size=64)
+    asked = request(spec, 4, training=True, gradients=True)
+    original = worker.adopt("parity_tests.originals:resnet18", asked.inputs)
+    ours = worker.build(spec, "resnet18")
+    ours.fill(0)
+    original.load(ours.dump())
+    found, expected = original.run(asked), ours.run(asked)
+    for one, two in (
+        (found.gradients, expected.gradients),
+        (found.buffers, expected.buffers),
+    ):
+        assert worst_of(one, two, "original").error <= ORIGINALS
     for model in (ours, original):
         model.drop()
+
+
+@needs("transformers")
+def test_transformers_gpt2(workers):
+    worker = workers.get("pytorch", "float64")
+    asked = request(SMALL_GPT2, 2, training=False)
+    original = worker.adopt("parity_tests.originals:small_gpt2", asked.inputs)
+    ours = worker.build(SMALL_GPT2, "small_gpt2")
+    ours.fill(0)
+    public = checkpoints.to_public("gpt", "huggingface", ours.dump())
+    del public["lm_head.weight"]  # the same tensor as the embedding, over there too
+    original.load(public)
+    back = checkpoints.from_public("gpt", "huggingface", original.dump())
+    assert worst_of(ours.dump(), back, "names").error == 0
+    assert outputs_differ_by(original, ours, asked) <= ORIGINALS

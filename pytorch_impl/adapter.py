@@ -122,7 +122,7 @@ class TorchModel(contract.Model):
             result = self.native(*inputs)
         for hook in hooks:
             hook.remove()
-        outputs = tuple(result) if isinstance(result, tuple | list) else (result,)
+        outputs = contract.flat(result)
         gradients, of_inputs = self._gradients(request, inputs, outputs)
         fixed = {k: s for k, s in self.slots().items() if not s.trainable}
         return contract.Result(

@@ -1,6 +1,9 @@
 """The layers whose behaviour torch does not share with the others."""
 
+import math
+
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from shared.randomness import Draws
@@ -38,7 +41,7 @@ class StackedLSTM(nn.LSTM):
             bidirectional=spec.bidirectional,
         )
         self.spec = spec
-        self.dropouts = nn.ModuleList(Dropout(spec.dropout) for _ in range(spec.gaps))
+        self.dropouts = nn.ModuleList(Dropout(self.dropout) for _ in range(spec.gaps))
 
     def forward(  # type: ignore[override]
         self, x: Tensor, hx: State | None = None
@@ -59,3 +62,42 @@ class StackedLSTM(nn.LSTM):
             states.append(state)
         h, c = (torch.cat(s) for s in zip(*states, strict=True))
         return x, (h, c)
+
+
+class Attention(nn.Module):
+    """softmax(q k^T / sqrt(d)) v (Vaswani 2017, eq. 1), its probabilities dropped.
+
+    q, k, v: [B, heads, T, d]; causal: a token sees itself and those before it.
+    """
+
+    def __init__(self, rate: float, causal: bool):
+        super().__init__()
+        self.dropout = Dropout(rate)
+        self.causal = causal
+
+    def forward(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        rate = self.dropout.p if self.training else 0.0
+        if rate == 0 or self.dropout.draws is None:
+            # DIFF(attention): fused; it keeps no probabilities for the suite to drop.
+            return F.scaled_dot_product_attention(
+                q, k, v, dropout_p=rate, is_causal=self.causal
+            )
+        scores = q / math.sqrt(q.shape[-1]) @ k.mT  # [B, heads, T, T]
+        if self.causal:
+            future = torch.ones_like(scores, dtype=torch.bool).triu(1)
+            scores = scores.masked_fill(future, -math.inf)
+        return self.dropout(scores.softmax(-1)) @ v
+
+
+def local_response_norm(
+    x: Tensor, size: int, alpha: float, beta: float, k: float
+) -> Tensor:
+    """x / (k + alpha * sum of x^2 over `size` adjacent maps)^beta, alpha undivided.
+
+    DIFF(lrn): torch's own divides alpha by size; a 1x1 convolution with a band of
+    ones, exp and log are faster than it.
+    """
+    maps = torch.arange(x.shape[1], device=x.device)
+    band = ((maps[:, None] - maps).abs() <= size // 2).to(x)
+    total = F.conv2d(x.square(), band[:, :, None, None])
+    return x * torch.exp(-beta * torch.log(k + alpha * total))

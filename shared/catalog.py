@@ -4,11 +4,14 @@ from types import ModuleType
 
 from shared.errors import unknown
 from shared.specs import (
+    alexnet,
+    gpt,
     lenet,
     linear,
     lstm,
     mlp,
     resnet,
+    vgg,
 )
 from shared.specs.base import Spec, Variant
 

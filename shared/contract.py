@@ -196,6 +196,13 @@ class Framework(ABC):
         """A person's own model, with its weights; its dropout is turned off."""
 
 
+def flat(result: Any) -> tuple[Any, ...]:
+    """What a model returned, tuples within tuples laid out in a row."""
+    if not isinstance(result, tuple | list):
+        return (result,)
+    return tuple(value for part in result for value in flat(part))
+
+
 def _move(
     arrays: tuple[Any, ...], tensors: tuple[Tensor, ...], source: int, target: int
 ) -> tuple[Any, ...]:

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jax import Array
 
-from jax_impl.layers import Conv, Linear, avg_pool, flatten, max_pool
+from jax_impl.layers import Conv, Linear, avg_pool, flatten, max_pool, uniform
 from shared.specs.lenet import (
     ConvSpec,
     LeNet5Spec,
@@ -18,11 +18,7 @@ from shared.specs.lenet import (
 
 
 def conv(c: ConvSpec, *, rngs: nnx.Rngs) -> Conv:
-    return Conv(c.c_in, c.c_out, c.k, padding=c.padding, rngs=rngs)
-
-
-def uniform(shape: tuple[int, ...], bound: float, *, rngs: nnx.Rngs) -> nnx.Param:
-    return nnx.Param(jax.random.uniform(rngs.params(), shape, float, -bound, bound))
+    return Conv(c.c_in, c.c_out, c.k, c.stride, c.padding, rngs=rngs)
 
 
 class TableConv(nnx.Module):

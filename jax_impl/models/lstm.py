@@ -1,5 +1,6 @@
 """Stacked LSTM in JAX (Flax NNX), [B, T, features]. Spec: shared/specs/lstm.py."""
 
+import jax.numpy as jnp
 from flax import nnx
 from jax import Array
 
@@ -16,4 +17,4 @@ class LSTM(nnx.Module):
     def __call__(self, x: Array) -> Array:
         _, (h, _) = self.lstm(x)
         ends = h[-self.spec.ends :]  # [directions, B, hidden]
-        return self.fc(ends.swapaxes(0, 1).reshape(len(x), -1))  # [B, num_classes]
+        return self.fc(jnp.concatenate([*ends], 1))  # [B, num_classes]

@@ -17,7 +17,7 @@ from shared.specs.lenet import (
 
 
 def conv(c: ConvSpec) -> Conv2D:
-    return Conv2D(c.c_in, c.c_out, c.k, padding=c.padding)
+    return Conv2D(c.c_in, c.c_out, c.k, c.stride, c.padding)
 
 
 class TableConv(keras.Layer):

@@ -15,5 +15,4 @@ class LSTM(SpecModel):
     def call(self, x: KerasTensor) -> KerasTensor:
         _, (h, _) = self.lstm(x)
         ends = h[-self.spec.ends :]  # [directions, B, hidden]
-        ends = ops.swapaxes(ends, 0, 1)
-        return self.fc(ops.reshape(ends, (-1, self.spec.c_out)))  # [B, num_classes]
+        return self.fc(ops.concatenate(ops.unstack(ends), 1))  # [B, num_classes]

@@ -16,7 +16,7 @@ from shared.specs.lenet import (
 
 
 def conv(c: ConvSpec) -> nn.Conv2d:
-    return nn.Conv2d(c.c_in, c.c_out, c.k, padding=c.padding)
+    return nn.Conv2d(c.c_in, c.c_out, c.k, c.stride, c.padding)
 
 
 class TableConv(nn.Module):

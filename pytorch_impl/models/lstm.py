@@ -1,5 +1,6 @@
 """Stacked LSTM in PyTorch, [B, T, features]. Spec and paper: shared/specs/lstm.py."""
 
+import torch
 from torch import Tensor, nn
 
 from pytorch_impl.layers import StackedLSTM
@@ -16,4 +17,4 @@ class LSTM(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         _, (h, _) = self.lstm(x)
         ends = h[-self.spec.ends :]  # [directions, B, hidden]
-        return self.fc(ends.swapaxes(0, 1).flatten(1))  # [B, num_classes]
+        return self.fc(torch.cat(ends.unbind(), 1))  # [B, num_classes]

@@ -72,6 +72,7 @@ class ConvSpec:
     c_out: int
     k: int
     padding: int = 0
+    stride: int = 1
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,345 @@
+"""Every difference that docs/differences.md lists, shown on the frameworks' own layers.
+
+The layers are written to files here and run in the workers: no framework is imported.
+"""
+
+import math
+import re
+import textwrap
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from parity_tests.compare import error
+from parity_tests.engine import request
+from shared.catalog import variant
+from shared.contract import Request
+from shared.weights import count
+from shared.worker import WorkerRaised
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = ROOT / "docs" / "differences.md"
+
+TORCH = """
+    import torch
+    from torch import nn
+
+    def bn(): return nn.BatchNorm1d(3, momentum=0.1)
+    def bn_as_keras(): return nn.BatchNorm1d(3, momentum=0.9)
+    def conv(): return nn.Conv2d(2, 4, 3, 2, 1, bias=False)
+    def pool(): return nn.MaxPool2d(3, 2, 1)
+    def leaky(): return nn.LeakyReLU(0.3)
+    def lstm(): return nn.LSTM(3, 4, batch_first=True)
+    def lstm_dropped(): return nn.LSTM(3, 4, 2, batch_first=True, dropout=0.5)
+    def flatten(): return nn.Flatten()
+    def tanh(): return nn.Tanh()
+    def adaptive(): return nn.AdaptiveAvgPool2d((3, 2))
+    def lrn(): return nn.LocalResponseNorm(5, alpha=0.2, beta=0.6, k=1.5)
+    def lrn_times_size(): return nn.LocalResponseNorm(5, alpha=1.0, beta=0.6, k=1.5)
+"""
+KERAS = """
+    import keras
+    from keras import layers, ops
+    from keras_impl import layers as own
+
+    class Call(keras.Layer):
+        def __init__(self, function):
+            super().__init__()
+            self.function = function
+
+        def call(self, *arguments):
+            return self.function(*arguments)
+
+    def mean_by_its_own_table(x):
+        from keras.src.backend.common import dtypes
+        kept = dtypes.BIT64_TO_BIT32_DTYPE["float64"]
+        dtypes.BIT64_TO_BIT32_DTYPE["float64"] = "float32"
+        try:
+            return ops.mean(x, -1)
+        finally:
+            dtypes.BIT64_TO_BIT32_DTYPE["float64"] = kept
+
+    def bn(): return layers.BatchNormalization(momentum=0.9, epsilon=1e-5)
+    def conv(): return layers.Conv2D(4, 3, 2, padding="same", use_bias=False)
+    def pool(): return layers.MaxPooling2D(3, 2, padding="same")
+    def leaky(): return Call(lambda x: ops.leaky_relu(x, 0.3))
+    def gelu(): return Call(lambda x: ops.gelu(x, approximate=False))
+    def attention(): return Call(lambda *qkv: ops.dot_product_attention(*qkv))
+    def lstm(): return layers.LSTM(4)
+    def flatten(): return layers.Flatten()
+    def flatten_own(): return Call(own.flatten)
+    def lazy(): return Call(lambda x: 0 * x + len(layers.Dense(3).weights))
+    def lazy_own(): return Call(lambda x: 0 * x + len(own.Dense(2, 3).weights))
+    def mean(): return Call(lambda x: ops.mean(x, -1))
+    def mean_own_table(): return Call(mean_by_its_own_table)
+    def tanh(): return Call(ops.tanh)
+    def adaptive(): return Call(lambda x: own.adaptive_avg_pool(x, (3, 2)))
+    def lrn(): return Call(lambda x: own.local_response_norm(x, 5, 0.2, 0.6, 1.5))
+"""
+FLAX = """
+    import jax
+    from flax import nnx
+    from jax_impl import layers as own
+
+    class Call(nnx.Module):
+        def __init__(self, function):
+            self.function = function
+
+        def __call__(self, *arguments):
+            return self.function(*arguments)
+
+    rngs = nnx.Rngs(0)
+    def bn(): return nnx.BatchNorm(3, momentum=0.9, rngs=rngs)
+    def bn_exact():
+        return nnx.BatchNorm(3, momentum=0.9, use_fast_variance=False, rngs=rngs)
+    def leaky(): return Call(lambda x: nnx.leaky_relu(x, 0.3))
+    def attention(): return Call(jax.nn.dot_product_attention)
+    def embed(): return nnx.Embed(5, 3, rngs=rngs)
+    def embed_own(): return own.Embed(5, 3, rngs=rngs)
+    def lstm():
+        return nnx.RNN(nnx.OptimizedLSTMCell(3, 4, rngs=rngs))
+    def linear(): return nnx.Linear(3, 4, rngs=rngs)
+    def linear_own(): return own.Linear(3, 4, rngs=rngs)
+    def conv(): return nnx.Conv(3, 4, (3, 3), padding=1, rngs=rngs)
+    def conv_own(): return own.Conv(3, 4, 3, 1, 1, rngs=rngs)
+    def grouped():
+        return nnx.Conv(6, 9, (3, 3), 2, padding=1, feature_group_count=3, rngs=rngs)
+    def grouped_own(): return own.Conv(6, 9, 3, 2, 1, 3, rngs=rngs)
+    def adaptive(): return Call(lambda x: own.adaptive_avg_pool(x, (3, 2)))
+    def without_rngs(): return nnx.Linear(2, 3)
+"""
+SOURCES = {"pytorch": TORCH, "keras": KERAS, "jax": FLAX, "keras[jax]": KERAS}
+
+
+@pytest.fixture(scope="module")
+def native(workers, tmp_path_factory):
+    """A framework's own layer, by the names above, ready to be asked."""
+    folder = tmp_path_factory.mktemp("native")
+    for framework, source in SOURCES.items():
+        (folder / f"native_{framework[:5]}.py").write_text(textwrap.dedent(source))
+
+    def make(framework, name, *inputs, dtype="float64"):
+        target = f"native_{framework[:5]}:{name}"
+        return workers.get(framework, dtype).adopt(target, inputs, (str(folder),))
+
+    return make
+
+
+def normal(*shape):
+    return np.random.default_rng(0).standard_normal(shape)
+
+
+def output(model, *inputs, training=False):
+    return model.run(Request(inputs, training)).outputs[0]
+
+
+def last(a):
+    return np.ascontiguousarray(np.moveaxis(a, 1, -1))
+
+
+def first(a):
+    return np.moveaxis(a, -1, 1)
+
+
+def test_bn_momentum(native):
+    x = normal(8, 3)
+    moved = {
+        name: native(framework, name, x)
+        .run(Request((x,), True))
+        .buffers["running_mean"]
+        for framework, name in (("pytorch", "bn"), ("pytorch", "bn_as_keras"))
+    }
+    keras = native("keras", "bn", x).run(Request((x,), True)).buffers["running_mean"]
+    assert error(moved["bn"], keras) < 1e-12
+    assert error(moved["bn_as_keras"], 9 * keras) < 1e-12
+
+
+def test_bn_var(native):
+    x = normal(8, 3)
+    moved = {
+        framework: native(framework, "bn", x).run(Request((x,), True)).buffers
+        for framework in ("pytorch", "keras", "jax")
+    }
+    new = {f: (b["running_var"] - 0.9) / 0.1 for f, b in moved.items()}
+    assert error(new["pytorch"], x.var(0, ddof=1)) < 1e-12
+    assert error(new["keras"], x.var(0)) < 1e-12
+    assert error(new["jax"], x.var(0)) < 1e-12
+
+
+@pytest.mark.parametrize(("size", "equal"), [(7, True), (8, False)])
+def test_padding(native, size, equal):
+    x = normal(2, 2, size, size)
+    torch, keras = native("pytorch", "conv", x), native("keras", "conv", last(x))
+    keras.load(torch.dump())
+    off = error(output(torch, x), first(output(keras, last(x))))
+    assert off < 1e-12 if equal else off > 0.1
+
+
+@pytest.mark.parametrize(("size", "equal"), [(7, True), (8, False)])
+def test_pool_padding(native, size, equal):
+    x = normal(2, 2, size, size)
+    torch, keras = native("pytorch", "pool", x), native("keras", "pool", last(x))
+    off = error(output(torch, x), first(output(keras, last(x))))
+    assert off < 1e-12 if equal else off > 0.1
+
+
+def test_fast_variance(native):
+    x = (100 + normal(4096, 3)).astype(np.float32)
+    exact = (x - x.mean(0, dtype=float)) / x.std(0, dtype=float)
+    fast = native("jax", "bn", x, dtype="float32")
+    slow = native("jax", "bn_exact", x, dtype="float32")
+    assert error(output(fast, x, training=True), exact) > 1e-4
+    assert error(output(slow, x, training=True), exact) < 1e-5
+
+
+def test_leaky_relu(native):
+    x, exact = normal(1000), np.where(normal(1000) > 0, 1.0, 0.3) * normal(1000)
+    assert 1e-10 < error(output(native("keras", "leaky", x), x), exact) < 1e-7
+    zero, one = np.zeros(1), np.ones(1)
+    at_zero = {
+        framework: native(framework, "leaky", zero)
+        .run(Request((zero,), cotangents=(one,)))
+        .input_gradients[0]
+        for framework in ("pytorch", "jax")
+    }
+    assert at_zero == {"pytorch": 0.3, "jax": 1.0}
+
+
+def test_gelu_float32(native):
+    x = normal(1000)
+    exact = x * np.array([0.5 * (1 + math.erf(v / math.sqrt(2))) for v in x])
+    assert 1e-10 < error(output(native("keras", "gelu", x), x), exact) < 1e-7
+
+
+@pytest.mark.parametrize("framework", ["keras", "jax"])
+def test_attention(native, framework):
+    q, k, v = np.random.default_rng(1).standard_normal((3, 2, 7, 2, 3))
+    scores = np.einsum("bthd,bshd->bhts", q, k) / math.sqrt(3)
+    shares = np.exp(scores) / np.exp(scores).sum(-1, keepdims=True)
+    exact = np.einsum("bhts,bshd->bthd", shares, v)
+    off = error(output(native(framework, "attention", q, k, v), q, k, v), exact)
+    assert 1e-10 < off < 1e-5
+
+
+def test_embed_dtype(native):
+    tokens = np.arange(5)[None]
+    assert output(native("jax", "embed", tokens), tokens).dtype == np.float32
+    assert output(native("jax", "embed_own", tokens), tokens).dtype == np.float64
+
+
+def test_lstm_biases(native):
+    x = normal(2, 5, 3)
+    assert count(native("pytorch", "lstm", x).entries()) == 4 * 4 * (3 + 4 + 2)
+    assert count(native("keras", "lstm", x).entries()) == 4 * 4 * (3 + 4 + 1)
+
+
+def test_lstm_scan(native):
+    x = normal(2, 5, 3)
+    assert count(native("jax", "lstm", x).entries()) == 4 * 4 * (3 + 4 + 1)
+
+
+def test_lstm_masks(native, workers):
+    x = normal(2, 5, 3)
+    torch = native("pytorch", "lstm_dropped", x)
+    twice = [output(torch, x, training=True) for _ in range(2)]
+    assert error(*twice) > 0.01
+    spec = variant("lstm_tiny_stacked").spec
+    own = workers.get("pytorch", "float64").build(spec)
+    own.fill(0)
+    asked = request(spec, 4, training=True)
+    assert error(own.run(asked).outputs[0], own.run(asked).outputs[0]) == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "shape"),
+    [("linear", (2, 5, 3)), ("conv", (2, 2, 2, 3)), ("grouped", (2, 7, 8, 6))],
+)
+def test_matmul_2d_and_small_map_and_grouped_conv(native, kind, shape):
+    """Other ways to the same sums; what they cost is benchmarks' business."""
+    x = normal(*shape)
+    theirs, ours = native("jax", kind, x), native("jax", f"{kind}_own", x)
+    ours.load(theirs.dump())
+    assert error(output(theirs, x), output(ours, x)) < 1e-12
+
+
+@pytest.mark.parametrize("framework", ["keras", "jax"])
+def test_adaptive_pool(native, framework):
+    x = normal(2, 3, 7, 5)
+    torch = output(native("pytorch", "adaptive", x), x)
+    own = output(native(framework, "adaptive", last(x)), last(x))
+    assert error(torch, first(own)) < 1e-12
+
+
+def test_lrn(native):
+    """torch divides alpha by the size; the paper does not."""
+    x = normal(2, 7, 3, 4)
+    ours = first(output(native("keras", "lrn", last(x)), last(x)))
+    assert error(output(native("pytorch", "lrn", x), x), ours) > 0.01
+    assert error(output(native("pytorch", "lrn_times_size", x), x), ours) < 1e-12
+
+
+def test_flatten(native):
+    x = normal(2, 3, 4, 5)
+    torch = output(native("pytorch", "flatten", x), x)
+    assert error(torch, output(native("keras", "flatten", last(x)), last(x))) > 0.1
+    assert error(torch, output(native("keras", "flatten_own", last(x)), last(x))) == 0
+
+
+def test_lazy(native):
+    x = normal(1, 2)
+    assert (output(native("keras", "lazy", x), x) == 0).all()
+    assert (output(native("keras", "lazy_own", x), x) == 2).all()
+
+
+def test_rngs(native):
+    with pytest.raises(WorkerRaised, match="rngs"):
+        native("jax", "without_rngs", normal(1, 2))
+
+
+def test_keras_float64(native):
+    x = normal(4, 1000)
+    own = output(native("keras[jax]", "mean_own_table", x), x)
+    assert 1e-10 < error(own, x.mean(-1)) < 1e-5
+    assert error(output(native("keras[jax]", "mean", x), x), x.mean(-1)) < 1e-12
+
+
+def test_randomness(workers):
+    spec = variant("mlp_tiny_tanh").spec
+    found = {}
+    for framework in ("pytorch", "jax"):
+        model = workers.get(framework, "float64").build(spec)
+        model.fill(0)
+        x = request(spec, 4, training=True).inputs
+        found[framework] = [
+            model.run(Request(x, True, seed)).outputs[0] for seed in (0, 1)
+        ]
+    assert error(found["pytorch"][0], found["jax"][0]) < 1e-12
+    assert error(found["pytorch"][0], found["pytorch"][1]) > 0.01
+
+
+def test_float32_functions(native):
+    """In units in the last place."""
+    x = normal(200_000).astype(np.float32)
+    exact = np.tanh(x.astype(np.float64))
+    unit = np.spacing(np.abs(exact).astype(np.float32))
+    off = {
+        f: (
+            np.abs(output(native(f, "tanh", x, dtype="float32"), x) - exact) / unit
+        ).max()
+        for f in ("pytorch", "keras")
+    }
+    assert off["pytorch"] < 1 < 2 < off["keras"] < 8
+
+
+def test_the_page_lists_what_the_code_says_and_what_is_shown_here():
+    said = {
+        tag
+        for package in ("pytorch_impl", "keras_impl", "jax_impl")
+        for path in (ROOT / package).rglob("*.py")
+        for tag in re.findall(r"DIFF\(([\w-]+)\)", path.read_text())
+    }
+    listed = set(re.findall(r"^## `([\w-]+)`", PAGE.read_text(), re.MULTILINE))
+    assert said <= listed
+    here = " ".join(name for name in globals() if name.startswith("test_"))
+    assert [tag for tag in listed if tag.replace("-", "_") not in here] == []

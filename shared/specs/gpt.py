@@ -1,0 +1,99 @@
+"""GPT-2 (Radford et al. 2019, "Language Models are Unsupervised Multitask Learners",
+https://cdn.openai.com/better-language-models/language_models_are_unsupervised_multitask_learners.pdf).
+
+Settled here because the paper says little; as its published code and weights have it:
+  norm      before attention and MLP, and once more at the end
+  gelu      the tanh form (Hendrycks and Gimpel 2016, arXiv:1606.08415, section 2)
+  head      the token embedding again, transposed: no parameters of its own
+  dropout   one rate for embeddings, attention probabilities and residual branches
+  inner     the MLP is four times as wide
+
+Names are Hugging Face's without their `transformer.` in front:
+wte wpe h.{i}.{ln_1,attn.c_attn,attn.c_proj,ln_2,mlp.c_fc,mlp.c_proj} ln_f
+Their matrices are (in, out), ours (out, in): shared/checkpoints/gpt.py
+"""
+
+from dataclasses import dataclass
+
+from shared.specs.base import Positive, Rate, Size, Spec, Tensor, Variant
+
+
+@dataclass(frozen=True, kw_only=True)
+class GPTSpec(Spec):
+    vocab_size: Size = 50257
+    positions: Size = 1024
+    tokens: Size = 1024  # in one input; at most `positions`
+    width: Size
+    depth: Size
+    heads: Size
+    dropout: Rate = 0.1
+    ln_eps: Positive = 1e-5
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.tokens > self.positions:
+            self.refuse("tokens", self.tokens, f"at most positions ({self.positions})")
+        if self.width % self.heads:
+            self.refuse("heads", self.heads, f"a divisor of width ({self.width})")
+
+    def inputs(self) -> tuple[Tensor, ...]:
+        return (Tensor("tokens", (self.tokens,), below=self.vocab_size),)
+
+    def outputs(self, training: bool) -> tuple[Tensor, ...]:
+        return (Tensor("logits", (self.tokens, self.vocab_size)),)
+
+    @property
+    def qkv_width(self) -> int:
+        """Queries, keys and values side by side, in this order."""
+        return 3 * self.width
+
+    @property
+    def head_width(self) -> int:
+        return self.width // self.heads
+
+    @property
+    def inner_width(self) -> int:
+        return 4 * self.width
+
+
+def _tiny(dropout: float) -> GPTSpec:
+    return GPTSpec(
+        vocab_size=11,
+        positions=9,
+        tokens=7,
+        width=6,
+        depth=2,
+        heads=3,
+        dropout=dropout,
+        ln_eps=1e-3,
+    )
+
+
+_TRANSFORMERS = "transformers 5.23.0"
+VARIANTS = {
+    "gpt_tiny": Variant(_tiny(0.3), 1_152, "sum over its layers", tiny=True),
+    "gpt_tiny_no_dropout": Variant(_tiny(0.0), 1_152, "sum over its layers", tiny=True),
+    "char_gpt": Variant(
+        GPTSpec(
+            vocab_size=65,
+            positions=256,
+            tokens=256,
+            width=384,
+            depth=6,
+            heads=6,
+            dropout=0.2,
+        ),
+        10_770_816,
+        "nanoGPT's shakespeare-char, with GPT-2's biases, summed over its layers",
+    ),
+    "gpt2": Variant(GPTSpec(width=768, depth=12, heads=12), 124_439_808, _TRANSFORMERS),
+    "gpt2_medium": Variant(
+        GPTSpec(width=1024, depth=24, heads=16), 354_823_168, _TRANSFORMERS
+    ),
+    "gpt2_large": Variant(
+        GPTSpec(width=1280, depth=36, heads=20), 774_030_080, _TRANSFORMERS
+    ),
+    "gpt2_xl": Variant(
+        GPTSpec(width=1600, depth=48, heads=25), 1_557_611_200, _TRANSFORMERS
+    ),
+}
