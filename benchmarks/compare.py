@@ -39,7 +39,13 @@ class Timed:
         return f"{self.model}{changed}"
 
 
-TIMED = (Timed("resnet18", 8, (("image_size", 64),)),)
+TIMED = (
+    Timed("mlp_784_128_10", 64),
+    Timed("lenet", 64),
+    Timed("resnet18", 8, (("image_size", 64),)),
+    Timed("lstm_3l_250h", 8, (("length", 50),)),
+    Timed("char_gpt", 2, (("tokens", 128),)),
+)
 
 
 def compare(say: Callable[[str], None]) -> tuple[list[Check], list[Timing]]:

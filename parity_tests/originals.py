@@ -10,17 +10,22 @@ import types
 from typing import Any
 
 
-def _torchvision(name: str, **arguments: Any) -> Any:
-    # Its compiled operators may be built for another torch; the models need none.
+def _without_operators() -> None:
+    """torchvision's may be built for another torch; no model here needs them."""
     for module in ("_meta_registrations", "_autograd_registrations"):
         full = f"torchvision.{module}"
         sys.modules.setdefault(full, types.ModuleType(full))
+
+
+def _torchvision(name: str, **arguments: Any) -> Any:
+    _without_operators()
     models = importlib.import_module("torchvision.models")
     return getattr(models, name)(weights=None, **arguments)
 
 
 def small_gpt2() -> Any:
     """transformers' GPT-2 at the sizes of test_originals.SMALL_GPT2."""
+    _without_operators()  # transformers imports torchvision where it is installed
     transformers = importlib.import_module("transformers")
     model: Any = transformers.GPT2LMHeadModel
 

@@ -43,8 +43,6 @@ def convert(source: Path, target: Path, to: str, from_: str, model: str) -> str:
     known = _know(source, from_, model)
     values = _read(source, known)
     dtype = _only(source, {str(value.dtype) for value in values.values()})
-    with Worker("pytorch", dtype) as worker:
-        weights.check(worker.build(known.spec, known.name).entries(), values)
     _write(target, to, known, values, dtype)
     return f"{known.name}: {len(values)} tensors, {known.form} -> {to}, {target}"
 
@@ -159,14 +157,15 @@ def _only(source: Path, dtypes: set[str]) -> str:
 def _write(
     target: Path, to: str, known: _Known, values: Mapping[str, Array], dtype: str
 ) -> None:
-    if to == "canonical":
-        weights.write(target, values, metadata(known.name, known.spec))
-        return
-    framework = to if to in NATIVE else "pytorch"
-    if to in PUBLIC:
-        values = checkpoints.to_public(catalog.family_of(known.spec), to, values)
-        if target.suffix not in _TORCH:
-            weights.write(target, values, {})
+    with Worker(to if to in NATIVE else "pytorch", dtype) as worker:
+        model = worker.build(known.spec, known.name)
+        weights.check(model.entries(), values)
+        if to == "canonical":
+            weights.write(target, values, metadata(known.name, known.spec))
             return
-    with Worker(framework, dtype) as worker:
-        worker.build(known.spec, known.name).write_native(target, values)
+        if to in PUBLIC:
+            values = checkpoints.to_public(catalog.family_of(known.spec), to, values)
+        if to in PUBLIC and target.suffix == ".safetensors":
+            weights.write(target, values, {})
+        else:
+            model.write_native(target, values)
