@@ -6,7 +6,7 @@ export OMP_NUM_THREADS := 1
 export TF_CPP_MIN_LOG_LEVEL := 2
 export HF_HUB_OFFLINE := 1
 
-.PHONY: setup compare test lint parity mutants clean
+.PHONY: setup compare test lint parity mutants readme clean
 
 setup: .venv/.done
 
@@ -37,6 +37,10 @@ parity: setup
 
 mutants: setup
 	@$(BIN)/python -m parity_tests.mutants
+
+readme: setup
+	@$(BIN)/triptych compare --json out/compare.json
+	@$(BIN)/python -m benchmarks.readme out/compare.json
 
 clean:
 	@rm -rf .venv out build *.egg-info .pytest_cache .mypy_cache .ruff_cache
