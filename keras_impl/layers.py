@@ -161,9 +161,12 @@ class StackedLSTM(keras.Layer):
     def __init__(self, spec: StackSpec):
         super().__init__()
         self.spec = spec
-        start = keras.initializers.RandomUniform(-spec.start, spec.start)
+        if backend.backend() == "tensorflow" and keras.distribution.list_devices("gpu"):
+            self.supports_jit = False  # XLA cannot compile cuDNN's LSTM
         for direction in sum(spec.directions, ()):
             for name, shape in direction.shapes.items():
+                # An initializer gives the same values at each call.
+                start = keras.initializers.RandomUniform(-spec.start, spec.start)
                 setattr(self, name, self.add_weight(shape, start, name=name))
         self.dropouts = [Dropout(spec.dropout) for _ in range(spec.gaps)]
 
@@ -182,6 +185,8 @@ class StackedLSTM(keras.Layer):
         w_ih, w_hh, b_ih, b_hh = (getattr(self, name) for name in d.shapes)
         w_ih, w_hh, bias = ops.transpose(w_ih), ops.transpose(w_hh), b_ih + b_hh
         zeros = ops.zeros((ops.shape(x)[0], d.hidden), x.dtype)
+        if d.backward:  # not go_backwards: its output's order is the back end's
+            x = ops.flip(x, 1)
         try:
             _, y, state = backend.lstm(
                 x,
@@ -194,7 +199,6 @@ class StackedLSTM(keras.Layer):
                 activation=keras.activations.tanh,
                 recurrent_activation=keras.activations.sigmoid,
                 return_sequences=True,
-                go_backwards=d.backward,
             )
         except NotImplementedError:  # no cuDNN: a loop, the inputs' product before it
 
@@ -206,9 +210,7 @@ class StackedLSTM(keras.Layer):
                 return h, [h, c]
 
             gates = ops.matmul(x, w_ih) + bias  # [B, T, 4 * hidden]
-            _, y, state = backend.rnn(
-                step, gates, [zeros, zeros], go_backwards=d.backward
-            )
+            _, y, state = backend.rnn(step, gates, [zeros, zeros])
         h, c = state
         return ops.flip(y, 1) if d.backward else y, (h, c)
 

@@ -1,5 +1,7 @@
 """The stacked LSTM against a loop in NumPy, in every framework."""
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 
@@ -67,6 +69,21 @@ def test_against_a_loop(name, framework, training, workers):
     (found,) = model.run(asked).outputs
     model.drop()
     assert error(found, expected) <= FORWARD
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_no_two_parameters_start_alike(framework, workers, tmp_path):
+    """Where the framework initialises: one Keras initializer would repeat itself."""
+    name = "lstm_tiny_stacked"
+    package = "keras" if "keras" in framework else framework
+    (tmp_path / "started.py").write_text(
+        f"from {package}_impl import build\ndef lstm():\n    return build({name!r})\n"
+    )
+    asked = request(TINY[name], 2, training=False, gradients=False)
+    worker = workers.get(framework, "float32")
+    values = worker.adopt("started:lstm", asked.inputs, (str(tmp_path),)).dump()
+    starts = [v.ravel()[:4].tolist() for k, v in values.items() if "lstm" in k]
+    assert all(a != b for a, b in combinations(starts, 2))
 
 
 def test_dropout_needs_a_second_layer():
