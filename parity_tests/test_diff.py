@@ -36,6 +36,7 @@ TORCH = """
     class Net(nn.Module):
         def __init__(self):
             super().__init__()
+            torch.manual_seed(0)  # whether a mistake shows hangs on the weights
             self.stem = nn.Conv2d(3, 6, 3, stride=2, padding=1)
             self.norm = nn.BatchNorm2d(6, eps=1e-5)
             self.conv = nn.Conv2d(6, 6, 3, padding=1, groups=2)
