@@ -166,7 +166,7 @@ class Attention(nnx.Module):
             past = jnp.tril(jnp.ones(scores.shape[-2:], bool))
             scores = jnp.where(past, scores, -math.inf)
         weights = nnx.softmax(scores)
-        if not self.dropout.deterministic and self.dropout.rate > 0:
+        if not self.dropout.deterministic:
             weights = self.dropout(weights)
         return weights @ v
 
@@ -182,10 +182,10 @@ class MaxPool(nnx.Module):
     """For lists of layers whose published names count it."""
 
     def __init__(self, size: int, stride: int, padding: int):
-        self.size, self.stride, self.pad = size, stride, padding
+        self.window = (size, stride, padding)
 
     def __call__(self, x: Array) -> Array:
-        return max_pool(x, self.size, self.stride, self.pad)
+        return max_pool(x, *self.window)
 
 
 # Hidden and cell: [layers * directions, B, hidden].

@@ -106,7 +106,7 @@ class Dropout(layers.Dropout):
 
     draws: Draws | None = None
 
-    def call(self, x: KerasTensor, training: bool = False) -> KerasTensor:
+    def call(self, x: KerasTensor, training: bool | None = None) -> KerasTensor:
         if self.draws is None or not training:
             return super().call(x, training=training)
         keep = self.draws.keep(tuple(x.shape), self.rate)
@@ -126,7 +126,11 @@ class Attention(layers.Layer):
         self.causal = causal
 
     def call(
-        self, q: KerasTensor, k: KerasTensor, v: KerasTensor, training: bool = False
+        self,
+        q: KerasTensor,
+        k: KerasTensor,
+        v: KerasTensor,
+        training: bool | None = None,
     ) -> KerasTensor:
         q = q / math.sqrt(q.shape[-1])
         scores = ops.matmul(q, ops.swapaxes(k, -1, -2))  # [B, heads, T, T]
@@ -134,7 +138,7 @@ class Attention(layers.Layer):
             past = ops.tril(ops.ones(scores.shape[-2:], "bool"))
             scores = ops.where(past, scores, -math.inf)
         weights = ops.softmax(scores)
-        if training and self.dropout.rate > 0:
+        if training:
             weights = self.dropout(weights)
         return ops.matmul(weights, v)
 
@@ -144,10 +148,10 @@ class MaxPooling2D(layers.MaxPooling2D):
 
     def __init__(self, size: int, stride: int, padding: int):
         super().__init__(size, stride)
-        self.pad = padding
+        self.window = (size, stride, padding)
 
     def call(self, x: KerasTensor) -> KerasTensor:
-        return max_pool(x, self.pool_size[0], self.strides[0], self.pad)
+        return max_pool(x, *self.window)
 
 
 # Hidden and cell: [layers * directions, B, hidden].
@@ -170,7 +174,9 @@ class StackedLSTM(keras.Layer):
                 setattr(self, name, self.add_weight(shape, start, name=name))
         self.dropouts = [Dropout(spec.dropout) for _ in range(spec.gaps)]
 
-    def call(self, x: KerasTensor, training: bool = False) -> tuple[KerasTensor, State]:
+    def call(
+        self, x: KerasTensor, training: bool | None = None
+    ) -> tuple[KerasTensor, State]:
         states: list[State] = []
         for k, directions in enumerate(self.spec.directions):
             if k and training:

@@ -175,6 +175,18 @@ def test_a_state_dict_that_is_none_says_why(tmp_path):
             convert(tmp_path / f"{i}.pt", tmp_path / "o", "jax", "", "resnet_tiny")
 
 
+def test_a_keras_file_is_a_whole_model(canonical, tmp_path):
+    path, back = tmp_path / "whole.keras", tmp_path / "back.safetensors"
+    convert(canonical, path, "keras", "", "")
+    code = f"""
+import keras_impl
+model = keras.models.load_model({str(path)!r})
+keras_impl.save_weights(model, {str(back)!r}, "resnet_tiny")
+"""
+    _made_by("keras", code, tmp_path)
+    assert back.read_bytes() == canonical.read_bytes()
+
+
 def test_a_nested_orbax_state_is_read(canonical, tmp_path):
     flat = tmp_path / "flat.safetensors"
     convert(canonical, flat, "jax", "", "")

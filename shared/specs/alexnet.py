@@ -168,7 +168,7 @@ _TINY = AlexNetSpec(
 )
 _TINY_TWO = TwoTowerAlexNetSpec(
     widths=(6, 8, 10, 12, 4),
-    lrn_size=3,
+    lrn_size=5,
     lrn_alpha=0.2,
     lrn_beta=0.6,
     lrn_k=1.5,
