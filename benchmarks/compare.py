@@ -9,6 +9,7 @@ from string import Template
 from rich.table import Table
 
 from benchmarks.timing import Timing, time_models
+from parity_tests.compare import NOTHING
 from parity_tests.engine import Check, Workers
 from parity_tests.run import Job, run
 from shared.catalog import FAMILIES, VARIANTS, variant
@@ -127,6 +128,8 @@ def _parity(checks: Sequence[Check]) -> str:
 def _cell(check: Check) -> str:
     if not check.passed:
         return f'<td class=bad title="{html.escape(check.reason)}">FAIL</td>'
+    if check.worst == NOTHING.where:
+        return "<td>none</td>"
     said = f"{check.error:.1e}" if check.tolerance and check.error else "exact"
     return f'<td class=good title="{html.escape(check.worst or "")}">{said}</td>'
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.compare import BARS
+from parity_tests.compare import NOTHING
 
 ROOT = Path(__file__).resolve().parent.parent
 RECORD = ROOT / "benchmarks" / "records" / "compare.json"
@@ -37,6 +38,8 @@ def certificate(record: dict[str, Any]) -> str:
 def _cell(check: dict[str, Any]) -> str:
     if not check["passed"]:
         return "FAIL"
+    if check["worst"] == NOTHING.where:
+        return "none"
     return f"{check['error']:.1e}" if check["error"] else "0"
 
 

@@ -25,6 +25,8 @@ class Worst:
 
 
 NONE = Worst(0.0, "")
+# A tier that a model has no tensors for says so, instead of claiming agreement.
+NOTHING = Worst(0.0, "nothing to compare")
 
 
 def error(a: Array, b: Array, floor: float = 0.0) -> float:

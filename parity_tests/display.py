@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from parity_tests.compare import NOTHING
 from parity_tests.engine import TIERS, Check
 from parity_tests.trace import Trace
 from shared.catalog import VARIANTS
@@ -41,6 +42,8 @@ def _cell(checks: Sequence[Check]) -> Text:
         return Text("-", style="dim")
     if not all(check.passed for check in checks):
         return Text("FAIL", style="bold red")
+    if all(check.worst == NOTHING.where for check in checks):
+        return Text("none", style="dim")
     errors = [check.error for check in checks if check.error and check.tolerance]
     return Text(f"{max(errors):.1e}" if errors else "ok", style="green")
 

@@ -14,6 +14,7 @@ import numpy as np
 from parity_tests import tolerances
 from parity_tests.compare import (
     NONE,
+    NOTHING,
     Array,
     Named,
     Worst,
@@ -300,7 +301,8 @@ class Session:
             tolerances.BUFFERS if self.dtype == "float64" else tolerances.FLOAT32_LIMIT
         )
         sets = {f: e.training.buffers if e.training else {} for f, e in found.items()}
-        yield "", _failed(found) or worst_pair(sets), bound
+        worst = worst_pair(sets) if any(sets.values()) else NOTHING
+        yield "", _failed(found) or worst, bound
 
     def _float32(
         self, name: str, found: Mapping[str, Evidence]

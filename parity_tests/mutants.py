@@ -63,6 +63,7 @@ class Outcome:
     framework: str
     path: str
     line: int
+    code: str
     change: str
     caught: bool
     by: str
@@ -224,6 +225,7 @@ class Judge:
     def __init__(self, framework: str, root: Path, evidence: dict[str, Evidence]):
         self.framework, self.root, self.evidence = framework, root, evidence
         self.workers = Workers(timeout=180.0, root=root)
+        self.names = list(evidence)
 
     def judge(self, mutant: Mutant) -> str:
         """By which check it was caught, or ""."""
@@ -251,7 +253,7 @@ class Judge:
 
     def _first_failure(self, mutant: Mutant) -> str:
         stem = Path(mutant.path).stem
-        for name in self.evidence:
+        for name in list(self.names):
             if stem in FAMILIES and family_of(VARIANTS[name].spec) != stem:
                 continue
             for tiers in (TIERS[:2], TIERS):
@@ -261,6 +263,9 @@ class Judge:
                 session.remember(name, REFERENCE[self.framework], self.evidence[name])
                 for check in session.check(name, tiers):
                     if not check.passed:
+                        # What caught this one will often catch its neighbour.
+                        self.names.remove(name)
+                        self.names.insert(0, name)
                         return f"{name} {check.tier}: {check.reason}"
         return ""
 
@@ -295,6 +300,7 @@ def run(mutants: list[Mutant], names: list[str], say: "Progress") -> list[Outcom
                         framework,
                         mutant.path,
                         mutant.line,
+                        mutant.code,
                         mutant.change,
                         bool(by),
                         by[:200],
