@@ -113,9 +113,9 @@ class Worker:
         arguments = [package, dtype, str(other.fileno()), str(threads), pinned]
         with other:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "shared.worker", *arguments],
+                # -P: a folder called `shared` where the caller stands is not ours.
+                [sys.executable, "-P", "-m", "shared.worker", *arguments],
                 env=variables,
-                cwd=root,
                 pass_fds=[other.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=self._log,
