@@ -141,7 +141,8 @@ class KerasModel(contract.Model):
         of_reals: list[Any] = []
         with _record(self.native, request.trace) as layers:
             if request.cotangents is None:
-                outputs = call(inputs)
+                with backends.without_gradients():
+                    outputs = call(inputs)
             else:
                 differentiate = backends.GRADIENTS[keras.backend.backend()]
                 outputs, of_names, of_reals = differentiate(

@@ -5,6 +5,7 @@ product of its outputs with the cotangents, and returns the outputs with the gra
 of the trainable variables and of the real inputs. Buffers are updated as in any call.
 """
 
+import contextlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -13,6 +14,15 @@ import keras
 Call = Callable[[list[Any]], tuple[Any, ...]]
 Variables = Sequence[keras.Variable]
 Found = tuple[tuple[Any, ...], list[Any], list[Any]]
+
+
+def without_gradients() -> contextlib.AbstractContextManager[Any]:
+    """torch keeps what a gradient would need at every call; the others when asked."""
+    if keras.backend.backend() != "torch":
+        return contextlib.nullcontext()
+    import torch
+
+    return torch.no_grad()
 
 
 def gradient_tensorflow(
