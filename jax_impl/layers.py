@@ -49,13 +49,17 @@ class Conv(nnx.Conv):
         slow = 1 < groups < c_in or (groups == 1 and self._is_small(x))
         if not slow or jax.default_backend() != "cpu":
             return super().__call__(x)
+        bias = None if self.bias is None else self.bias[...]
+        x, kernel, bias = self.promote_dtype(
+            (x, self.kernel[...], bias), dtype=self.dtype
+        )
         parts = zip(
             jnp.split(x, groups, axis=-1),
-            jnp.split(self.kernel[...], groups, axis=-1),
+            jnp.split(kernel, groups, axis=-1),
             strict=True,
         )
         y = jnp.concatenate([self._convolve(*part) for part in parts], axis=-1)
-        return y if self.bias is None else y + self.bias[...]
+        return y if bias is None else y + bias
 
     def _is_small(self, x: Array) -> bool:
         return min(x.shape[1:3]) < self.k

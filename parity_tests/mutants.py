@@ -2,19 +2,22 @@
 checked by the tiers of parity against another framework's unchanged evidence.
 
     python -m parity_tests.mutants [FAMILY ...] [--framework F] [--json FILE]
+    python -m parity_tests.mutants --read FILE ... --docs docs/mutants.md
 """
 
 import argparse
 import ast
 import copy
 import json
+import os
 import shutil
+import subprocess
 import sys
 import tempfile
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from parity_tests.engine import Evidence, Session, Workers, measure
@@ -52,11 +55,6 @@ class Mutant:
     change: str  # "before -> after"
     source: str
 
-    @property
-    def key(self) -> str:
-        """What a survivor's explanation is filed under; it outlives moved lines."""
-        return f"{self.path}: {self.code}: {self.change}"
-
 
 @dataclass(frozen=True)
 class Outcome:
@@ -70,26 +68,34 @@ class Outcome:
     explained: str = ""
 
 
+def key(one: Mutant | Outcome) -> str:
+    """What a survivor's explanation is filed under; it outlives moved lines."""
+    return f"{one.path}: {one.code}: {one.change}"
+
+
 # Making them
 
 
 def mutants_of(framework: str, path: Path) -> Iterator[Mutant]:
     """Every mutant of one file."""
-    text = path.read_text()
-    tree, lines = ast.parse(text), text.splitlines()
+    text, name = path.read_text(), str(path.relative_to(ROOT))
+    lines = text.splitlines()
+    for line, change, source in changed(text):
+        code = lines[line - 1].strip()
+        yield Mutant(framework, name, line, code, change, source)
+
+
+def changed(text: str) -> Iterator[tuple[int, str, str]]:
+    """Every change in one place: its line, the change, the whole source after it."""
+    tree = ast.parse(text)
     untouched = _untouched(tree)
     for node in (node for node in ast.walk(tree) if node not in untouched):
         for replacement in _replacements(node):
             before, after = ast.unparse(node), ast.unparse(replacement)
             if before != after:
-                yield Mutant(
-                    framework,
-                    str(path.relative_to(ROOT)),
-                    node.lineno,  # type: ignore[attr-defined]
-                    lines[node.lineno - 1].strip(),  # type: ignore[attr-defined]
-                    f"{before} -> {after}",
-                    _with(tree, node, replacement),
-                )
+                line: int = node.lineno  # type: ignore[attr-defined]
+                source = _with(tree, node, replacement)
+                yield line, f"{before} -> {after}", source
 
 
 def _untouched(tree: ast.Module) -> set[ast.AST]:
@@ -233,7 +239,11 @@ class Judge:
         original = file.read_text()
         file.write_text(mutant.source)
         try:
-            return self._import(mutant) or self._first_failure(mutant)
+            return (
+                self._import(mutant)
+                or self._first_failure(mutant)
+                or self._failing_test(mutant)
+            )
         finally:
             file.write_text(original)
             self._import(mutant)
@@ -269,6 +279,23 @@ class Judge:
                         return f"{name} {check.tier}: {check.reason}"
         return ""
 
+    def _failing_test(self, mutant: Mutant) -> str:
+        """What a layer does otherwise than its framework is pinned by these tests."""
+        if Path(mutant.path).stem != "layers":
+            return ""
+        command = ["-m", "pytest", "-qx", "parity_tests/test_differences.py"]
+        done = subprocess.run(
+            [sys.executable, *command],
+            cwd=self.root,
+            env={**os.environ, "PYTHONPATH": str(self.root)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode > 1:
+            raise RuntimeError(f"the tests could not be run: {done.stdout[-2000:]}")
+        return done.stdout.strip().splitlines()[-2] if done.returncode else ""
+
 
 def gather(names: list[str]) -> dict[str, dict[str, Evidence]]:
     """The unchanged evidence of the frameworks that others are held against."""
@@ -284,14 +311,15 @@ def gather(names: list[str]) -> dict[str, dict[str, Evidence]]:
 
 def run(mutants: list[Mutant], names: list[str], say: "Progress") -> list[Outcome]:
     evidence = gather(names)
-    explained = json.loads(EXPLAINED.read_text()) if EXPLAINED.exists() else {}
+    explained = explanations()
     outcomes: list[Outcome] = []
 
     def work(framework: str) -> None:
         with tempfile.TemporaryDirectory() as folder:
             root = Path(folder)
-            for package in ("shared", PACKAGES[framework]):
-                shutil.copytree(ROOT / package, root / package)
+            for part in ("shared", *PACKAGES.values(), "parity_tests", "docs"):
+                shutil.copytree(ROOT / part, root / part)
+            shutil.copy(ROOT / "pyproject.toml", root)
             judge = Judge(framework, root, evidence[REFERENCE[framework]])
             try:
                 for mutant in [m for m in mutants if m.framework == framework]:
@@ -304,7 +332,7 @@ def run(mutants: list[Mutant], names: list[str], say: "Progress") -> list[Outcom
                         mutant.change,
                         bool(by),
                         by[:200],
-                        explained.get(mutant.key, ""),
+                        explained.get(key(mutant), ""),
                     )
                     outcomes.append(outcome)
                     say.done(outcome)
@@ -341,27 +369,92 @@ def collect(families: list[str], frameworks: list[str]) -> list[Mutant]:
     return found
 
 
+# Telling
+
+
+def explanations() -> dict[str, str]:
+    return json.loads(EXPLAINED.read_text()) if EXPLAINED.exists() else {}
+
+
+def read(files: list[Path]) -> list[Outcome]:
+    """Outcomes of earlier runs, with the explanations of today."""
+    lines = [line for file in files for line in file.read_text().splitlines()]
+    outcomes = [Outcome(**json.loads(line)) for line in lines]
+    explained = explanations()
+    return [replace(o, explained=explained.get(key(o), "")) for o in outcomes]
+
+
+def summary(outcomes: list[Outcome]) -> str:
+    caught = sum(o.caught for o in outcomes)
+    explained = sum(not o.caught and bool(o.explained) for o in outcomes)
+    rate = f"{caught / len(outcomes):.1%}"
+    return (
+        f"{caught} of {len(outcomes)} mutants caught ({rate}), {explained} explained, "
+        f"{len(outcomes) - caught - explained} not"
+    )
+
+
+def page(outcomes: list[Outcome]) -> str:
+    """docs/mutants.md."""
+    rows = ["| framework | file | made | caught | explained |", "|---|---|---|---|---|"]
+    for framework, path in sorted({(o.framework, o.path) for o in outcomes}):
+        here = [o for o in outcomes if o.path == path]
+        caught = sum(o.caught for o in here)
+        explained = sum(not o.caught and bool(o.explained) for o in here)
+        rows.append(f"| {framework} | {path} | {len(here)} | {caught} | {explained} |")
+    survivors = sorted(
+        {(o.path, o.code, o.change, o.explained) for o in outcomes if not o.caught}
+    )
+    listed = [
+        f"- {path}: `{code}`, {change}: {why or 'NOT EXPLAINED'}"
+        for path, code, change, why in survivors
+    ]
+    return PAGE.format(
+        summary=summary(outcomes), table="\n".join(rows), survivors="\n".join(listed)
+    )
+
+
+PAGE = """# Mutants
+
+Would parity notice? `make mutants` changes one thing in one place of one framework (a
+number, a stride, an eps, an activation, a bias, a residual, a dropout, an axis, an
+order, a flag), runs the tiers names, counts, forward, gradients and buffers against
+another framework, and where they hold, the tests of [the differences](differences.md).
+Generated from the last whole run: {summary}.
+
+{table}
+
+## What survived, and why it may
+
+{survivors}
+"""
+
+
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m parity_tests.mutants")
     parser.add_argument("families", nargs="*", default=list(FAMILIES))
     parser.add_argument("--framework", choices=NATIVE, action="append")
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--json", type=Path, help="write the outcomes here")
+    parser.add_argument("--read", type=Path, action="append", help="outcomes to read")
+    parser.add_argument("--docs", type=Path, help="write the page about them here")
     options = parser.parse_args(arguments)
-    mutants = collect(options.families, options.framework or list(NATIVE))
-    names = [name for name, variant in VARIANTS.items() if variant.tiny]
-    outcomes = run(mutants, names, Progress(len(mutants)))
+    if options.read:
+        outcomes = read(options.read)
+    else:
+        mutants = collect(options.families, options.framework or list(NATIVE))
+        names = [name for name, variant in VARIANTS.items() if variant.tiny]
+        outcomes = run(mutants, names, Progress(len(mutants)))
     if options.json:
         lines = [json.dumps(asdict(outcome)) for outcome in outcomes]
         options.json.write_text("\n".join(lines) + "\n")
-    survivors = [o for o in outcomes if not o.caught]
-    counted = [o for o in outcomes if o.caught or not o.explained]
-    caught = len(outcomes) - len(survivors)
-    for outcome in survivors:
-        why = outcome.explained or "NOT EXPLAINED"
-        print(f"survived: {outcome.path}:{outcome.line} {outcome.change} ({why})")
-    equivalent = len(outcomes) - len(counted)
-    print(f"{caught} of {len(outcomes)} mutants caught, {equivalent} explained")
-    return 0 if all(o.caught for o in counted) else 1
+    if options.docs:
+        options.docs.write_text(page(outcomes))
+    for outcome in outcomes:
+        if not outcome.caught:
+            why = outcome.explained or "NOT EXPLAINED"
+            print(f"survived: {outcome.path}:{outcome.line} {outcome.change} ({why})")
+    print(summary(outcomes))
+    return 0 if all(o.caught or o.explained for o in outcomes) else 1
 
 
 if __name__ == "__main__":

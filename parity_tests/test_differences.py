@@ -91,8 +91,9 @@ FLAX = """
 
     rngs = nnx.Rngs(0)
     def bn(): return nnx.BatchNorm(3, momentum=0.9, rngs=rngs)
-    def bn_exact():
-        return nnx.BatchNorm(3, momentum=0.9, use_fast_variance=False, rngs=rngs)
+    def bn_own(): return own.BatchNorm(3, 1e-5, 0.9, rngs=rngs)
+    def norm(): return nnx.LayerNorm(4096, epsilon=1e-5, rngs=rngs)
+    def norm_own(): return own.LayerNorm(4096, 1e-5, rngs=rngs)
     def leaky(): return Call(lambda x: nnx.leaky_relu(x, 0.3))
     def attention(): return Call(jax.nn.dot_product_attention)
     def embed(): return nnx.Embed(5, 3, rngs=rngs)
@@ -107,6 +108,14 @@ FLAX = """
         return nnx.Conv(6, 9, (3, 3), 2, padding=1, feature_group_count=3, rngs=rngs)
     def grouped_own(): return own.Conv(6, 9, 3, 2, 1, 3, rngs=rngs)
     def adaptive(): return Call(lambda x: own.adaptive_avg_pool(x, (3, 2)))
+    def convolutions(groups):
+        conv = own.Conv(6, 6, 3, 1, 1, groups, rngs=rngs)
+        counted = lambda x: str(jax.make_jaxpr(conv)(x)).count("conv_general_dilated[")
+        return Call(lambda x: jax.numpy.asarray(counted(x), float))
+    def convolutions_1(): return convolutions(1)
+    def convolutions_2(): return convolutions(2)
+    def convolutions_3(): return convolutions(3)
+    def convolutions_6(): return convolutions(6)
     def without_rngs(): return nnx.Linear(2, 3)
 """
 SOURCES = {"pytorch": TORCH, "keras": KERAS, "jax": FLAX, "keras[jax]": KERAS}
@@ -185,12 +194,17 @@ def test_pool_padding(native, size, equal):
 
 
 def test_fast_variance(native):
-    x = (100 + normal(4096, 3)).astype(np.float32)
-    exact = (x - x.mean(0, dtype=float)) / x.std(0, dtype=float)
-    fast = native("jax", "bn", x, dtype="float32")
-    slow = native("jax", "bn_exact", x, dtype="float32")
-    assert error(output(fast, x, training=True), exact) > 1e-4
-    assert error(output(slow, x, training=True), exact) < 1e-5
+    columns = (100 + normal(4096, 3)).astype(np.float32)
+    for fast, slow, x, axis in (
+        ("bn", "bn_own", columns, 0),
+        ("norm", "norm_own", columns.T, 1),
+    ):
+        mean = x.mean(axis, dtype=float, keepdims=True)
+        exact = (x - mean) / x.std(axis, dtype=float, keepdims=True)
+        theirs = native("jax", fast, x, dtype="float32")
+        ours = native("jax", slow, x, dtype="float32")
+        assert error(output(theirs, x, training=True), exact) > 1e-4
+        assert error(output(ours, x, training=True), exact) < 1e-5
 
 
 def test_leaky_relu(native):
@@ -261,6 +275,26 @@ def test_matmul_2d_and_small_map_and_grouped_conv(native, kind, shape):
     theirs, ours = native("jax", kind, x), native("jax", f"{kind}_own", x)
     ours.load(theirs.dump())
     assert error(output(theirs, x), output(ours, x)) < 1e-12
+
+
+@pytest.mark.parametrize(
+    ("groups", "height", "width", "count"),
+    [
+        (1, 3, 3, 1),
+        (1, 2, 9, 0),
+        (1, 9, 2, 0),
+        (2, 9, 9, 2),
+        (3, 9, 3, 3),
+        (6, 9, 9, 1),
+    ],
+)
+def test_small_map_and_grouped_conv_take_the_other_way(
+    native, groups, height, width, count
+):
+    """How many convolutions XLA is asked for."""
+    x = np.zeros((1, height, width, 6))
+    model = native("jax", f"convolutions_{groups}", x)
+    assert output(model, x) == count
 
 
 @pytest.mark.parametrize("framework", ["keras", "jax"])

@@ -1,0 +1,74 @@
+"""Which mutants are made, and that what is said of the survivors is still of one."""
+
+import ast
+
+import pytest
+
+from parity_tests.mutants import ROOT, changed, collect, explanations, key
+from shared.catalog import FAMILIES
+from shared.worker import NATIVE
+
+SOURCE = """
+class Block(nn.Module):
+    def __init__(self, dropout: float = 0):
+        self.conv = nn.Conv2d(3, spec.width, 3, stride=2, bias=spec.bias)
+        self.norm = nn.BatchNorm2d(spec.width, eps=spec.eps)
+
+    def forward(self, x):
+        y = F.relu(self.norm(self.conv(x)))
+        y = y.permute(0, 2, 1) if training else self.dropout(y)
+        return torch.cat([x + y, y - x], dim=1)
+"""
+CHANGES = {
+    "0 -> 1",
+    "3 -> 4",
+    "2 -> 3",
+    "1 -> 2",
+    "spec.eps -> spec.eps * 0.5",
+    "F.relu -> F.tanh",
+    "y.permute(0, 2, 1) -> y.permute(0, 1, 2)",
+    "training -> not training",
+    "self.dropout -> self.dropout * 0.5",
+    "self.dropout(y) -> y",
+    "x + y -> x",
+    "x + y -> y",
+    "y - x -> y + x",
+}
+OF_CALLS = ("bias=not spec.bias", "torch.cat([y - x, x + y], dim=1)")
+
+
+@pytest.fixture(scope="module")
+def everything():
+    return collect(list(FAMILIES), list(NATIVE))
+
+
+def test_each_changes_one_place():
+    made = list(changed(SOURCE))
+    found = {change for _, change, _ in made}
+    assert found >= CHANGES
+    for part in OF_CALLS:
+        assert any(part in change for change in found), part
+    plain = ast.unparse(ast.parse(SOURCE)).splitlines()
+    for _, change, source in made:
+        lines = source.splitlines()
+        assert len(lines) == len(plain)
+        differ = [a for a, b in zip(lines, plain, strict=True) if a != b]
+        assert len(differ) == 1, change
+
+
+def test_every_file_has_some(everything):
+    files = {mutant.path for mutant in everything}
+    for package in ("pytorch_impl", "keras_impl", "jax_impl"):
+        for family in FAMILIES:
+            assert f"{package}/models/{family}.py" in files
+        assert f"{package}/layers.py" in files
+    assert len(everything) >= 400
+
+
+def test_explanations_are_of_mutants_and_stand_in_the_docs(everything):
+    explained = explanations()
+    assert set(explained) <= {key(mutant) for mutant in everything}
+    page = (ROOT / "docs" / "mutants.md").read_text()
+    for reason in explained.values():
+        assert reason in page
+    assert "NOT EXPLAINED" not in page
