@@ -36,7 +36,7 @@ parity: setup
 	@$(BIN)/triptych parity --all
 
 mutants: setup
-	@$(BIN)/python -m parity_tests.mutants
+	@$(BIN)/python -m parity_tests.mutants --docs docs/mutants.md
 
 readme: setup
 	@$(BIN)/triptych compare --json out/compare.json

@@ -1,6 +1,7 @@
 """README's table and picture are those of the committed record."""
 
 import json
+import re
 
 from benchmarks import readme
 
@@ -19,3 +20,15 @@ def test_the_picture_is_generated():
 
 def test_the_record_holds():
     assert all(check["passed"] for check in RECORD["checks"])
+
+
+def test_the_mutants_are_those_of_their_page():
+    told = re.search(r"caught in (\d+) of (\d+)", flat(readme.README.read_text()))
+    page = flat((readme.README.parent / "docs" / "mutants.md").read_text())
+    assert told
+    assert f"{told[1]} of {told[2]} mutants caught" in page
+    assert f"the other {int(told[2]) - int(told[1])}" in flat(readme.README.read_text())
+
+
+def flat(text):
+    return " ".join(text.split())
