@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from shared.errors import UsageError, one_line
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -120,7 +122,7 @@ def parity(
 
     _one_of("dtype", dtype, ("float64", "float32"))
     if bool(names) == all_:
-        raise _usage("name models or families, or give --all")
+        raise UsageError("name models or families, or give --all")
     jobs = plan(names or [], tier or [], _split(frameworks), full)
     checks = []
     with Workers(timeout) as workers, _Progress(len(jobs)) as progress:
@@ -317,15 +319,9 @@ def _split(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
-def _usage(message: str) -> Exception:
-    from shared.errors import UsageError
-
-    return UsageError(message)
-
-
 def _one_of(what: str, value: str, allowed: Iterable[str]) -> None:
     if value not in allowed:
-        raise _usage(f"{what} {value!r}; allowed: {', '.join(allowed)}")
+        raise UsageError(f"{what} {value!r}; allowed: {', '.join(allowed)}")
 
 
 def _write_json(path: Path | None, value: object, lines: bool = False) -> None:
@@ -367,8 +363,6 @@ def _run(command: typer.Typer) -> int:
 
 
 def _tell(error: Exception) -> int:
-    from shared.errors import UsageError, one_line
-
     said = getattr(error, "format_message", None)
     wrong_use = isinstance(error, UsageError) or said is not None
     message = one_line(said() if said else error)

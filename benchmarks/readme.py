@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.compare import BARS
-from parity_tests.compare import NOTHING
+from parity_tests.engine import Check
 
 ROOT = Path(__file__).resolve().parent.parent
 RECORD = ROOT / "benchmarks" / "records" / "compare.json"
@@ -21,26 +21,19 @@ TIERS = ("forward/evaluation", "forward/training", "gradients", "buffers")
 
 def certificate(record: dict[str, Any]) -> str:
     """One row a model: the largest difference of any two frameworks, by tier."""
-    found = {(c["model"], c["tier"]): c for c in record["checks"]}
-    models = dict.fromkeys(check["model"] for check in record["checks"])
+    checks = [Check(**check) for check in record["checks"]]
+    found = {(check.model, check.tier): check for check in checks}
+    models = dict.fromkeys(check.model for check in checks)
     lines = [
         f"| model | names, counts, exchange | {' | '.join(TIERS)} |",
         f"|---|---|{'---|' * len(TIERS)}",
     ]
     for model in models:
-        exact = all(found[model, t]["passed"] for t in ("names", "counts", "exchange"))
-        cells = [_cell(found[model, tier]) for tier in TIERS]
+        exact = all(found[model, t].passed for t in ("names", "counts", "exchange"))
+        cells = [found[model, tier].said for tier in TIERS]
         said = "exact" if exact else "FAIL"
         lines.append(f"| `{model}` | {said} | {' | '.join(cells)} |")
     return "\n".join(lines)
-
-
-def _cell(check: dict[str, Any]) -> str:
-    if not check["passed"]:
-        return "FAIL"
-    if check["worst"] == NOTHING.where:
-        return "none"
-    return f"{check['error']:.1e}" if check["error"] else "0"
 
 
 def picture(record: dict[str, Any]) -> str:

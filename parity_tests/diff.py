@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from parity_tests import tolerances
-from parity_tests.compare import Array, Named, Worst, worst_of
+from parity_tests.compare import NONE, Array, Named, Worst, worst_of
 from parity_tests.engine import SEED, Check, Workers
 from parity_tests.trace import Trace, trace
 from shared.contract import Layer, Request, Result
@@ -74,8 +74,12 @@ def _detect(module: str) -> str:
         found = None
     if found is None or not found.origin:
         raise UsageError(f"no module {module!r} here or on the Python path")
+    try:
+        tree = ast.parse(Path(found.origin).read_text())
+    except (SyntaxError, ValueError) as error:
+        raise UsageError(f"{found.origin} cannot be read: {error}") from None
     roots = set()
-    for node in ast.walk(ast.parse(Path(found.origin).read_text())):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             roots |= {alias.name.partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -292,16 +296,23 @@ class _Judge:
             _say(p): _arranged(self.inputs, p.target, self.same_layout, self.dtype)
             for p in self.all
         }
-        shapes = self.reference.model.run(
-            Request(asked[_say(self.reference)], training)
-        ).outputs
+        outputs = {
+            _say(p): p.model.run(Request(asked[_say(p)], training)).outputs
+            for p in self.all
+        }
+        shapes = outputs[_say(self.reference)]
         cotangents = [
             generator("cotangent", SEED, i).standard_normal(o.shape)
             for i, o in enumerate(shapes)
         ]
         results = {}
         for p in self.all:
-            own = p.model.run(Request(asked[_say(p)], training)).outputs
+            own = outputs[_say(p)]
+            if len(own) != len(shapes):
+                raise UsageError(
+                    f"{_say(p)}: {len(own)} outputs where the first model has "
+                    f"{len(shapes)}"
+                )
             given = tuple(
                 _as_shape(c, o.shape, _say(p))
                 for c, o in zip(cotangents, own, strict=True)
@@ -360,7 +371,7 @@ class _Judge:
     def _worst(self, tier: str, sets: Mapping[str, Named], share: float) -> Check:
         start = time.monotonic()
         first = _say(self.reference)
-        worst = Worst(0.0, "")
+        worst = NONE
         for other in self.others:
             between = f"{first} vs {_say(other)}"
             worst |= worst_of(sets[first], sets[_say(other)], between, share)

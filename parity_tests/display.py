@@ -7,7 +7,6 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from parity_tests.compare import NOTHING
 from parity_tests.engine import TIERS, Check
 from parity_tests.trace import Trace
 from shared.catalog import VARIANTS
@@ -40,12 +39,9 @@ def _tier(check: Check) -> str:
 def _cell(checks: Sequence[Check]) -> Text:
     if not checks:
         return Text("-", style="dim")
-    if not all(check.passed for check in checks):
-        return Text("FAIL", style="bold red")
-    if all(check.worst == NOTHING.where for check in checks):
-        return Text("none", style="dim")
-    errors = [check.error for check in checks if check.error and check.tolerance]
-    return Text(f"{max(errors):.1e}" if errors else "ok", style="green")
+    worst = max(checks, key=lambda check: (not check.passed, check.error or 0.0))
+    styles = {"FAIL": "bold red", "none": "dim"}
+    return Text(worst.said, style=styles.get(worst.said, "green"))
 
 
 def failures(console: Console, checks: Sequence[Check]) -> None:

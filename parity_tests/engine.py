@@ -1,6 +1,7 @@
 """The parity engine: every tier of every model, generic over the catalog."""
 
 import itertools
+import math
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -55,6 +56,15 @@ class Check:
     passed: bool
     seconds: float
     reason: str
+
+    @property
+    def said(self) -> str:
+        """The verdict in a cell of a table."""
+        if not self.passed:
+            return "FAIL"
+        if self.worst == NOTHING.where:
+            return "none"
+        return f"{self.error:.1e}" if self.error else "exact"
 
 
 class Workers:
@@ -266,9 +276,7 @@ class Session:
     def _forward(
         self, name: str, found: Mapping[str, Evidence]
     ) -> Iterator[tuple[str, Worst | str, float]]:
-        bound = (
-            tolerances.FORWARD if self.dtype == "float64" else tolerances.FLOAT32_LIMIT
-        )
+        bound = tolerances.bound(tolerances.FORWARD, self.dtype)
         runs: dict[str, Callable[[Evidence], Result | None]] = {
             "evaluation": lambda e: e.evaluation,
             "training": lambda e: e.training,
@@ -285,24 +293,23 @@ class Session:
     def _gradients(
         self, name: str, found: Mapping[str, Evidence]
     ) -> Iterator[tuple[str, Worst | str, float]]:
-        bound = (
-            tolerances.GRADIENTS
-            if self.dtype == "float64"
-            else tolerances.FLOAT32_LIMIT
-        )
         sets = {f: _gradients_of(e.training) for f, e in found.items()}
         worst = worst_pair(sets, tolerances.GRADIENT_FLOOR)
-        yield "", _failed(found) or worst, bound
+        reals = [
+            f"input {i}"
+            for i, tensor in enumerate(VARIANTS[name].spec.inputs())
+            if tensor.below is None
+        ]
+        reason = _failed(found) or _incomplete(found, sets, True, reals)
+        yield "", reason or worst, tolerances.bound(tolerances.GRADIENTS, self.dtype)
 
     def _buffers(
         self, name: str, found: Mapping[str, Evidence]
     ) -> Iterator[tuple[str, Worst | str, float]]:
-        bound = (
-            tolerances.BUFFERS if self.dtype == "float64" else tolerances.FLOAT32_LIMIT
-        )
         sets = {f: e.training.buffers if e.training else {} for f, e in found.items()}
         worst = worst_pair(sets) if any(sets.values()) else NOTHING
-        yield "", _failed(found) or worst, bound
+        reason = _failed(found) or _incomplete(found, sets, False)
+        yield "", reason or worst, tolerances.bound(tolerances.BUFFERS, self.dtype)
 
     def _float32(
         self, name: str, found: Mapping[str, Evidence]
@@ -388,6 +395,24 @@ def _misshapen(
     return "; ".join(reasons)
 
 
+def _incomplete(
+    found: Mapping[str, Evidence],
+    sets: Mapping[str, Named],
+    trainable: bool,
+    more: Sequence[str] = (),
+) -> str:
+    """Tensors that a framework says it has and gave no answer for, or the reverse."""
+    reasons = []
+    for framework, evidence in found.items():
+        own = {n for n, e in evidence.entries.items() if e.trainable == trainable}
+        odd = sorted({*own, *more} ^ sets[framework].keys())
+        if odd:
+            reasons.append(
+                f"{framework} has no answer, or no tensor, for {', '.join(odd[:3])}"
+            )
+    return "; ".join(reasons)
+
+
 def _outputs(result: Result | None) -> Named:
     outputs = result.outputs if result else ()
     return {f"output {i}": value for i, value in enumerate(outputs)}
@@ -406,12 +431,12 @@ def _gradients_of(result: Result | None) -> Named:
 
 def worst_layer(layers: Mapping[str, Mapping[str, Any]]) -> Worst:
     """The worst named layer over all pairs, whatever the frameworks' layouts."""
-    found = NONE
+    found = NONE if any(layers.values()) else Worst(math.inf, "no layer was recorded")
     for (one, a), (two, b) in itertools.combinations(layers.items(), 2):
         between = f"{one} vs {two}"
         if a.keys() != b.keys():
             odd = ", ".join(sorted(a.keys() ^ b.keys())[:3])
-            found |= Worst(float("inf"), f"{between}: layers only in one: {odd}")
+            found |= Worst(math.inf, f"{between}: layers only in one: {odd}")
             continue
         for path in a:
             off = layout_error(a[path].left, b[path].left)

@@ -22,9 +22,8 @@ from pathlib import Path
 
 from parity_tests.engine import Evidence, Session, Workers, measure
 from shared.catalog import FAMILIES, VARIANTS, family_of
-from shared.worker import NATIVE, ROOT, WorkerFailure
+from shared.worker import NATIVE, PACKAGES, ROOT, WorkerFailure
 
-PACKAGES = {"pytorch": "pytorch_impl", "keras": "keras_impl", "jax": "jax_impl"}
 REFERENCE = {"pytorch": "jax", "keras": "pytorch", "jax": "pytorch"}
 TIERS = ("names", "counts", "forward", "gradients", "buffers")
 EXPLAINED = Path(__file__).with_name("mutants_explained.json")
@@ -317,7 +316,12 @@ def run(mutants: list[Mutant], names: list[str], say: "Progress") -> list[Outcom
     def work(framework: str) -> None:
         with tempfile.TemporaryDirectory() as folder:
             root = Path(folder)
-            for part in ("shared", *PACKAGES.values(), "parity_tests", "docs"):
+            for part in (
+                "shared",
+                *(PACKAGES[f] for f in NATIVE),
+                "parity_tests",
+                "docs",
+            ):
                 shutil.copytree(ROOT / part, root / part)
             shutil.copy(ROOT / "pyproject.toml", root)
             judge = Judge(framework, root, evidence[REFERENCE[framework]])

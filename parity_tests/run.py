@@ -1,6 +1,5 @@
 """Which checks a request for parity means, run in turn."""
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -98,8 +97,7 @@ def trace_model(
         model.fill(SEED)
         results[framework] = model.run(asked)
         model.drop()
-    double = dtype == "float64"
-    bound = tolerances.FORWARD if double else tolerances.FLOAT32_LIMIT
+    bound = tolerances.bound(tolerances.FORWARD, dtype)
     layers = {framework: result.layers for framework, result in results.items()}
     outputs = {framework: result.outputs for framework, result in results.items()}
     return trace(frameworks[0], layers, outputs, bound), bound
@@ -113,11 +111,9 @@ def _too_large(job: Job, dtype: str) -> str:
     copies = 2 + len(job.frameworks) if {"gradients", "float32"} & set(job.tiers) else 1
     size = 8 if dtype == "float64" else 4
     needed = VARIANTS[job.model].parameters * size * copies
-    free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     with open("/proc/meminfo") as lines:
-        for line in lines:
-            if line.startswith("MemAvailable:"):
-                free = int(line.split()[1]) * 1024
+        sizes = dict(line.split(":", 1) for line in lines)
+    free = int(sizes["MemAvailable"].split()[0]) * 1024
     if needed <= free:
         return ""
     return f"needs {needed / 2**30:.0f} GiB, {free / 2**30:.0f} GiB are free"

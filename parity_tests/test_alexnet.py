@@ -1,7 +1,6 @@
 """Both AlexNets against their forward pass in NumPy."""
 
 import math
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -9,11 +8,13 @@ import pytest
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from parity_tests.engine import Workers
 from shared.catalog import VARIANTS
 from shared.contract import Request
 from shared.errors import UsageError
 from shared.randomness import sample
-from shared.specs.alexnet import AlexNetSpec, ConvSpec, TwoTowerAlexNetSpec
+from shared.specs.alexnet import AlexNetSpec, TwoTowerAlexNetSpec
+from shared.specs.base import ConvSpec
 from shared.weights import Weights
 from shared.worker import FRAMEWORKS, Worker
 
@@ -21,9 +22,8 @@ Array = NDArray[Any]
 
 
 @pytest.fixture(scope="module", params=FRAMEWORKS)
-def worker(request: pytest.FixtureRequest) -> Iterator[Worker]:
-    with Worker(request.param, "float64") as worker:
-        yield worker
+def worker(request: pytest.FixtureRequest, workers: Workers) -> Worker:
+    return workers.get(request.param, "float64")
 
 
 def conv_relu(x: Array, c: ConvSpec, p: Weights, name: str) -> Array:

@@ -225,6 +225,24 @@ def test_a_bad_target_is_refused(text):
         parse_target(text)
 
 
+def test_a_file_that_is_no_python_is_refused(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "no_python.py").write_text("import torch\ndef (")
+    with pytest.raises(UsageError, match=r"no_python\.py cannot be read"):
+        parse_target("no_python:Net")
+
+
+def test_another_number_of_outputs_is_told(workers, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    body = "from torch import nn\nclass Net(nn.Linear):\n    def __init__(self):\n"
+    body += "        super().__init__(3, 3)\n    def forward(self, x):\n"
+    for name, returned in (("lone", "x"), ("twin", "(x, x)")):
+        (tmp_path / f"{name}.py").write_text(f"{body}        return {returned}\n")
+    targets = [parse_target("lone:Net"), parse_target("twin:Net")]
+    with pytest.raises(UsageError, match="2 outputs where the first model has 1"):
+        diff(targets, (parse_input("2,3"),), workers)
+
+
 def test_whole_numbers_stay_below_their_bound():
     tokens = parse_input("2,50:7")
     assert tokens.dtype == np.int64

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
+from parity_tests.engine import Workers
 from shared import randomness
 from shared.contract import Request
 from shared.specs.gpt import GPTSpec
 from shared.weights import Array
-from shared.worker import FRAMEWORKS, RemoteModel, Worker
+from shared.worker import FRAMEWORKS, RemoteModel
 
 SPEC = GPTSpec(
     vocab_size=11, positions=9, tokens=7, width=6, depth=1, heads=2, ln_eps=1e-3
@@ -19,11 +20,11 @@ TOKENS = randomness.sample(SPEC.inputs()[0], 3, seed=0)
 
 
 @pytest.fixture(scope="module", params=FRAMEWORKS)
-def model(request: pytest.FixtureRequest) -> Iterator[RemoteModel]:
-    with Worker(request.param, "float64") as worker:
-        model = worker.build(SPEC)
-        model.fill(0)
-        yield model
+def model(request: pytest.FixtureRequest, workers: Workers) -> Iterator[RemoteModel]:
+    model = workers.get(request.param, "float64").build(SPEC)
+    model.fill(0)
+    yield model
+    model.drop()
 
 
 def norm(x: Array, weight: Array, bias: Array) -> Array:

@@ -1,7 +1,6 @@
 """LeNet-5 against the paper: its counts, and its forward pass in NumPy."""
 
 import math
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -9,6 +8,7 @@ import pytest
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from parity_tests.engine import Workers
 from shared.catalog import VARIANTS
 from shared.contract import Request
 from shared.errors import UsageError
@@ -21,9 +21,8 @@ Array = NDArray[Any]
 
 
 @pytest.fixture(scope="module", params=FRAMEWORKS)
-def worker(request: pytest.FixtureRequest) -> Iterator[Worker]:
-    with Worker(request.param, "float64") as worker:
-        yield worker
+def worker(request: pytest.FixtureRequest, workers: Workers) -> Worker:
+    return workers.get(request.param, "float64")
 
 
 def conv(x: Array, weight: Array, bias: Array) -> Array:

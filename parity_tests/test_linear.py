@@ -1,11 +1,10 @@
 """The linear models against NumPy, in every framework."""
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from parity_tests.engine import Workers
 from shared.contract import Request
 from shared.errors import UsageError
 from shared.specs.linear import LinearModelSpec, Link
@@ -25,9 +24,8 @@ PREDICTIONS: dict[Link, NDArray[np.float64]] = {
 
 
 @pytest.fixture(scope="module", params=FRAMEWORKS)
-def worker(request: pytest.FixtureRequest) -> Iterator[Worker]:
-    with Worker(request.param, "float64") as worker:
-        yield worker
+def worker(request: pytest.FixtureRequest, workers: Workers) -> Worker:
+    return workers.get(request.param, "float64")
 
 
 @pytest.mark.parametrize("link", PREDICTIONS)

@@ -1,11 +1,12 @@
 """The MLP's activations and their gradients against NumPy, in every framework."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 
+from parity_tests.engine import Workers
 from shared.contract import Request
 from shared.specs.mlp import MLPSpec
 from shared.worker import FRAMEWORKS, Worker
@@ -34,9 +35,8 @@ ACTIVATIONS: dict[str, tuple[Callable[[float], float], Callable[[float], float]]
 
 
 @pytest.fixture(scope="module", params=FRAMEWORKS)
-def worker(request: pytest.FixtureRequest) -> Iterator[Worker]:
-    with Worker(request.param, "float64") as worker:
-        yield worker
+def worker(request: pytest.FixtureRequest, workers: Workers) -> Worker:
+    return workers.get(request.param, "float64")
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)

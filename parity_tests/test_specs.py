@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from shared import catalog
+from shared import catalog, worker
 from shared.catalog import FAMILIES, VARIANTS
 from shared.errors import UsageError
 from shared.specs.base import Range, Spec, from_plain, to_plain
 from shared.specs.resnet import ResNetSpec
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("pytorch_impl", "keras_impl", "jax_impl")
+PACKAGES = [worker.PACKAGES[framework] for framework in worker.NATIVE]
 DEPTHS = (1, 1, 1, 1)
 
 

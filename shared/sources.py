@@ -15,9 +15,9 @@ from rich.table import Table
 from shared.catalog import FAMILIES
 from shared.errors import unknown
 from shared.weights import write_bytes
-from shared.worker import ROOT
+from shared.worker import NATIVE, PACKAGES, ROOT
 
-PANELS = {"PyTorch": "pytorch_impl", "Keras": "keras_impl", "JAX": "jax_impl"}
+PANELS = ("PyTorch", "Keras", "JAX")  # in the order of NATIVE
 HEAD = "imports"
 # Narrower panels would break most lines.
 PANEL_WIDTH = 60
@@ -34,8 +34,7 @@ class Aligned:
 def aligned(family: str) -> list[Aligned]:
     if family not in FAMILIES:
         raise unknown("family", family, FAMILIES)
-    paths = [ROOT / folder / "models" / f"{family}.py" for folder in PANELS.values()]
-    parts = [definitions(path.read_text()) for path in paths]
+    parts = [definitions(_file(f, family).read_text()) for f in NATIVE]
     names = dict.fromkeys(name for part in parts for name in part)
     return [
         Aligned(name, tuple(part.get(name, "") for part in parts)) for name in names
@@ -44,11 +43,11 @@ def aligned(family: str) -> list[Aligned]:
 
 def implementations(family: str) -> list[str]:
     """The frameworks that have this family."""
-    return [
-        folder.removesuffix("_impl")
-        for folder in PANELS.values()
-        if (ROOT / folder / "models" / f"{family}.py").exists()
-    ]
+    return [framework for framework in NATIVE if _file(framework, family).exists()]
+
+
+def _file(framework: str, family: str) -> Path:
+    return ROOT / PACKAGES[framework] / "models" / f"{family}.py"
 
 
 def definitions(source: str) -> dict[str, str]:

@@ -41,6 +41,7 @@ _IMPLEMENTATIONS: dict[str, tuple[str, dict[str, str]]] = {
     "keras[torch]": ("keras_impl", {"KERAS_BACKEND": "torch"}),
 }
 FRAMEWORKS = tuple(_IMPLEMENTATIONS)
+PACKAGES = {name: package for name, (package, _) in _IMPLEMENTATIONS.items()}
 
 
 class WorkerFailure(Exception):
@@ -108,9 +109,14 @@ class Worker:
             variables["PYTHONPATH"] = f"{root}{os.pathsep}{variables['PYTHONPATH']}"
         self._socket, other = socket.socketpair()
         self._log = tempfile.TemporaryFile()  # noqa: SIM115
-        package = _IMPLEMENTATIONS[framework][0]
         pinned = ",".join(map(str, cores))
-        arguments = [package, dtype, str(other.fileno()), str(threads), pinned]
+        arguments = [
+            PACKAGES[framework],
+            dtype,
+            str(other.fileno()),
+            str(threads),
+            pinned,
+        ]
         with other:
             self._process = subprocess.Popen(
                 # -P: a folder called `shared` where the caller stands is not ours.

@@ -14,7 +14,8 @@ from jax_impl.layers import (
     local_response_norm,
     max_pool,
 )
-from shared.specs.alexnet import AlexNetSpec, ConvSpec, TwoTowerAlexNetSpec
+from shared.specs.alexnet import AlexNetSpec, TwoTowerAlexNetSpec
+from shared.specs.base import ConvSpec
 
 
 def conv(c: ConvSpec, *, rngs: nnx.Rngs) -> Conv:

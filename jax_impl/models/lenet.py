@@ -8,13 +8,8 @@ from flax import nnx
 from jax import Array
 
 from jax_impl.layers import Conv, Linear, avg_pool, flatten, max_pool, uniform
-from shared.specs.lenet import (
-    ConvSpec,
-    LeNet5Spec,
-    LeNetSpec,
-    SubsamplingSpec,
-    TableConvSpec,
-)
+from shared.specs.base import ConvSpec
+from shared.specs.lenet import LeNet5Spec, LeNetSpec, SubsamplingSpec, TableConvSpec
 
 
 def conv(c: ConvSpec, *, rngs: nnx.Rngs) -> Conv:

@@ -4,7 +4,8 @@ from flax import nnx
 from jax import Array
 
 from jax_impl.layers import BatchNorm, Conv, Linear, max_pool
-from shared.specs.resnet import BlockSpec, ConvSpec, ResNetSpec
+from shared.specs.base import ConvSpec
+from shared.specs.resnet import BlockSpec, ResNetSpec
 
 
 # DIFF(rngs): NNX has no global generator; every constructor passes one down.

@@ -13,7 +13,8 @@ from jax_impl.layers import (
     adaptive_avg_pool,
     flatten,
 )
-from shared.specs.vgg import ConvSpec, VGGSpec
+from shared.specs.base import ConvSpec
+from shared.specs.vgg import VGGSpec
 
 
 # DIFF(rngs): NNX has no global generator; every constructor passes one down.

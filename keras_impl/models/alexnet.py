@@ -15,7 +15,8 @@ from keras_impl.layers import (
     local_response_norm,
     max_pool,
 )
-from shared.specs.alexnet import AlexNetSpec, ConvSpec, TwoTowerAlexNetSpec
+from shared.specs.alexnet import AlexNetSpec, TwoTowerAlexNetSpec
+from shared.specs.base import ConvSpec
 
 
 def conv(c: ConvSpec) -> Conv2D:

@@ -7,13 +7,8 @@ from keras import KerasTensor, ops
 from keras.initializers import Constant, RandomUniform
 
 from keras_impl.layers import Conv2D, Dense, SpecModel, avg_pool, flatten, max_pool
-from shared.specs.lenet import (
-    ConvSpec,
-    LeNet5Spec,
-    LeNetSpec,
-    SubsamplingSpec,
-    TableConvSpec,
-)
+from shared.specs.base import ConvSpec
+from shared.specs.lenet import LeNet5Spec, LeNetSpec, SubsamplingSpec, TableConvSpec
 
 
 def conv(c: ConvSpec) -> Conv2D:

@@ -4,7 +4,8 @@ import keras
 from keras import KerasTensor, ops
 
 from keras_impl.layers import BatchNormalization, Conv2D, Dense, SpecModel, max_pool
-from shared.specs.resnet import BlockSpec, ConvSpec, ResNetSpec
+from shared.specs.base import ConvSpec
+from shared.specs.resnet import BlockSpec, ResNetSpec
 
 
 def conv(c: ConvSpec) -> Conv2D:

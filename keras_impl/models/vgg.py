@@ -14,7 +14,8 @@ from keras_impl.layers import (
     adaptive_avg_pool,
     flatten,
 )
-from shared.specs.vgg import ConvSpec, VGGSpec
+from shared.specs.base import ConvSpec
+from shared.specs.vgg import VGGSpec
 
 
 def conv(c: ConvSpec) -> Conv2D:

@@ -4,7 +4,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pytorch_impl.layers import Dropout, local_response_norm
-from shared.specs.alexnet import AlexNetSpec, ConvSpec, TwoTowerAlexNetSpec
+from shared.specs.alexnet import AlexNetSpec, TwoTowerAlexNetSpec
+from shared.specs.base import ConvSpec
 
 
 def conv(c: ConvSpec) -> nn.Conv2d:

@@ -6,13 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from shared.specs.lenet import (
-    ConvSpec,
-    LeNet5Spec,
-    LeNetSpec,
-    SubsamplingSpec,
-    TableConvSpec,
-)
+from shared.specs.base import ConvSpec
+from shared.specs.lenet import LeNet5Spec, LeNetSpec, SubsamplingSpec, TableConvSpec
 
 
 def conv(c: ConvSpec) -> nn.Conv2d:

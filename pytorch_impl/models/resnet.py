@@ -3,7 +3,8 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from shared.specs.resnet import BlockSpec, ConvSpec, ResNetSpec
+from shared.specs.base import ConvSpec
+from shared.specs.resnet import BlockSpec, ResNetSpec
 
 
 def conv(c: ConvSpec) -> nn.Conv2d:

@@ -4,7 +4,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pytorch_impl.layers import Dropout
-from shared.specs.vgg import ConvSpec, VGGSpec
+from shared.specs.base import ConvSpec
+from shared.specs.vgg import VGGSpec
 
 
 def conv(c: ConvSpec) -> nn.Conv2d:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from shared.specs.base import (
+    ConvSpec,
     Pool,
     Positive,
     Rate,
@@ -30,16 +31,6 @@ from shared.specs.base import (
 
 _Five = tuple[Size, Size, Size, Size, Size]
 _Pair = tuple[Size, Size]
-
-
-@dataclass(frozen=True)
-class ConvSpec:
-    c_in: int
-    c_out: int
-    k: int
-    stride: int
-    padding: int
-    groups: int = 1
 
 
 POOL = Pool(3, 2)  # overlapping, section 3.4

@@ -4,7 +4,16 @@ import dataclasses
 import math
 import types
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import (
+    Annotated,
+    Any,
+    Literal,
+    Self,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from shared.errors import UsageError
 
@@ -44,6 +53,25 @@ class Tensor:
 
 def image(channels: int, height: int, width: int, name: str = "image") -> Tensor:
     return Tensor(name, (channels, height, width), channels_first=True)
+
+
+@dataclass(frozen=True)
+class ConvSpec:
+    """A convolution with a square kernel; `padding` on each side."""
+
+    c_in: int
+    c_out: int
+    k: int
+    stride: int = 1
+    padding: int = 0
+    groups: int = 1
+
+    @classmethod
+    def padded(
+        cls, c_in: int, c_out: int, k: int, stride: int = 1, groups: int = 1
+    ) -> Self:
+        """With an odd kernel and stride 1 the map keeps its size."""
+        return cls(c_in, c_out, k, stride, k // 2, groups)
 
 
 @dataclass(frozen=True)

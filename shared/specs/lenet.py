@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from shared.specs.base import (
+    ConvSpec,
     Index,
     Pool,
     Positive,
@@ -64,15 +65,6 @@ BITMAPS = """
 .#...#. ...#... #...... .#...#. ....#.. .#...#. .#...#. ..#.... .#...#. ....#..
 ..###.. .#####. ####### ..###.. ....#.. ..###.. ..###.. .#..... ..###.. .###...
 """
-
-
-@dataclass(frozen=True)
-class ConvSpec:
-    c_in: int
-    c_out: int
-    k: int
-    padding: int = 0
-    stride: int = 1
 
 
 @dataclass(frozen=True)
@@ -198,7 +190,7 @@ class LeNetSpec(Spec):
 
     @property
     def conv1(self) -> ConvSpec:
-        return ConvSpec(self.channels, self.widths[0], 5, self.padding)
+        return ConvSpec(self.channels, self.widths[0], 5, padding=self.padding)
 
     @property
     def conv2(self) -> ConvSpec:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from shared.specs.base import (
+    ConvSpec,
     Pool,
     Positive,
     Rate,
@@ -23,19 +24,6 @@ from shared.specs.base import (
     Variant,
     image,
 )
-
-
-@dataclass(frozen=True)
-class ConvSpec:
-    c_in: int
-    c_out: int
-    k: int
-    stride: int = 1
-    groups: int = 1
-
-    @property
-    def padding(self) -> int:
-        return self.k // 2
 
 
 @dataclass(frozen=True)
@@ -76,7 +64,7 @@ class ResNetSpec(Spec):
 
     @property
     def stem(self) -> ConvSpec:
-        return ConvSpec(3, self.widths[0], 7, 2)
+        return ConvSpec.padded(3, self.widths[0], 7, 2)
 
     @property
     def stem_pool(self) -> Pool:
@@ -100,16 +88,19 @@ class ResNetSpec(Spec):
         convs: tuple[ConvSpec, ...]
         if self.block == "basic":
             c_out = width
-            convs = (ConvSpec(c_in, width, 3, stride), ConvSpec(width, width, 3))
+            convs = (
+                ConvSpec.padded(c_in, width, 3, stride),
+                ConvSpec.padded(width, width, 3),
+            )
         else:
             c_out, inner = 4 * width, int(width * self.inner_ratio)
             convs = (
-                ConvSpec(c_in, inner, 1),
-                ConvSpec(inner, inner, 3, stride, self.groups),
-                ConvSpec(inner, c_out, 1),
+                ConvSpec.padded(c_in, inner, 1),
+                ConvSpec.padded(inner, inner, 3, stride, self.groups),
+                ConvSpec.padded(inner, c_out, 1),
             )
         project = stride != 1 or c_in != c_out  # option B, section 3.3
-        return BlockSpec(convs, (ConvSpec(c_in, c_out, 1, stride),) * project)
+        return BlockSpec(convs, (ConvSpec.padded(c_in, c_out, 1, stride),) * project)
 
     @property
     def c_out(self) -> int:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from shared.specs.base import (
+    ConvSpec,
     Pool,
     Positive,
     Rate,
@@ -26,18 +27,6 @@ from shared.specs.base import (
     Variant,
     image,
 )
-
-
-@dataclass(frozen=True)
-class ConvSpec:
-    c_in: int
-    c_out: int
-    k: int = 3
-    stride: int = 1
-
-    @property
-    def padding(self) -> int:
-        return self.k // 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +60,9 @@ class VGGSpec(Spec):
         """Those of each stage."""
         c_in, stages = 3, []
         for widths in self.stages:
-            stages.append(tuple(ConvSpec(*c) for c in pairwise((c_in, *widths))))
+            stages.append(
+                tuple(ConvSpec.padded(*c, 3) for c in pairwise((c_in, *widths)))
+            )
             c_in = widths[-1]
         return tuple(stages)
 
