@@ -63,7 +63,7 @@ def start(tmp_path, monkeypatch):
     package.mkdir()
     (package / "__init__.py").write_text("")
     (package / "adapter.py").write_text(textwrap.dedent(ADAPTER))
-    monkeypatch.setitem(module._IMPLEMENTATIONS, "standin", ("standin", {}))
+    monkeypatch.setitem(module.PACKAGES, "standin", "standin")
     monkeypatch.syspath_prepend(tmp_path)
     running = []
 
@@ -143,7 +143,7 @@ def test_a_hang_is_ended_at_the_time_limit(start):
 def test_a_package_that_cannot_be_imported_is_a_crash_with_its_reason(
     tmp_path, monkeypatch
 ):
-    monkeypatch.setitem(module._IMPLEMENTATIONS, "gone", ("no_such_package", {}))
+    monkeypatch.setitem(module.PACKAGES, "gone", "no_such_package")
     with (
         Worker("gone") as worker,
         pytest.raises(WorkerCrashed, match="No module named 'no_such_package'"),

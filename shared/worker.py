@@ -33,15 +33,15 @@ from shared.weights import Array, Entry, Weights
 
 ROOT = Path(__file__).resolve().parent.parent
 NATIVE = ("pytorch", "keras", "jax")
-_IMPLEMENTATIONS: dict[str, tuple[str, dict[str, str]]] = {
-    "pytorch": ("pytorch_impl", {}),
-    "keras": ("keras_impl", {"KERAS_BACKEND": "tensorflow"}),
-    "jax": ("jax_impl", {}),
-    "keras[jax]": ("keras_impl", {"KERAS_BACKEND": "jax"}),
-    "keras[torch]": ("keras_impl", {"KERAS_BACKEND": "torch"}),
+PACKAGES = {
+    "pytorch": "pytorch_impl",
+    "keras": "keras_impl",
+    "jax": "jax_impl",
+    "keras[jax]": "keras_impl",
+    "keras[torch]": "keras_impl",
 }
-FRAMEWORKS = tuple(_IMPLEMENTATIONS)
-PACKAGES = {name: package for name, (package, _) in _IMPLEMENTATIONS.items()}
+FRAMEWORKS = tuple(PACKAGES)
+_BACKENDS = {"keras": "tensorflow", "keras[jax]": "jax", "keras[torch]": "torch"}
 
 
 class WorkerFailure(Exception):
@@ -66,12 +66,12 @@ class WorkerRaised(WorkerFailure):
 
 def environment(framework: str, dtype: str, threads: int) -> dict[str, str]:
     """The variables that must be set before the framework is imported."""
-    _, variables = _IMPLEMENTATIONS[framework]
+    backend = _BACKENDS.get(framework)
     # Workers see this suite first, then whatever the caller could import.
     paths = [str(ROOT), *(p for p in sys.path if p)]
     return {
         **os.environ,
-        **variables,
+        **({"KERAS_BACKEND": backend} if backend else {}),
         "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths)),
         "JAX_ENABLE_X64": "1" if dtype == "float64" else "0",
         "OMP_NUM_THREADS": str(threads),
@@ -101,7 +101,7 @@ class Worker:
         timeout: float = 600.0,
         root: Path = ROOT,
     ):
-        if framework not in _IMPLEMENTATIONS:
+        if framework not in PACKAGES:
             raise unknown("framework", framework, FRAMEWORKS)
         self.framework, self.dtype, self.timeout = framework, dtype, timeout
         variables = environment(framework, dtype, threads)
