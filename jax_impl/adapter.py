@@ -12,11 +12,13 @@ import numpy as np
 import orbax.checkpoint as orbax
 from flax import nnx
 
-from jax_impl import models
+from jax_impl import definitions, models
 from jax_impl.weights import named_modules, native_names, slots
 from shared import catalog, contract, weights
 from shared.errors import UsageError, brief
+from shared.losses import Loss
 from shared.randomness import Draws
+from shared.schedules import Schedule
 from shared.specs.base import Spec
 from shared.weights import Array, Slot, Weights
 
@@ -68,6 +70,17 @@ class Adapter(contract.Framework):
         model = JaxModel(native, self.dtype)
         model.load({k: v.astype(self.dtype) for k, v in model.dump().items()})
         return model
+
+    def optimize(self, stream: contract.Stream) -> contract.Steps:
+        return definitions.optimize(stream)
+
+    def factors(self, schedule: Schedule, number: int) -> list[float]:
+        return definitions.factors(schedule, number)
+
+    def evaluate(
+        self, loss: Loss, outputs: tuple[Array, ...], targets: tuple[Array, ...]
+    ) -> tuple[Array, tuple[Array, ...]]:
+        return definitions.evaluate(loss, outputs, targets)
 
 
 class JaxModel(contract.Model):

@@ -11,11 +11,13 @@ import numpy as np
 from keras import ops
 from keras.src.backend.common import dtypes, global_state
 
-from keras_impl import backends, models
+from keras_impl import backends, definitions, models
 from keras_impl.weights import named_layers, slots
 from shared import catalog, contract, weights
 from shared.errors import UsageError, brief
+from shared.losses import Loss
 from shared.randomness import Draws
+from shared.schedules import Schedule
 from shared.specs.base import Spec
 from shared.weights import Array, Slot, Weights
 
@@ -77,6 +79,17 @@ class Adapter(contract.Framework):
             if isinstance(layer, keras.layers.Dropout):
                 layer.rate = 0.0
         return KerasModel(native, self.dtype)
+
+    def optimize(self, stream: contract.Stream) -> contract.Steps:
+        return definitions.optimize(stream)
+
+    def factors(self, schedule: Schedule, number: int) -> list[float]:
+        return definitions.factors(schedule, number)
+
+    def evaluate(
+        self, loss: Loss, outputs: tuple[Array, ...], targets: tuple[Array, ...]
+    ) -> tuple[Array, tuple[Array, ...]]:
+        return definitions.evaluate(loss, outputs, targets)
 
 
 def _keep_float64() -> None:

@@ -10,7 +10,8 @@ import pytest
 from shared import catalog, worker
 from shared.catalog import FAMILIES, VARIANTS
 from shared.errors import UsageError
-from shared.specs.base import Range, Spec, from_plain, to_plain
+from shared.fields import Range
+from shared.specs.base import Spec, from_plain, to_plain
 from shared.specs.resnet import ResNetSpec
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -6,6 +6,9 @@ FORWARD = 1e-12
 BUFFERS = 1e-12
 # Backward passes chain twice as many sums.
 GRADIENTS = 1e-10
+# 100 updates from one stream of gradients, each against the definition in NumPy: a few
+# elementwise operations an update.
+OPTIMIZER = 1e-12
 # A public original may use another but equal algorithm inside (fused attention).
 ORIGINALS = 1e-10
 # float32 against the same framework's float64 run: a framework may lose at most four

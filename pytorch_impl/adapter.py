@@ -9,11 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pytorch_impl import models
+from pytorch_impl import definitions, models
 from pytorch_impl.weights import set_tensor, slots, tensor
 from shared import catalog, contract, weights
 from shared.errors import UsageError, brief
+from shared.losses import Loss
 from shared.randomness import Draws
+from shared.schedules import Schedule
 from shared.specs.base import Spec
 from shared.weights import Array, Slot, Weights
 
@@ -70,6 +72,17 @@ class Adapter(contract.Framework):
             if isinstance(module, nn.modules.dropout._DropoutNd):
                 module.p = 0.0
         return TorchModel(native.to(getattr(torch, self.dtype)), self.dtype)
+
+    def optimize(self, stream: contract.Stream) -> contract.Steps:
+        return definitions.optimize(stream)
+
+    def factors(self, schedule: Schedule, number: int) -> list[float]:
+        return definitions.factors(schedule, number)
+
+    def evaluate(
+        self, loss: Loss, outputs: tuple[Array, ...], targets: tuple[Array, ...]
+    ) -> tuple[Array, tuple[Array, ...]]:
+        return definitions.evaluate(loss, outputs, targets)
 
 
 class TorchModel(contract.Model):

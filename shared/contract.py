@@ -15,6 +15,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from shared import VERSION, randomness, weights
+from shared.losses import Loss
+from shared.optimizers import Clip, Optimizer
+from shared.schedules import Schedule
 from shared.specs.base import Spec, Tensor, to_plain
 from shared.weights import Array, Entry, Slot, Weights
 
@@ -59,6 +62,38 @@ class Result:
     input_gradients: tuple[Array | None, ...] = ()
     buffers: dict[str, Array] = field(default_factory=dict)
     layers: dict[str, Layer] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Builtin:
+    """A framework's own optimizer, by its name there."""
+
+    name: str
+    arguments: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Stream:
+    """Gradients, one set an update, for an optimizer to follow from `parameters`.
+
+    excluded: the tensors that weight decay leaves alone.
+    """
+
+    optimizer: Optimizer | Builtin
+    parameters: Weights
+    gradients: tuple[Weights, ...]
+    schedule: Schedule | None = None
+    excluded: frozenset[str] = frozenset()
+    clip: Clip | None = None
+
+
+@dataclass(frozen=True)
+class Steps:
+    """The parameters after each update, and what the optimizer kept after the last:
+    `t`, and `m/conv1.weight` (nothing of a built-in)."""
+
+    parameters: tuple[dict[str, Array], ...]
+    state: dict[str, Array]
 
 
 class Model(ABC):
@@ -194,6 +229,20 @@ class Framework(ABC):
     @abstractmethod
     def adopt(self, native: Any, inputs: tuple[Array, ...]) -> Model:
         """A person's own model, with its weights; its dropout is turned off."""
+
+    @abstractmethod
+    def optimize(self, stream: Stream) -> Steps:
+        """Follow a stream of gradients."""
+
+    @abstractmethod
+    def factors(self, schedule: Schedule, number: int) -> list[float]:
+        """A schedule's factors at the first updates."""
+
+    @abstractmethod
+    def evaluate(
+        self, loss: Loss, outputs: tuple[Array, ...], targets: tuple[Array, ...]
+    ) -> tuple[Array, tuple[Array, ...]]:
+        """A loss, and its gradients with respect to what a model put out."""
 
 
 def flat(result: Any) -> tuple[Any, ...]:

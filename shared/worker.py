@@ -26,8 +26,10 @@ from typing import Any, NoReturn, Self
 
 import numpy as np
 
-from shared.contract import Request, Result
+from shared.contract import Request, Result, Steps, Stream
 from shared.errors import UsageError, unknown
+from shared.losses import Loss
+from shared.schedules import Schedule
 from shared.specs.base import Spec
 from shared.weights import Array, Entry, Weights
 
@@ -162,6 +164,17 @@ class Worker:
 
     def describe(self) -> dict[str, Any]:
         return self.call("describe")
+
+    def optimize(self, stream: Stream) -> Steps:
+        return self.call("optimize", stream)
+
+    def factors(self, schedule: Schedule, number: int) -> list[float]:
+        return self.call("factors", schedule, number)
+
+    def evaluate(
+        self, loss: Loss, outputs: tuple[Array, ...], targets: tuple[Array, ...]
+    ) -> tuple[Array, tuple[Array, ...]]:
+        return self.call("evaluate", loss, outputs, targets)
 
     def reload(self, modules: list[str]) -> None:
         """Import these modules again, in this order (their files changed)."""
@@ -336,6 +349,17 @@ class Server:
     def describe(self) -> dict[str, Any]:
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return {**self.framework.describe(), "peak_mib": peak // 1024}
+
+    def optimize(self, stream: Stream) -> Steps:
+        return self.framework.optimize(stream)
+
+    def factors(self, schedule: Schedule, number: int) -> list[float]:
+        return self.framework.factors(schedule, number)
+
+    def evaluate(
+        self, loss: Loss, outputs: tuple[Array, ...], targets: tuple[Array, ...]
+    ) -> tuple[Array, tuple[Array, ...]]:
+        return self.framework.evaluate(loss, outputs, targets)
 
     def reload(self, modules: list[str]) -> None:
         for name in modules:

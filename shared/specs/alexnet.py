@@ -17,17 +17,8 @@ gaps, the adaptive pooling, dropout on the INPUTS of the first two dense layers.
 from dataclasses import dataclass
 from itertools import pairwise
 
-from shared.specs.base import (
-    ConvSpec,
-    Pool,
-    Positive,
-    Rate,
-    Size,
-    Spec,
-    Tensor,
-    Variant,
-    image,
-)
+from shared.fields import Positive, Rate, Size
+from shared.specs.base import ConvSpec, Pool, Spec, Tensor, Variant, image
 
 _Five = tuple[Size, Size, Size, Size, Size]
 _Pair = tuple[Size, Size]

@@ -1,39 +1,11 @@
 """What every spec is made of: checked fields, inputs and outputs, variants."""
 
 import dataclasses
-import math
-import types
 from dataclasses import dataclass
-from typing import (
-    Annotated,
-    Any,
-    Literal,
-    Self,
-    Union,
-    get_args,
-    get_origin,
-    get_type_hints,
-)
+from typing import Any, Self
 
 from shared.errors import UsageError
-
-
-@dataclass(frozen=True)
-class Range:
-    """Bounds of a number; `text` is how a person reads them."""
-
-    low: float
-    high: float
-    text: str
-
-    def holds(self, value: float) -> bool:
-        return math.isfinite(value) and self.low <= value < self.high
-
-
-Size = Annotated[int, Range(1, math.inf, "a whole number of at least 1")]
-Index = Annotated[int, Range(0, math.inf, "a whole number of at least 0")]
-Rate = Annotated[float, Range(0.0, 1.0, "a number from 0 up to, not including, 1")]
-Positive = Annotated[float, Range(5e-324, math.inf, "a number above 0")]
+from shared.fields import Checked
 
 
 @dataclass(frozen=True)
@@ -84,23 +56,11 @@ class Pool:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Spec:
+class Spec(Checked):
     """Base of every spec; subclasses are dataclasses(frozen=True, kw_only=True).
 
     The model of `ResNetSpec` is the class `ResNet` in `*_impl/models/`.
     """
-
-    def __post_init__(self) -> None:
-        hints = get_type_hints(type(self), include_extras=True)
-        for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            reason = _refusal(value, hints[field.name])
-            if reason:
-                self.refuse(field.name, value, reason)
-
-    def refuse(self, field: str, value: object, allowed: str) -> None:
-        kind = type(self).__name__
-        raise UsageError(f"{kind}.{field} is {value!r}; allowed: {allowed}")
 
     def inputs(self) -> tuple[Tensor, ...]:
         raise NotImplementedError
@@ -122,30 +82,6 @@ class Variant:
     parameters: int
     source: str
     tiny: bool = False
-
-
-def _refusal(value: Any, hint: Any) -> str | None:
-    """What is allowed instead of `value`, or None where it is fine."""
-    origin, args = get_origin(hint), get_args(hint)
-    if origin is Annotated:
-        base, bounds = args[0], args[1]
-        number = (int,) if base is int else (int, float)
-        fine = isinstance(value, number) and not isinstance(value, bool)
-        return None if fine and bounds.holds(value) else bounds.text
-    if origin is Literal:
-        choices = ", ".join(repr(a) for a in args)
-        return None if value in args else f"one of {choices}"
-    if origin is tuple and isinstance(value, tuple):
-        hints = args[:1] * len(value) if args[-1] is Ellipsis else args
-        if len(hints) != len(value):
-            return f"{len(hints)} values"
-        reasons = [_refusal(v, h) for v, h in zip(value, hints, strict=True)]
-        return next((f"each {reason}" for reason in reasons if reason), None)
-    if origin in (Union, types.UnionType):
-        reasons = [_refusal(value, a) for a in args]
-        return None if None in reasons else " or ".join(r for r in reasons if r)
-    kind = origin or hint
-    return None if isinstance(value, kind) else f"a {kind.__name__}"
 
 
 def to_plain(spec: Spec) -> dict[str, Any]:

@@ -15,7 +15,8 @@ Their matrices are (in, out), ours (out, in): shared/checkpoints/gpt.py
 
 from dataclasses import dataclass
 
-from shared.specs.base import Positive, Rate, Size, Spec, Tensor, Variant
+from shared.fields import Positive, Rate, Size
+from shared.specs.base import Spec, Tensor, Variant
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,17 +19,8 @@ The common form: C3 reads all maps, the pools have no parameters, the output is 
 from dataclasses import dataclass
 from typing import Literal
 
-from shared.specs.base import (
-    ConvSpec,
-    Index,
-    Pool,
-    Positive,
-    Size,
-    Spec,
-    Tensor,
-    Variant,
-    image,
-)
+from shared.fields import Index, Positive, Size
+from shared.specs.base import ConvSpec, Pool, Spec, Tensor, Variant, image
 
 # Table I: for each map of C3 the maps of S2 that it reads.
 TABLE_1 = (

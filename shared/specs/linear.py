@@ -13,7 +13,8 @@ The model puts out both, since losses take the scores and people the prediction.
 from dataclasses import dataclass
 from typing import Literal
 
-from shared.specs.base import Size, Spec, Tensor, Variant
+from shared.fields import Size
+from shared.specs.base import Spec, Tensor, Variant
 
 Link = Literal["identity", "sigmoid", "softmax", "step"]
 

@@ -18,7 +18,8 @@ lstm_3l_250h has the size of the deep bidirectional network of Graves et al. 201
 
 from dataclasses import dataclass
 
-from shared.specs.base import Rate, Size, Spec, Tensor, Variant
+from shared.fields import Rate, Size
+from shared.specs.base import Spec, Tensor, Variant
 from shared.specs.recurrent import StackSpec
 
 

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
-from shared.specs.base import Positive, Rate, Size, Spec, Tensor, Variant
+from shared.fields import Positive, Rate, Size
+from shared.specs.base import Spec, Tensor, Variant
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,17 +13,8 @@ Names are torchvision's: conv1 bn1 layer{1..4}.{i}.{conv,bn}{1..3} downsample.{0
 from dataclasses import dataclass
 from typing import Literal
 
-from shared.specs.base import (
-    ConvSpec,
-    Pool,
-    Positive,
-    Rate,
-    Size,
-    Spec,
-    Tensor,
-    Variant,
-    image,
-)
+from shared.fields import Positive, Rate, Size
+from shared.specs.base import ConvSpec, Pool, Spec, Tensor, Variant, image
 
 
 @dataclass(frozen=True)

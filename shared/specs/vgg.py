@@ -16,17 +16,8 @@ ReLUs and pools
 from dataclasses import dataclass
 from itertools import pairwise
 
-from shared.specs.base import (
-    ConvSpec,
-    Pool,
-    Positive,
-    Rate,
-    Size,
-    Spec,
-    Tensor,
-    Variant,
-    image,
-)
+from shared.fields import Positive, Rate, Size
+from shared.specs.base import ConvSpec, Pool, Spec, Tensor, Variant, image
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,120 @@
+"""The shared definitions as JAX's and optax's own objects, and streams of gradients
+through them (shared/contract.py)."""
+
+import dataclasses
+import re
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from jax_impl import losses, optimizers, schedules
+from shared.contract import Builtin, Steps, Stream
+from shared.losses import Loss
+from shared.optimizers import Clip, Optimizer
+from shared.schedules import Schedule
+from shared.weights import Array
+
+
+def settings(definition: Any) -> dict[str, Any]:
+    names = [field.name for field in dataclasses.fields(definition)]
+    return {name: getattr(definition, name) for name in names}
+
+
+def maker(module: ModuleType, definition: Any) -> Callable[..., Any]:
+    """CrossEntropy -> cross_entropy, AdamW -> adamw."""
+    name = re.sub("(?<=[a-z])(?=[A-Z][a-z])", "_", type(definition).__name__)
+    return getattr(module, name.lower())
+
+
+def optimizer(
+    definition: Optimizer,
+    excluded: frozenset[str] = frozenset(),
+    scheduled: Schedule | None = None,
+) -> optax.GradientTransformation:
+    """For parameters in a flat dict; excluded: what weight decay leaves alone."""
+    values = settings(definition)
+    rate = values.pop("lr")
+    if scheduled is not None:
+        rate = schedules.scheduled(rate, schedule(scheduled))
+    return maker(optimizers, definition)(
+        rate, **values, mask=lambda params: {n: n not in excluded for n in params}
+    )
+
+
+def state(native: Any) -> dict[str, Array]:
+    """What the optimizer keeps: `t`, and `m/conv1.weight`."""
+    found: dict[str, Array] = {}
+    for kept, value in native._asdict().items():
+        if isinstance(value, dict):
+            found |= {f"{kept}/{name}": np.asarray(a) for name, a in value.items()}
+        else:
+            found[kept] = np.asarray(value)
+    return found
+
+
+def schedule(definition: Schedule) -> Callable[[Any], Any]:
+    values = settings(definition)
+    if isinstance(values.get("then"), Schedule):
+        values["then"] = schedule(values["then"])
+    return maker(schedules, definition)(**values)
+
+
+def loss(definition: Loss) -> Callable[..., jax.Array]:
+    return maker(losses, definition)(**settings(definition))
+
+
+def clip(definition: Clip) -> optax.GradientTransformation:
+    kinds: dict[str, Callable[[float], optax.GradientTransformation]] = {
+        "ClipByValue": optax.clip,
+        "ClipByNorm": optimizers.clip_by_norm,
+        "ClipByGlobalNorm": optax.clip_by_global_norm,
+    }
+    return kinds[type(definition).__name__](definition.limit)
+
+
+def optimize(stream: Stream) -> Steps:
+    if isinstance(stream.optimizer, Builtin):
+        name = stream.optimizer.name
+        module = optax if hasattr(optax, name) else optax.contrib
+        native = getattr(module, name)(**stream.optimizer.arguments)
+    else:
+        native = optimizer(stream.optimizer, stream.excluded, stream.schedule)
+    bound = clip(stream.clip) if stream.clip is not None else optax.identity()
+    params = {n: jnp.asarray(v) for n, v in stream.parameters.items()}
+    kept = native.init(params)
+
+    @jax.jit
+    def step(params: Any, kept: Any, grads: Any) -> tuple[Any, Any]:
+        grads, _ = bound.update(grads, bound.init(params))
+        steps, kept = native.update(grads, kept, params)
+        return optax.apply_updates(params, steps), kept
+
+    path = []
+    for gradients in stream.gradients:
+        grads = {n: jnp.asarray(g) for n, g in gradients.items()}
+        params, kept = step(params, kept, grads)
+        path.append({n: np.asarray(p) for n, p in params.items()})
+    known = not isinstance(stream.optimizer, Builtin)
+    return Steps(tuple(path), state(kept) if known else {})
+
+
+def factors(definition: Schedule, number: int) -> list[float]:
+    """The factors of the first updates."""
+    native = schedule(definition)
+    return [float(native(jnp.asarray(t))) for t in range(number)]
+
+
+def evaluate(
+    definition: Loss, outputs: tuple[Array, ...], targets: tuple[Array, ...]
+) -> tuple[Array, tuple[Array, ...]]:
+    """A loss and its gradients with respect to what was put out."""
+    native = loss(definition)
+    leaves = tuple(jnp.asarray(value) for value in outputs)
+    wanted = tuple(jnp.asarray(value) for value in targets)
+    value, found = jax.value_and_grad(lambda leaves: native(*leaves, *wanted))(leaves)
+    return np.asarray(value), tuple(np.asarray(g) for g in found)

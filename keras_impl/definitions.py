@@ -1,0 +1,137 @@
+"""The shared definitions as Keras's own objects, and streams of gradients through them
+(shared/contract.py)."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_impl import backends, losses, optimizers, schedules
+from shared.contract import Builtin, Steps, Stream
+from shared.losses import Loss
+from shared.optimizers import Clip, Optimizer
+from shared.schedules import Schedule
+from shared.weights import Array
+
+CLIPS = {
+    "ClipByValue": "clipvalue",
+    "ClipByNorm": "clipnorm",
+    "ClipByGlobalNorm": "global_clipnorm",
+}
+
+
+def settings(definition: Any) -> dict[str, Any]:
+    names = [field.name for field in dataclasses.fields(definition)]
+    return {name: getattr(definition, name) for name in names}
+
+
+def optimizer(
+    definition: Optimizer,
+    variables: Mapping[str, keras.Variable],
+    excluded: frozenset[str] = frozenset(),
+    scheduled: Schedule | None = None,
+    **options: Any,
+) -> keras.optimizers.Optimizer:
+    """excluded: the tensors that weight decay leaves alone.
+    options: those of any Keras optimizer."""
+    values = settings(definition)
+    rate = values.pop("lr")
+    if scheduled is not None:
+        rate = schedules.Scheduled(rate, schedule(scheduled))
+    kind = getattr(optimizers, type(definition).__name__)
+    native = kind(rate, **values, **options)
+    native.exclude_from_weight_decay([variables[name] for name in sorted(excluded)])
+    native.build(list(variables.values()))
+    return native
+
+
+def clipping(definition: Clip | None) -> dict[str, float]:
+    """As an option of any Keras optimizer."""
+    if definition is None:
+        return {}
+    return {CLIPS[type(definition).__name__]: definition.limit}
+
+
+def state(
+    native: keras.optimizers.Optimizer, variables: Mapping[str, keras.Variable]
+) -> dict[str, Array]:
+    """What the optimizer keeps: `t`, and `m/conv1.weight`."""
+    found = {"t": np.asarray(ops.convert_to_numpy(native.iterations))}
+    for name, variable in variables.items():
+        for kept, value in zip(native.keeps, native.kept(variable), strict=True):
+            found[f"{kept}/{name}"] = np.array(ops.convert_to_numpy(value))
+    return found
+
+
+def schedule(definition: Schedule) -> Any:
+    kind = getattr(schedules, type(definition).__name__)
+    values = settings(definition)
+    if isinstance(values.get("then"), Schedule):
+        values["then"] = schedule(values["then"])
+    return kind(**values)
+
+
+def loss(definition: Loss) -> keras.losses.Loss:
+    return getattr(losses, type(definition).__name__)(**settings(definition))
+
+
+def optimize(stream: Stream) -> Steps:
+    dtype = next(iter(stream.parameters.values())).dtype.name
+    variables = {
+        n: keras.Variable(v, dtype=dtype) for n, v in stream.parameters.items()
+    }
+    if isinstance(stream.optimizer, Builtin):
+        kind = getattr(keras.optimizers, stream.optimizer.name)
+        native = kind(**stream.optimizer.arguments)
+        native.build(list(variables.values()))
+    else:
+        native = optimizer(
+            stream.optimizer,
+            variables,
+            stream.excluded,
+            stream.schedule,
+            **clipping(stream.clip),
+        )
+    path = []
+    for gradients in stream.gradients:
+        found = [ops.convert_to_tensor(gradients[n], dtype) for n in variables]
+        native.apply(found, list(variables.values()))
+        path.append(
+            {n: np.array(ops.convert_to_numpy(v)) for n, v in variables.items()}
+        )
+    known = not isinstance(stream.optimizer, Builtin)
+    return Steps(tuple(path), state(native, variables) if known else {})
+
+
+def factors(definition: Schedule, number: int) -> list[float]:
+    """The factors of the first updates."""
+    native = schedule(definition)
+    return [float(ops.convert_to_numpy(native(t))) for t in range(number)]
+
+
+def evaluate(
+    definition: Loss, outputs: tuple[Array, ...], targets: tuple[Array, ...]
+) -> tuple[Array, tuple[Array, ...]]:
+    """A loss and its gradients with respect to what was put out."""
+    native = loss(definition)
+    dtype = keras.config.floatx()
+    leaves = [ops.convert_to_tensor(value, dtype) for value in outputs]
+    wanted = [ops.convert_to_tensor(value) for value in targets]
+
+    def call(arguments: list[Any]) -> tuple[Any, ...]:
+        return (native(one_or_all(wanted), one_or_all(arguments)),)
+
+    differentiate = backends.GRADIENTS[keras.backend.backend()]
+    (value,), _, found = differentiate(call, leaves, [], [], [np.ones(())])
+    return (
+        np.asarray(ops.convert_to_numpy(value)),
+        tuple(np.asarray(ops.convert_to_numpy(g)) for g in found),
+    )
+
+
+def one_or_all(values: list[Any]) -> Any:
+    """Keras's losses take an array, or a list where a model has more outputs."""
+    return values[0] if len(values) == 1 else values

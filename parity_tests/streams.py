@@ -1,0 +1,102 @@
+"""One recorded stream of gradients, and how far a framework's optimizer is from the
+definition (shared/optimizers.py) after each update of it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from shared.contract import Builtin, Steps, Stream
+from shared.optimizers import Clip, Optimizer, excluded
+from shared.randomness import generator
+from shared.schedules import Schedule
+from shared.weights import Array
+
+UPDATES = 100
+SHAPES = {
+    "embedding.weight": (7, 4),
+    "conv.weight": (3, 2, 3, 3),
+    "norm.weight": (3,),
+    "fc.weight": (5, 6),
+    "fc.bias": (5,),
+    "tall.weight": (9, 2),
+}
+# What an update's gradient is multiplied by, in turn: ordinary, none, tiny, huge.
+SIZES = (1.0, 1.0, 0.0, 1e-12, 1.0, 1e4, 1.0)
+
+
+def parameters() -> dict[str, Array]:
+    return {
+        name: generator("stream", name).standard_normal(shape)
+        for name, shape in SHAPES.items()
+    }
+
+
+def gradients(updates: int = UPDATES) -> tuple[dict[str, Array], ...]:
+    """Ordinary, zero, tiny and huge in turn; the embedding's are sparse, by rows."""
+    return tuple(_gradient(t) for t in range(updates))
+
+
+def _gradient(t: int) -> dict[str, Array]:
+    found = {}
+    for name, shape in SHAPES.items():
+        draw = generator("stream", name, t)
+        g = SIZES[t % len(SIZES)] * draw.standard_normal(shape)
+        if name.startswith("embedding"):
+            g *= draw.random((shape[0], 1)) < 0.3
+        found[name] = g
+    return found
+
+
+def stream(
+    optimizer: Optimizer | Builtin,
+    schedule: Schedule | None = None,
+    clip: Clip | None = None,
+    updates: int = UPDATES,
+) -> Stream:
+    left_out = excluded(SHAPES)
+    given = gradients(updates)
+    return Stream(optimizer, parameters(), given, schedule, left_out, clip)
+
+
+@dataclass(frozen=True)
+class Update:
+    xs: dict[str, Array]
+    state: dict[str, Array]
+
+
+def definition(given: Stream) -> Iterator[Update]:
+    """What the definition does on the same stream."""
+    optimizer = given.optimizer
+    assert isinstance(optimizer, Optimizer)
+    xs, state = dict(given.parameters), dict[str, Array]()
+    for t, gs in enumerate(given.gradients):
+        factor = given.schedule.factor(t) if given.schedule else 1.0
+        gs = given.clip(gs) if given.clip else dict(gs)
+        xs, state = optimizer.update(
+            xs, gs, state, optimizer.lr * factor, given.excluded
+        )
+        yield Update(xs, state)
+
+
+def errors(given: Stream, steps: Steps) -> list[float]:
+    """At each update, the largest |difference| / largest |value| of any tensor."""
+    return [
+        max(_error(update.xs[name], found[name]) for name in update.xs)
+        for update, found in zip(definition(given), steps.parameters, strict=True)
+    ]
+
+
+def state_error(given: Stream, steps: Steps) -> float:
+    """The same for what is kept after the last update; infinite where names differ."""
+    *_, last = definition(given)
+    if last.state.keys() != steps.state.keys():
+        return float("inf")
+    return max(_error(last.state[name], steps.state[name]) for name in last.state)
+
+
+def _error(a: Array, b: Array) -> float:
+    if a.shape != b.shape or not np.isfinite(b).all():
+        return float("inf")
+    difference = float(np.abs(a - b).max())
+    return difference / float(np.abs(a).max()) if difference else 0.0

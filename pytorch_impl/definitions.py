@@ -1,0 +1,117 @@
+"""The shared definitions as PyTorch's own objects, and streams of gradients through
+them (shared/contract.py)."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from pytorch_impl import losses, optimizers, schedules
+from shared.contract import Builtin, Steps, Stream
+from shared.losses import Loss
+from shared.optimizers import Clip, Optimizer
+from shared.schedules import Schedule
+from shared.weights import Array
+
+CLIPS = {
+    "ClipByValue": optimizers.clip_by_value,
+    "ClipByNorm": optimizers.clip_by_norm,
+    "ClipByGlobalNorm": optimizers.clip_by_global_norm,
+}
+
+
+def settings(definition: Any) -> dict[str, Any]:
+    names = [field.name for field in dataclasses.fields(definition)]
+    return {name: getattr(definition, name) for name in names}
+
+
+def optimizer(
+    definition: Optimizer,
+    parameters: Mapping[str, nn.Parameter],
+    excluded: frozenset[str] = frozenset(),
+) -> torch.optim.Optimizer:
+    """excluded: the tensors that weight decay leaves alone."""
+    kind = getattr(optimizers, type(definition).__name__)
+    groups: list[dict[str, Any]] = [
+        {"params": [p for n, p in parameters.items() if n not in excluded]},
+        {
+            "params": [p for n, p in parameters.items() if n in excluded],
+            "weight_decay": 0.0,
+        },
+    ]
+    return kind([g for g in groups if g["params"]], **settings(definition))
+
+
+def state(
+    native: torch.optim.Optimizer, parameters: Mapping[str, nn.Parameter]
+) -> dict[str, Array]:
+    """What the optimizer keeps: `t`, and `m/conv1.weight`."""
+    found = {"t": torch.tensor(native.param_groups[0]["t"])}
+    for name, p in parameters.items():
+        found |= {f"{kept}/{name}": value for kept, value in native.state[p].items()}
+    return {name: value.detach().numpy().copy() for name, value in found.items()}
+
+
+def schedule(definition: Schedule) -> Callable[[int], float]:
+    kind = getattr(schedules, type(definition).__name__)
+    values = settings(definition)
+    if isinstance(values.get("then"), Schedule):
+        values["then"] = schedule(values["then"])
+    return kind(**values)
+
+
+def loss(definition: Loss) -> nn.Module:
+    return getattr(losses, type(definition).__name__)(**settings(definition))
+
+
+def clip(definition: Clip, gradients: list[Tensor]) -> None:
+    CLIPS[type(definition).__name__](gradients, definition.limit)
+
+
+def optimize(stream: Stream) -> Steps:
+    parameters = {
+        n: nn.Parameter(torch.tensor(v)) for n, v in stream.parameters.items()
+    }
+    if isinstance(stream.optimizer, Builtin):
+        kind = getattr(torch.optim, stream.optimizer.name)
+        native = kind(parameters.values(), **stream.optimizer.arguments)
+    else:
+        native = optimizer(stream.optimizer, parameters, stream.excluded)
+    scheduler = None
+    if stream.schedule is not None:
+        scheduler = schedules.Scheduled(native, schedule(stream.schedule))
+    path = []
+    for gradients in stream.gradients:
+        for name, p in parameters.items():
+            p.grad = torch.tensor(gradients[name])
+        if stream.clip is not None:
+            clip(
+                stream.clip, [p.grad for p in parameters.values() if p.grad is not None]
+            )
+        native.step()
+        if scheduler is not None:
+            scheduler.step()
+        path.append({n: p.detach().numpy().copy() for n, p in parameters.items()})
+    known = not isinstance(stream.optimizer, Builtin)
+    return Steps(tuple(path), state(native, parameters) if known else {})
+
+
+def factors(definition: Schedule, number: int) -> list[float]:
+    """The factors of the first updates."""
+    native = schedule(definition)
+    return [float(native(t)) for t in range(number)]
+
+
+def evaluate(
+    definition: Loss, outputs: tuple[Array, ...], targets: tuple[Array, ...]
+) -> tuple[Array, tuple[Array, ...]]:
+    """A loss and its gradients with respect to what was put out."""
+    native = loss(definition)
+    leaves = [torch.tensor(value, requires_grad=True) for value in outputs]
+    value = native(*leaves, *map(torch.tensor, targets))
+    found = torch.autograd.grad(
+        value, leaves, allow_unused=True, materialize_grads=True
+    )
+    return value.detach().numpy(), tuple(g.numpy() for g in found)
