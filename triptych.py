@@ -214,6 +214,93 @@ def diff(
 
 
 @app.command()
+def train(
+    task: Annotated[
+        str, typer.Argument(help="a task; without one they are listed")
+    ] = "",
+    framework: Annotated[
+        str, typer.Option(help="pytorch, keras, jax, several by comma, or all")
+    ] = "all",
+    epochs: Annotated[int | None, typer.Option()] = None,
+    batch_size: Annotated[int | None, typer.Option()] = None,
+    optimizer: Annotated[
+        str | None, typer.Option(help="as `triptych optimizers` names it")
+    ] = None,
+    lr: Annotated[float | None, typer.Option(help="learning rate")] = None,
+    seed: Annotated[int, typer.Option(help="of start, order and dropout")] = 0,
+    precision: Annotated[
+        str, typer.Option(help="float32, bfloat16 or float64")
+    ] = "float32",
+    accumulate: Annotated[int, typer.Option(help="batches for one update")] = 1,
+    patience: Annotated[
+        int | None, typer.Option(help="epochs without a better one before it stops")
+    ] = None,
+    save_every: Annotated[
+        int, typer.Option(help="updates between checkpoints within an epoch")
+    ] = 0,
+    device: Annotated[str, typer.Option(help="cpu, cuda or tpu")] = "",
+    resume: Annotated[
+        bool, typer.Option("--resume", help="go on where it was")
+    ] = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="forget what is there")
+    ] = False,
+    start_from: Annotated[
+        Path | None, typer.Option(help="go on from another run, of any framework")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="a folder for each task's runs")] = Path(
+        "out/train"
+    ),
+    json: Json = None,
+) -> None:
+    """One recipe in each framework: same start, same batches; three curves."""
+    from shared import runs
+    from shared.tasks import TASKS
+    from shared.tasks import task as named
+    from shared.worker import DEVICES, NATIVE
+
+    if not task:
+        for one in TASKS.values():
+            _console().print(f"{one.name:22} {one.title}; {one.aim}")
+        return
+    if device:
+        _one_of("device", device, DEVICES)
+    chosen = list(NATIVE) if framework == "all" else _split(framework)
+    for name in chosen:
+        _one_of("framework", name, (*NATIVE, "all"))
+    recipe = named(task)
+    changes = {
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "optimizer": optimizer,
+        "lr": lr,
+        "seed": seed,
+        "precision": precision,
+        "accumulate": accumulate,
+        "patience": patience,
+        "save_every": save_every,
+    }
+    with _Progress(0) as progress:
+        outcomes = runs.run(
+            recipe,
+            chosen,
+            out / task,
+            changes,
+            device=device,
+            resume=resume,
+            fresh=fresh,
+            source=start_from,
+            say=progress.say,
+        )
+    console = _console(json)
+    console.print(runs.table(recipe, outcomes))
+    console.print(f"open {out / task / 'curves.png'}")
+    _write_json(json, outcomes)
+    reached = [recipe.reached(runs.score(recipe, o)) for o in outcomes.values()]
+    raise typer.Exit(0 if all(reached) else 1)
+
+
+@app.command()
 def convert(
     source: Annotated[Path, typer.Argument(metavar="IN")],
     target: Annotated[Path, typer.Argument(metavar="OUT")],
@@ -293,6 +380,10 @@ class _Progress:
             self.bar.update(self.task, completed=self.done, description=text)
         else:
             print(f"{self.done}/{self.total} {text}", file=sys.stderr, flush=True)
+
+    def say(self, text: str) -> None:
+        """A line that stays."""
+        print(text, file=sys.stderr, flush=True)
 
     def __exit__(self, *_: object) -> None:
         if self.bar:

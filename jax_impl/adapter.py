@@ -13,10 +13,12 @@ import orbax.checkpoint as orbax
 from flax import nnx
 
 from jax_impl import definitions, models
+from jax_impl.training import Trainer
 from jax_impl.weights import named_modules, native_names, slots
 from shared import catalog, contract, weights
 from shared.errors import UsageError, brief
 from shared.losses import Loss
+from shared.plan import Plan
 from shared.randomness import Draws
 from shared.schedules import Schedule
 from shared.specs.base import Spec
@@ -195,6 +197,12 @@ class JaxModel(contract.Model):
 
     def _input(self, value: Array) -> jax.Array:
         return jnp.asarray(value, self.dtype if value.dtype.kind == "f" else None)
+
+    def move(self, device: str) -> None:
+        """It is there already: the framework takes the best device it sees."""
+
+    def trainer(self, plan: Plan) -> Trainer:
+        return Trainer(self, plan)
 
     def write_native(self, path: Path, values: Weights) -> None:
         """NNX's own names and layouts: flat `.safetensors`, or an Orbax folder."""

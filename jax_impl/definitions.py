@@ -57,6 +57,20 @@ def state(native: Any) -> dict[str, Array]:
     return found
 
 
+def with_state(native: Any, values: dict[str, Array]) -> Any:
+    """The same kind of state with these values."""
+    found: dict[str, Any] = {}
+    for kept, value in native._asdict().items():
+        if isinstance(value, dict):
+            found[kept] = {
+                name: jnp.asarray(values[f"{kept}/{name}"], a.dtype)
+                for name, a in value.items()
+            }
+        else:
+            found[kept] = jnp.asarray(values[kept], value.dtype)
+    return type(native)(**found)
+
+
 def schedule(definition: Schedule) -> Callable[[Any], Any]:
     values = settings(definition)
     if isinstance(values.get("then"), Schedule):

@@ -12,10 +12,12 @@ from keras import ops
 from keras.src.backend.common import dtypes, global_state
 
 from keras_impl import backends, definitions, models
+from keras_impl.training import Trainer
 from keras_impl.weights import named_layers, slots
 from shared import catalog, contract, weights
 from shared.errors import UsageError, brief
 from shared.losses import Loss
+from shared.plan import Plan
 from shared.randomness import Draws
 from shared.schedules import Schedule
 from shared.specs.base import Spec
@@ -194,6 +196,12 @@ class KerasModel(contract.Model):
         return ops.convert_to_tensor(
             value, self.dtype if value.dtype.kind == "f" else None
         )
+
+    def move(self, device: str) -> None:
+        """It is there already: the framework takes the best device it sees."""
+
+    def trainer(self, plan: Plan) -> Trainer:
+        return Trainer(self, plan)
 
     def write_native(self, path: Path, values: Weights) -> None:
         """`.weights.h5` or `.keras`, by Keras itself."""

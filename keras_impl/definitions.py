@@ -66,6 +66,17 @@ def state(
     return found
 
 
+def set_state(
+    native: keras.optimizers.Optimizer,
+    variables: Mapping[str, keras.Variable],
+    values: dict[str, Array],
+) -> None:
+    native.iterations.assign(int(values["t"]))
+    for name, variable in variables.items():
+        for kept, place in zip(native.keeps, native.kept(variable), strict=True):
+            place.assign(values[f"{kept}/{name}"])
+
+
 def schedule(definition: Schedule) -> Any:
     kind = getattr(schedules, type(definition).__name__)
     values = settings(definition)

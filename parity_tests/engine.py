@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from parity_tests import tolerances
+from parity_tests import tolerances, training
 from parity_tests.compare import (
     NONE,
     NOTHING,
@@ -26,14 +26,24 @@ from parity_tests.compare import (
 )
 from shared import weights
 from shared.catalog import VARIANTS
-from shared.contract import Request, Result
+from shared.contract import Request, Result, Seen
 from shared.errors import UsageError
+from shared.plan import Plan
 from shared.randomness import sample
 from shared.specs.base import Spec, Variant
 from shared.weights import Entry
 from shared.worker import NATIVE, ROOT, Worker, WorkerFailure
 
-TIERS = ("names", "counts", "exchange", "forward", "gradients", "buffers", "float32")
+TIERS = (
+    "names",
+    "counts",
+    "exchange",
+    "forward",
+    "gradients",
+    "buffers",
+    "training",
+    "float32",
+)
 # What a back end of Keras other than TensorFlow is held to by default.
 FOREIGN_TIERS = ("names", "counts", "forward")
 SEED = 0
@@ -209,6 +219,7 @@ class Session:
             "forward": self._forward,
             "gradients": self._gradients,
             "buffers": self._buffers,
+            "training": self._training,
             "float32": self._float32,
         }[tier]
         yield from ask(name, found)
@@ -310,6 +321,26 @@ class Session:
         worst = worst_pair(sets) if any(sets.values()) else NOTHING
         reason = _failed(found) or _incomplete(found, sets, False)
         yield "", reason or worst, tolerances.bound(tolerances.BUFFERS, self.dtype)
+
+    def _training(
+        self, name: str, found: Mapping[str, Evidence]
+    ) -> Iterator[tuple[str, Worst | str, float]]:
+        spec = VARIANTS[name].spec
+        for part, plan in training.plans(spec).items():
+
+            def ask(framework: str, plan: Plan = plan) -> list[Seen]:
+                worker = self.workers.get(framework, self.dtype)
+                return training.follow(worker, name, spec, plan)
+
+            try:
+                with ThreadPoolExecutor(max_workers=len(self.frameworks)) as pool:
+                    answers = list(pool.map(ask, self.frameworks))
+            except (WorkerFailure, UsageError) as failure:
+                yield part, str(failure), tolerances.TRAINING
+                continue
+            seen = dict(zip(self.frameworks, answers, strict=True))
+            bound = tolerances.bound(tolerances.TRAINING, self.dtype)
+            yield part, training.worst_update(seen), bound
 
     def _float32(
         self, name: str, found: Mapping[str, Evidence]
@@ -478,6 +509,8 @@ def exchange(name: str, spec: Spec, workers: Mapping[str, Worker]) -> str:
 
 def tiers_for(variant: Variant, tiers: Sequence[str], full: bool = False) -> list[str]:
     """Full-size variants give names and counts, the rest where `full` is asked."""
-    if variant.tiny or full:
+    if variant.tiny:
         return list(tiers)
+    if full:
+        return [tier for tier in tiers if tier != "training"]
     return [tier for tier in tiers if tier in ("names", "counts")]

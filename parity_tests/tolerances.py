@@ -9,6 +9,8 @@ GRADIENTS = 1e-10
 # 100 updates from one stream of gradients, each against the definition in NumPy: a few
 # elementwise operations an update.
 OPTIMIZER = 1e-12
+# Ten updates of a whole model: the gradients' 1e-10, with what an update makes of it.
+TRAINING = 1e-9
 # A public original may use another but equal algorithm inside (fused attention).
 ORIGINALS = 1e-10
 # float32 against the same framework's float64 run: a framework may lose at most four

@@ -10,10 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from pytorch_impl import definitions, models
+from pytorch_impl.training import Trainer
 from pytorch_impl.weights import set_tensor, slots, tensor
 from shared import catalog, contract, weights
 from shared.errors import UsageError, brief
 from shared.losses import Loss
+from shared.plan import Plan
 from shared.randomness import Draws
 from shared.schedules import Schedule
 from shared.specs.base import Spec
@@ -53,7 +55,8 @@ class Adapter(contract.Framework):
 
     def describe(self) -> dict[str, Any]:
         devices = [
-            torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())
+            f"cuda:{i} {torch.cuda.get_device_name(i)}"
+            for i in range(torch.cuda.device_count())
         ]
         return {
             "versions": {"torch": torch.__version__},
@@ -199,6 +202,12 @@ class TorchModel(contract.Model):
             return self.native(*arguments)
 
         return call
+
+    def move(self, device: str) -> None:
+        self.native.to(device or "cpu")
+
+    def trainer(self, plan: Plan) -> Trainer:
+        return Trainer(self, plan)
 
     def write_native(self, path: Path, values: Weights) -> None:
         """A state dict, by torch.save or as `.safetensors`."""

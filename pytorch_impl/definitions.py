@@ -54,6 +54,20 @@ def state(
     return {name: value.detach().numpy().copy() for name, value in found.items()}
 
 
+def set_state(
+    native: torch.optim.Optimizer,
+    parameters: Mapping[str, nn.Parameter],
+    values: dict[str, Array],
+) -> None:
+    for group in native.param_groups:
+        group["t"] = int(values["t"])
+    for key, value in values.items():
+        kept, _, name = key.partition("/")
+        if name:
+            p = parameters[name]
+            native.state[p][kept] = torch.tensor(value, dtype=p.dtype, device=p.device)
+
+
 def schedule(definition: Schedule) -> Callable[[int], float]:
     kind = getattr(schedules, type(definition).__name__)
     values = settings(definition)

@@ -8,6 +8,7 @@ import json
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -15,8 +16,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from shared import VERSION, randomness, weights
+from shared.data.batches import Arrays, Samples
 from shared.losses import Loss
 from shared.optimizers import Clip, Optimizer
+from shared.plan import Plan
 from shared.schedules import Schedule
 from shared.specs.base import Spec, Tensor, to_plain
 from shared.weights import Array, Entry, Slot, Weights
@@ -140,6 +143,14 @@ class Model(ABC):
         """Read a file of the framework's own format into canonical weights."""
 
     @abstractmethod
+    def move(self, device: str) -> None:
+        """To cpu, cuda or tpu; nothing to do where the framework chooses by itself."""
+
+    @abstractmethod
+    def trainer(self, plan: Plan) -> "Trainer":
+        """This model under training."""
+
+    @abstractmethod
     def layer_names(self) -> list[str]:
         """Every named layer, in order of definition."""
 
@@ -150,22 +161,29 @@ class Model(ABC):
         inputs, outputs = self.spec.inputs(), self.spec.outputs(request.training)
         cotangents = request.cotangents and _move(request.cotangents, outputs, 1, -1)
         result = self.execute(
-            replace(
-                request,
-                inputs=_move(request.inputs, inputs, 1, -1),
-                cotangents=cotangents,
-            )
+            replace(request, inputs=self.inward(request.inputs), cotangents=cotangents)
         )
         return replace(
             result,
-            outputs=_move(result.outputs, outputs, -1, 1),
+            outputs=self.outward(result.outputs, request.training),
             input_gradients=_move(result.input_gradients, inputs, -1, 1),
         )
 
+    def inward(self, inputs: tuple[Array, ...]) -> tuple[Array, ...]:
+        """Canonical inputs in the framework's own layout."""
+        if self.spec is None or not self.channels_last:
+            return inputs
+        return _move(inputs, self.spec.inputs(), 1, -1)
+
+    def outward(self, outputs: tuple[Array, ...], training: bool) -> tuple[Array, ...]:
+        """The framework's own outputs in the canonical layout."""
+        if self.spec is None or not self.channels_last:
+            return outputs
+        return _move(outputs, self.spec.outputs(training), -1, 1)
+
     def prepare(self, inputs: tuple[Array, ...]) -> float:
         """Compile inference for these inputs; the seconds the first call took."""
-        if self.spec is not None and self.channels_last:
-            inputs = _move(inputs, self.spec.inputs(), 1, -1)
+        inputs = self.inward(inputs)
         start = time.perf_counter()
         self._call = self.compiled(inputs)
         self._call()
@@ -210,6 +228,58 @@ class Model(ABC):
 
     def read(self, path: Path) -> None:
         self.load(weights.read(path)[0])
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One update: its loss and gradients, and what it left behind; canonical."""
+
+    loss: float
+    gradients: dict[str, Array]
+    weights: dict[str, Array]
+
+
+class Trainer(ABC):
+    """A model of one framework under training."""
+
+    model: Model
+
+    @abstractmethod
+    def fit(self, run: Any) -> None:
+        """Train until the run (shared/training.py) says stop."""
+
+    @abstractmethod
+    def predict(self, inputs: Arrays) -> Arrays:
+        """What the model puts out in evaluation mode; canonical layout."""
+
+    @abstractmethod
+    def observe(self, batch: Samples, seed: int, step: int) -> Seen:
+        """One update, not compiled, with the suite's own random draws."""
+
+    @abstractmethod
+    def weights(self) -> dict[str, Array]:
+        """Canonical, as they are now; nothing that training will change."""
+
+    @abstractmethod
+    def set_weights(self, values: dict[str, Array]) -> None: ...
+
+    @abstractmethod
+    def optimizer_state(self) -> dict[str, Array]:
+        """`t`, and `m/conv1.weight`; the framework's own layouts."""
+
+    @abstractmethod
+    def set_optimizer_state(self, state: dict[str, Array]) -> None: ...
+
+    @abstractmethod
+    def random_state(self) -> dict[str, Array]:
+        """The framework's own generators."""
+
+    @abstractmethod
+    def set_random_state(self, state: dict[str, Array]) -> None: ...
+
+    @abstractmethod
+    def evaluating(self) -> AbstractContextManager[None]:
+        """Inside it the model holds the weights to evaluate with."""
 
 
 class Framework(ABC):

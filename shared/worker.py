@@ -26,11 +26,15 @@ from typing import Any, NoReturn, Self
 
 import numpy as np
 
-from shared.contract import Request, Result, Steps, Stream
+from shared import training
+from shared.contract import Request, Result, Seen, Steps, Stream
+from shared.data.batches import Samples
 from shared.errors import UsageError, unknown
 from shared.losses import Loss
+from shared.plan import Plan
 from shared.schedules import Schedule
 from shared.specs.base import Spec
+from shared.training import Job
 from shared.weights import Array, Entry, Weights
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -44,6 +48,10 @@ PACKAGES = {
 }
 FRAMEWORKS = tuple(PACKAGES)
 _BACKENDS = {"keras": "tensorflow", "keras[jax]": "jax", "keras[torch]": "torch"}
+
+
+# By what a framework's own name of such a device is told.
+DEVICES = {"cpu": ("cpu",), "cuda": ("cuda", "gpu"), "tpu": ("tpu", "xla")}
 
 
 class WorkerFailure(Exception):
@@ -66,14 +74,18 @@ class WorkerRaised(WorkerFailure):
         self.details = details
 
 
-def environment(framework: str, dtype: str, threads: int) -> dict[str, str]:
+def environment(
+    framework: str, dtype: str, threads: int, device: str = ""
+) -> dict[str, str]:
     """The variables that must be set before the framework is imported."""
+    hidden = {"CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu"}
     backend = _BACKENDS.get(framework)
     # Workers see this suite first, then whatever the caller could import.
     paths = [str(ROOT), *(p for p in sys.path if p)]
     return {
         **os.environ,
         **({"KERAS_BACKEND": backend} if backend else {}),
+        **(hidden if device == "cpu" else {}),
         "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths)),
         "JAX_ENABLE_X64": "1" if dtype == "float64" else "0",
         "OMP_NUM_THREADS": str(threads),
@@ -90,6 +102,8 @@ class Worker:
 
     cores: pin the process to these; without it only the thread pools that heed a
         variable are held to `threads` (XLA's heeds nothing but the affinity).
+    device: cpu hides every other; cuda and tpu must be there. Without it the
+        framework takes the best it finds, PyTorch the CPU.
     root: where the packages are imported from, if not from this suite itself.
     """
 
@@ -100,13 +114,14 @@ class Worker:
         *,
         threads: int = 1,
         cores: tuple[int, ...] = (),
-        timeout: float = 600.0,
+        device: str = "",
+        timeout: float | None = 600.0,
         root: Path = ROOT,
     ):
         if framework not in PACKAGES:
             raise unknown("framework", framework, FRAMEWORKS)
         self.framework, self.dtype, self.timeout = framework, dtype, timeout
-        variables = environment(framework, dtype, threads)
+        variables = environment(framework, dtype, threads, device)
         if root != ROOT:
             variables["PYTHONPATH"] = f"{root}{os.pathsep}{variables['PYTHONPATH']}"
         self._socket, other = socket.socketpair()
@@ -175,6 +190,10 @@ class Worker:
         self, loss: Loss, outputs: tuple[Array, ...], targets: tuple[Array, ...]
     ) -> tuple[Array, tuple[Array, ...]]:
         return self.call("evaluate", loss, outputs, targets)
+
+    def require(self, device: str) -> None:
+        """UsageError unless the framework sees such a device."""
+        self.call("require", device)
 
     def reload(self, modules: list[str]) -> None:
         """Import these modules again, in this order (their files changed)."""
@@ -267,6 +286,13 @@ class RemoteModel:
     def read_native(self, path: Path) -> dict[str, Array]:
         return self._call("read_native", path)
 
+    def train(self, job: Job) -> dict[str, Any]:
+        """A whole run, over there; its folder tells how far it is."""
+        return self.worker.call("train", self.handle, job)
+
+    def follow(self, plan: Plan, batches: list[Samples], seed: int) -> list[Seen]:
+        return self.worker.call("follow", self.handle, plan, batches, seed)
+
     def prepare(self, inputs: tuple[Array, ...]) -> float:
         return self._call("prepare", inputs)
 
@@ -343,6 +369,14 @@ class Server:
         sys.path[:0] = [path for path in paths if path not in sys.path]
         return self._keep(self.framework.adopt(_resolve(target), inputs))
 
+    def train(self, handle: int, job: Job) -> dict[str, Any]:
+        return training.train(self.models[handle], job)
+
+    def follow(
+        self, handle: int, plan: Plan, batches: list[Samples], seed: int
+    ) -> list[Seen]:
+        return training.follow(self.models[handle], plan, batches, seed)
+
     def drop(self, handle: int) -> None:
         del self.models[handle]
 
@@ -360,6 +394,15 @@ class Server:
         self, loss: Loss, outputs: tuple[Array, ...], targets: tuple[Array, ...]
     ) -> tuple[Array, tuple[Array, ...]]:
         return self.framework.evaluate(loss, outputs, targets)
+
+    def require(self, device: str) -> None:
+        seen = self.framework.describe()["devices"]
+        words = DEVICES[device]
+        if not any(word in one.lower() for one in seen for word in words):
+            raise UsageError(
+                f"device {device!r}: looked for {' or '.join(words)}, the framework "
+                f"sees {', '.join(seen)}"
+            )
 
     def reload(self, modules: list[str]) -> None:
         for name in modules:

@@ -1,0 +1,254 @@
+"""Training in JAX: one compiled step that owns its arguments, and the loop.
+
+To train in another way, override `training_step`, `validation_step`, `test_step` or
+`predict_step`; they are traced, so they must be pure.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from flax import nnx
+
+from jax_impl import definitions
+from jax_impl.weights import named_modules
+from shared import contract
+from shared.contract import Seen, flat
+from shared.data.batches import Samples
+from shared.optimizers import excluded
+from shared.plan import Plan
+from shared.randomness import Draws
+from shared.weights import Array
+
+Arrays = tuple[jax.Array, ...]
+
+
+class StepDraws:
+    """The suite's own draws of one layer at a step that is known when the compiled
+    program runs (shared/randomness.py)."""
+
+    def __init__(self, seed: int, path: str, step: jax.Array):
+        self.seed, self.path, self.step = seed, path, step
+
+    def keep(self, shape: tuple[int, ...], rate: float) -> jax.Array:
+        def draw(step: Array) -> Array:
+            return Draws(self.seed, self.path, int(step)).keep(shape, rate)
+
+        return jax.pure_callback(draw, jax.ShapeDtypeStruct(shape, bool), self.step)
+
+
+class Trainer(contract.Trainer):
+    """The parameters live in a flat dict of canonical names while it trains; `settle`
+    writes them back into the module."""
+
+    def __init__(self, model: Any, plan: Plan):
+        self.model, self.plan, self.dtype = model, plan, model.dtype
+        self.native: nnx.Module = model.native
+        self.loss = definitions.loss(plan.loss)
+        shapes = {k: s.shape for k, s in model.slots().items() if s.trainable}
+        self.names = list(shapes)
+        self.clip = (
+            optax.identity() if plan.clip is None else definitions.clip(plan.clip)
+        )
+        self.optimizer: Any = definitions.optimizer(
+            plan.optimizer, excluded(shapes), plan.schedule
+        )
+        if plan.accumulate > 1:
+            # DIFF(accumulator): optax adds gradients up in float32 unless it is told.
+            self.optimizer = optax.MultiSteps(
+                self.optimizer, plan.accumulate, accumulator_dtype=self.dtype
+            )
+        for number, key in enumerate(self._random(nnx.RngKey)):
+            key.set_value(jax.random.fold_in(jax.random.key(plan.seed), number))
+        self.update = jax.jit(self._update, donate_argnums=(0, 1, 2))
+        self.observed = jax.jit(self._observe, static_argnums=5)
+        self.infer = jax.jit(self._infer)
+        self.draws: Any = None
+        self.params: dict[str, Any] = {}
+        self.rest: Any = None
+        self._take()
+        self.kept = self.optimizer.init(self.params)
+
+    # What a batch goes through
+
+    def training_step(self, model: Any, inputs: Arrays, targets: Arrays) -> jax.Array:
+        """The loss to minimise."""
+        outputs = tuple(o.astype(self.dtype) for o in flat(model(*inputs)))
+        return self.plan.objective(self.loss, outputs, targets)
+
+    def validation_step(self, model: Any, inputs: Arrays) -> Arrays:
+        return self.predict_step(model, inputs)
+
+    def test_step(self, model: Any, inputs: Arrays) -> Arrays:
+        return self.predict_step(model, inputs)
+
+    def predict_step(self, model: Any, inputs: Arrays) -> Arrays:
+        return flat(model(*inputs))
+
+    # The step
+
+    def _update(
+        self, params: Any, kept: Any, rest: Any, inputs: Arrays, targets: Arrays
+    ) -> Any:
+        (loss, rest), grads = self._differentiate(params, rest, inputs, targets)
+        params, kept = self._descend(params, kept, grads)
+        return params, kept, rest, loss
+
+    def _differentiate(
+        self, params: Any, rest: Any, inputs: Arrays, targets: Arrays
+    ) -> Any:
+        def function(params: Any) -> Any:
+            if self.plan.precision == "bfloat16":
+                params = jax.tree.map(lambda p: p.astype(jnp.bfloat16), params)
+            model = self._merge(self.graph, params, rest)
+            loss = self.training_step(model, inputs, targets)
+            return loss, nnx.state(model, nnx.Not(nnx.Param))
+
+        return jax.value_and_grad(function, has_aux=True)(params)
+
+    def _descend(self, params: Any, kept: Any, grads: Any) -> tuple[Any, Any]:
+        grads, _ = self.clip.update(grads, self.clip.init(params))
+        steps, kept = self.optimizer.update(grads, kept, params)
+        return optax.apply_updates(params, steps), kept
+
+    def _infer(self, params: Any, rest: Any, inputs: Arrays) -> Arrays:
+        return self.predict_step(self._merge(self.still, params, rest), inputs)
+
+    def _merge(self, graph: Any, params: Any, rest: Any) -> Any:
+        named = {self.paths[name]: value for name, value in params.items()}
+        model = nnx.merge(graph, nnx.State.from_flat_path(named), rest, copy=True)
+        for path, module in named_modules(model):
+            if self.draws is not None and hasattr(module, "draws"):
+                module.draws = self.draws(path=path)
+        return model
+
+    # The loop
+
+    def fit(self, run: Any) -> None:
+        for _ in run.epochs():
+            for batch in run.batches():
+                inputs, targets = self._arrays(batch)
+                self.params, self.kept, self.rest, loss = self.update(
+                    self.params, self.kept, self.rest, inputs, targets
+                )
+                run.after_batch(loss)
+            run.after_epoch()
+
+    def predict(self, inputs: tuple[Array, ...]) -> tuple[Array, ...]:
+        moved = self._inputs(self.model.inward(inputs))
+        found = self.infer(self.params, self.rest, moved)
+        return self.model.outward(tuple(np.asarray(o) for o in found), False)
+
+    def observe(self, batch: Samples, seed: int, step: int) -> Seen:
+        self.params, self.kept, self.rest, loss, grads = self.observed(
+            self.params, self.kept, self.rest, *self._arrays(batch), seed, step
+        )
+        own = self.model.slots()
+        gradients = {
+            name: own[name].layout.canonical(np.asarray(g)) for name, g in grads.items()
+        }
+        return Seen(float(loss), gradients, self.weights())
+
+    def _observe(
+        self,
+        params: Any,
+        kept: Any,
+        rest: Any,
+        inputs: Arrays,
+        targets: Arrays,
+        seed: int,
+        step: jax.Array,
+    ) -> Any:
+        self.draws = partial(StepDraws, seed=seed, step=step)
+        try:
+            (loss, rest), grads = self._differentiate(params, rest, inputs, targets)
+        finally:
+            self.draws = None
+        params, kept = self._descend(params, kept, grads)
+        return params, kept, rest, loss, grads
+
+    # What a checkpoint holds
+
+    def weights(self) -> dict[str, Array]:
+        for name, slot in self.model.slots().items():
+            if slot.trainable:
+                slot.place.set_value(self.params[name])
+        nnx.update(self.native, self.rest)
+        return self.model.dump()
+
+    def set_weights(self, values: dict[str, Array]) -> None:
+        self.model.load(values)
+        self._take()
+
+    def optimizer_state(self) -> dict[str, Array]:
+        accumulating = isinstance(self.kept, optax.MultiStepsState)
+        return definitions.state(
+            self.kept.inner_opt_state if accumulating else self.kept
+        )
+
+    def set_optimizer_state(self, state: dict[str, Array]) -> None:
+        fresh = self.optimizer.init(self.params)
+        if isinstance(fresh, optax.MultiStepsState):
+            inner = definitions.with_state(fresh.inner_opt_state, state)
+            done = jnp.asarray(state["t"], fresh.gradient_step.dtype)
+            self.kept = fresh._replace(inner_opt_state=inner, gradient_step=done)
+        else:
+            self.kept = definitions.with_state(fresh, state)
+
+    def random_state(self) -> dict[str, Array]:
+        nnx.update(self.native, self.rest)
+        counts = [np.asarray(c.get_value()) for c in self._random(nnx.RngCount)]
+        return {str(i): count.astype(np.int64) for i, count in enumerate(counts)}
+
+    def set_random_state(self, state: dict[str, Array]) -> None:
+        for i, count in enumerate(self._random(nnx.RngCount)):
+            count.set_value(jnp.asarray(state[str(i)], jnp.uint32))
+        self.rest = nnx.state(self.native, nnx.Not(nnx.Param))
+
+    @contextmanager
+    def evaluating(self) -> Iterator[None]:
+        yield
+
+    def _take(self) -> None:
+        """What the module holds, and how to put it together again."""
+        self.native.eval()
+        self.still = nnx.graphdef(self.native)
+        self.native.train()
+        self.graph = nnx.graphdef(self.native)
+        self.rest = nnx.state(self.native, nnx.Not(nnx.Param))
+        places = {id(s.place): k for k, s in self.model.slots().items() if s.trainable}
+        self.paths = {
+            places[id(node)]: path
+            for path, node in nnx.iter_graph(self.native)
+            if id(node) in places
+        }
+        own = self.model.slots()
+        self.params = {
+            name: jnp.array(own[name].place.get_value()) for name in self.names
+        }
+
+    def _random(self, kind: type) -> list[Any]:
+        return [
+            node for _, node in nnx.iter_graph(self.native) if isinstance(node, kind)
+        ]
+
+    # Arrays in
+
+    def _inputs(self, arrays: tuple[Array, ...]) -> Arrays:
+        low = self.plan.precision == "bfloat16"
+        real = jnp.bfloat16 if low else jnp.dtype(self.dtype)
+        return tuple(
+            jnp.asarray(a, real if a.dtype.kind == "f" else None) for a in arrays
+        )
+
+    def _arrays(self, batch: Samples) -> tuple[Arrays, Arrays]:
+        targets = tuple(
+            jnp.asarray(a, self.dtype if a.dtype.kind == "f" else None)
+            for a in batch.targets
+        )
+        return self._inputs(self.model.inward(batch.inputs)), targets

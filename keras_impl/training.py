@@ -1,0 +1,191 @@
+"""Training in Keras: `compile`, `fit`, and a callback.
+
+To train in another way, override `train_step`, `test_step` or `predict_step`, as in
+any keras.Model, or `compute_loss`.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import keras
+import numpy as np
+from keras import KerasTensor, ops
+
+from keras_impl import definitions
+from keras_impl.weights import named_layers
+from shared import contract
+from shared.contract import Seen, flat
+from shared.data.batches import Samples
+from shared.optimizers import excluded
+from shared.plan import Plan
+from shared.randomness import Draws
+from shared.weights import Array
+
+
+class Learner(keras.Model):
+    """A model of any number of inputs, with the loss of the plan."""
+
+    def __init__(self, inner: keras.Model, plan: Plan):
+        super().__init__()
+        self.inner, self.plan, self.objective = inner, plan, definitions.loss(plan.loss)
+        # fit tells a callback the mean over the epoch so far, not the batch's loss.
+        self.last = self.add_weight((), "zeros", trainable=False, name="last")
+        self.built = True
+
+    def call(
+        self, inputs: tuple[KerasTensor, ...], training: bool | None = None
+    ) -> Any:
+        return flat(self.inner(*inputs, training=training))
+
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> KerasTensor:
+        outputs = tuple(ops.cast(output, self.last.dtype) for output in y_pred)
+
+        def objective(*values: KerasTensor) -> KerasTensor:
+            count = len(values) - len(y)
+            return self.objective(
+                definitions.one_or_all(list(values[count:])),
+                definitions.one_or_all(list(values[:count])),
+            )
+
+        loss = self.plan.objective(objective, outputs, y)
+        self.last.assign(loss)
+        return loss
+
+
+class Follow(keras.callbacks.Callback):
+    """Tells the run of each batch and each epoch."""
+
+    def __init__(self, run: Any):
+        super().__init__()
+        self.run = run
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        self.run.after_batch(float(self.model.last))
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        self.run.after_epoch()
+        self.model.stop_training = self.run.stopped
+
+
+class Trainer(contract.Trainer):
+    def __init__(self, model: Any, plan: Plan):
+        self.model, self.plan, self.dtype = model, plan, model.dtype
+        self.native: keras.Model = model.native
+        found = {k: s for k, s in model.slots().items() if s.trainable}
+        self.variables = {name: slot.place for name, slot in found.items()}
+        shapes = {name: slot.shape for name, slot in found.items()}
+        if plan.precision == "bfloat16":
+            for _, layer in named_layers(self.native):
+                layer.dtype_policy = keras.DTypePolicy("mixed_bfloat16")
+        options: dict[str, Any] = definitions.clipping(plan.clip)
+        if plan.accumulate > 1:
+            options["gradient_accumulation_steps"] = plan.accumulate
+        self.optimizer = definitions.optimizer(
+            plan.optimizer, self.variables, excluded(shapes), plan.schedule, **options
+        )
+        for number, generator in enumerate(self._generators()):
+            generator.assign(np.array([plan.seed, number], "uint32"))
+        self.learner = Learner(self.native, plan)
+        self.learner.compile(self.optimizer, jit_compile=False)
+
+    # The loop
+
+    def fit(self, run: Any) -> None:
+        """`fit`, from where the run stands; an epoch begun before by itself."""
+        begun = run.at.batch > 0
+        while not run.stopped:
+            self.learner.fit(
+                self._forever(run),
+                initial_epoch=run.at.epoch,
+                epochs=run.at.epoch + 1 if begun else self.plan.epochs,
+                steps_per_epoch=run.per_epoch - run.at.batch,
+                callbacks=[Follow(run)],
+                verbose=0,
+            )
+            begun = False
+
+    def _forever(self, run: Any) -> Iterator[Any]:
+        """Keras reads ahead, so the run's own position cannot say which is next."""
+        for batch in run.ahead():
+            yield self._arrays(batch)
+
+    def predict(self, inputs: tuple[Array, ...]) -> tuple[Array, ...]:
+        found = self.learner.predict_on_batch(self._inputs(inputs))
+        return self.model.outward(tuple(found), False)
+
+    def observe(self, batch: Samples, seed: int, step: int) -> Seen:
+        for path, layer in named_layers(self.native):
+            if hasattr(layer, "draws"):
+                layer.draws = Draws(seed, path, step)
+        seen: list[Any] = []
+        apply = self.optimizer.apply
+
+        def record(grads: Any, *rest: Any) -> Any:
+            seen[:] = [np.array(ops.convert_to_numpy(g)) for g in grads]
+            return apply(grads, *rest)
+
+        self.learner.run_eagerly = True
+        self.optimizer.apply = record
+        try:
+            self.learner.train_on_batch(*self._arrays(batch))
+        finally:
+            self.optimizer.apply = apply
+        own = self.model.slots()
+        named = zip(self.variables, seen, strict=True)
+        gradients = {name: own[name].layout.canonical(g) for name, g in named}
+        return Seen(float(self.learner.last), gradients, self.weights())
+
+    # What a checkpoint holds
+
+    def weights(self) -> dict[str, Array]:
+        return {name: value.copy() for name, value in self.model.dump().items()}
+
+    def set_weights(self, values: dict[str, Array]) -> None:
+        self.model.load(values)
+
+    def optimizer_state(self) -> dict[str, Array]:
+        return definitions.state(self.optimizer, self.variables)
+
+    def set_optimizer_state(self, state: dict[str, Array]) -> None:
+        definitions.set_state(self.optimizer, self.variables, state)
+
+    def random_state(self) -> dict[str, Array]:
+        return {
+            str(i): np.array(ops.convert_to_numpy(g)).astype("int64")
+            for i, g in enumerate(self._generators())
+        }
+
+    def set_random_state(self, state: dict[str, Array]) -> None:
+        for i, generator in enumerate(self._generators()):
+            generator.assign(state[str(i)].astype("uint32"))
+
+    @contextmanager
+    def evaluating(self) -> Iterator[None]:
+        yield
+
+    def _generators(self) -> list[keras.Variable]:
+        """The states of the layers' own random generators."""
+        return [
+            layer.seed_generator.state
+            for _, layer in named_layers(self.native)
+            if getattr(layer, "seed_generator", None) is not None
+        ]
+
+    # Arrays in
+
+    def _inputs(self, arrays: tuple[Array, ...]) -> tuple[Array, ...]:
+        return self._real(self.model.inward(arrays))
+
+    def _arrays(self, batch: Samples) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
+        return self._inputs(batch.inputs), self._real(batch.targets)
+
+    def _real(self, arrays: tuple[Array, ...]) -> tuple[Array, ...]:
+        return tuple(a.astype(self.dtype) if a.dtype.kind == "f" else a for a in arrays)

@@ -1,0 +1,162 @@
+"""Training in PyTorch: the step and the loop.
+
+To train in another way, override `training_step`, `validation_step`, `test_step` or
+`predict_step`.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pytorch_impl import definitions, schedules
+from pytorch_impl.weights import tensor
+from shared import contract
+from shared.contract import Seen, flat
+from shared.data.batches import Samples
+from shared.optimizers import excluded
+from shared.plan import Plan
+from shared.randomness import Draws
+from shared.weights import Array
+
+Tensors = tuple[Tensor, ...]
+
+
+class Trainer(contract.Trainer):
+    def __init__(self, model: Any, plan: Plan):
+        self.model, self.plan = model, plan
+        self.native: torch.nn.Module = model.native
+        self.device = next(self.native.parameters()).device
+        found = {k: s for k, s in model.slots().items() if s.trainable}
+        self.parameters: dict[str, Any] = {k: tensor(s) for k, s in found.items()}
+        shapes = {name: slot.shape for name, slot in found.items()}
+        self.loss = definitions.loss(plan.loss)
+        self.optimizer = definitions.optimizer(
+            plan.optimizer, self.parameters, excluded(shapes)
+        )
+        factor = definitions.schedule(plan.schedule)
+        self.scheduler = schedules.Scheduled(self.optimizer, factor)
+        self.batches = 0
+        torch.manual_seed(plan.seed)
+
+    # What a batch goes through
+
+    def training_step(self, inputs: Tensors, targets: Tensors) -> Tensor:
+        """The loss to minimise."""
+        with torch.autocast(
+            self.device.type,
+            torch.bfloat16,
+            enabled=self.plan.precision == "bfloat16",
+        ):
+            outputs = flat(self.native(*inputs))
+        outputs = tuple(output.to(self._real) for output in outputs)
+        return self.plan.objective(self.loss, outputs, targets)
+
+    def validation_step(self, inputs: Tensors) -> Tensors:
+        return self.predict_step(inputs)
+
+    def test_step(self, inputs: Tensors) -> Tensors:
+        return self.predict_step(inputs)
+
+    def predict_step(self, inputs: Tensors) -> Tensors:
+        return flat(self.native(*inputs))
+
+    # The loop
+
+    def fit(self, run: Any) -> None:
+        for _ in run.epochs():
+            self.native.train()
+            for batch in run.batches():
+                loss = self.training_step(*self._tensors(batch))
+                self.descend(loss)
+                run.after_batch(loss.detach())
+            run.after_epoch()
+
+    def descend(self, loss: Tensor) -> None:
+        """Add the gradients of a batch; update when there are enough."""
+        torch.autograd.backward(loss / self.plan.accumulate)
+        self.batches += 1
+        if self.batches % self.plan.accumulate:
+            return
+        if self.plan.clip is not None:
+            gradients = [p.grad for p in self.parameters.values() if p.grad is not None]
+            definitions.clip(self.plan.clip, gradients)
+        self.optimizer.step()
+        if self.batches % self.plan.passes == 0:
+            self.scheduler.step()
+        self.optimizer.zero_grad()
+
+    def predict(self, inputs: tuple[Array, ...]) -> tuple[Array, ...]:
+        self.native.eval()
+        with torch.inference_mode():
+            outputs = self.predict_step(self._inputs(inputs))
+        return tuple(o.cpu().numpy() for o in outputs)
+
+    def observe(self, batch: Samples, seed: int, step: int) -> Seen:
+        for path, module in self.native.named_modules():
+            if hasattr(module, "draws"):
+                module.draws = Draws(seed, path, step)
+        self.native.train()
+        loss = self.training_step(*self._tensors(batch))
+        named = self.parameters.items()
+        found = torch.autograd.grad(
+            loss, list(self.parameters.values()), retain_graph=True, allow_unused=True
+        )
+        self.descend(loss)
+        gradients = {
+            name: torch.zeros_like(p).numpy() if g is None else g.numpy().copy()
+            for (name, p), g in zip(named, found, strict=True)
+        }
+        return Seen(loss.item(), gradients, self.weights())
+
+    # What a checkpoint holds
+
+    def weights(self) -> dict[str, Array]:
+        return {name: value.copy() for name, value in self.model.dump().items()}
+
+    def set_weights(self, values: dict[str, Array]) -> None:
+        self.model.load(values)
+
+    def optimizer_state(self) -> dict[str, Array]:
+        return definitions.state(self.optimizer, self.parameters)
+
+    def set_optimizer_state(self, state: dict[str, Array]) -> None:
+        definitions.set_state(self.optimizer, self.parameters, state)
+        updates = int(state["t"]) // self.plan.passes
+        self.batches = int(state["t"]) * self.plan.accumulate
+        self.scheduler.last_epoch = updates - 1
+        self.scheduler.step()
+
+    def random_state(self) -> dict[str, Array]:
+        found = {"cpu": torch.get_rng_state().numpy()}
+        if self.device.type == "cuda":
+            found["cuda"] = torch.cuda.get_rng_state(self.device).numpy()
+        return found
+
+    def set_random_state(self, state: dict[str, Array]) -> None:
+        torch.set_rng_state(torch.tensor(state["cpu"]))
+        if self.device.type == "cuda" and "cuda" in state:
+            torch.cuda.set_rng_state(torch.tensor(state["cuda"]), self.device)
+
+    @contextmanager
+    def evaluating(self) -> Iterator[None]:
+        yield
+
+    # Arrays in
+
+    @property
+    def _real(self) -> torch.dtype:
+        return next(self.native.parameters()).dtype
+
+    def _inputs(self, arrays: tuple[Array, ...]) -> Tensors:
+        return tuple(
+            torch.as_tensor(
+                a, dtype=self._real if a.dtype.kind == "f" else None, device=self.device
+            )
+            for a in arrays
+        )
+
+    def _tensors(self, batch: Samples) -> tuple[Tensors, Tensors]:
+        return self._inputs(batch.inputs), self._inputs(batch.targets)

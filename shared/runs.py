@@ -1,0 +1,123 @@
+"""A task in one framework or more, each in its own worker, followed while it runs."""
+
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from shared import curves, saving
+from shared.errors import UsageError
+from shared.tasks.base import Task
+from shared.training import Job
+from shared.worker import Worker
+
+Say = Callable[[str], None]
+
+
+def run(
+    task: Task,
+    frameworks: list[str],
+    out: Path,
+    changes: Mapping[str, Any],
+    *,
+    device: str = "",
+    resume: bool = False,
+    fresh: bool = False,
+    source: Path | None = None,
+    say: Say = lambda text: None,
+) -> dict[str, dict[str, Any]]:
+    """Outcomes by framework; `out` gets a folder each, and the curves of all."""
+    folders = {framework: out / framework for framework in frameworks}
+    for folder in folders.values():
+        _clear(folder, resume, fresh)
+    # A plan that cannot be is said at once, not by three workers.
+    data = task.data()
+    task.plan_for(len(data.train), dict(changes))
+    with ThreadPoolExecutor(max_workers=len(frameworks)) as pool:
+        futures = {
+            framework: pool.submit(
+                _one,
+                framework,
+                task,
+                Job(
+                    task.name, folder.absolute(), dict(changes), resume, source, device
+                ),
+                device,
+            )
+            for framework, folder in folders.items()
+        }
+        _follow(folders, futures, say)
+    outcomes = {framework: future.result() for framework, future in futures.items()}
+    histories = {f: outcome["history"] for f, outcome in outcomes.items()}
+    curves.draw(
+        out / "curves.png", task.title, histories, task.metric.name, task.target
+    )
+    return outcomes
+
+
+def score(task: Task, outcome: Mapping[str, Any]) -> float:
+    return outcome[f"test_{task.metric.name}"]
+
+
+def table(task: Task, outcomes: Mapping[str, Mapping[str, Any]]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("framework", "epochs", "steps", "seconds", "test loss"):
+        table.add_column(column, justify="left" if column == "framework" else "right")
+    table.add_column(f"test {task.metric.name}", justify="right")
+    table.add_column(task.aim)
+    for framework, outcome in outcomes.items():
+        got = score(task, outcome)
+        table.add_row(
+            framework,
+            str(outcome["epochs"]),
+            str(outcome["steps"]),
+            f"{outcome['seconds']:.1f}",
+            f"{outcome['test_loss']:.4g}",
+            f"{got:.4g}",
+            "reached" if task.reached(got) else "MISSED",
+        )
+    return table
+
+
+def _one(framework: str, task: Task, job: Job, device: str) -> dict[str, Any]:
+    precision = job.changes.get("precision", "float32")
+    dtype = "float64" if precision == "float64" else "float32"
+    with Worker(framework, dtype, device=device, timeout=None) as worker:
+        if device:
+            worker.require(device)
+        model = worker.build(task.spec, task.name)
+        model.fill(job.changes.get("seed", 0))
+        return model.train(job)
+
+
+def _clear(folder: Path, resume: bool, fresh: bool) -> None:
+    if fresh:
+        shutil.rmtree(folder, ignore_errors=True)
+    elif not resume and saving.found(folder / "checkpoints"):
+        raise UsageError(
+            f"{folder} holds a run; --resume goes on with it, --fresh forgets it"
+        )
+
+
+def _follow(
+    folders: Mapping[str, Path], futures: Mapping[str, Future[Any]], say: Say
+) -> None:
+    """Tell what the runs say, as they say it."""
+    told = dict.fromkeys(folders, 0)
+    for name in folders:
+        (folders[name] / "progress.txt").unlink(missing_ok=True)
+    while True:
+        done = all(future.done() for future in futures.values())
+        for framework, folder in folders.items():
+            path = folder / "progress.txt"
+            lines = path.read_text().splitlines() if path.exists() else []
+            for line in lines[told[framework] :]:
+                say(f"{framework}: {line}")
+            told[framework] = len(lines)
+        if done:
+            return
+        time.sleep(0.2)

@@ -1,0 +1,91 @@
+"""Checkpoints of a run: one file each, whole or not at all, no pickle.
+
+A safetensors file holds the tensors, by name: `model/...` (canonical weights),
+`optimizer/...` (`t`, `m/conv1.weight`, canonical layouts) and `random/...` (the
+framework's own generators); its header holds the rest as JSON, and a digest of all of
+it. A file that does not match its digest is not used.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from shared import weights
+from shared.errors import UsageError
+from shared.weights import Array, Weights
+
+FORMAT = "triptych-checkpoint-1"
+KEPT = 2  # the newest, and the one before in case it is damaged
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    model: Weights
+    optimizer: Weights
+    random: Weights
+    about: Mapping[str, Any]
+
+    def tensors(self) -> dict[str, Array]:
+        return {
+            f"{part}/{name}": value
+            for part in ("model", "optimizer", "random")
+            for name, value in getattr(self, part).items()
+        }
+
+
+def path_of(folder: Path, step: int) -> Path:
+    return folder / f"step-{step:09d}.safetensors"
+
+
+def found(folder: Path) -> list[Path]:
+    """The newest first."""
+    return sorted(folder.glob("step-*.safetensors"), reverse=True)
+
+
+def write(folder: Path, step: int, checkpoint: Checkpoint) -> None:
+    """Then forget those before the last KEPT."""
+    about = json.dumps(checkpoint.about, sort_keys=True)
+    tensors = checkpoint.tensors()
+    digest = _digest(about, tensors)
+    metadata = {"format": FORMAT, "about": about, "digest": digest}
+    weights.write(path_of(folder, step), tensors, metadata)
+    for old in found(folder)[KEPT:]:
+        old.unlink(missing_ok=True)
+
+
+def read(path: Path) -> Checkpoint:
+    tensors, metadata = weights.read(path)
+    if metadata.get("format") != FORMAT:
+        raise UsageError(f"{path}: not a checkpoint of a training run")
+    if _digest(metadata["about"], tensors) != metadata["digest"]:
+        raise UsageError(f"{path}: damaged (its content does not match its digest)")
+    parts: dict[str, dict[str, Array]] = {"model": {}, "optimizer": {}, "random": {}}
+    for name, value in tensors.items():
+        part, _, rest = name.partition("/")
+        parts[part][rest] = value
+    return Checkpoint(**parts, about=json.loads(metadata["about"]))
+
+
+def newest(folder: Path) -> tuple[Checkpoint | None, list[str]]:
+    """The newest that is whole, and what was wrong with those that are newer."""
+    warnings: list[str] = []
+    for path in found(folder):
+        try:
+            return read(path), warnings
+        except UsageError as error:
+            warnings.append(f"{error}; using the checkpoint before it")
+    return None, warnings
+
+
+def _digest(about: str, tensors: Weights) -> str:
+    digest = hashlib.blake2b(about.encode(), digest_size=16)
+    for name in sorted(tensors):
+        value = np.ascontiguousarray(tensors[name])
+        digest.update(f"{name} {value.dtype} {value.shape}".encode())
+        digest.update(value.reshape(-1).view(np.uint8).data)
+    return digest.hexdigest()

@@ -1,0 +1,86 @@
+"""What a task is: everything to train a model and to say whether it was learnt."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from shared.data.batches import Dataset
+from shared.losses import Loss
+from shared.optimizers import Clip, Optimizer, optimizer
+from shared.plan import Metric, Plan
+from shared.schedules import Constant, Cosine, Schedule, Warmup
+from shared.specs.base import Spec
+from shared.weights import Array
+
+
+def constant(updates: int) -> Schedule:
+    return Constant()
+
+
+def warmup_cosine(updates: int) -> Schedule:
+    """A tenth of the updates rising, the others falling to 0."""
+    rising = max(updates // 10, 1)
+    return Warmup(steps=rising, then=Cosine(steps=max(updates - rising, 1)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """One recipe.
+
+    schedule: of the number of updates in the whole run.
+    target: what the test metric must reach.
+    """
+
+    name: str
+    title: str
+    data: Callable[[], Dataset]
+    spec: Spec
+    loss: Loss
+    optimizer: Optimizer
+    schedule: Callable[[int], Schedule] = constant
+    clip: Clip | None = None
+    metric: Metric
+    target: float
+    epochs: int
+    batch_size: int
+    patience: int | None = None
+
+    def plan_for(self, samples: int, changes: dict[str, Any]) -> Plan:
+        """The plan for this many training samples.
+
+        changes: fields of Plan by name; `optimizer` may be a name, `lr` is its own.
+        """
+        changes = {k: v for k, v in changes.items() if v is not None}
+        lr, named = changes.pop("lr", None), changes.pop("optimizer", None)
+        chosen = optimizer(named) if isinstance(named, str) else named
+        chosen = chosen or self.optimizer
+        if lr is not None:
+            chosen = replace(chosen, lr=lr)
+        plan = Plan(
+            loss=self.loss,
+            optimizer=chosen,
+            clip=self.clip,
+            epochs=self.epochs,
+            batch_size=self.batch_size,
+            patience=self.patience,
+        )
+        plan = replace(plan, **changes)
+        batches = samples // plan.batch_size // plan.accumulate
+        updates = max(plan.epochs * batches, 1)
+        return replace(plan, schedule=self.schedule(updates))
+
+    @property
+    def aim(self) -> str:
+        sign = ">=" if self.metric.higher else "<="
+        return f"test {self.metric.name} {sign} {self.target:g}"
+
+    def reached(self, score: float) -> bool:
+        better = score >= self.target if self.metric.higher else score <= self.target
+        return bool(better)
+
+
+def accuracy(outputs: Array, targets: Array) -> float:
+    return float((outputs.argmax(-1) == targets).mean())
+
+
+ACCURACY = Metric("accuracy", accuracy, higher=True)

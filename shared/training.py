@@ -1,0 +1,325 @@
+"""What a training run is, and the part of it that no framework decides.
+
+`*_impl/training.py` has the step and the loop, as that framework's users write them;
+it tells a `Run` of each batch and each epoch, and the run keeps the history, writes
+checkpoints, and says when to stop.
+"""
+
+import json
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from shared import saving, weights
+from shared.contract import Model, Seen, Trainer, metadata
+from shared.data.batches import Dataset, Samples, Shuffled
+from shared.errors import UsageError
+from shared.plan import Metric, Plan, describe
+from shared.saving import Checkpoint
+from shared.weights import Array
+
+
+class Diverged(Exception):
+    """The loss is no longer a finite number."""
+
+
+@dataclass
+class Position:
+    """Where a run stands; all of it goes into a checkpoint.
+
+    step: batches done. batch: of them, in this epoch. losses: the sum over those.
+    seconds: of training before the last start.
+    """
+
+    epoch: int = 0
+    batch: int = 0
+    step: int = 0
+    losses: float = 0.0
+    best: float | None = None
+    best_epoch: int = -1
+    seconds: float = 0.0
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+
+class Run:
+    """One run of one framework in one folder.
+
+    The folder holds `history.jsonl` (a line an epoch), `checkpoints/`, and, where the
+    plan has patience, `best.safetensors`; at the end `model.safetensors`.
+    """
+
+    def __init__(
+        self,
+        trainer: Trainer,
+        plan: Plan,
+        data: Dataset,
+        metric: Metric,
+        folder: Path,
+        say: Callable[[str], None] = lambda text: None,
+    ):
+        self.trainer, self.plan, self.data, self.metric = trainer, plan, data, metric
+        self.folder, self.say = folder, say
+        self.saves = folder / "checkpoints"
+        self.source = Shuffled(data.train, plan.batch_size, plan.seed, plan.accumulate)
+        self.at = Position()
+        self.pending: list[Any] = []
+        self.started = time.monotonic()
+        try:
+            self.saves.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UsageError(
+                f"{folder}: cannot be written ({error.strerror})"
+            ) from None
+
+    @property
+    def per_epoch(self) -> int:
+        return self.source.per_epoch * self.plan.passes
+
+    @property
+    def stopped(self) -> bool:
+        patience = self.plan.patience
+        waited = self.at.epoch - 1 - self.at.best_epoch
+        late = patience is not None and self.at.epoch > 0 and waited >= patience
+        return late or self.at.epoch >= self.plan.epochs
+
+    def epochs(self) -> Iterator[int]:
+        """From where the run stands to where it stops."""
+        while not self.stopped:
+            yield self.at.epoch
+
+    def batches(self) -> Iterator[Samples]:
+        """Those left of this epoch."""
+        first, skip = divmod(self.at.batch, self.plan.passes)
+        for batch in self.source.epoch(self.at.epoch, first):
+            for _ in range(self.plan.passes - skip):
+                yield batch
+            skip = 0
+
+    def ahead(self) -> Iterator[Samples]:
+        """Those left of this epoch and of all that follow, for a loop that reads
+        further than it has come."""
+        yield from self.batches()
+        for epoch in range(self.at.epoch + 1, self.plan.epochs):
+            for batch in self.source.epoch(epoch):
+                for _ in range(self.plan.passes):
+                    yield batch
+
+    def after_batch(self, loss: Any) -> None:
+        """loss: a number, or what the framework will turn into one when asked."""
+        self.pending.append(loss)
+        self.at.batch += 1
+        self.at.step += 1
+        every = self.plan.save_every * self.plan.accumulate * self.plan.passes
+        due = every and self.at.step % every == 0
+        if due or len(self.pending) >= 50:
+            self._settle()
+        if due and self.at.batch < self.per_epoch:
+            self.save()
+
+    def after_epoch(self) -> None:
+        self._settle()
+        with self.trainer.evaluating():
+            losses, score = self.score(self.data.validation)
+            if self.metric.better(score, self.at.best):
+                self.at.best, self.at.best_epoch = score, self.at.epoch
+                if self.plan.patience is not None:
+                    self._write_weights("best.safetensors")
+        mean = self.at.losses / self.per_epoch
+        self.at.history.append(
+            {
+                "epoch": self.at.epoch + 1,
+                "step": self.at.step,
+                "loss": mean,
+                "validation_loss": losses,
+                f"validation_{self.metric.name}": score,
+                "seconds": round(self._seconds(), 3),
+            }
+        )
+        self._write_history()
+        self.at.epoch, self.at.batch, self.at.losses = self.at.epoch + 1, 0, 0.0
+        self.save()
+        self.say(
+            f"epoch {self.at.epoch}/{self.plan.epochs}: loss {mean:.4g}, "
+            f"validation {self.metric.name} {score:.4g}"
+        )
+
+    def finish(self) -> dict[str, Any]:
+        """Restore the best weights where there is patience, then test."""
+        if self.plan.patience is not None and self.at.best_epoch >= 0:
+            self.trainer.set_weights(weights.read(self.folder / "best.safetensors")[0])
+            losses, score = self._end()
+        else:
+            with self.trainer.evaluating():
+                losses, score = self._end()
+        return {
+            "epochs": self.at.epoch,
+            "steps": self.at.step,
+            "seconds": round(self._seconds(), 3),
+            "best_epoch": self.at.best_epoch + 1,
+            "test_loss": losses,
+            f"test_{self.metric.name}": score,
+            "history": self.at.history,
+        }
+
+    def score(self, samples: Samples) -> tuple[float, float]:
+        """Loss and metric over all of them."""
+        parts = [
+            self.trainer.predict(batch.inputs)
+            for batch in samples.in_order(max(self.plan.batch_size, 64))
+        ]
+        outputs = tuple(np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+        outputs = tuple(array.astype(np.float64) for array in outputs)
+        judged = outputs if self.plan.heads is None else outputs[:1]
+        loss = float(self.plan.loss.value(judged, samples.targets))
+        return loss, self.metric.of(outputs[0], samples.targets[0])
+
+    # Checkpoints
+
+    def save(self) -> None:
+        about = {
+            "position": {**asdict(self.at), "seconds": self._seconds()},
+            "plan": describe(self.plan),
+            "model": self.trainer.model.name,
+            "framework": type(self.trainer).__module__.split("_")[0],
+        }
+        checkpoint = Checkpoint(
+            self.trainer.weights(),
+            canonical_state(self.trainer),
+            self.trainer.random_state(),
+            about,
+        )
+        saving.write(self.saves, self.at.step, checkpoint)
+
+    def resume(self, source: Path | None = None) -> None:
+        """From the newest whole checkpoint, of this folder or another run's."""
+        folder = (source or self.folder) / "checkpoints"
+        checkpoint, warnings = saving.newest(folder)
+        for warning in warnings:
+            self.say(warning)
+        if checkpoint is None:
+            if source is not None or warnings:
+                raise UsageError(f"{folder}: no whole checkpoint to resume from")
+            return
+        own = describe(self.plan)
+        for name, value in checkpoint.about["plan"].items():
+            if name not in ("epochs", "save_every") and own[name] != value:
+                raise UsageError(
+                    f"{folder}: that run had {name} {value}, this one {own[name]}"
+                )
+        self.at = Position(**checkpoint.about["position"])
+        self.trainer.set_weights(dict(checkpoint.model))
+        set_canonical_state(self.trainer, dict(checkpoint.optimizer))
+        framework = type(self.trainer).__module__.split("_")[0]
+        if checkpoint.about["framework"] == framework:
+            self.trainer.set_random_state(dict(checkpoint.random))
+        self._write_history()
+
+    def _seconds(self) -> float:
+        return self.at.seconds + time.monotonic() - self.started
+
+    def _settle(self) -> None:
+        for loss in map(float, self.pending):
+            if not math.isfinite(loss):
+                last = next(iter(saving.found(self.saves)), None)
+                kept = f"the last good checkpoint is {last}" if last else "none saved"
+                raise Diverged(
+                    f"the loss is {loss} in epoch {self.at.epoch + 1}, at or before "
+                    f"step {self.at.step}; {kept}"
+                )
+            self.at.losses += loss
+        self.pending.clear()
+
+    def _write_history(self) -> None:
+        lines = [json.dumps(line) + "\n" for line in self.at.history]
+        weights.write_bytes(self.folder / "history.jsonl", "".join(lines).encode())
+
+    def _write_weights(self, name: str) -> None:
+        model = self.trainer.model
+        about = metadata(model.name, model.spec)
+        weights.write(self.folder / name, self.trainer.weights(), about)
+
+    def _end(self) -> tuple[float, float]:
+        self._write_weights("model.safetensors")
+        return self.score(self.data.test)
+
+
+# What the optimizer keeps, between a framework's layouts and the canonical ones
+
+
+def canonical_state(trainer: Trainer) -> dict[str, Array]:
+    slots = trainer.model.slots()
+    found = {}
+    for key, value in trainer.optimizer_state().items():
+        name = key.partition("/")[2]
+        found[key] = slots[name].layout.canonical(value) if name else value
+    return {key: np.ascontiguousarray(value) for key, value in found.items()}
+
+
+def set_canonical_state(trainer: Trainer, state: dict[str, Array]) -> None:
+    slots = trainer.model.slots()
+    found = {}
+    for key, value in state.items():
+        name = key.partition("/")[2]
+        found[key] = slots[name].layout.native(value) if name else value
+    trainer.set_optimizer_state(found)
+
+
+# A run from its name
+
+
+@dataclass(frozen=True)
+class Job:
+    """A run to make: a task's name, what to change of its plan, and where.
+
+    source: another run's folder to go on from, also of another framework.
+    """
+
+    task: str
+    folder: Path
+    changes: dict[str, Any] = field(default_factory=dict)
+    resume: bool = False
+    source: Path | None = None
+    device: str = ""
+
+
+def train(model: Model, job: Job) -> dict[str, Any]:
+    from shared.tasks import task as named
+
+    task = named(job.task)
+    data = task.data()
+    plan = task.plan_for(len(data.train), job.changes)
+    model.move(job.device)
+    trainer = model.trainer(plan)
+    run = Run(trainer, plan, data, task.metric, job.folder, _printer(job.folder))
+    if job.resume or job.source:
+        run.resume(job.source)
+    trainer.fit(run)
+    outcome = run.finish()
+    weights.write_bytes(
+        job.folder / "outcome.json", (json.dumps(outcome, indent=1) + "\n").encode()
+    )
+    return outcome
+
+
+def _printer(folder: Path) -> Callable[[str], None]:
+    """Lines for whoever follows the run from another process."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "progress.txt"
+    path.write_text("")
+
+    def say(text: str) -> None:
+        with path.open("a") as file:
+            file.write(text + "\n")
+
+    return say
+
+
+def follow(model: Model, plan: Plan, batches: list[Samples], seed: int) -> list[Seen]:
+    """Some updates in a row, each seen in full."""
+    trainer = model.trainer(plan)
+    return [trainer.observe(batch, seed, step) for step, batch in enumerate(batches)]
