@@ -28,6 +28,18 @@ from shared.weights import Array
 Arrays = tuple[jax.Array, ...]
 
 
+def _clipped(
+    clip: optax.GradientTransformation, optimizer: optax.GradientTransformation
+) -> optax.GradientTransformation:
+    """The optimizer's state stays its own; a clip has none."""
+
+    def update(grads: Any, kept: Any, params: Any) -> Any:
+        grads, _ = clip.update(grads, clip.init(params), params)
+        return optimizer.update(grads, kept, params)
+
+    return optax.GradientTransformation(optimizer.init, update)
+
+
 class StepDraws:
     """The suite's own draws of one layer at a step that is known when the compiled
     program runs (shared/randomness.py)."""
@@ -52,12 +64,11 @@ class Trainer(contract.Trainer):
         self.loss = definitions.loss(plan.loss)
         shapes = {k: s.shape for k, s in model.slots().items() if s.trainable}
         self.names = list(shapes)
-        self.clip = (
-            optax.identity() if plan.clip is None else definitions.clip(plan.clip)
-        )
         self.optimizer: Any = definitions.optimizer(
             plan.optimizer, excluded(shapes), plan.schedule
         )
+        if plan.clip is not None:
+            self.optimizer = _clipped(definitions.clip(plan.clip), self.optimizer)
         if plan.accumulate > 1:
             # DIFF(accumulator): optax adds gradients up in float32 unless it is told.
             self.optimizer = optax.MultiSteps(
@@ -112,7 +123,6 @@ class Trainer(contract.Trainer):
         return jax.value_and_grad(function, has_aux=True)(params)
 
     def _descend(self, params: Any, kept: Any, grads: Any) -> tuple[Any, Any]:
-        grads, _ = self.clip.update(grads, self.clip.init(params))
         steps, kept = self.optimizer.update(grads, kept, params)
         return optax.apply_updates(params, steps), kept
 

@@ -66,6 +66,16 @@ def batches(spec: Spec, updates: int = UPDATES) -> list[Samples]:
     ]
 
 
+def joined(parts: Sequence[Samples]) -> Samples:
+    """Several batches as one."""
+    inputs = zip(*(part.inputs for part in parts), strict=True)
+    targets = zip(*(part.targets for part in parts), strict=True)
+    return Samples(
+        tuple(np.concatenate(arrays) for arrays in inputs),
+        tuple(np.concatenate(arrays) for arrays in targets),
+    )
+
+
 def _target(spec: Spec, k: int) -> Array:
     (tensor, *_), classes = spec.outputs(True), _classes(spec)
     if not classes:
@@ -83,7 +93,7 @@ def follow(
 ) -> list[Seen]:
     model = worker.build(spec, name)
     model.fill(SEED)
-    seen = model.follow(plan, batches(spec, updates), SEED)
+    seen, _ = model.follow(plan, batches(spec, updates), SEED)
     model.drop()
     return seen
 

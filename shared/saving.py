@@ -54,7 +54,8 @@ def write(folder: Path, step: int, checkpoint: Checkpoint) -> None:
     digest = _digest(about, tensors)
     metadata = {"format": FORMAT, "about": about, "digest": digest}
     weights.write(path_of(folder, step), tensors, metadata)
-    for old in found(folder)[KEPT:]:
+    # Also what a run that was ended from outside left half-written.
+    for old in [*found(folder)[KEPT:], *folder.glob(".*.step-*.safetensors")]:
         old.unlink(missing_ok=True)
 
 

@@ -69,12 +69,7 @@ class Run:
         self.at = Position()
         self.pending: list[Any] = []
         self.started = time.monotonic()
-        try:
-            self.saves.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UsageError(
-                f"{folder}: cannot be written ({error.strerror})"
-            ) from None
+        self.saves.mkdir(parents=True, exist_ok=True)
 
     @property
     def per_epoch(self) -> int:
@@ -185,14 +180,8 @@ class Run:
             "position": {**asdict(self.at), "seconds": self._seconds()},
             "plan": describe(self.plan),
             "model": self.trainer.model.name,
-            "framework": type(self.trainer).__module__.split("_")[0],
         }
-        checkpoint = Checkpoint(
-            self.trainer.weights(),
-            canonical_state(self.trainer),
-            self.trainer.random_state(),
-            about,
-        )
+        checkpoint = snapshot(self.trainer, self.at.step, about)
         saving.write(self.saves, self.at.step, checkpoint)
 
     def resume(self, source: Path | None = None) -> None:
@@ -212,11 +201,7 @@ class Run:
                     f"{folder}: that run had {name} {value}, this one {own[name]}"
                 )
         self.at = Position(**checkpoint.about["position"])
-        self.trainer.set_weights(dict(checkpoint.model))
-        set_canonical_state(self.trainer, dict(checkpoint.optimizer))
-        framework = type(self.trainer).__module__.split("_")[0]
-        if checkpoint.about["framework"] == framework:
-            self.trainer.set_random_state(dict(checkpoint.random))
+        restore(self.trainer, checkpoint)
         self._write_history()
 
     def _seconds(self) -> float:
@@ -248,7 +233,30 @@ class Run:
         return self.score(self.data.test)
 
 
-# What the optimizer keeps, between a framework's layouts and the canonical ones
+# Between a trainer and a checkpoint
+
+
+def snapshot(trainer: Trainer, step: int, about: dict[str, Any]) -> Checkpoint:
+    return Checkpoint(
+        trainer.weights(),
+        canonical_state(trainer),
+        trainer.random_state(),
+        {**about, "framework": _framework(trainer), "step": step},
+    )
+
+
+def restore(trainer: Trainer, checkpoint: Checkpoint) -> int:
+    """The batches done. Another framework's generators mean nothing here: dropout
+    then draws as in a new run."""
+    trainer.set_weights(dict(checkpoint.model))
+    set_canonical_state(trainer, dict(checkpoint.optimizer))
+    if checkpoint.about["framework"] == _framework(trainer):
+        trainer.set_random_state(dict(checkpoint.random))
+    return int(checkpoint.about["step"])
+
+
+def _framework(trainer: Trainer) -> str:
+    return type(trainer).__module__.partition("_")[0]
 
 
 def canonical_state(trainer: Trainer) -> dict[str, Array]:
@@ -257,7 +265,7 @@ def canonical_state(trainer: Trainer) -> dict[str, Array]:
     for key, value in trainer.optimizer_state().items():
         name = key.partition("/")[2]
         found[key] = slots[name].layout.canonical(value) if name else value
-    return {key: np.ascontiguousarray(value) for key, value in found.items()}
+    return {key: np.array(value) for key, value in found.items()}
 
 
 def set_canonical_state(trainer: Trainer, state: dict[str, Array]) -> None:
@@ -308,9 +316,12 @@ def train(model: Model, job: Job) -> dict[str, Any]:
 
 def _printer(folder: Path) -> Callable[[str], None]:
     """Lines for whoever follows the run from another process."""
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / "progress.txt"
-    path.write_text("")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        path.write_text("")
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be written ({error.strerror})") from None
 
     def say(text: str) -> None:
         with path.open("a") as file:
@@ -319,7 +330,15 @@ def _printer(folder: Path) -> Callable[[str], None]:
     return say
 
 
-def follow(model: Model, plan: Plan, batches: list[Samples], seed: int) -> list[Seen]:
-    """Some updates in a row, each seen in full."""
+def follow(
+    model: Model,
+    plan: Plan,
+    batches: list[Samples],
+    seed: int,
+    begin: Checkpoint | None = None,
+) -> tuple[list[Seen], Checkpoint]:
+    """Some updates in a row, each seen in full, and what could be gone on from."""
     trainer = model.trainer(plan)
-    return [trainer.observe(batch, seed, step) for step, batch in enumerate(batches)]
+    first = restore(trainer, begin) if begin else 0
+    seen = [trainer.observe(batch, seed, first + k) for k, batch in enumerate(batches)]
+    return seen, snapshot(trainer, first + len(batches), {})

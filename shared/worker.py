@@ -32,6 +32,7 @@ from shared.data.batches import Samples
 from shared.errors import UsageError, unknown
 from shared.losses import Loss
 from shared.plan import Plan
+from shared.saving import Checkpoint
 from shared.schedules import Schedule
 from shared.specs.base import Spec
 from shared.training import Job
@@ -290,8 +291,14 @@ class RemoteModel:
         """A whole run, over there; its folder tells how far it is."""
         return self.worker.call("train", self.handle, job)
 
-    def follow(self, plan: Plan, batches: list[Samples], seed: int) -> list[Seen]:
-        return self.worker.call("follow", self.handle, plan, batches, seed)
+    def follow(
+        self,
+        plan: Plan,
+        batches: list[Samples],
+        seed: int,
+        begin: Checkpoint | None = None,
+    ) -> tuple[list[Seen], Checkpoint]:
+        return self.worker.call("follow", self.handle, plan, batches, seed, begin)
 
     def prepare(self, inputs: tuple[Array, ...]) -> float:
         return self._call("prepare", inputs)
@@ -372,10 +379,8 @@ class Server:
     def train(self, handle: int, job: Job) -> dict[str, Any]:
         return training.train(self.models[handle], job)
 
-    def follow(
-        self, handle: int, plan: Plan, batches: list[Samples], seed: int
-    ) -> list[Seen]:
-        return training.follow(self.models[handle], plan, batches, seed)
+    def follow(self, handle: int, *args: Any) -> tuple[list[Seen], Checkpoint]:
+        return training.follow(self.models[handle], *args)
 
     def drop(self, handle: int) -> None:
         del self.models[handle]

@@ -3,7 +3,15 @@
 from types import ModuleType
 
 from shared.errors import unknown
-from shared.tasks import digits_mlp
+from shared.tasks import (
+    diabetes,
+    digits_lenet,
+    digits_mlp,
+    mnist_lenet,
+    shakespeare_gpt,
+    sonnets_gpt,
+    temporal_order_lstm,
+)
 from shared.tasks.base import Task
 
 TASKS: dict[str, Task] = {

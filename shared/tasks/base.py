@@ -4,8 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from shared.data.batches import Dataset
-from shared.losses import Loss
+from shared.losses import CrossEntropy, Loss
 from shared.optimizers import Clip, Optimizer, optimizer
 from shared.plan import Metric, Plan
 from shared.schedules import Constant, Cosine, Schedule, Warmup
@@ -83,4 +85,21 @@ def accuracy(outputs: Array, targets: Array) -> float:
     return float((outputs.argmax(-1) == targets).mean())
 
 
+def binary_accuracy(logits: Array, targets: Array) -> float:
+    return float(((logits > 0) == (targets > 0.5)).mean())
+
+
+def r2(outputs: Array, targets: Array) -> float:
+    """The share of the variance that is explained."""
+    left = np.square(targets - outputs).sum()
+    return float(1 - left / np.square(targets - targets.mean(0)).sum())
+
+
+def perplexity(logits: Array, targets: Array) -> float:
+    return float(np.exp(CrossEntropy().value((logits,), (targets,))))
+
+
 ACCURACY = Metric("accuracy", accuracy, higher=True)
+BINARY_ACCURACY = Metric("accuracy", binary_accuracy, higher=True)
+R2 = Metric("r2", r2, higher=True)
+PERPLEXITY = Metric("perplexity", perplexity, higher=False)

@@ -1,0 +1,255 @@
+"""Runs: long parity, the same bits twice, stopping, resuming, and what goes wrong."""
+
+import contextlib
+import json
+import random
+import resource
+import threading
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from parity_tests import tolerances, training
+from shared import saving
+from shared.catalog import VARIANTS
+from shared.contract import Seen
+from shared.errors import UsageError
+from shared.optimizers import SGD, AdamW
+from shared.plan import Plan
+from shared.tasks import task
+from shared.training import Job
+from shared.worker import NATIVE, Worker, WorkerCrashed, WorkerRaised
+
+LONG = 100
+
+
+@pytest.mark.parametrize("name", ["lenet5_tiny", "gpt_tiny"])
+@pytest.mark.parametrize("optimizer", ["momentum", "adamw"])
+def test_a_hundred_updates(workers, name, optimizer):
+    spec = VARIANTS[name].spec
+    plan = training.plans(spec, LONG)[optimizer]
+    seen = {
+        framework: training.follow(
+            workers.get(framework, "float64"), name, spec, plan, LONG
+        )
+        for framework in NATIVE
+    }
+    assert all(len(updates) == LONG for updates in seen.values())
+    assert seen["pytorch"][-1].loss < seen["pytorch"][0].loss
+    worst = training.worst_update(seen)
+    assert worst.error <= tolerances.TRAINING, worst
+
+
+def test_an_update_that_differs_is_found():
+    one = Seen(1.0, {"w": np.ones(3)}, {"w": np.ones(3)})
+    off = replace(one, weights={"w": np.ones(3) + 1e-6})
+    worst = training.worst_update({"a": [one, one], "b": [one, off]})
+    assert worst.error == pytest.approx(1e-6, rel=1e-3)
+    assert worst.where == "update 2, weights, a vs b: w"
+
+
+@pytest.mark.parametrize("target", NATIVE)
+@pytest.mark.parametrize("source", NATIVE)
+def test_a_run_goes_on_in_another_framework(workers, source, target):
+    """After five updates here the next five are the same there."""
+    name = "lenet_tiny"
+    spec = VARIANTS[name].spec
+    plan = training.plans(spec)["adamw"]
+    batches = training.batches(spec)
+
+    def follow(framework, batches, begin=None):
+        model = workers.get(framework, "float64").build(spec, name)
+        model.fill(training.SEED)
+        found = model.follow(plan, batches, training.SEED, begin)
+        model.drop()
+        return found
+
+    whole, _ = follow(source, batches)
+    _, half = follow(source, batches[:5])
+    rest, _ = follow(target, batches[5:], half)
+    worst = training.worst_update({"whole": whole[5:], "halves": rest})
+    assert worst.error <= tolerances.TRAINING, worst
+
+
+@pytest.mark.parametrize("framework", NATIVE)
+def test_accumulated_batches_are_one_large_batch(workers, framework):
+    """Two batches of four, their gradients averaged, against one of eight."""
+    name = "lenet_tiny"
+    spec = VARIANTS[name].spec
+    small = training.batches(spec, 8)
+    large = [training.joined(small[k : k + 2]) for k in range(0, 8, 2)]
+    for plan in training.plans(spec).values():
+        ends = []
+        for batches, accumulate in ((small, 2), (large, 1)):
+            model = workers.get(framework, "float64").build(spec, name)
+            model.fill(0)
+            seen, _ = model.follow(replace(plan, accumulate=accumulate), batches, 0)
+            ends.append(seen[-1].weights)
+        for key, value in ends[0].items():
+            np.testing.assert_allclose(value, ends[1][key], rtol=0, atol=1e-12)
+
+
+# Runs of a task
+
+
+def run(framework, folder, changes, dtype="float32", **job):
+    chosen = task("digits_mlp")
+    with Worker(framework, dtype) as worker:
+        model = worker.build(chosen.spec, chosen.name)
+        model.fill(0)
+        return model.train(Job(chosen.name, folder, changes, **job))
+
+
+def bits(folder):
+    return (folder / "model.safetensors").read_bytes()
+
+
+@pytest.mark.parametrize("framework", NATIVE)
+def test_the_same_bits_twice_and_others_with_another_seed(framework, tmp_path):
+    for name, seed in (("one", 0), ("two", 0), ("three", 1)):
+        run(framework, tmp_path / name, {"epochs": 2, "seed": seed})
+    assert bits(tmp_path / "one") == bits(tmp_path / "two")
+    assert bits(tmp_path / "one") != bits(tmp_path / "three")
+
+
+@pytest.mark.parametrize("framework", NATIVE)
+def test_killed_ten_times_it_ends_the_same(framework, tmp_path):
+    """SIGKILL at random moments; the weights and the history of a run left alone."""
+    changes = {"epochs": 60, "save_every": 5}
+    outcome = run(framework, tmp_path / "whole", changes)
+    draw = random.Random(framework)
+    for _ in range(10):
+        killed(
+            framework,
+            tmp_path / "killed",
+            changes,
+            outcome["seconds"] * draw.random() / 3,
+        )
+    assert list((tmp_path / "killed" / "checkpoints").iterdir())
+    run(framework, tmp_path / "killed", changes, resume=True)
+    assert bits(tmp_path / "killed") == bits(tmp_path / "whole")
+    assert told(tmp_path / "killed") == told(tmp_path / "whole")
+
+
+def killed(framework, folder, changes, after):
+    """A run that goes on, and `after` seconds later no more."""
+    started = folder / "progress.txt"
+    started.unlink(missing_ok=True)
+    with Worker(framework, "float32") as worker:
+        model = worker.build(task("digits_mlp").spec, "digits_mlp")
+        model.fill(0)
+
+        def end():
+            while not started.exists():
+                time.sleep(0.005)
+            time.sleep(after)
+            worker._process.kill()
+
+        alarm = threading.Thread(target=end)
+        alarm.start()
+        with contextlib.suppress(WorkerCrashed):
+            model.train(Job("digits_mlp", folder, changes, resume=True))
+        alarm.join()
+
+
+def told(folder):
+    lines = (folder / "history.jsonl").read_text().splitlines()
+    return [{**json.loads(line), "seconds": None} for line in lines]
+
+
+@pytest.mark.parametrize("harm", ["truncated", "corrupt"])
+def test_a_damaged_checkpoint_is_told_and_the_one_before_used(tmp_path, harm):
+    changes = {"epochs": 3}
+    run("pytorch", tmp_path / "whole", changes)
+    folder = tmp_path / "harmed"
+    run("pytorch", folder, changes)
+    newest, before = saving.found(folder / "checkpoints")
+    content = bytearray(newest.read_bytes())
+    if harm == "truncated":
+        content = content[: len(content) // 2]
+    else:
+        content[-100] ^= 1
+    newest.write_bytes(content)
+    found, warnings = saving.newest(folder / "checkpoints")
+    assert found is not None
+    assert found.about["step"] == int(before.stem.split("-")[1])
+    assert len(warnings) == 1
+    assert str(newest) in warnings[0]
+    run("pytorch", folder, changes, resume=True)
+    assert "using the checkpoint before it" in (folder / "progress.txt").read_text()
+    assert bits(folder) == bits(tmp_path / "whole")
+
+
+def test_no_whole_checkpoint_is_one_line(tmp_path):
+    run("pytorch", tmp_path, {"epochs": 1})
+    for path in saving.found(tmp_path / "checkpoints"):
+        path.write_bytes(path.read_bytes()[:50])
+    with pytest.raises(UsageError, match="no whole checkpoint to resume from"):
+        run("pytorch", tmp_path, {"epochs": 1}, resume=True)
+
+
+def test_another_plan_is_refused_by_name(tmp_path):
+    run("pytorch", tmp_path, {"epochs": 1})
+    with pytest.raises(UsageError, match="that run had batch_size 64, this one 32"):
+        run("pytorch", tmp_path, {"epochs": 1, "batch_size": 32}, resume=True)
+
+
+def test_a_full_disk_leaves_the_old_checkpoint_whole(tmp_path):
+    old = saving.Checkpoint({"w": np.zeros(10)}, {}, {}, {"step": 1})
+    new = saving.Checkpoint({"w": np.zeros(100_000)}, {}, {}, {"step": 2})
+    saving.write(tmp_path, 1, old)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, limits[1]))
+    try:
+        with pytest.raises(UsageError, match="cannot be written"):
+            saving.write(tmp_path, 2, new)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert [path.name for path in tmp_path.iterdir()] == ["step-000000001.safetensors"]
+    found, warnings = saving.newest(tmp_path)
+    assert found is not None
+    assert warnings == []
+
+
+def test_a_folder_that_cannot_be_is_one_line(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError, match="cannot be written"):
+        run("pytorch", tmp_path / "file" / "run", {"epochs": 1})
+
+
+@pytest.mark.parametrize("framework", NATIVE)
+def test_a_loss_that_is_no_number_ends_the_run(framework, tmp_path):
+    changes = {"epochs": 3, "optimizer": SGD(lr=1e30)}
+    with pytest.raises(WorkerRaised, match=r"the loss is (nan|inf) in epoch 1"):
+        run(framework, tmp_path, changes)
+    assert not (tmp_path / "model.safetensors").exists()
+
+
+@pytest.mark.parametrize("framework", NATIVE)
+def test_without_progress_it_stops_and_the_best_weights_are_back(framework, tmp_path):
+    changes = {"epochs": 40, "patience": 3, "optimizer": AdamW(lr=0.1)}
+    outcome = run(framework, tmp_path, changes)
+    scores = [line["validation_accuracy"] for line in outcome["history"]]
+    assert outcome["best_epoch"] == 1 + int(np.argmax(scores))
+    assert outcome["epochs"] == outcome["best_epoch"] + 3 < 40
+    assert bits(tmp_path) == (tmp_path / "best.safetensors").read_bytes()
+
+
+@pytest.mark.parametrize("framework", NATIVE)
+def test_bfloat16_learns(framework, tmp_path):
+    outcome = run(framework, tmp_path, {"epochs": 5, "precision": "bfloat16"})
+    losses = [line["loss"] for line in outcome["history"]]
+    assert losses[-1] < losses[0] / 2
+    assert outcome["test_accuracy"] > 0.8
+
+
+def test_a_plan_says_what_it_allows():
+    chosen = task("digits_mlp")
+    for field, value in (("epochs", 0), ("batch_size", -1), ("precision", "int8")):
+        with pytest.raises(UsageError, match=f"Plan.{field} is"):
+            chosen.plan_for(1000, {field: value})
+    with pytest.raises(UsageError, match=r"AdamW.lr is -1.0; allowed"):
+        chosen.plan_for(1000, {"lr": -1.0})
+    assert isinstance(chosen.plan_for(1000, {}), Plan)
