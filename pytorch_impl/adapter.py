@@ -15,7 +15,7 @@ from shared import catalog, contract, weights
 from shared.errors import UsageError, brief
 from shared.losses import Loss
 from shared.randomness import Draws
-from shared.schedules import Schedule
+from shared.schedules import ReduceOnPlateau, Schedule
 from shared.specs.base import Spec
 from shared.weights import Array, Slot, Weights
 
@@ -78,6 +78,9 @@ class Adapter(contract.Framework):
 
     def factors(self, schedule: Schedule, number: int) -> list[float]:
         return definitions.factors(schedule, number)
+
+    def observe(self, schedule: ReduceOnPlateau, values: list[float]) -> list[float]:
+        return definitions.observe(schedule, values)
 
     def evaluate(
         self, loss: Loss, outputs: tuple[Array, ...], targets: tuple[Array, ...]

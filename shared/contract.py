@@ -17,7 +17,7 @@ import numpy as np
 from shared import VERSION, randomness, weights
 from shared.losses import Loss
 from shared.optimizers import Clip, Optimizer
-from shared.schedules import Schedule
+from shared.schedules import ReduceOnPlateau, Schedule
 from shared.specs.base import Spec, Tensor, to_plain
 from shared.weights import Array, Entry, Slot, Weights
 
@@ -237,6 +237,10 @@ class Framework(ABC):
     @abstractmethod
     def factors(self, schedule: Schedule, number: int) -> list[float]:
         """A schedule's factors at the first updates."""
+
+    @abstractmethod
+    def observe(self, schedule: ReduceOnPlateau, values: list[float]) -> list[float]:
+        """The factor after each of these observations."""
 
     @abstractmethod
     def evaluate(

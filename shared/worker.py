@@ -29,7 +29,7 @@ import numpy as np
 from shared.contract import Request, Result, Steps, Stream
 from shared.errors import UsageError, unknown
 from shared.losses import Loss
-from shared.schedules import Schedule
+from shared.schedules import ReduceOnPlateau, Schedule
 from shared.specs.base import Spec
 from shared.weights import Array, Entry, Weights
 
@@ -170,6 +170,9 @@ class Worker:
 
     def factors(self, schedule: Schedule, number: int) -> list[float]:
         return self.call("factors", schedule, number)
+
+    def observe(self, schedule: ReduceOnPlateau, values: list[float]) -> list[float]:
+        return self.call("observe", schedule, values)
 
     def evaluate(
         self, loss: Loss, outputs: tuple[Array, ...], targets: tuple[Array, ...]
@@ -355,6 +358,9 @@ class Server:
 
     def factors(self, schedule: Schedule, number: int) -> list[float]:
         return self.framework.factors(schedule, number)
+
+    def observe(self, schedule: ReduceOnPlateau, values: list[float]) -> list[float]:
+        return self.framework.observe(schedule, values)
 
     def evaluate(
         self, loss: Loss, outputs: tuple[Array, ...], targets: tuple[Array, ...]
