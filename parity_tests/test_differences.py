@@ -468,6 +468,67 @@ def test_plateau(within):
         within(framework, source, "shown")
 
 
+def test_abs_gradient(within):
+    torch = """
+    import torch
+
+    def shown():
+        with torch.enable_grad():
+            x = torch.zeros(1, requires_grad=True)
+            x.abs().sum().backward()
+        assert x.grad == 0
+    """
+    flax = """
+    import jax
+    import jax.numpy as jnp
+    from jax_impl import losses as own
+
+    def shown():
+        assert jax.grad(jnp.abs)(0.0) == 1
+        assert jax.grad(own.mae())(jnp.zeros(1), jnp.zeros(1)) == 0
+    """
+    within("pytorch", torch, "shown")
+    within("jax", flax, "shown")
+
+
+def test_triplet_eps_and_cosine_eps(within):
+    source = """
+    import torch
+    import torch.nn.functional as F
+    from pytorch_impl import losses as own
+
+    def shown():
+        torch.manual_seed(0)
+        a, p, n = torch.randn(3, 6, 5)
+        theirs = F.triplet_margin_loss(a, p, n, margin=5.0)
+        ours = own.Triplet(margin=5.0, squared=False)(a, p, n)
+        assert 1e-10 < abs(theirs - ours) < 1e-5
+        short, one = 1e-6 * torch.eye(2)[:1], torch.ones(1)
+        assert abs(F.cosine_embedding_loss(short, short, one) - 0.5) < 1e-6
+        assert abs(own.CosineEmbedding()(short, short, one)) < 1e-12
+    """
+    within("pytorch", source, "shown")
+
+
+def test_focal_power(within):
+    source = """
+    import jax
+    import jax.numpy as jnp
+    from jax_impl import losses as own
+
+    def shown():
+        z, one = jnp.array(1e3), jnp.ones(())
+
+
+        def power(z):
+            return (1 - jax.nn.sigmoid(z)) ** 0.5 * jax.nn.softplus(-z)
+
+        assert jnp.isnan(jax.grad(power)(z))
+        assert jax.grad(own.focal(gamma=0.5))(z, one) == 0
+    """
+    within("jax", source, "shown")
+
+
 def test_the_page_lists_what_the_code_says_and_what_is_shown_here():
     said = {
         tag
