@@ -22,13 +22,24 @@ from shared.specs.base import Spec
 from shared.weights import Array, Slot, Weights
 
 
-def build(model: str | Spec) -> keras.Model:
-    """The model of a catalog name or a spec, initialised as Keras does."""
+def build(model: str | Spec, seed: int = 0) -> keras.Model:
+    """The model of a catalog name or a spec, started as the spec says."""
     spec = catalog.variant(model).spec if isinstance(model, str) else model
-    native = getattr(models, type(spec).__name__.removesuffix("Spec"))(spec)
+    name = model if isinstance(model, str) else ""
+    built = _abstract(spec, keras.config.floatx(), name)
+    built.start(seed)
+    return built.native
+
+
+def _abstract(spec: Spec, dtype: str, name: str) -> "KerasModel":
+    kind = getattr(models, type(spec).__name__.removesuffix("Spec"))
+    with keras.StatelessScope(initialize_variables=False):
+        native = kind(spec)
+    # Keras would initialise these at the end of the next scope; `put` does it.
+    global_state.set_global_attribute("uninitialized_variables", [])
     for _, layer in named_layers(native):
         layer.built = True  # every variable was made in a constructor
-    return native
+    return KerasModel(native, dtype, spec, name)
 
 
 def load_weights(model: keras.Model, path: str | Path) -> None:
@@ -65,11 +76,7 @@ class Adapter(contract.Framework):
         }
 
     def build(self, spec: Spec, name: str) -> "KerasModel":
-        with keras.StatelessScope(initialize_variables=False):
-            model = KerasModel(build(spec), self.dtype, spec, name)
-        # Keras would initialise these at the end of the next scope; `put` does it.
-        global_state.set_global_attribute("uninitialized_variables", [])
-        return model
+        return _abstract(spec, self.dtype, name)
 
     def adopt(self, native: Any, inputs: tuple[Array, ...]) -> "KerasModel":
         if not isinstance(native, keras.Layer):

@@ -105,6 +105,7 @@ class Model(ABC):
     channels_last: ClassVar[bool]
     spec: Spec | None = None  # None for a person's own model, whose layouts are its own
     name: str = ""
+    seed: int = 0  # of what is random besides the weights
 
     @abstractmethod
     def slots(self) -> dict[str, Slot]:
@@ -203,6 +204,18 @@ class Model(ABC):
         for name, slot in self.slots().items():
             value = randomness.weight(name, slot.shape, seed).astype(slot.dtype)
             self.put(slot, slot.layout.native(value))
+        self.finish()
+
+    def start(self, seed: int) -> None:
+        """Before training: what the spec says of each tensor, from the seed and the
+        tensor's name alone, made in the canonical layout."""
+        if self.spec is None:
+            raise ValueError("a model without a spec says nothing of its start")
+        for name, slot in self.slots().items():
+            draw = randomness.generator("start", seed, name)
+            value = self.spec.start(name, slot.shape).draw(slot.shape, draw)
+            self.put(slot, slot.layout.native(value.astype(slot.dtype)))
+        self.seed = seed
         self.finish()
 
     def save(self, path: Path) -> None:

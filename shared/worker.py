@@ -255,6 +255,9 @@ class RemoteModel:
     def fill(self, seed: int) -> None:
         self._call("fill", seed)
 
+    def start(self, seed: int) -> None:
+        self._call("start", seed)
+
     def run(self, request: Request) -> Result:
         return self._call("run", request)
 
