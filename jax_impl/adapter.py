@@ -20,16 +20,24 @@ from shared.errors import UsageError, brief
 from shared.losses import Loss
 from shared.plan import Plan
 from shared.randomness import Draws
-from shared.schedules import Schedule
+from shared.schedules import ReduceOnPlateau, Schedule
 from shared.specs.base import Spec
 from shared.weights import Array, Slot, Weights
 
 
 def build(model: str | Spec, seed: int = 0) -> nnx.Module:
-    """The model of a catalog name or a spec, initialised as Flax does."""
+    """The model of a catalog name or a spec, started as the spec says."""
     spec = catalog.variant(model).spec if isinstance(model, str) else model
+    dtype = "float64" if jax.config.jax_enable_x64 else "float32"
+    built = _abstract(spec, dtype, model if isinstance(model, str) else "")
+    built.start(seed)
+    return built.native
+
+
+def _abstract(spec: Spec, dtype: str, name: str) -> "JaxModel":
     kind = getattr(models, type(spec).__name__.removesuffix("Spec"))
-    return kind(spec, rngs=nnx.Rngs(seed))
+    native = nnx.eval_shape(lambda: kind(spec, rngs=nnx.Rngs(0)))
+    return JaxModel(native, dtype, spec, name)
 
 
 def load_weights(model: nnx.Module, path: str | Path) -> None:
@@ -61,7 +69,7 @@ class Adapter(contract.Framework):
         }
 
     def build(self, spec: Spec, name: str) -> "JaxModel":
-        return JaxModel(nnx.eval_shape(lambda: build(spec)), self.dtype, spec, name)
+        return _abstract(spec, self.dtype, name)
 
     def adopt(self, native: Any, inputs: tuple[Array, ...]) -> "JaxModel":
         if not isinstance(native, nnx.Module):
@@ -78,6 +86,9 @@ class Adapter(contract.Framework):
 
     def factors(self, schedule: Schedule, number: int) -> list[float]:
         return definitions.factors(schedule, number)
+
+    def observe(self, schedule: ReduceOnPlateau, values: list[float]) -> list[float]:
+        return definitions.observe(schedule, values)
 
     def evaluate(
         self, loss: Loss, outputs: tuple[Array, ...], targets: tuple[Array, ...]
@@ -103,10 +114,12 @@ class JaxModel(contract.Model):
         slot.place.set_value(jnp.array(value))
 
     def finish(self) -> None:
-        """An abstract model's random streams get a state; the masks are not ours."""
-        for _, module in nnx.iter_graph(self.native):
+        """An abstract model's random streams get a state, each its own; the masks are
+        not ours."""
+        for i, (_, module) in enumerate(nnx.iter_graph(self.native)):
             if isinstance(module, nnx.RngKey) and _is_abstract(module):
-                module.set_value(jax.random.key(0))
+                key = jax.random.key(self.seed)
+                module.set_value(jax.random.fold_in(key, i))
             elif isinstance(module, nnx.RngCount) and _is_abstract(module):
                 module.set_value(jnp.uint32(0))
 

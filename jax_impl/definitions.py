@@ -16,7 +16,7 @@ from jax_impl import losses, optimizers, schedules
 from shared.contract import Builtin, Steps, Stream
 from shared.losses import Loss
 from shared.optimizers import Clip, Optimizer
-from shared.schedules import Schedule
+from shared.schedules import ReduceOnPlateau, Schedule
 from shared.weights import Array
 
 
@@ -121,6 +121,18 @@ def factors(definition: Schedule, number: int) -> list[float]:
     """The factors of the first updates."""
     native = schedule(definition)
     return [float(native(jnp.asarray(t))) for t in range(number)]
+
+
+def observe(definition: ReduceOnPlateau, values: list[float]) -> list[float]:
+    """The factor after each of these observations."""
+    native = schedules.reduce_on_plateau(**settings(definition))
+    one = jnp.ones(())
+    kept = native.init(one)
+    found = []
+    for value in values:
+        scaled, kept = jax.jit(native.update)(one, kept, value=value)
+        found.append(float(scaled))
+    return found
 
 
 def evaluate(

@@ -204,7 +204,7 @@ class StackedLSTM(nnx.Module):
         self.spec = spec
         for direction in sum(spec.directions, ()):
             for name, shape in direction.shapes.items():
-                setattr(self, name, uniform(shape, spec.start, rngs=rngs))
+                setattr(self, name, nnx.Param(jnp.zeros(shape)))
         self.dropouts = nnx.List(
             Dropout(spec.dropout, rngs=rngs) for _ in range(spec.gaps)
         )
@@ -236,10 +236,6 @@ class StackedLSTM(nnx.Module):
         zeros = jnp.zeros((batch, d.hidden), x.dtype)
         state, y = jax.lax.scan(step, (zeros, zeros), gates, reverse=d.backward)
         return y.swapaxes(0, 1), state
-
-
-def uniform(shape: tuple[int, ...], bound: float, *, rngs: nnx.Rngs) -> nnx.Param:
-    return nnx.Param(jax.random.uniform(rngs.params(), shape, float, -bound, bound))
 
 
 def max_pool(x: Array, size: int, stride: int, padding: int = 0) -> Array:

@@ -19,18 +19,29 @@ from shared.errors import UsageError, brief
 from shared.losses import Loss
 from shared.plan import Plan
 from shared.randomness import Draws
-from shared.schedules import Schedule
+from shared.schedules import ReduceOnPlateau, Schedule
 from shared.specs.base import Spec
 from shared.weights import Array, Slot, Weights
 
 
-def build(model: str | Spec) -> keras.Model:
-    """The model of a catalog name or a spec, initialised as Keras does."""
+def build(model: str | Spec, seed: int = 0) -> keras.Model:
+    """The model of a catalog name or a spec, started as the spec says."""
     spec = catalog.variant(model).spec if isinstance(model, str) else model
-    native = getattr(models, type(spec).__name__.removesuffix("Spec"))(spec)
+    name = model if isinstance(model, str) else ""
+    built = _abstract(spec, keras.config.floatx(), name)
+    built.start(seed)
+    return built.native
+
+
+def _abstract(spec: Spec, dtype: str, name: str) -> "KerasModel":
+    kind = getattr(models, type(spec).__name__.removesuffix("Spec"))
+    with keras.StatelessScope(initialize_variables=False):
+        native = kind(spec)
+    # Keras would initialise these at the end of the next scope; `put` does it.
+    global_state.set_global_attribute("uninitialized_variables", [])
     for _, layer in named_layers(native):
         layer.built = True  # every variable was made in a constructor
-    return native
+    return KerasModel(native, dtype, spec, name)
 
 
 def load_weights(model: keras.Model, path: str | Path) -> None:
@@ -67,11 +78,7 @@ class Adapter(contract.Framework):
         }
 
     def build(self, spec: Spec, name: str) -> "KerasModel":
-        with keras.StatelessScope(initialize_variables=False):
-            model = KerasModel(build(spec), self.dtype, spec, name)
-        # Keras would initialise these at the end of the next scope; `put` does it.
-        global_state.set_global_attribute("uninitialized_variables", [])
-        return model
+        return _abstract(spec, self.dtype, name)
 
     def adopt(self, native: Any, inputs: tuple[Array, ...]) -> "KerasModel":
         if not isinstance(native, keras.Layer):
@@ -87,6 +94,9 @@ class Adapter(contract.Framework):
 
     def factors(self, schedule: Schedule, number: int) -> list[float]:
         return definitions.factors(schedule, number)
+
+    def observe(self, schedule: ReduceOnPlateau, values: list[float]) -> list[float]:
+        return definitions.observe(schedule, values)
 
     def evaluate(
         self, loss: Loss, outputs: tuple[Array, ...], targets: tuple[Array, ...]

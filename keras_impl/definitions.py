@@ -13,7 +13,7 @@ from keras_impl import backends, losses, optimizers, schedules
 from shared.contract import Builtin, Steps, Stream
 from shared.losses import Loss
 from shared.optimizers import Clip, Optimizer
-from shared.schedules import Schedule
+from shared.schedules import ReduceOnPlateau, Schedule
 from shared.weights import Array
 
 CLIPS = {
@@ -121,6 +121,12 @@ def factors(definition: Schedule, number: int) -> list[float]:
     """The factors of the first updates."""
     native = schedule(definition)
     return [float(ops.convert_to_numpy(native(t))) for t in range(number)]
+
+
+def observe(definition: ReduceOnPlateau, values: list[float]) -> list[float]:
+    """The factor after each of these observations."""
+    native = schedules.ReduceOnPlateau(**settings(definition))
+    return [native.observe(value) for value in values]
 
 
 def evaluate(

@@ -169,9 +169,7 @@ class StackedLSTM(keras.Layer):
             self.supports_jit = False  # XLA cannot compile cuDNN's LSTM
         for direction in sum(spec.directions, ()):
             for name, shape in direction.shapes.items():
-                # An initializer gives the same values at each call.
-                start = keras.initializers.RandomUniform(-spec.start, spec.start)
-                setattr(self, name, self.add_weight(shape, start, name=name))
+                setattr(self, name, self.add_weight(shape, "zeros", name=name))
         self.dropouts = [Dropout(spec.dropout) for _ in range(spec.gaps)]
 
     def call(

@@ -8,15 +8,43 @@ import math
 from typing import Any
 
 import keras
+import numpy as np
 from keras import KerasTensor, ops
+
+Weights = tuple[float, ...] | None
+
+# What a setting may be: at least the first, below the second.
+_ALLOWED = {
+    "delta": (5e-324, math.inf),
+    "label_smoothing": (0.0, 1.0),
+    "class_weights": (0.0, math.inf),
+    "pos_weight": (0.0, math.inf),
+    "gamma": (0.0, math.inf),
+    "alpha": (0.0, 1.0 + 2**-52),
+    "margin": (0.0, math.inf),
+}
 
 
 class _Loss(keras.losses.Loss):
     """`call` gives the mean over what counts, so nothing is left to reduce."""
 
+    allowed: dict[str, tuple[float, float]] = {}
+
+    def __init_subclass__(cls, **options: Any):
+        """Known to Keras, so that a saved model can be read again."""
+        super().__init_subclass__(**options)
+        keras.saving.register_keras_serializable("triptych")(cls)
+
     def __init__(self, **settings: Any):
         super().__init__(reduction="sum")
-        for name, value in settings.items():
+        for name, given in settings.items():
+            value = tuple(given) if isinstance(given, list) else given
+            low, high = {**_ALLOWED, **self.allowed}.get(name, (-math.inf, math.inf))
+            numbers = value if isinstance(value, tuple) else (value,)
+            if any(v is not None and not low <= v < high for v in numbers):
+                allowed = f"from {low:g} up to, not including, {high:g}"
+                kind = type(self).__name__
+                raise ValueError(f"{kind}: {name} is {value!r}; allowed: {allowed}")
             setattr(self, name, value)
         self.settings = tuple(settings)
 
@@ -24,22 +52,193 @@ class _Loss(keras.losses.Loss):
         return {name: getattr(self, name) for name in self.settings}
 
 
+# Of numbers
+
+
 class MSE(_Loss):
     def call(self, target: KerasTensor, y: KerasTensor) -> KerasTensor:
-        return ops.sum(ops.square(y - target)) / max(math.prod(y.shape), 1)
+        return _mean(ops.square(y - target))
+
+
+class MAE(_Loss):
+    def call(self, target: KerasTensor, y: KerasTensor) -> KerasTensor:
+        # DIFF(abs-gradient): on JAX that of ops.abs is 1 at 0.
+        d = y - target
+        return _mean(d * ops.stop_gradient(ops.sign(d)))
+
+
+class MBE(_Loss):
+    def call(self, target: KerasTensor, y: KerasTensor) -> KerasTensor:
+        return _mean(y - target)
+
+
+class Huber(_Loss):
+    def __init__(self, *, delta: float = 1.0):
+        super().__init__(delta=delta)
+
+    def call(self, target: KerasTensor, y: KerasTensor) -> KerasTensor:
+        d = y - target
+        near = ops.abs(d) <= self.delta
+        inside = ops.stop_gradient(ops.where(near, d, self.delta * ops.sign(d)))
+        return _mean(ops.where(near, d * d / 2, inside * (d - inside / 2)))
+
+
+# Of classes
 
 
 class CrossEntropy(_Loss):
-    def __init__(self, *, label_smoothing: float = 0.0, ignore: int | None = None):
-        super().__init__(label_smoothing=label_smoothing, ignore=ignore)
+    def __init__(
+        self,
+        *,
+        label_smoothing: float = 0.0,
+        class_weights: Weights = None,
+        ignore: int | None = None,
+    ):
+        super().__init__(
+            label_smoothing=label_smoothing, class_weights=class_weights, ignore=ignore
+        )
 
     def call(self, target: KerasTensor, z: KerasTensor) -> KerasTensor:
-        target, classes = ops.cast(target, "int32"), z.shape[-1]
-        ignore = -1 if self.ignore is None else self.ignore
-        counts = ops.not_equal(target, ignore)
-        spread = self.label_smoothing / classes
-        chosen = ops.one_hot(ops.where(counts, target, 0), classes, dtype=z.dtype)
-        wanted = (1 - self.label_smoothing) * chosen + spread
+        chosen, weights, share = _chosen(z, target, self.class_weights, self.ignore)
+        spread = self.label_smoothing / z.shape[-1]
+        wanted = weights * ((1 - self.label_smoothing) * chosen + spread)
         each = -ops.sum(wanted * ops.log_softmax(z), -1)
-        counts = ops.cast(counts, z.dtype)
-        return ops.sum(each * counts) / ops.maximum(ops.sum(counts), 1)
+        return ops.sum(each * share)
+
+
+class NLL(_Loss):
+    def __init__(self, *, class_weights: Weights = None, ignore: int | None = None):
+        super().__init__(class_weights=class_weights, ignore=ignore)
+
+    def call(self, target: KerasTensor, log_p: KerasTensor) -> KerasTensor:
+        chosen, weights, share = _chosen(log_p, target, self.class_weights, self.ignore)
+        of_chosen = ops.where(chosen > 0, weights * log_p, 0.0)
+        return -ops.sum(ops.sum(of_chosen, -1) * share)
+
+
+class DenseCrossEntropy(_Loss):
+    def call(self, target: KerasTensor, z: KerasTensor) -> KerasTensor:
+        return _mean(-ops.sum(target * ops.log_softmax(z), -1))
+
+
+class KL(_Loss):
+    def call(self, target: KerasTensor, z: KerasTensor) -> KerasTensor:
+        log_target = ops.log(ops.where(target > 0, target, 1.0))
+        return _mean(ops.sum(target * (log_target - ops.log_softmax(z)), -1))
+
+
+class BinaryCrossEntropy(_Loss):
+    def __init__(self, *, pos_weight: Weights = None):
+        super().__init__(pos_weight=pos_weight)
+
+    def call(self, target: KerasTensor, z: KerasTensor) -> KerasTensor:
+        weight = 1.0 if self.pos_weight is None else _tensor(self.pos_weight, z)
+        positive = weight * target * ops.softplus(-z)
+        return _mean(positive + (1 - target) * ops.softplus(z))
+
+
+class Focal(_Loss):
+    def __init__(self, *, gamma: float = 2.0, alpha: float | None = 0.25):
+        super().__init__(gamma=gamma, alpha=alpha)
+
+    def call(self, target: KerasTensor, z: KerasTensor) -> KerasTensor:
+        s = ops.where(target > 0, z, -z)
+        # DIFF(focal-power): a power of 1 - p_t has no finite gradient where p_t is 1.
+        each = ops.exp(-self.gamma * ops.softplus(s)) * ops.softplus(-s)
+        if self.alpha is not None:
+            each = (self.alpha * target + (1 - self.alpha) * (1 - target)) * each
+        return _mean(each)
+
+
+class Hinge(_Loss):
+    def call(self, target: KerasTensor, z: KerasTensor) -> KerasTensor:
+        return _mean(ops.relu(1 - target * z))
+
+
+class MulticlassHinge(_Loss):
+    def __init__(self, *, margin: float = 1.0):
+        super().__init__(margin=margin)
+
+    def call(self, target: KerasTensor, z: KerasTensor) -> KerasTensor:
+        own = ops.one_hot(ops.cast(target, "int32"), z.shape[-1], dtype=z.dtype)
+        of_own = ops.sum(own * z, -1, keepdims=True)
+        over = (1 - own) * ops.relu(self.margin - of_own + z)
+        return _mean(ops.sum(over, -1) / z.shape[-1])
+
+
+# Of distances; the outputs as a list
+
+
+class Contrastive(_Loss):
+    def __init__(self, *, margin: float = 1.0):
+        super().__init__(margin=margin)
+
+    def call(self, target: KerasTensor, outputs: list[KerasTensor]) -> KerasTensor:
+        a, b = outputs
+        squares = ops.sum(ops.square(a - b), -1)
+        apart = ops.square(ops.relu(self.margin - _root(squares)))
+        return _mean(ops.where(target > 0, apart, squares) / 2)
+
+
+class Triplet(_Loss):
+    """What was wanted is not looked at."""
+
+    def __init__(self, *, margin: float = 0.2, squared: bool = True):
+        super().__init__(margin=margin, squared=squared)
+
+    def call(self, target: Any, outputs: list[KerasTensor]) -> KerasTensor:
+        a, p, n = outputs
+        near = ops.sum(ops.square(a - p), -1)
+        far = ops.sum(ops.square(a - n), -1)
+        if not self.squared:
+            near, far = _root(near), _root(far)
+        return _mean(ops.relu(near - far + self.margin))
+
+
+class CosineEmbedding(_Loss):
+    allowed = {"margin": (0.0, 1.0)}
+
+    def __init__(self, *, margin: float = 0.0):
+        super().__init__(margin=margin)
+
+    def call(self, target: KerasTensor, outputs: list[KerasTensor]) -> KerasTensor:
+        a, b = outputs
+        norms = _root(ops.sum(ops.square(a), -1)) * _root(ops.sum(ops.square(b), -1))
+        cos = ops.sum(a * b, -1) / ops.where(norms > 0, norms, 1.0)
+        cos = ops.where(norms > 0, cos, 0.0)
+        return _mean(ops.where(target > 0, 1 - cos, ops.relu(cos - self.margin)))
+
+
+# What they have in common
+
+
+def _mean(each: KerasTensor) -> KerasTensor:
+    number = ops.convert_to_tensor(ops.size(each), "int32")
+    return ops.sum(each) / ops.cast(ops.maximum(number, 1), each.dtype)
+
+
+def _tensor(values: tuple[float, ...], like: KerasTensor) -> KerasTensor:
+    """By way of NumPy: Keras takes Python's floats through float32 on TensorFlow."""
+    return ops.convert_to_tensor(np.array(values), dtype=like.dtype)
+
+
+def _chosen(
+    z: KerasTensor, target: KerasTensor, weights: Weights, ignore: int | None
+) -> tuple[KerasTensor, KerasTensor, KerasTensor]:
+    """1 at the target, each class's weight, and each position's share of the mean."""
+    classes = z.shape[-1]
+    target = ops.cast(target, "int32")
+    of_class = _tensor((1.0,) * classes if weights is None else weights, z)
+    none = ops.ones_like(target, dtype="bool")
+    counts = none if ignore is None else ops.not_equal(target, ignore)
+    chosen = ops.one_hot(ops.where(counts, target, 0), classes, dtype=z.dtype)
+    of_target = ops.sum(chosen * of_class, -1) * ops.cast(counts, z.dtype)
+    total = ops.sum(of_target)
+    share = ops.cast(counts, z.dtype) / ops.where(total > 0, total, 1.0)
+    return chosen, of_class, share
+
+
+def _root(squares: KerasTensor) -> KerasTensor:
+    """The square root, whose gradient at 0 is 0."""
+    above = squares > 0
+    return ops.where(above, ops.sqrt(ops.where(above, squares, 1.0)), 0.0)

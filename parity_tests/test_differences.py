@@ -366,6 +366,169 @@ def test_float32_functions(native):
     assert off["pytorch"] < 1 < 2 < off["keras"] < 8
 
 
+def test_keras_schedules(within):
+    source = """
+    from keras import ops
+    from keras.optimizers import schedules as theirs
+    from keras_impl import schedules as own
+
+    def shown():
+        pairs = [
+            (theirs.CosineDecay(1.0, 90), own.Cosine(steps=90)),
+            (theirs.ExponentialDecay(1.0, 1, 0.97), own.Exponential(gamma=0.97)),
+        ]
+        for one, other in pairs:
+            off = [abs(float(one(t)) - float(other(t))) for t in range(80)]
+            assert 1e-10 < max(off) < 1e-6
+    """
+    within("keras", source, "shown")
+
+
+def test_int_division(within):
+    source = """
+    import jax.numpy as jnp
+
+    def shown():
+        assert (jnp.int32(1) / jnp.int32(3)).dtype == jnp.float32
+        assert 1e-9 < abs(float(jnp.int32(1) / jnp.int32(3)) - 1 / 3) < 1e-7
+    """
+    within("jax", source, "shown")
+
+
+def test_one_cycle(within):
+    source = """
+    import torch
+    from pytorch_impl.schedules import OneCycle
+
+    def rates(**settings):
+        sgd = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))])
+        of = torch.optim.lr_scheduler.OneCycleLR(sgd, 1.0, 101, **settings)
+        found = []
+        for _ in range(101):
+            found.append(sgd.param_groups[0]["lr"])
+            sgd.step()
+            of.step() if len(found) < 101 else None
+        return found
+
+    def off(**settings):
+        own = OneCycle(steps=100, leg=40, start=0.1, final=0.01)
+        return max(abs(own(t) - rate) for t, rate in enumerate(rates(**settings)))
+
+    def shown():
+        ends = {"div_factor": 10, "final_div_factor": 10, "pct_start": 41 / 101}
+        assert off(**ends) > 0.1
+        assert off(**ends, three_phase=True, anneal_strategy="linear") < 1e-12
+    """
+    within("pytorch", source, "shown")
+
+
+def test_plateau(within):
+    """How many observations after the best lower the rate, with a patience of 3."""
+    torch = """
+    import torch
+
+    def shown():
+        sgd = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+        plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(sgd, patience=3)
+        rates = []
+        for _ in range(5):
+            plateau.step(1.0)
+            rates.append(sgd.param_groups[0]["lr"])
+        assert rates == [1, 1, 1, 1, 0.1]
+    """
+    keras = """
+    import keras
+
+    def shown():
+        model = keras.Sequential([keras.layers.Dense(1)])
+        model.compile(keras.optimizers.SGD(1.0), "mse")
+        plateau = keras.callbacks.ReduceLROnPlateau("loss", patience=3)
+        plateau.set_model(model)
+        plateau.on_train_begin()
+        rates = []
+        for epoch in range(5):
+            plateau.on_epoch_end(epoch, {"loss": 1.0})
+            rates.append(round(float(model.optimizer.learning_rate), 6))
+        assert rates == [1, 1, 1, 0.1, 0.1]
+    """
+    flax = """
+    import jax.numpy as jnp
+    import optax
+
+    def shown():
+        plateau = optax.contrib.reduce_on_plateau(patience=3)
+        state = plateau.init(jnp.ones(()))
+        rates = []
+        for _ in range(5):
+            rate, state = plateau.update(jnp.ones(()), state, value=1.0)
+            rates.append(round(float(rate), 6))
+        assert rates == [1, 1, 1, 0.1, 0.1]
+    """
+    for framework, source in (("pytorch", torch), ("keras", keras), ("jax", flax)):
+        within(framework, source, "shown")
+
+
+def test_abs_gradient(within):
+    torch = """
+    import torch
+
+    def shown():
+        with torch.enable_grad():
+            x = torch.zeros(1, requires_grad=True)
+            x.abs().sum().backward()
+        assert x.grad == 0
+    """
+    flax = """
+    import jax
+    import jax.numpy as jnp
+    from jax_impl import losses as own
+
+    def shown():
+        assert jax.grad(jnp.abs)(0.0) == 1
+        assert jax.grad(own.mae())(jnp.zeros(1), jnp.zeros(1)) == 0
+    """
+    within("pytorch", torch, "shown")
+    within("jax", flax, "shown")
+
+
+def test_triplet_eps_and_cosine_eps(within):
+    source = """
+    import torch
+    import torch.nn.functional as F
+    from pytorch_impl import losses as own
+
+    def shown():
+        torch.manual_seed(0)
+        a, p, n = torch.randn(3, 6, 5)
+        theirs = F.triplet_margin_loss(a, p, n, margin=5.0)
+        ours = own.Triplet(margin=5.0, squared=False)(a, p, n)
+        assert 1e-10 < abs(theirs - ours) < 1e-5
+        short, one = 1e-6 * torch.eye(2)[:1], torch.ones(1)
+        assert abs(F.cosine_embedding_loss(short, short, one) - 0.5) < 1e-6
+        assert abs(own.CosineEmbedding()(short, short, one)) < 1e-12
+    """
+    within("pytorch", source, "shown")
+
+
+def test_focal_power(within):
+    source = """
+    import jax
+    import jax.numpy as jnp
+    from jax_impl import losses as own
+
+    def shown():
+        z, one = jnp.array(1e3), jnp.ones(())
+
+
+        def power(z):
+            return (1 - jax.nn.sigmoid(z)) ** 0.5 * jax.nn.softplus(-z)
+
+        assert jnp.isnan(jax.grad(power)(z))
+        assert jax.grad(own.focal(gamma=0.5))(z, one) == 0
+    """
+    within("jax", source, "shown")
+
+
 def test_the_page_lists_what_the_code_says_and_what_is_shown_here():
     said = {
         tag

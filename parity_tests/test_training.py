@@ -98,7 +98,7 @@ def run(framework, folder, changes, dtype="float32", **job):
     chosen = task("digits_mlp")
     with Worker(framework, dtype) as worker:
         model = worker.build(chosen.spec, chosen.name)
-        model.fill(0)
+        model.start(0)
         return model.train(Job(chosen.name, folder, changes, **job))
 
 
@@ -139,7 +139,7 @@ def killed(framework, folder, changes, after):
     started.unlink(missing_ok=True)
     with Worker(framework, "float32") as worker:
         model = worker.build(task("digits_mlp").spec, "digits_mlp")
-        model.fill(0)
+        model.start(0)
 
         def end():
             while not started.exists():

@@ -17,18 +17,26 @@ from shared.errors import UsageError, brief
 from shared.losses import Loss
 from shared.plan import Plan
 from shared.randomness import Draws
-from shared.schedules import Schedule
+from shared.schedules import ReduceOnPlateau, Schedule
 from shared.specs.base import Spec
 from shared.weights import Array, Slot, Weights
 
 PICKLED = (".pt", ".pth", ".bin")
 
 
-def build(model: str | Spec) -> nn.Module:
-    """The model of a catalog name or a spec, initialised as torch does."""
+def build(model: str | Spec, seed: int = 0) -> nn.Module:
+    """The model of a catalog name or a spec, started as the spec says."""
     spec = catalog.variant(model).spec if isinstance(model, str) else model
+    dtype = str(torch.get_default_dtype()).removeprefix("torch.")
+    built = _abstract(spec, dtype, model if isinstance(model, str) else "")
+    built.start(seed)
+    return built.native
+
+
+def _abstract(spec: Spec, dtype: str, name: str) -> "TorchModel":
     kind = getattr(models, type(spec).__name__.removesuffix("Spec"))
-    return kind(spec)
+    with torch.device("meta"):
+        return TorchModel(kind(spec), dtype, spec, name)
 
 
 def load_weights(model: nn.Module, path: str | Path) -> None:
@@ -65,8 +73,7 @@ class Adapter(contract.Framework):
         }
 
     def build(self, spec: Spec, name: str) -> "TorchModel":
-        with torch.device("meta"):
-            return TorchModel(build(spec), self.dtype, spec, name)
+        return _abstract(spec, self.dtype, name)
 
     def adopt(self, native: Any, inputs: tuple[Array, ...]) -> "TorchModel":
         if not isinstance(native, nn.Module):
@@ -81,6 +88,9 @@ class Adapter(contract.Framework):
 
     def factors(self, schedule: Schedule, number: int) -> list[float]:
         return definitions.factors(schedule, number)
+
+    def observe(self, schedule: ReduceOnPlateau, values: list[float]) -> list[float]:
+        return definitions.observe(schedule, values)
 
     def evaluate(
         self, loss: Loss, outputs: tuple[Array, ...], targets: tuple[Array, ...]

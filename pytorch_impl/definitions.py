@@ -12,7 +12,7 @@ from pytorch_impl import losses, optimizers, schedules
 from shared.contract import Builtin, Steps, Stream
 from shared.losses import Loss
 from shared.optimizers import Clip, Optimizer
-from shared.schedules import Schedule
+from shared.schedules import ReduceOnPlateau, Schedule
 from shared.weights import Array
 
 CLIPS = {
@@ -116,6 +116,17 @@ def factors(definition: Schedule, number: int) -> list[float]:
     """The factors of the first updates."""
     native = schedule(definition)
     return [float(native(t)) for t in range(number)]
+
+
+def observe(definition: ReduceOnPlateau, values: list[float]) -> list[float]:
+    """The factor after each of these observations."""
+    optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(()))], lr=1.0)
+    native = schedules.ReduceOnPlateau(optimizer, **settings(definition))
+    found = []
+    for value in values:
+        native.step(value)
+        found.append(float(optimizer.param_groups[0]["lr"]))
+    return found
 
 
 def evaluate(

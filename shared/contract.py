@@ -20,7 +20,7 @@ from shared.data.batches import Arrays, Samples
 from shared.losses import Loss
 from shared.optimizers import Clip, Optimizer
 from shared.plan import Plan
-from shared.schedules import Schedule
+from shared.schedules import ReduceOnPlateau, Schedule
 from shared.specs.base import Spec, Tensor, to_plain
 from shared.weights import Array, Entry, Slot, Weights
 
@@ -108,6 +108,7 @@ class Model(ABC):
     channels_last: ClassVar[bool]
     spec: Spec | None = None  # None for a person's own model, whose layouts are its own
     name: str = ""
+    seed: int = 0  # of what is random besides the weights
 
     @abstractmethod
     def slots(self) -> dict[str, Slot]:
@@ -223,6 +224,18 @@ class Model(ABC):
             self.put(slot, slot.layout.native(value))
         self.finish()
 
+    def start(self, seed: int) -> None:
+        """Before training: what the spec says of each tensor, from the seed and the
+        tensor's name alone, made in the canonical layout."""
+        if self.spec is None:
+            raise ValueError("a model without a spec says nothing of its start")
+        for name, slot in self.slots().items():
+            draw = randomness.generator("start", seed, name)
+            value = self.spec.start(name, slot.shape).draw(slot.shape, draw)
+            self.put(slot, slot.layout.native(value.astype(slot.dtype)))
+        self.seed = seed
+        self.finish()
+
     def save(self, path: Path) -> None:
         weights.write(path, self.dump(), metadata(self.name, self.spec))
 
@@ -307,6 +320,10 @@ class Framework(ABC):
     @abstractmethod
     def factors(self, schedule: Schedule, number: int) -> list[float]:
         """A schedule's factors at the first updates."""
+
+    @abstractmethod
+    def observe(self, schedule: ReduceOnPlateau, values: list[float]) -> list[float]:
+        """The factor after each of these observations."""
 
     @abstractmethod
     def evaluate(

@@ -46,6 +46,13 @@ class Checked:
         raise UsageError(f"{kind}.{field} is {value!r}; allowed: {allowed}")
 
 
+def require(place: str, name: str, value: object, hint: Any) -> None:
+    """The same of one argument of a function."""
+    reason = _refusal(value, hint)
+    if reason:
+        raise UsageError(f"{place}.{name} is {value!r}; allowed: {reason}")
+
+
 def _refusal(value: Any, hint: Any) -> str | None:
     """What is allowed instead of `value`, or None where it is fine."""
     origin, args = get_origin(hint), get_args(hint)

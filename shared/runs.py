@@ -90,7 +90,7 @@ def _one(framework: str, task: Task, job: Job, device: str) -> dict[str, Any]:
         if device:
             worker.require(device)
         model = worker.build(task.spec, task.name)
-        model.fill(job.changes.get("seed", 0))
+        model.start(job.changes.get("seed") or 0)
         return model.train(job)
 
 

@@ -33,7 +33,7 @@ from shared.errors import UsageError, unknown
 from shared.losses import Loss
 from shared.plan import Plan
 from shared.saving import Checkpoint
-from shared.schedules import Schedule
+from shared.schedules import ReduceOnPlateau, Schedule
 from shared.specs.base import Spec
 from shared.training import Job
 from shared.weights import Array, Entry, Weights
@@ -187,6 +187,9 @@ class Worker:
     def factors(self, schedule: Schedule, number: int) -> list[float]:
         return self.call("factors", schedule, number)
 
+    def observe(self, schedule: ReduceOnPlateau, values: list[float]) -> list[float]:
+        return self.call("observe", schedule, values)
+
     def evaluate(
         self, loss: Loss, outputs: tuple[Array, ...], targets: tuple[Array, ...]
     ) -> tuple[Array, tuple[Array, ...]]:
@@ -271,6 +274,9 @@ class RemoteModel:
 
     def fill(self, seed: int) -> None:
         self._call("fill", seed)
+
+    def start(self, seed: int) -> None:
+        self._call("start", seed)
 
     def run(self, request: Request) -> Result:
         return self._call("run", request)
@@ -394,6 +400,9 @@ class Server:
 
     def factors(self, schedule: Schedule, number: int) -> list[float]:
         return self.framework.factors(schedule, number)
+
+    def observe(self, schedule: ReduceOnPlateau, values: list[float]) -> list[float]:
+        return self.framework.observe(schedule, values)
 
     def evaluate(
         self, loss: Loss, outputs: tuple[Array, ...], targets: tuple[Array, ...]

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jax import Array
 
-from jax_impl.layers import Conv, Linear, avg_pool, flatten, max_pool, uniform
+from jax_impl.layers import Conv, Linear, avg_pool, flatten, max_pool
 from shared.specs.base import ConvSpec
 from shared.specs.lenet import LeNet5Spec, LeNetSpec, SubsamplingSpec, TableConvSpec
 
@@ -22,9 +22,9 @@ class TableConv(nnx.Module):
     Filled up with zeros to a dense kernel: a convolution a map is ten times slower.
     """
 
-    def __init__(self, c: TableConvSpec, *, rngs: nnx.Rngs):
+    def __init__(self, c: TableConvSpec):
         self.c = c
-        self.weight = uniform((len(c.pairs), c.k, c.k), c.start, rngs=rngs)
+        self.weight = nnx.Param(jnp.zeros((len(c.pairs), c.k, c.k)))
         self.bias = nnx.Param(jnp.zeros(c.c_out))
 
     def __call__(self, x: Array) -> Array:
@@ -41,9 +41,9 @@ class TableConv(nnx.Module):
 class Subsampling(nnx.Module):
     """The sum of each window, times a coefficient, plus a bias."""
 
-    def __init__(self, s: SubsamplingSpec, *, rngs: nnx.Rngs):
+    def __init__(self, s: SubsamplingSpec):
         self.s = s
-        self.weight = uniform((s.channels,), s.start, rngs=rngs)
+        self.weight = nnx.Param(jnp.zeros(s.channels))
         self.bias = nnx.Param(jnp.zeros(s.channels))
 
     def __call__(self, x: Array) -> Array:
@@ -65,9 +65,9 @@ class LeNet5(nnx.Module):
     def __init__(self, spec: LeNet5Spec, *, rngs: nnx.Rngs):
         self.spec = spec
         self.c1 = conv(spec.c1, rngs=rngs)
-        self.s2 = Subsampling(spec.s2, rngs=rngs)
-        self.c3 = TableConv(spec.c3, rngs=rngs)
-        self.s4 = Subsampling(spec.s4, rngs=rngs)
+        self.s2 = Subsampling(spec.s2)
+        self.c3 = TableConv(spec.c3)
+        self.s4 = Subsampling(spec.s4)
         self.c5 = conv(spec.c5, rngs=rngs)
         self.f6 = Linear(spec.c5.c_out, spec.f6, rngs=rngs)
         rbf = spec.output == "rbf"

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import keras
 from keras import KerasTensor, ops
-from keras.initializers import Constant, RandomUniform
+from keras.initializers import Constant
 
 from keras_impl.layers import Conv2D, Dense, SpecModel, avg_pool, flatten, max_pool
 from shared.specs.base import ConvSpec
@@ -24,8 +24,7 @@ class TableConv(keras.Layer):
     def __init__(self, c: TableConvSpec):
         super().__init__()
         self.c = c
-        start = RandomUniform(-c.start, c.start)
-        self.weight = self.add_weight((len(c.pairs), c.k, c.k), start, name="weight")
+        self.weight = self.add_weight((len(c.pairs), c.k, c.k), "zeros", name="weight")
         self.bias = self.add_weight((c.c_out,), "zeros", name="bias")
 
     def call(self, x: KerasTensor) -> KerasTensor:
@@ -44,8 +43,7 @@ class Subsampling(keras.Layer):
     def __init__(self, s: SubsamplingSpec):
         super().__init__()
         self.s = s
-        start = RandomUniform(-s.start, s.start)
-        self.weight = self.add_weight((s.channels,), start, name="weight")
+        self.weight = self.add_weight((s.channels,), "zeros", name="weight")
         self.bias = self.add_weight((s.channels,), "zeros", name="bias")
 
     def call(self, x: KerasTensor) -> KerasTensor:

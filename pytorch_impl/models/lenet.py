@@ -23,9 +23,8 @@ class TableConv(nn.Module):
     def __init__(self, c: TableConvSpec):
         super().__init__()
         self.c = c
-        self.weight = nn.Parameter(torch.empty(len(c.pairs), c.k, c.k))
+        self.weight = nn.Parameter(torch.zeros(len(c.pairs), c.k, c.k))
         self.bias = nn.Parameter(torch.zeros(c.c_out))
-        nn.init.uniform_(self.weight, -c.start, c.start)
 
     def forward(self, x: Tensor) -> Tensor:
         c = self.c
@@ -41,9 +40,8 @@ class Subsampling(nn.Module):
     def __init__(self, s: SubsamplingSpec):
         super().__init__()
         self.s = s
-        self.weight = nn.Parameter(torch.empty(s.channels))
+        self.weight = nn.Parameter(torch.zeros(s.channels))
         self.bias = nn.Parameter(torch.zeros(s.channels))
-        nn.init.uniform_(self.weight, -s.start, s.start)
 
     def forward(self, x: Tensor) -> Tensor:
         total = F.avg_pool2d(x, self.s.size, self.s.size) * self.s.inputs

@@ -9,15 +9,20 @@ Settled here, for two towers, because the paper and its ports disagree:
   norm     k + alpha * the sum over n maps (section 3.3); alpha is not divided by n
   order    convolution, ReLU, normalisation, pooling (section 3.5)
   dropout  on the outputs of the first two dense layers (section 4.2)
+  start    normal of deviation 0.01; biases of 1 in the convolutions 2, 4 and 5 and in
+           the hidden dense layers (section 5)
 
 One tower follows torchvision: the names features.{i} and classifier.{i} with their
-gaps, the adaptive pooling, dropout on the INPUTS of the first two dense layers.
+gaps, the adaptive pooling, dropout on the INPUTS of the first two dense layers, and
+torch's own start, uniform within 1 / sqrt(fan-in) of 0, biases too.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
 from shared.fields import Positive, Rate, Size
+from shared.initializers import Constant, Initializer, Normal, of_torch
 from shared.specs.base import ConvSpec, Pool, Spec, Tensor, Variant, image
 
 _Five = tuple[Size, Size, Size, Size, Size]
@@ -74,6 +79,15 @@ class AlexNetSpec(Spec):
     def outputs(self, training: bool) -> tuple[Tensor, ...]:
         return (Tensor("logits", (self.num_classes,)),)
 
+    def starts(self) -> Mapping[str, Initializer]:
+        found, index = {}, 0
+        for conv, pools in self.stages:
+            found[f"features.{index}.*"] = of_torch(conv.c_in * conv.k**2)
+            index += 2 + len(pools)  # a ReLU, a pooling
+        for i, (c_in, _) in zip((1, 4, 6), self.dense, strict=True):
+            found[f"classifier.{i}.*"] = of_torch(c_in)
+        return found
+
     @property
     def convs(self) -> tuple[ConvSpec, ...]:
         return _convs(self.widths, 2, (1,) * 5)
@@ -118,6 +132,11 @@ class TwoTowerAlexNetSpec(Spec):
 
     def outputs(self, training: bool) -> tuple[Tensor, ...]:
         return (Tensor("logits", (self.num_classes,)),)
+
+    def starts(self) -> Mapping[str, Initializer]:
+        ones = ("conv2", "conv4", "conv5", "fc6", "fc7")
+        biases = {f"{layer}.bias": Constant(value=1.0) for layer in ones}
+        return {**biases, "*.weight": Normal(std=0.01)}
 
     @property
     def convs(self) -> tuple[ConvSpec, ...]:

@@ -1,11 +1,14 @@
 """What every spec is made of: checked fields, inputs and outputs, variants."""
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Any, Self
 
 from shared.errors import UsageError
 from shared.fields import Checked
+from shared.initializers import Initializer, Ones, Zeros
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,23 @@ class Spec(Checked):
 
     def outputs(self, training: bool) -> tuple[Tensor, ...]:
         raise NotImplementedError
+
+    def starts(self) -> Mapping[str, Initializer]:
+        """What tensors hold before training, by shell patterns of their canonical
+        names; the first that fits holds. What all families share need not be said."""
+        return {}
+
+    def start(self, name: str, shape: tuple[int, ...]) -> Initializer:
+        """That of one tensor."""
+        for pattern, initializer in self.starts().items():
+            if fnmatchcase(name, pattern):
+                return initializer
+        leaf = name.rsplit(".", 1)[-1]
+        if leaf == "running_var" or (leaf == "weight" and len(shape) == 1):
+            return Ones()
+        if leaf in ("bias", "running_mean"):
+            return Zeros()
+        raise ValueError(f"{type(self).__name__} does not say what {name} starts from")
 
 
 @dataclass(frozen=True)

@@ -7,15 +7,19 @@ Settled here because the paper says little; as its published code and weights ha
   head      the token embedding again, transposed: no parameters of its own
   dropout   one rate for embeddings, attention probabilities and residual branches
   inner     the MLP is four times as wide
+  start     normal, of deviation 0.02, of positions 0.01; what ends in a residual sum is
+            divided by the square root of how many do (section 2.3)
 
 Names are Hugging Face's without their `transformer.` in front:
 wte wpe h.{i}.{ln_1,attn.c_attn,attn.c_proj,ln_2,mlp.c_fc,mlp.c_proj} ln_f
 Their matrices are (in, out), ours (out, in): shared/checkpoints/gpt.py
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from shared.fields import Positive, Rate, Size
+from shared.initializers import Initializer, Normal
 from shared.specs.base import Spec, Tensor, Variant
 
 
@@ -42,6 +46,15 @@ class GPTSpec(Spec):
 
     def outputs(self, training: bool) -> tuple[Tensor, ...]:
         return (Tensor("logits", (self.tokens, self.vocab_size)),)
+
+    def starts(self) -> Mapping[str, Initializer]:
+        residual = Normal(std=0.02 / (2 * self.depth) ** 0.5)
+        return {
+            "wpe.weight": Normal(std=0.01),
+            "*.c_proj.weight": residual,
+            "wte.weight": Normal(std=0.02),
+            "h.*.c_*.weight": Normal(std=0.02),
+        }
 
     @property
     def qkv_width(self) -> int:

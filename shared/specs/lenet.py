@@ -10,16 +10,18 @@ Settled here, for the paper's own form, because the paper is terse or says both:
   output       Euclidean RBF units, y_i = sum_j (x_j - w_ij)^2 (eq. 7): penalties, the
                smallest wins. w is fixed: +-1 bitmaps of 7x12, drawn below, since the
                paper prints its own only as figure 3
-  start        uniform in +-2.4 / fan-in (appendix A), for what no framework has a
-               layer for
+  start        uniform in +-2.4 / fan-in (appendix A); biases 0
 
 The common form: C3 reads all maps, the pools have no parameters, the output is linear.
+It starts from Glorot's uniform, with relu from He's normal in front of each.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from shared.fields import Index, Positive, Size
+from shared.initializers import Given, HeNormal, Initializer, Uniform, XavierUniform
 from shared.specs.base import ConvSpec, Pool, Spec, Tensor, Variant, image
 
 # Table I: for each map of C3 the maps of S2 that it reads.
@@ -76,8 +78,9 @@ class TableConvSpec:
         return len(self.table)
 
     @property
-    def start(self) -> float:
-        return 2.4 / (self.k**2 * max(map(len, self.table)))
+    def inputs(self) -> int:
+        """Of a unit that reads the most maps."""
+        return self.k**2 * max(map(len, self.table))
 
 
 @dataclass(frozen=True)
@@ -88,10 +91,6 @@ class SubsamplingSpec:
     @property
     def inputs(self) -> int:
         return self.size**2
-
-    @property
-    def start(self) -> float:
-        return 2.4 / self.inputs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,6 +114,19 @@ class LeNet5Spec(Spec):
     def outputs(self, training: bool) -> tuple[Tensor, ...]:
         name = "penalties" if self.output == "rbf" else "logits"
         return (Tensor(name, (self.num_classes,)),)
+
+    def starts(self) -> Mapping[str, Initializer]:
+        fans = {
+            "c1": self.c1.k**2,
+            "s2": self.s2.inputs,
+            "c3": self.c3.inputs,
+            "s4": self.s4.inputs,
+            "c5": self.c5.c_in * self.c5.k**2,
+            "f6": self.c5_maps,
+            "head": self.f6,
+        }
+        weights = {f"{k}.weight": Uniform(bound=2.4 / n) for k, n in fans.items()}
+        return {**weights, "head.centers": Given(rows=self.centers)}
 
     @property
     def c1(self) -> ConvSpec:
@@ -178,6 +190,10 @@ class LeNetSpec(Spec):
 
     def outputs(self, training: bool) -> tuple[Tensor, ...]:
         return (Tensor("logits", (self.num_classes,)),)
+
+    def starts(self) -> Mapping[str, Initializer]:
+        hidden = HeNormal() if self.activation == "relu" else XavierUniform()
+        return {"fc3.weight": XavierUniform(), "*.weight": hidden}
 
     @property
     def conv1(self) -> ConvSpec:

@@ -6,14 +6,17 @@ Settled here because texts disagree:
   link  the function from scores to predictions, as networks are drawn; statistics
         gives that name to its inverse
   step  1 where the score is above 0 and 0 elsewhere; its gradient is 0 everywhere
+  start all 0: with one layer nothing has to differ for training to tell it apart
 
 The model puts out both, since losses take the scores and people the prediction.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from shared.fields import Size
+from shared.initializers import Initializer, Zeros
 from shared.specs.base import Spec, Tensor, Variant
 
 Link = Literal["identity", "sigmoid", "softmax", "step"]
@@ -35,6 +38,9 @@ class LinearModelSpec(Spec):
 
     def outputs(self, training: bool) -> tuple[Tensor, ...]:
         return Tensor("scores", (self.targets,)), Tensor("prediction", (self.targets,))
+
+    def starts(self) -> Mapping[str, Initializer]:
+        return {"linear.weight": Zeros()}
 
 
 def _model(features: int, targets: int, link: Link) -> LinearModelSpec:

@@ -8,7 +8,8 @@ Settled here because libraries disagree:
   biases   two a layer and direction, as cuDNN and torch have them; their sum counts
   logits   from the last layer's last hidden states: the forward direction's at the end
            of the sequence, the backward direction's at its start
-  start    every weight and bias of the LSTM uniform within 1 / sqrt(hidden) of 0
+  start    every weight and bias of the LSTM uniform within 1 / sqrt(hidden) of 0,
+           those of the classifier within 1 / sqrt(its inputs)
 
 Names are those of torch.nn.LSTM: lstm.{weight,bias}_{ih,hh}_l{k}[_reverse] fc
 
@@ -16,9 +17,11 @@ lstm_3l_250h has the size of the deep bidirectional network of Graves et al. 201
 (arXiv:1303.5778), which has peepholes and labels every frame instead.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from shared.fields import Rate, Size
+from shared.initializers import Initializer, of_torch
 from shared.specs.base import Spec, Tensor, Variant
 from shared.specs.recurrent import StackSpec
 
@@ -43,6 +46,9 @@ class LSTMSpec(Spec):
 
     def outputs(self, training: bool) -> tuple[Tensor, ...]:
         return (Tensor("logits", (self.num_classes,)),)
+
+    def starts(self) -> Mapping[str, Initializer]:
+        return {"lstm.*": of_torch(self.hidden), "fc.*": of_torch(self.c_out)}
 
     @property
     def stack(self) -> StackSpec:

@@ -7,16 +7,20 @@ Settled here because libraries disagree:
   order      linear, norm, activation, dropout
   bias       a hidden layer has none where batch norm follows, which would cancel it
   bn_decay   the share of the OLD running value that is kept
+  start      He's normal in front of relu, its leaky form and gelu, Glorot's uniform
+             elsewhere; biases 0
 
 LeNet-300-100 is a baseline of LeCun et al. 1998 (shared/specs/lenet.py), 784-128-10 the
 first network of TensorFlow's tutorials.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
 from shared.fields import Positive, Rate, Size
+from shared.initializers import HeNormal, Initializer, XavierUniform
 from shared.specs.base import Spec, Tensor, Variant
 
 
@@ -37,6 +41,14 @@ class MLPSpec(Spec):
 
     def outputs(self, training: bool) -> tuple[Tensor, ...]:
         return (Tensor("logits", (self.targets,)),)
+
+    def starts(self) -> Mapping[str, Initializer]:
+        hidden: Initializer = XavierUniform()
+        if self.activation in ("relu", "gelu"):
+            hidden = HeNormal()
+        elif self.activation == "leaky_relu":
+            hidden = HeNormal(activation="leaky_relu", slope=self.leaky_slope)
+        return {"hidden.*.linear.weight": hidden, "fc.weight": XavierUniform()}
 
     @property
     def sizes(self) -> tuple[tuple[int, int], ...]:

@@ -1,6 +1,5 @@
 """Stacks of recurrent layers as torch.nn.LSTM names and arranges them."""
 
-import math
 from dataclasses import dataclass
 
 
@@ -34,11 +33,6 @@ class StackSpec:
     layers: int
     bidirectional: bool
     dropout: float
-
-    @property
-    def start(self) -> float:
-        """The bound of the initial values."""
-        return 1 / math.sqrt(self.hidden)
 
     @property
     def gaps(self) -> int:

@@ -6,14 +6,17 @@ Settled here because libraries disagree:
   stride    on the 3x3 conv of a bottleneck ("v1.5"), not on its first 1x1
   padding   symmetric, k // 2 on each side, at every stride
   bn_decay  the share of the OLD running value that is kept
+  start     He's normal by fan-out for convs, torch's own for the last layer
 
 Names are torchvision's: conv1 bn1 layer{1..4}.{i}.{conv,bn}{1..3} downsample.{0,1} fc
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from shared.fields import Positive, Rate, Size
+from shared.initializers import HeNormal, Initializer, of_torch
 from shared.specs.base import ConvSpec, Pool, Spec, Tensor, Variant, image
 
 
@@ -52,6 +55,14 @@ class ResNetSpec(Spec):
 
     def outputs(self, training: bool) -> tuple[Tensor, ...]:
         return (Tensor("logits", (self.num_classes,)),)
+
+    def starts(self) -> Mapping[str, Initializer]:
+        he = HeNormal(mode="fan_out")
+        return {
+            "*conv?.weight": he,
+            "*.downsample.0.weight": he,
+            "fc.*": of_torch(self.c_out),
+        }
 
     @property
     def stem(self) -> ConvSpec:

@@ -8,15 +8,18 @@ Settled here because libraries disagree:
             does nothing, and images of other sizes fit too
   flatten   channels first, then rows, then columns
   bn_decay  the share of the OLD running value that is kept
+  start     He's normal by fan-out for convs, of deviation 0.01 for the classifier
 
 Names are torchvision's: features.{i} classifier.{0,3,6}, where i counts convs, norms,
 ReLUs and pools
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
 from shared.fields import Positive, Rate, Size
+from shared.initializers import HeNormal, Initializer, Normal
 from shared.specs.base import ConvSpec, Pool, Spec, Tensor, Variant, image
 
 
@@ -45,6 +48,16 @@ class VGGSpec(Spec):
 
     def outputs(self, training: bool) -> tuple[Tensor, ...]:
         return (Tensor("logits", (self.num_classes,)),)
+
+    def starts(self) -> Mapping[str, Initializer]:
+        found: dict[str, Initializer] = {"classifier.*.weight": Normal(std=0.01)}
+        index = 0
+        for widths in self.stages:
+            for _ in widths:
+                found[f"features.{index}.weight"] = HeNormal(mode="fan_out")
+                index += 2 + self.batch_norm  # a norm, a ReLU
+            index += 1  # the pooling
+        return found
 
     @property
     def convs(self) -> tuple[tuple[ConvSpec, ...], ...]:

@@ -4,6 +4,7 @@ from types import ModuleType
 
 from shared.errors import unknown
 from shared.tasks import (
+    breast_cancer,
     diabetes,
     digits_lenet,
     digits_mlp,

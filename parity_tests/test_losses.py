@@ -1,0 +1,382 @@
+"""Every loss and its gradient against the definition in NumPy, float64; the gradients
+against differences; round trips; bad values."""
+
+import re
+
+import numpy as np
+import pytest
+
+from parity_tests import tolerances
+from shared import losses
+from shared.errors import UsageError
+from shared.losses import LOSSES
+from shared.randomness import generator
+from shared.worker import FRAMEWORKS
+
+CLASSES = 5
+OF_NUMBERS = (losses.MSE, losses.MAE, losses.MBE, losses.Huber)
+OF_CHOICE = (losses.CrossEntropy, losses.NLL, losses.MulticlassHinge)
+OF_SHARES = (losses.DenseCrossEntropy, losses.KL)
+OF_LOGITS = (losses.BinaryCrossEntropy, losses.Focal, losses.Hinge)
+OF_PAIRS = (losses.Contrastive, losses.CosineEmbedding)
+
+
+def example(loss, draw, shape, size=1.0):
+    """What a model puts out and what is wanted; shape: without the last axis."""
+    z = size * draw.standard_normal((*shape, CLASSES))
+    other = size * draw.standard_normal((*shape, CLASSES))
+    if isinstance(loss, OF_NUMBERS):
+        return (z,), (other,)
+    if isinstance(loss, OF_CHOICE):
+        target = draw.integers(0, CLASSES, shape)
+        ignore = getattr(loss, "ignore", None)
+        if ignore is not None:
+            target = np.where(draw.random(shape) < 0.3, ignore, target)
+        return (losses._log_softmax(z) if isinstance(loss, losses.NLL) else z,), (
+            target,
+        )
+    if isinstance(loss, OF_SHARES):
+        target = draw.dirichlet(np.ones(CLASSES), shape) * (z < size)
+        return (z,), (target,)
+    if isinstance(loss, OF_LOGITS):
+        target = (draw.random(z.shape) < 0.5).astype(float)
+        if isinstance(loss, losses.Hinge):
+            target = 2 * target - 1
+        return (z,), (target,)
+    if isinstance(loss, OF_PAIRS):
+        target = (draw.random(shape) < 0.5).astype(float)
+        if isinstance(loss, losses.CosineEmbedding):
+            target = 2 * target - 1
+        return (z, other), (target,)
+    return (z, other, size * draw.standard_normal(z.shape)), ()
+
+
+CASES = {
+    "rows": lambda loss, draw: example(loss, draw, (7,)),
+    "sequences": lambda loss, draw: example(loss, draw, (2, 3)),
+    "huge": lambda loss, draw: example(loss, draw, (6,), 1e4),
+    "zeros": lambda loss, draw: example(loss, draw, (4,), 0.0),
+    "none": lambda loss, draw: example(loss, draw, (0,)),
+}
+
+
+def given(name, case):
+    return CASES[case](LOSSES[name], generator("loss", name, case))
+
+
+def off(a, b):
+    assert a.shape == b.shape
+    assert np.isfinite(b).all()
+    difference = np.abs(a - b).max(initial=0.0)
+    return difference / np.abs(a).max() if difference else 0.0
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("name", LOSSES)
+def test_follows_the_definition(workers, framework, name, case):
+    loss, (outputs, targets) = LOSSES[name], given(name, case)
+    worker = workers.get(framework, "float64")
+    value, gradients = worker.evaluate(loss, outputs, targets)
+    wanted = np.asarray(loss.value(outputs, targets))
+    scale = np.maximum(np.abs(wanted), 1e-3)  # a sum of rests has no digits of its own
+    assert value.shape == ()
+    assert np.abs(value - wanted) / scale <= tolerances.OPTIMIZER
+    for a, b in zip(loss.gradient(outputs, targets), gradients, strict=True):
+        assert off(a, b) <= tolerances.OPTIMIZER
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+@pytest.mark.parametrize("name", LOSSES)
+def test_in_float32(workers, framework, name):
+    loss, (outputs, targets) = LOSSES[name], given(name, "rows")
+    single = [
+        tuple(a.astype(np.float32) if a.dtype.kind == "f" else a for a in arrays)
+        for arrays in (outputs, targets)
+    ]
+    value, gradients = workers.get(framework, "float32").evaluate(loss, *single)
+    assert value.dtype == np.float32
+    assert value == pytest.approx(float(loss.value(outputs, targets)), rel=1e-4)
+    for a, b in zip(loss.gradient(outputs, targets), gradients, strict=True):
+        assert b.dtype == np.float32
+        assert off(a, b) <= 1e-4
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+@pytest.mark.parametrize("name", [n for n, v in LOSSES.items() if hasattr(v, "ignore")])
+def test_nothing_counts(workers, framework, name):
+    loss, draw = LOSSES[name], generator("loss", name)
+    if loss.ignore is None:
+        pytest.skip("every target counts")
+    z, target = draw.standard_normal((4, CLASSES)), np.full(4, loss.ignore)
+    value, (gradient,) = workers.get(framework, "float64").evaluate(
+        loss, (z,), (target,)
+    )
+    assert value == loss.value((z,), (target,)) == 0
+    assert not gradient.any()
+    assert not loss.gradient((z,), (target,))[0].any()
+
+
+# The definitions themselves
+
+
+@pytest.mark.parametrize("case", ["rows", "sequences"])
+@pytest.mark.parametrize("name", LOSSES)
+def test_the_gradient_is_the_slope(name, case):
+    """Against differences over 2e-6; no kink lies so near to random numbers."""
+    loss, (outputs, targets) = LOSSES[name], given(name, case)
+    for i, gradient in enumerate(loss.gradient(outputs, targets)):
+        slope = np.zeros_like(gradient)
+        for place in np.ndindex(gradient.shape):
+            values = []
+            for h in (1e-6, -1e-6):
+                moved = [a.copy() for a in outputs]
+                moved[i][place] += h
+                values.append(float(loss.value(tuple(moved), targets)))
+            slope[place] = (values[0] - values[1]) / 2e-6
+        assert np.abs(slope - gradient).max() < 1e-8
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("name", LOSSES)
+def test_finite_everywhere_and_nothing_of_nothing(name, case):
+    loss, (outputs, targets) = LOSSES[name], given(name, case)
+    value = loss.value(outputs, targets)
+    assert np.isfinite(value)
+    assert value == 0 or case != "none"
+    for output, gradient in zip(outputs, loss.gradient(outputs, targets), strict=True):
+        assert gradient.shape == output.shape
+        assert np.isfinite(gradient).all()
+
+
+def _value(loss, outputs, *targets):
+    outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+    return float(
+        loss.value(
+            tuple(np.array(o, float) for o in outputs), tuple(map(np.array, targets))
+        )
+    )
+
+
+def test_by_hand():
+    assert _value(losses.MSE(), [1, 4], [2, 2]) == 2.5
+    assert _value(losses.MAE(), [1, 4], [2, 2]) == 1.5
+    assert _value(losses.MBE(), [1, 4], [2, 2]) == 0.5
+    assert _value(losses.Huber(delta=2.0), [1, 7], [2, 2]) == (0.5 + 8) / 2
+    two = np.log([[1.0, 3.0]])
+    assert _value(losses.CrossEntropy(), two, [1]) == pytest.approx(np.log(4 / 3))
+    smooth = losses.CrossEntropy(label_smoothing=0.2)
+    by_hand = 0.9 * np.log(4 / 3) + 0.1 * np.log(4)
+    assert _value(smooth, two, [1]) == pytest.approx(by_hand)
+    half = np.log([[0.5, 0.5], [0.25, 0.75]])
+    weighted = losses.CrossEntropy(class_weights=(1.0, 3.0))
+    by_hand = (np.log(2) + 3 * np.log(4 / 3)) / 4
+    assert _value(weighted, half, [0, 1]) == pytest.approx(by_hand)
+    assert _value(losses.NLL(), half, [0, 1]) == pytest.approx(
+        (np.log(2) + np.log(4 / 3)) / 2
+    )
+    assert _value(losses.DenseCrossEntropy(), two, [[0.5, 0.5]]) == pytest.approx(
+        (np.log(4) + np.log(4 / 3)) / 2
+    )
+    assert _value(losses.KL(), two, [[0.25, 0.75]]) == pytest.approx(0, abs=1e-15)
+    assert _value(losses.KL(), two, [[1.0, 0.0]]) == pytest.approx(np.log(4))
+
+
+def test_by_hand_of_one_logit_and_of_distances():
+    weighted = losses.BinaryCrossEntropy(pos_weight=(3.0,))
+    assert _value(weighted, np.log([3.0, 3.0]), [1.0, 0.0]) == pytest.approx(
+        (3 * np.log(4 / 3) + np.log(4)) / 2
+    )
+    assert _value(losses.Focal(), np.log([3.0]), [1.0]) == pytest.approx(
+        0.25 * 0.25**2 * np.log(4 / 3)
+    )
+    assert _value(losses.Focal(), np.log([3.0]), [0.0]) == pytest.approx(
+        0.75 * 0.75**2 * np.log(4)
+    )
+    assert _value(losses.Hinge(), [0.5, 2.0, 0.5], [1, 1, -1]) == (0.5 + 0 + 1.5) / 3
+    several = losses.MulticlassHinge()
+    assert _value(several, [[1.0, 0.5, -3.0]], [0]) == pytest.approx(0.5 / 3)
+    pair = [[0.0, 0.0], [0.0, 0.0]], [[3.0, 4.0], [0.0, 0.5]]
+    assert _value(losses.Contrastive(margin=2.0), pair, [0, 1]) == (12.5 + 1.125) / 2
+    triple = [[0.0]], [[2.0]], [[3.0]]
+    assert _value(losses.Triplet(margin=6.0), triple) == 4 - 9 + 6
+    assert _value(losses.Triplet(margin=6.0, squared=False), triple) == 2 - 3 + 6
+    pair = [[1.0, 0.0], [1.0, 0.0]], [[3.0, 4.0], [3.0, 4.0]]
+    assert _value(losses.CosineEmbedding(margin=0.5), pair, [1, -1]) == pytest.approx(
+        (0.4 + 0.1) / 2
+    )
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: losses.Huber(delta=0.0), "Huber.delta is 0.0; allowed: a number"),
+        (lambda: losses.CrossEntropy(label_smoothing=1.0), "label_smoothing is 1.0"),
+        (
+            lambda: losses.CrossEntropy(class_weights=(1.0, -1.0)),
+            "CrossEntropy.class_weights is (1.0, -1.0); allowed: each a number of",
+        ),
+        (lambda: losses.Focal(alpha=1.5), "Focal.alpha is 1.5; allowed: a number"),
+        (lambda: losses.Triplet(margin=-1.0), "Triplet.margin is -1.0"),
+        (lambda: losses.Triplet(squared=1), "Triplet.squared is 1"),
+        (lambda: losses.CosineEmbedding(margin=1.0), "CosineEmbedding.margin is 1.0"),
+    ],
+)
+def test_bad_values_are_refused(make, said):
+    with pytest.raises(UsageError) as error:
+        make()
+    assert said in str(error.value)
+
+
+# The native forms, where they stand
+
+TORCH = """
+    import pytest
+    import torch
+    import torch.nn.functional as F
+    from pytorch_impl import losses as own
+
+    def like_torch():
+        torch.manual_seed(0)
+        z, t = torch.randn(6, 5), torch.randint(0, 5, (6,))
+        a, b, c = torch.randn(3, 6, 5)
+        y, weights = (torch.rand(6, 5) < 0.5).to(z), (1.0, 0.3, 2.0, 0.1, 3.5)
+        sign, w = torch.sign(a[:, 0]), torch.tensor(weights)
+        for mine, theirs in (
+            (own.MSE()(a, b), F.mse_loss(a, b)),
+            (own.MAE()(a, b), F.l1_loss(a, b)),
+            (own.Huber(delta=0.7)(a, b), F.huber_loss(a, b, delta=0.7)),
+            (
+                own.CrossEntropy(label_smoothing=0.1, class_weights=weights)(z, t),
+                F.cross_entropy(z, t, w, label_smoothing=0.1),
+            ),
+            (own.DenseCrossEntropy()(z, b.softmax(-1)),
+             F.cross_entropy(z, b.softmax(-1))),
+            (own.KL()(z, b.softmax(-1)),
+             F.kl_div(z.log_softmax(-1), b.softmax(-1), reduction="batchmean")),
+            (own.BinaryCrossEntropy(pos_weight=weights)(z, y),
+             F.binary_cross_entropy_with_logits(z, y, pos_weight=w)),
+            (own.MulticlassHinge(margin=0.8)(z, t),
+             F.multi_margin_loss(z, t, margin=0.8)),
+            (own.CosineEmbedding(margin=0.1)(a, b, sign),
+             F.cosine_embedding_loss(a, b, sign, margin=0.1)),
+        ):
+            assert torch.allclose(mine, theirs, rtol=1e-11), (mine, theirs)
+
+    def in_training():
+        with torch.enable_grad():
+            z = torch.zeros(3, 2, requires_grad=True)
+            own.Focal()(z, torch.ones(3, 2)).backward()
+        assert (z.grad < 0).all()
+        assert own.CrossEntropy(class_weights=(1.0, 2.0)).state_dict() == {}
+
+    def refuses():
+        for make, said in (
+            (lambda: own.Huber(delta=0.0), "Huber: delta is 0.0; allowed"),
+            (lambda: own.NLL(class_weights=(1.0, -1.0)), "NLL: class_weights is (1.0"),
+            (lambda: own.CosineEmbedding(margin=1.0), "CosineEmbedding: margin is 1.0"),
+        ):
+            with pytest.raises(ValueError) as error:
+                make()
+            assert said in str(error.value)
+"""
+KERAS = """
+    import keras
+    import numpy as np
+    import pytest
+    from keras import ops
+    from keras_impl import losses as own
+
+    def round_trip():
+        every = [
+            own.MSE(), own.Huber(delta=0.5), own.Focal(alpha=None), own.Hinge(),
+            own.CrossEntropy(class_weights=(1.0, 2.0), ignore=3), own.KL(),
+            own.BinaryCrossEntropy(pos_weight=(2.0,)), own.Triplet(squared=False),
+        ]
+        for loss in every:
+            again = type(loss).from_config(loss.get_config())
+            assert again.get_config() == loss.get_config()
+            kept = keras.saving.serialize_keras_object(loss)
+            again = keras.saving.deserialize_keras_object(kept)
+            assert again.get_config() == loss.get_config()
+
+    def in_fit():
+        rows = np.random.default_rng(0).standard_normal((10, 3))
+        for loss, target in (
+            (own.CrossEntropy(class_weights=(1.0, 2.0, 3.0)), np.arange(10) % 3),
+            (own.MSE(), rows),
+            (own.BinaryCrossEntropy(), (rows > 0).astype(float)),
+        ):
+            model = keras.Sequential([keras.layers.Dense(3)])
+            model.compile(keras.optimizers.SGD(0.1), loss)
+            # The last batch is smaller, so that the sizes are not known beforehand.
+            model.fit(rows, target, batch_size=4, epochs=2, verbose=0)
+            said = model.evaluate(rows, target, batch_size=10, verbose=0)
+            found = float(loss(target, model.predict(rows, verbose=0)))
+            assert abs(said - found) < 1e-5 * abs(found)
+
+    def refuses():
+        for make, said in (
+            (lambda: own.Huber(delta=0.0), "Huber: delta is 0.0; allowed"),
+            (lambda: own.NLL(class_weights=(1.0, -1.0)), "NLL: class_weights is (1.0"),
+            (lambda: own.CosineEmbedding(margin=1.0), "CosineEmbedding: margin is 1.0"),
+        ):
+            with pytest.raises(ValueError) as error:
+                make()
+            assert said in str(error.value)
+"""
+JAX = """
+    import jax
+    import jax.numpy as jnp
+    import optax
+    import pytest
+    from jax_impl import losses as own
+
+    def in_jit():
+        z, target = jnp.ones((4, 3)), jnp.array([0, 1, 2, 0])
+        loss = own.cross_entropy(class_weights=(1.0, 2.0, 3.0), ignore=1)
+        assert jax.jit(loss)(z, target) == loss(z, target)
+        each = jax.vmap(loss)(z[:, None], target[:, None])
+        assert each.shape == (4,)
+        assert each[1] == 0
+
+    def like_optax():
+        a, b = jax.random.normal(jax.random.key(0), (2, 6, 5))
+        y, t = jnp.where(b > 0, 1.0, 0.0), jnp.arange(6) % 5
+        p = jax.nn.softmax(b)
+        for mine, theirs in (
+            (own.mse()(a, b), 2 * optax.l2_loss(a, b)),
+            (own.huber(delta=0.7)(a, b), optax.huber_loss(a, b, delta=0.7)),
+            (own.cross_entropy()(a, t),
+             optax.softmax_cross_entropy_with_integer_labels(a, t)),
+            (own.dense_cross_entropy()(a, p), optax.softmax_cross_entropy(a, p)),
+            (own.binary_cross_entropy()(a, y),
+             optax.sigmoid_binary_cross_entropy(a, y)),
+            (own.focal(gamma=1.5)(a, y),
+             optax.sigmoid_focal_loss(a, y, alpha=0.25, gamma=1.5)),
+            (own.hinge()(a, 2 * y - 1), optax.hinge_loss(a, 2 * y - 1)),
+            (own.kl()(a, p), optax.kl_divergence(jax.nn.log_softmax(a), p)),
+        ):
+            assert jnp.allclose(mine, theirs.mean(), rtol=1e-11), (mine, theirs)
+
+    def refuses():
+        for make, said in (
+            (lambda: own.huber(delta=0.0), "huber: delta is 0.0; allowed"),
+            (lambda: own.nll(class_weights=(1.0, -1.0)), "nll: class_weights is (1.0"),
+            (lambda: own.cosine_embedding(margin=1.0), "cosine_embedding: margin is"),
+        ):
+            with pytest.raises(ValueError) as error:
+                make()
+            assert said in str(error.value)
+"""
+SOURCES = {"pytorch": TORCH, "keras": KERAS, "jax": JAX}
+CHECKS = [
+    (framework, name)
+    for framework in FRAMEWORKS
+    for name in re.findall(r"def (\w+)\(\):", SOURCES[framework.partition("[")[0]])
+]
+
+
+@pytest.mark.parametrize(("framework", "name"), CHECKS)
+def test_native(within, framework, name):
+    within(framework, SOURCES[framework.partition("[")[0]], name)
