@@ -6,7 +6,7 @@ export OMP_NUM_THREADS := 1
 export TF_CPP_MIN_LOG_LEVEL := 2
 export HF_HUB_OFFLINE := 1
 
-.PHONY: setup compare test lint parity mutants readme clean
+.PHONY: setup compare test lint parity train mutants readme clean
 
 setup: .venv/.done
 
@@ -34,6 +34,11 @@ lint: setup
 
 parity: setup
 	@$(BIN)/triptych parity --all
+
+# Every task in all three frameworks, to its target; some need $TRIPTYCH_DATA.
+train: setup
+	@for task in $$($(BIN)/triptych train | cut -d' ' -f1); do \
+		$(BIN)/triptych train $$task --fresh || exit 1; done
 
 mutants: setup
 	@$(BIN)/python -m parity_tests.mutants --docs docs/mutants.md

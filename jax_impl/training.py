@@ -80,6 +80,7 @@ class Trainer(contract.Trainer):
         self.observed = jax.jit(self._observe, static_argnums=5)
         self.infer = jax.jit(self._infer)
         self.draws: Any = None
+        self.factor = jnp.ones((), self.dtype)
         self.params: dict[str, Any] = {}
         self.rest: Any = None
         self._take()
@@ -104,10 +105,16 @@ class Trainer(contract.Trainer):
     # The step
 
     def _update(
-        self, params: Any, kept: Any, rest: Any, inputs: Arrays, targets: Arrays
+        self,
+        params: Any,
+        kept: Any,
+        rest: Any,
+        inputs: Arrays,
+        targets: Arrays,
+        factor: jax.Array,
     ) -> Any:
         (loss, rest), grads = self._differentiate(params, rest, inputs, targets)
-        params, kept = self._descend(params, kept, grads)
+        params, kept = self._descend(params, kept, grads, factor)
         return params, kept, rest, loss
 
     def _differentiate(
@@ -122,8 +129,12 @@ class Trainer(contract.Trainer):
 
         return jax.value_and_grad(function, has_aux=True)(params)
 
-    def _descend(self, params: Any, kept: Any, grads: Any) -> tuple[Any, Any]:
+    def _descend(
+        self, params: Any, kept: Any, grads: Any, factor: Any = 1.0
+    ) -> tuple[Any, Any]:
         steps, kept = self.optimizer.update(grads, kept, params)
+        if self.plan.plateau is not None:
+            steps = jax.tree.map(lambda u: u * factor, steps)
         return optax.apply_updates(params, steps), kept
 
     def _infer(self, params: Any, rest: Any, inputs: Arrays) -> Arrays:
@@ -144,7 +155,7 @@ class Trainer(contract.Trainer):
             for batch in run.batches():
                 inputs, targets = self._arrays(batch)
                 self.params, self.kept, self.rest, loss = self.update(
-                    self.params, self.kept, self.rest, inputs, targets
+                    self.params, self.kept, self.rest, inputs, targets, self.factor
                 )
                 run.after_batch(loss)
             run.after_epoch()
@@ -194,6 +205,9 @@ class Trainer(contract.Trainer):
     def set_weights(self, values: dict[str, Array]) -> None:
         self.model.load(values)
         self._take()
+
+    def scale(self, factor: float) -> None:
+        self.factor = jnp.asarray(factor, self.dtype)
 
     def optimizer_state(self) -> dict[str, Array]:
         accumulating = isinstance(self.kept, optax.MultiStepsState)

@@ -88,8 +88,10 @@ class Trainer(contract.Trainer):
         options: dict[str, Any] = definitions.clipping(plan.clip)
         if plan.accumulate > 1:
             options["gradient_accumulation_steps"] = plan.accumulate
+        # A rate that a plateau will lower is a variable, a schedule is compiled in.
+        scheduled = None if plan.plateau else plan.schedule
         self.optimizer = definitions.optimizer(
-            plan.optimizer, self.variables, excluded(shapes), plan.schedule, **options
+            plan.optimizer, self.variables, excluded(shapes), scheduled, **options
         )
         for number, generator in enumerate(self._generators()):
             generator.assign(np.array([plan.seed, number], "uint32"))
@@ -150,6 +152,9 @@ class Trainer(contract.Trainer):
 
     def set_weights(self, values: dict[str, Array]) -> None:
         self.model.load(values)
+
+    def scale(self, factor: float) -> None:
+        self.optimizer.learning_rate = self.plan.optimizer.lr * factor
 
     def optimizer_state(self) -> dict[str, Array]:
         return definitions.state(self.optimizer, self.variables)

@@ -18,6 +18,7 @@ from shared.contract import Seen
 from shared.errors import UsageError
 from shared.optimizers import SGD, AdamW
 from shared.plan import Plan
+from shared.schedules import ReduceOnPlateau
 from shared.tasks import task
 from shared.training import Job
 from shared.worker import NATIVE, Worker, WorkerCrashed, WorkerRaised
@@ -94,8 +95,8 @@ def test_accumulated_batches_are_one_large_batch(workers, framework):
 # Runs of a task
 
 
-def run(framework, folder, changes, dtype="float32", **job):
-    chosen = task("digits_mlp")
+def run(framework, folder, changes, dtype="float32", name="digits_mlp", **job):
+    chosen = task(name)
     with Worker(framework, dtype) as worker:
         model = worker.build(chosen.spec, chosen.name)
         model.start(0)
@@ -235,6 +236,24 @@ def test_without_progress_it_stops_and_the_best_weights_are_back(framework, tmp_
     assert outcome["best_epoch"] == 1 + int(np.argmax(scores))
     assert outcome["epochs"] == outcome["best_epoch"] + 3 < 40
     assert bits(tmp_path) == (tmp_path / "best.safetensors").read_bytes()
+
+
+def test_a_plateau_lowers_the_rate_in_all_three_alike(tmp_path):
+    """Nothing is better by half, so the rate is a tenth after every epoch."""
+    plateau = ReduceOnPlateau(patience=0, threshold=0.9)
+    changes = {"epochs": 4, "optimizer": SGD(lr=0.1), "precision": "float64"}
+    ends = {}
+    for framework in NATIVE:
+        folder = tmp_path / framework
+        chosen = {**changes, "plateau": plateau}
+        outcome = run(framework, folder, chosen, "float64", name="diabetes")
+        ends[framework] = [line["loss"] for line in outcome["history"]]
+        checkpoint, _ = saving.newest(folder / "checkpoints")
+        assert checkpoint.about["position"]["plateau"][0] == pytest.approx(1e-3)
+    flat = run("pytorch", tmp_path / "flat", changes, "float64", name="diabetes")
+    assert ends["pytorch"][3] != flat["history"][3]["loss"]
+    for losses in ends.values():
+        np.testing.assert_allclose(losses, ends["pytorch"], rtol=1e-12)
 
 
 @pytest.mark.parametrize("framework", NATIVE)

@@ -119,6 +119,11 @@ class Trainer(contract.Trainer):
     def set_weights(self, values: dict[str, Array]) -> None:
         self.model.load(values)
 
+    def scale(self, factor: float) -> None:
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.plan.optimizer.lr * factor
+        self.scheduler.base_lrs = [group["lr"] for group in self.optimizer.param_groups]
+
     def optimizer_state(self) -> dict[str, Array]:
         return definitions.state(self.optimizer, self.parameters)
 

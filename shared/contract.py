@@ -277,6 +277,10 @@ class Trainer(ABC):
     def set_weights(self, values: dict[str, Array]) -> None: ...
 
     @abstractmethod
+    def scale(self, factor: float) -> None:
+        """Times the plan's learning rate, from here on."""
+
+    @abstractmethod
     def optimizer_state(self) -> dict[str, Array]:
         """`t`, and `m/conv1.weight`; the framework's own layouts."""
 

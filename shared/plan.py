@@ -7,7 +7,7 @@ from typing import Any, Literal
 from shared.fields import Checked, Index, NonNegative, Size
 from shared.losses import Loss
 from shared.optimizers import Clip, Optimizer
-from shared.schedules import Constant, Schedule
+from shared.schedules import Constant, ReduceOnPlateau, Schedule
 from shared.weights import Array
 
 
@@ -15,6 +15,7 @@ from shared.weights import Array
 class Plan(Checked):
     """All numbers of a run.
 
+    plateau: lowers the learning rate when the validation loss falls no more.
     heads: the weight of each output in the loss, in their order; those beyond have
         none. None: the loss takes all outputs together.
     accumulate: batches whose gradients are averaged for one update.
@@ -27,6 +28,7 @@ class Plan(Checked):
     heads: tuple[NonNegative, ...] | None = (1.0,)
     optimizer: Optimizer
     schedule: Schedule = field(default_factory=Constant)
+    plateau: ReduceOnPlateau | None = None
     clip: Clip | None = None
     accumulate: Size = 1
     epochs: Size
@@ -41,6 +43,8 @@ class Plan(Checked):
         if self.accumulate > 1 and self.passes > 1:
             kind = type(self.optimizer).__name__
             self.refuse("accumulate", self.accumulate, f"1 with {kind}")
+        if self.plateau and not isinstance(self.schedule, Constant):
+            self.refuse("plateau", self.plateau, "None with a schedule")
 
     def objective(
         self, loss: Callable[..., Any], outputs: tuple[Any, ...], targets: Any

@@ -21,6 +21,7 @@ from shared.data.batches import Dataset, Samples, Shuffled
 from shared.errors import UsageError
 from shared.plan import Metric, Plan, describe
 from shared.saving import Checkpoint
+from shared.schedules import PlateauState
 from shared.weights import Array
 
 
@@ -33,7 +34,7 @@ class Position:
     """Where a run stands; all of it goes into a checkpoint.
 
     step: batches done. batch: of them, in this epoch. losses: the sum over those.
-    seconds: of training before the last start.
+    seconds: of training before the last start. plateau: shared/schedules.py's state.
     """
 
     epoch: int = 0
@@ -43,6 +44,7 @@ class Position:
     best: float | None = None
     best_epoch: int = -1
     seconds: float = 0.0
+    plateau: list[float] | None = None
     history: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -136,12 +138,26 @@ class Run:
             }
         )
         self._write_history()
+        self._watch(losses)
         self.at.epoch, self.at.batch, self.at.losses = self.at.epoch + 1, 0, 0.0
         self.save()
         self.say(
             f"epoch {self.at.epoch}/{self.plan.epochs}: loss {mean:.4g}, "
             f"validation {self.metric.name} {score:.4g}"
         )
+
+    def _watch(self, losses: float) -> None:
+        plateau = self.plan.plateau
+        if plateau is not None:
+            state = self._plateau() or plateau.start()
+            self.at.plateau = list(plateau.observe(state, losses))
+            self.trainer.scale(self.at.plateau[0])
+
+    def _plateau(self) -> PlateauState | None:
+        if self.at.plateau is None:
+            return None
+        factor, best, waited, cooling = self.at.plateau
+        return PlateauState(factor, best, int(waited), int(cooling))
 
     def finish(self) -> dict[str, Any]:
         """Restore the best weights where there is patience, then test."""
@@ -202,6 +218,8 @@ class Run:
                 )
         self.at = Position(**checkpoint.about["position"])
         restore(self.trainer, checkpoint)
+        if self.at.plateau:
+            self.trainer.scale(self.at.plateau[0])
         self._write_history()
 
     def _seconds(self) -> float:

@@ -31,8 +31,8 @@ def breast_cancer() -> Dataset:
 
 def _standardised(data: Dataset, targets: bool = False) -> Dataset:
     (x,), (y,) = data.train.inputs, data.train.targets
-    x_mean, x_std = x.mean(0), x.std(0)
-    y_mean, y_std = (y.mean(0), y.std(0)) if targets else (0.0, 1.0)
+    x_mean, x_std = x.mean(0, float), x.std(0, float)
+    y_mean, y_std = (y.mean(0, float), y.std(0, float)) if targets else (0.0, 1.0)
 
     def scale(split: Samples) -> Samples:
         (x,), (y,) = split.inputs, split.targets

@@ -4,10 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
+from shared import metrics
 from shared.data.batches import Dataset
-from shared.losses import CrossEntropy, Loss
+from shared.losses import Loss
 from shared.optimizers import Clip, Optimizer, optimizer
 from shared.plan import Metric, Plan
 from shared.schedules import Constant, Cosine, Schedule, Warmup
@@ -69,7 +68,8 @@ class Task:
         plan = replace(plan, **changes)
         batches = samples // plan.batch_size // plan.accumulate
         updates = max(plan.epochs * batches, 1)
-        return replace(plan, schedule=self.schedule(updates))
+        schedule = Constant() if plan.plateau else self.schedule(updates)
+        return replace(plan, schedule=schedule)
 
     @property
     def aim(self) -> str:
@@ -81,25 +81,15 @@ class Task:
         return bool(better)
 
 
-def accuracy(outputs: Array, targets: Array) -> float:
-    return float((outputs.argmax(-1) == targets).mean())
+def _most_likely(logits: Array, targets: Array) -> float:
+    return metrics.accuracy(logits.argmax(-1), targets)
 
 
-def binary_accuracy(logits: Array, targets: Array) -> float:
-    return float(((logits > 0) == (targets > 0.5)).mean())
+def _likely(logits: Array, targets: Array) -> float:
+    return metrics.accuracy(logits > 0, targets > 0.5)
 
 
-def r2(outputs: Array, targets: Array) -> float:
-    """The share of the variance that is explained."""
-    left = np.square(targets - outputs).sum()
-    return float(1 - left / np.square(targets - targets.mean(0)).sum())
-
-
-def perplexity(logits: Array, targets: Array) -> float:
-    return float(np.exp(CrossEntropy().value((logits,), (targets,))))
-
-
-ACCURACY = Metric("accuracy", accuracy, higher=True)
-BINARY_ACCURACY = Metric("accuracy", binary_accuracy, higher=True)
-R2 = Metric("r2", r2, higher=True)
-PERPLEXITY = Metric("perplexity", perplexity, higher=False)
+ACCURACY = Metric("accuracy", _most_likely, higher=True)
+BINARY_ACCURACY = Metric("accuracy", _likely, higher=True)
+R2 = Metric("r2", metrics.r2, higher=True)
+PERPLEXITY = Metric("perplexity", metrics.perplexity, higher=False)

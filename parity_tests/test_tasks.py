@@ -1,0 +1,42 @@
+"""The quick tasks reach their targets in all three; `make train` runs them all."""
+
+import pytest
+
+from shared import curves, runs
+from shared.errors import UsageError
+from shared.tasks import TASKS, task
+from shared.worker import NATIVE
+
+
+@pytest.mark.parametrize("name", ["diabetes", "breast_cancer", "digits_mlp"])
+def test_reaches_its_target(name, tmp_path):
+    chosen = task(name)
+    said = []
+    outcomes = runs.run(chosen, list(NATIVE), tmp_path, {}, say=said.append)
+    for framework, outcome in outcomes.items():
+        assert chosen.reached(runs.score(chosen, outcome)), (framework, outcome)
+        history = curves.read_history(tmp_path / framework)
+        assert history == outcome["history"]
+        assert len(history) == outcome["epochs"] <= chosen.epochs
+        assert sum(line.startswith(f"{framework}: epoch") for line in said) == len(
+            history
+        )
+    assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
+    with pytest.raises(UsageError, match="holds a run; --resume goes on with it"):
+        runs.run(chosen, ["jax"], tmp_path, {})
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_is_whole(name):
+    chosen = TASKS[name]
+    assert chosen.name == name
+    plan = chosen.plan_for(1000, {})
+    assert plan.epochs == chosen.epochs
+    assert chosen.aim.startswith("test ")
+
+
+def test_an_unknown_one_is_answered_with_the_nearest():
+    with pytest.raises(
+        UsageError, match="unknown task 'digit'; the nearest are digits"
+    ):
+        task("digit")
