@@ -52,7 +52,7 @@ def state(native: Any) -> dict[str, Array]:
     for kept, value in native._asdict().items():
         if isinstance(value, dict):
             found |= {f"{kept}/{name}": np.asarray(a) for name, a in value.items()}
-        else:
+        elif value is not None:
             found[kept] = np.asarray(value)
     return found
 

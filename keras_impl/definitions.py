@@ -60,8 +60,10 @@ def state(
 ) -> dict[str, Array]:
     """What the optimizer keeps: `t`, and `m/conv1.weight`."""
     found = {"t": np.asarray(ops.convert_to_numpy(native.iterations))}
+    for kept, value in native.once.items():
+        found[kept] = np.array(ops.convert_to_numpy(value))
     for name, variable in variables.items():
-        for kept, value in zip(native.keeps, native.kept(variable), strict=True):
+        for kept, value in zip(native.needs(), native.kept(variable), strict=True):
             found[f"{kept}/{name}"] = np.array(ops.convert_to_numpy(value))
     return found
 

@@ -1,5 +1,7 @@
 """Every optimizer against its definition in NumPy, float64, update by update."""
 
+from dataclasses import replace
+
 import pytest
 
 from parity_tests import streams, tolerances
@@ -17,9 +19,13 @@ CLIPS = [ClipByValue(limit=0.5), ClipByNorm(limit=1.0), ClipByGlobalNorm(limit=2
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
+@pytest.mark.parametrize("decay", ["own", 0.1])
 @pytest.mark.parametrize("name", OPTIMIZERS)
-def test_follows_the_definition(workers, framework, name):
-    given = streams.stream(OPTIMIZERS[name], SCHEDULES["warmup_cosine"])
+def test_follows_the_definition(workers, framework, name, decay):
+    optimizer = OPTIMIZERS[name]
+    if decay != "own":
+        optimizer = replace(optimizer, weight_decay=decay)
+    given = streams.stream(optimizer, SCHEDULES["warmup_cosine"])
     found = workers.get(framework, "float64").optimize(given)
     assert max(streams.errors(given, found)) <= tolerances.OPTIMIZER
     assert streams.state_error(given, found) <= tolerances.OPTIMIZER

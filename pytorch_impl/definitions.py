@@ -48,7 +48,8 @@ def state(
     native: torch.optim.Optimizer, parameters: Mapping[str, nn.Parameter]
 ) -> dict[str, Array]:
     """What the optimizer keeps: `t`, and `m/conv1.weight`."""
-    found = {"t": torch.tensor(native.param_groups[0]["t"])}
+    group = native.param_groups[0]
+    found = {k: torch.tensor(group[k]) for k in ("t", *getattr(native, "once", {}))}
     for name, p in parameters.items():
         found |= {f"{kept}/{name}": value for kept, value in native.state[p].items()}
     return {name: value.detach().numpy().copy() for name, value in found.items()}
