@@ -40,9 +40,14 @@ _ALLOWED = {
 def _check(kind: str, settings: dict[str, Any]) -> None:
     for name, value in settings.items():
         low, high = _ALLOWED.get(name, (-math.inf, math.inf))
-        if isinstance(value, float) and not low <= value < high:
+        if isinstance(value, int | float) and not low <= value < high:
             allowed = f"from {low:g} up to, not including, {high:g}"
             raise ValueError(f"{kind}: {name} is {value!r}; allowed: {allowed}")
+
+
+def _used(setting: Any) -> bool:
+    """Whether it may be other than 0 (it may be an array that is not known yet)."""
+    return not isinstance(setting, int | float) or setting != 0
 
 
 def _rate(learning_rate: Rate, t: Array) -> Any:
@@ -64,7 +69,7 @@ def _zeros(params: Any) -> Any:
 
 def _coupled(grads: Any, params: Any, mask: Mask, weight_decay: float) -> Any:
     """The gradients, weight decay in them."""
-    if isinstance(weight_decay, float) and weight_decay == 0:
+    if not _used(weight_decay):
         return grads
     decays = _decays(mask, weight_decay, params)
     return jax.tree.map(lambda g, x, d: g + d * x, grads, params, decays)
@@ -98,7 +103,7 @@ def sgd(
     _check("sgd", locals())
 
     def init(params: Any) -> SGDState:
-        v = _zeros(params) if momentum else None
+        v = _zeros(params) if _used(momentum) else None
         return SGDState(jnp.zeros((), jnp.int32), v)
 
     def update(grads: Any, state: SGDState, params: Any) -> tuple[Any, SGDState]:
@@ -106,7 +111,7 @@ def sgd(
         lr = _rate(learning_rate, t)
         ahead = g = _coupled(grads, params, mask, weight_decay)
         v = None
-        if momentum:
+        if _used(momentum):
             ahead = v = jax.tree.map(lambda v, g: momentum * v + g, state.v, g)
         if nesterov:
             ahead = jax.tree.map(lambda g, v: g + momentum * v, g, v)
@@ -209,7 +214,8 @@ def rmsprop(
 
     def init(params: Any) -> RMSpropState:
         n, m, d = (
-            _zeros(params) if needed else None for needed in (True, centred, momentum)
+            _zeros(params) if needed else None
+            for needed in (True, centred, _used(momentum))
         )
         return RMSpropState(jnp.zeros((), jnp.int32), n, m, d)
 
@@ -225,7 +231,7 @@ def rmsprop(
             spread = jax.tree.map(lambda n, m: n - m * m, n, m)
         step = jax.tree.map(lambda g, n: g / jnp.sqrt(n + eps), g, spread)
         d = None
-        if momentum:
+        if _used(momentum):
             step = d = jax.tree.map(lambda d, s: momentum * d + s, state.d, step)
         return jax.tree.map(lambda s: -lr * s, step), RMSpropState(t, n, m, d)
 
@@ -266,14 +272,9 @@ def rprop(
             eta = jnp.where(sign > 0, eta_plus, smaller)
             return jnp.clip(delta * eta.astype(delta.dtype), delta_min, delta_max)
 
-        def step(g: Array, delta: Array) -> Array:
-            # No product that XLA could fuse with the sum: entries come close to 0.
-            signed = jnp.where(g > 0, -lr * delta, lr * delta)
-            return jnp.where(g == 0, jnp.zeros_like(g), signed)
-
         delta = jax.tree.map(grown, state.delta, sign)
         g = jax.tree.map(lambda g, s: jnp.where(s < 0, jnp.zeros_like(g), g), g, sign)
-        steps = jax.tree.map(step, g, delta)
+        steps = jax.tree.map(lambda g, delta: -lr * jnp.sign(g) * delta, g, delta)
         return steps, RpropState(t, delta, g)
 
     return optax.GradientTransformation(init, update)

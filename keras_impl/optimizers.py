@@ -41,7 +41,7 @@ class _Optimizer(keras.optimizers.Optimizer):
     def __init__(self, settings: dict[str, Any], options: dict[str, Any]):
         for name, value in settings.items():
             low, high = _ALLOWED.get(name, (-math.inf, math.inf))
-            if isinstance(value, float) and not low <= value < high:
+            if isinstance(value, int | float) and not low <= value < high:
                 allowed = f"from {low:g} up to, not including, {high:g}"
                 kind = type(self).__name__
                 raise ValueError(f"{kind}: {name} is {value!r}; allowed: {allowed}")

@@ -46,7 +46,7 @@ class _Optimizer(torch.optim.Optimizer):
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         for name, value in {**self.defaults, **param_group}.items():
             low, high = _ALLOWED.get(name, (-math.inf, math.inf))
-            if isinstance(value, float) and not low <= value < high:
+            if isinstance(value, int | float) and not low <= value < high:
                 allowed = f"from {low:g} up to, not including, {high:g}"
                 kind = type(self).__name__
                 raise ValueError(f"{kind}: {name} is {value!r}; allowed: {allowed}")
@@ -273,10 +273,7 @@ class Rprop(_Optimizer):
         torch._foreach_clamp_max_(deltas, group["delta_max"])
         torch._foreach_copy_(befores, torch._foreach_mul(gs, steps))
         torch._foreach_mul_(steps, signs)
-        torch._foreach_mul_(steps, deltas)
-        # Rounded before it is taken off: entries come close to 0 and turn.
-        torch._foreach_mul_(steps, group["lr"])
-        torch._foreach_sub_(ps, steps)
+        torch._foreach_addcmul_(ps, steps, deltas, -group["lr"])
 
 
 class Adam(_Optimizer):

@@ -176,6 +176,10 @@ class Worker:
     ) -> tuple[Array, tuple[Array, ...]]:
         return self.call("evaluate", loss, outputs, targets)
 
+    def ask(self, target: str, *arguments: Any, paths: tuple[str, ...] = ()) -> Any:
+        """What the function `package.module:name` gives over there."""
+        return self.call("ask", target, arguments, paths)
+
     def reload(self, modules: list[str]) -> None:
         """Import these modules again, in this order (their files changed)."""
         self.call("reload", modules)
@@ -360,6 +364,13 @@ class Server:
         self, loss: Loss, outputs: tuple[Array, ...], targets: tuple[Array, ...]
     ) -> tuple[Array, tuple[Array, ...]]:
         return self.framework.evaluate(loss, outputs, targets)
+
+    def ask(
+        self, target: str, arguments: tuple[Any, ...], paths: tuple[str, ...]
+    ) -> Any:
+        sys.path[:0] = [path for path in paths if path not in sys.path]
+        module, _, name = target.partition(":")
+        return getattr(importlib.import_module(module), name)(*arguments)
 
     def reload(self, modules: list[str]) -> None:
         for name in modules:
