@@ -24,6 +24,7 @@ _ALLOWED = {
     "learning_rate": (0.0, math.inf),
     "momentum": (0.0, 1.0),
     "momentum_decay": (0.0, math.inf),
+    "decay": (0.0, 1.0),
     "rho": (0.0, 1.0),
     "delta_0": (0.0, math.inf),
     "delta_min": (0.0, math.inf),
@@ -520,3 +521,24 @@ def clip_by_norm(limit: float) -> optax.GradientTransformation:
         return g * jnp.where(norm > limit, limit / jnp.maximum(norm, limit), 1.0)
 
     return optax.stateless(lambda grads, params: jax.tree.map(bound, grads))
+
+
+# What surrounds an update; accumulation is optax.MultiSteps
+
+
+class EmaState(NamedTuple):
+    average: Any
+
+
+def ema(*, decay: float) -> optax.GradientTransformation:
+    """The moving average of the parameters; the last of a chain, it changes nothing."""
+    _check("ema", locals())
+
+    def init(params: Any) -> EmaState:
+        return EmaState(jax.tree.map(jnp.copy, params))
+
+    def update(steps: Any, state: EmaState, params: Any) -> tuple[Any, EmaState]:
+        new = optax.apply_updates(params, steps)
+        return steps, EmaState(_mean(state.average, new, decay))
+
+    return optax.GradientTransformation(init, update)

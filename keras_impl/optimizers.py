@@ -60,9 +60,33 @@ class _Optimizer(keras.optimizers.Optimizer):
         if self.built:
             return
         super().build(variables)
+        if self.use_ema:
+            averages = self._model_variables_moving_average
+            for x, average in zip(variables, averages, strict=True):
+                average.assign(x)
         for name in self.needs():
             kept = [self.add_variable_from_reference(v, name=name) for v in variables]
             setattr(self, f"kept_{name}", kept)
+
+    def _update_model_variables_moving_average(
+        self, trainable_variables: list[keras.Variable]
+    ) -> None:
+        """DIFF(keras-ema): Keras starts the average at what the first update leaves."""
+        if not self.use_ema:
+            return
+        averages = self._model_variables_moving_average
+        for x, average in zip(trainable_variables, averages, strict=True):
+            d = self.ema_momentum
+            average.assign(d * average + (1 - d) * x)
+
+    def _get_current_learning_rate(self) -> Any:
+        """DIFF(keras-accumulation): Keras's schedules count sets of gradients, not
+        updates, where several make one update."""
+        rate = self._learning_rate
+        schedule = keras.optimizers.schedules.LearningRateSchedule
+        if isinstance(rate, schedule):
+            return rate(self.iterations)
+        return super()._get_current_learning_rate()
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), **{k: getattr(self, k) for k in self.own}}

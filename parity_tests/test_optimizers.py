@@ -24,6 +24,7 @@ from shared.optimizers import (
     ClipByGlobalNorm,
     ClipByNorm,
     ClipByValue,
+    Ema,
     Lion,
     NAdam,
     RAdam,
@@ -62,6 +63,32 @@ def test_clipped(workers, framework, clip):
     given = streams.stream(AdamW(weight_decay=0.1), clip=clip)
     found = workers.get(framework, "float64").optimize(given)
     assert max(streams.errors(given, found)) <= tolerances.OPTIMIZER
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+@pytest.mark.parametrize("name", ["momentum", "adamw", "nadam"])
+def test_accumulated(workers, framework, name):
+    given = streams.stream(OPTIMIZERS[name], SCHEDULES["warmup_cosine"])
+    given = replace(given, accumulate=4)
+    found = workers.get(framework, "float64").optimize(given)
+    assert max(streams.errors(given, found)) <= tolerances.OPTIMIZER
+    assert streams.state_error(given, found) <= tolerances.OPTIMIZER
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_averaged(workers, framework):
+    given = streams.stream(AdamW(), SCHEDULES["warmup_cosine"])
+    given = replace(given, ema=Ema(decay=0.9))
+    found = workers.get(framework, "float64").optimize(given)
+    assert max(streams.errors(given, found)) <= tolerances.OPTIMIZER
+    assert max(streams.average_errors(given, found)) <= tolerances.OPTIMIZER
+
+
+def test_averages_start_at_the_first_parameters():
+    average, x = {"x": np.array([1.0])}, {"x": np.array([3.0])}
+    assert Ema(decay=0.75).update(average, x)["x"] == 1.5
+    with pytest.raises(UsageError, match=r"Ema\.decay is 1"):
+        Ema(decay=1.0)
 
 
 # By hand: x = 1, then gradients 0.5 and -0.25 (with decay 0.1: 0.6 first)

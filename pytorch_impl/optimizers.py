@@ -18,6 +18,7 @@ _ALLOWED = {
     "lr": (0.0, math.inf),
     "momentum": (0.0, 1.0),
     "momentum_decay": (0.0, math.inf),
+    "decay": (0.0, 1.0),
     "rho": (0.0, 1.0),
     "delta_0": (0.0, math.inf),
     "delta_min": (0.0, math.inf),
@@ -29,6 +30,14 @@ _ALLOWED = {
     "eps": (0.0, math.inf),
     "weight_decay": (0.0, math.inf),
 }
+
+
+def _check(kind: str, settings: dict[str, Any]) -> None:
+    for name, value in settings.items():
+        low, high = _ALLOWED.get(name, (-math.inf, math.inf))
+        if isinstance(value, int | float) and not low <= value < high:
+            allowed = f"from {low:g} up to, not including, {high:g}"
+            raise ValueError(f"{kind}: {name} is {value!r}; allowed: {allowed}")
 
 
 class _Optimizer(torch.optim.Optimizer):
@@ -44,12 +53,7 @@ class _Optimizer(torch.optim.Optimizer):
         super().__init__(parameters, {**settings, "t": 0, **self.once})
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
-        for name, value in {**self.defaults, **param_group}.items():
-            low, high = _ALLOWED.get(name, (-math.inf, math.inf))
-            if isinstance(value, int | float) and not low <= value < high:
-                allowed = f"from {low:g} up to, not including, {high:g}"
-                kind = type(self).__name__
-                raise ValueError(f"{kind}: {name} is {value!r}; allowed: {allowed}")
+        _check(type(self).__name__, {**self.defaults, **param_group})
         super().add_param_group(param_group)
 
     def needs(self, group: dict[str, Any]) -> tuple[str, ...]:
@@ -533,6 +537,27 @@ def clip_by_global_norm(gs: Tensors, limit: float) -> None:
     # DIFF(clip-norm): torch's clip_grad_norm_ adds 1e-6 to the norm.
     norm = torch.stack(torch._foreach_norm(gs)).norm()
     torch._foreach_mul_(gs, _shrink(norm, limit))
+
+
+class Ema:
+    """The moving average of parameters, from their values now on; `update` after each
+    step. `averages` are in the parameters' order."""
+
+    def __init__(self, parameters: Iterable[Tensor], *, decay: float):
+        _check("Ema", {"decay": decay})
+        self.parameters, self.decay = list(parameters), decay
+        self.averages = [p.detach().clone() for p in self.parameters]
+
+    @torch.no_grad()
+    def update(self) -> None:
+        torch._foreach_lerp_(self.averages, self.parameters, 1 - self.decay)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"decay": self.decay, "averages": self.averages}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.decay = state["decay"]
+        torch._foreach_copy_(self.averages, state["averages"])
 
 
 def _shrink(norm: Tensor, limit: float) -> Tensor:

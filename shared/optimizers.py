@@ -7,7 +7,7 @@ of this tensor (0 where its group is left out: norms and biases, by custom).
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
@@ -404,6 +404,27 @@ class ClipByGlobalNorm(Clip):
 def _shrink(squares: Array, limit: float) -> Array:
     norm = np.sqrt(squares)
     return np.where(norm > limit, limit / np.maximum(norm, limit), 1.0)
+
+
+# What surrounds an update
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ema(Checked):
+    """The moving average of the parameters (Polyak, Juditsky 1992, with a constant
+    decay): it starts at the first parameters and follows every update."""
+
+    decay: Rate
+
+    def update(self, averages: Weights, xs: Weights) -> dict[str, Array]:
+        d = self.decay
+        return {name: d * a + (1 - d) * xs[name] for name, a in averages.items()}
+
+
+def accumulated(gradients: Sequence[Weights]) -> dict[str, Array]:
+    """One update's gradients from those of parts of its batch, of equal size."""
+    names = gradients[0]
+    return {n: np.mean([gs[n] for gs in gradients], axis=0) for n in names}
 
 
 # By name, with the papers' settings where they give some
