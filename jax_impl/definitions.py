@@ -52,7 +52,7 @@ def state(native: Any) -> dict[str, Array]:
     for kept, value in native._asdict().items():
         if isinstance(value, dict):
             found |= {f"{kept}/{name}": np.asarray(a) for name, a in value.items()}
-        else:
+        elif value is not None:
             found[kept] = np.asarray(value)
     return found
 
@@ -99,22 +99,35 @@ def optimize(stream: Stream) -> Steps:
     else:
         native = optimizer(stream.optimizer, stream.excluded, stream.schedule)
     bound = clip(stream.clip) if stream.clip is not None else optax.identity()
+    follow = optax.identity()
+    if stream.ema is not None:
+        follow = optimizers.ema(decay=stream.ema.decay)
+    whole = optax.chain(bound, native, follow)
     params = {n: jnp.asarray(v) for n, v in stream.parameters.items()}
-    kept = native.init(params)
+    if stream.accumulate > 1:
+        # DIFF(multi-steps): optax adds up in float32 unless told otherwise.
+        dtype = next(iter(params.values())).dtype
+        parts = optax.MultiSteps(whole, stream.accumulate, accumulator_dtype=dtype)
+        whole = parts.gradient_transformation()
+    kept = whole.init(params)
 
     @jax.jit
     def step(params: Any, kept: Any, grads: Any) -> tuple[Any, Any]:
-        grads, _ = bound.update(grads, bound.init(params))
-        steps, kept = native.update(grads, kept, params)
+        steps, kept = whole.update(grads, kept, params)
         return optax.apply_updates(params, steps), kept
 
-    path = []
+    path, averages = [], []
     for gradients in stream.gradients:
         grads = {n: jnp.asarray(g) for n, g in gradients.items()}
         params, kept = step(params, kept, grads)
         path.append({n: np.asarray(p) for n, p in params.items()})
+        inner = kept.inner_opt_state if stream.accumulate > 1 else kept
+        _, own, followed = inner
+        if stream.ema is not None:
+            found = followed.average
+            averages.append({n: np.asarray(a) for n, a in found.items()})
     known = not isinstance(stream.optimizer, Builtin)
-    return Steps(tuple(path), state(kept) if known else {})
+    return Steps(tuple(path), state(own) if known else {}, tuple(averages))
 
 
 def factors(definition: Schedule, number: int) -> list[float]:

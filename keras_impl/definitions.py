@@ -55,13 +55,25 @@ def clipping(definition: Clip | None) -> dict[str, float]:
     return {CLIPS[type(definition).__name__]: definition.limit}
 
 
+def surroundings(stream: Stream) -> dict[str, Any]:
+    """Accumulation and moving averages, as options of any Keras optimizer."""
+    options: dict[str, Any] = {}
+    if stream.accumulate > 1:
+        options["gradient_accumulation_steps"] = stream.accumulate
+    if stream.ema is not None:
+        options |= {"use_ema": True, "ema_momentum": stream.ema.decay}
+    return options
+
+
 def state(
     native: keras.optimizers.Optimizer, variables: Mapping[str, keras.Variable]
 ) -> dict[str, Array]:
     """What the optimizer keeps: `t`, and `m/conv1.weight`."""
     found = {"t": np.asarray(ops.convert_to_numpy(native.iterations))}
+    for kept, value in native.once.items():
+        found[kept] = np.array(ops.convert_to_numpy(value))
     for name, variable in variables.items():
-        for kept, value in zip(native.keeps, native.kept(variable), strict=True):
+        for kept, value in zip(native.needs(), native.kept(variable), strict=True):
             found[f"{kept}/{name}"] = np.array(ops.convert_to_numpy(value))
     return found
 
@@ -105,16 +117,22 @@ def optimize(stream: Stream) -> Steps:
             stream.excluded,
             stream.schedule,
             **clipping(stream.clip),
+            **surroundings(stream),
         )
-    path = []
+    path, averages = [], []
     for gradients in stream.gradients:
         found = [ops.convert_to_tensor(gradients[n], dtype) for n in variables]
         native.apply(found, list(variables.values()))
         path.append(
             {n: np.array(ops.convert_to_numpy(v)) for n, v in variables.items()}
         )
+        if stream.ema is not None:
+            kept = zip(variables, native._model_variables_moving_average, strict=True)
+            averages.append({n: np.array(ops.convert_to_numpy(v)) for n, v in kept})
     known = not isinstance(stream.optimizer, Builtin)
-    return Steps(tuple(path), state(native, variables) if known else {})
+    return Steps(
+        tuple(path), state(native, variables) if known else {}, tuple(averages)
+    )
 
 
 def factors(definition: Schedule, number: int) -> list[float]:

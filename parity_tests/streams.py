@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from shared.contract import Builtin, Steps, Stream
-from shared.optimizers import Clip, Optimizer, excluded
+from shared.optimizers import Clip, Optimizer, accumulated, excluded
 from shared.randomness import generator
 from shared.schedules import Schedule
 from shared.weights import Array
@@ -63,6 +63,7 @@ def stream(
 class Update:
     xs: dict[str, Array]
     state: dict[str, Array]
+    averages: dict[str, Array]
 
 
 def definition(given: Stream) -> Iterator[Update]:
@@ -70,13 +71,18 @@ def definition(given: Stream) -> Iterator[Update]:
     optimizer = given.optimizer
     assert isinstance(optimizer, Optimizer)
     xs, state = dict(given.parameters), dict[str, Array]()
-    for t, gs in enumerate(given.gradients):
-        factor = given.schedule.factor(t) if given.schedule else 1.0
-        gs = given.clip(gs) if given.clip else dict(gs)
-        xs, state = optimizer.update(
-            xs, gs, state, optimizer.lr * factor, given.excluded
-        )
-        yield Update(xs, state)
+    averages, part = xs, given.accumulate
+    for i in range(1, len(given.gradients) + 1):
+        if i % part == 0:
+            t = i // part - 1
+            factor = given.schedule.factor(t) if given.schedule else 1.0
+            gs = accumulated(given.gradients[i - part : i])
+            gs = given.clip(gs) if given.clip else gs
+            xs, state = optimizer.update(
+                xs, gs, state, optimizer.lr * factor, given.excluded
+            )
+            averages = given.ema.update(averages, xs) if given.ema else averages
+        yield Update(xs, state, averages)
 
 
 def errors(given: Stream, steps: Steps) -> list[float]:
@@ -84,6 +90,14 @@ def errors(given: Stream, steps: Steps) -> list[float]:
     return [
         max(_error(update.xs[name], found[name]) for name in update.xs)
         for update, found in zip(definition(given), steps.parameters, strict=True)
+    ]
+
+
+def average_errors(given: Stream, steps: Steps) -> list[float]:
+    """The same for the moving averages."""
+    return [
+        max(_error(update.averages[name], found[name]) for name in update.averages)
+        for update, found in zip(definition(given), steps.averages, strict=True)
     ]
 
 

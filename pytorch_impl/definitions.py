@@ -48,7 +48,8 @@ def state(
     native: torch.optim.Optimizer, parameters: Mapping[str, nn.Parameter]
 ) -> dict[str, Array]:
     """What the optimizer keeps: `t`, and `m/conv1.weight`."""
-    found = {"t": torch.tensor(native.param_groups[0]["t"])}
+    group = native.param_groups[0]
+    found = {k: torch.tensor(group[k]) for k in ("t", *getattr(native, "once", {}))}
     for name, p in parameters.items():
         found |= {f"{kept}/{name}": value for kept, value in native.state[p].items()}
     return {name: value.detach().numpy().copy() for name, value in found.items()}
@@ -93,23 +94,36 @@ def optimize(stream: Stream) -> Steps:
         native = kind(parameters.values(), **stream.optimizer.arguments)
     else:
         native = optimizer(stream.optimizer, parameters, stream.excluded)
+    ema = None
+    if stream.ema is not None:
+        ema = optimizers.Ema(parameters.values(), decay=stream.ema.decay)
     scheduler = None
     if stream.schedule is not None:
         scheduler = schedules.Scheduled(native, schedule(stream.schedule))
-    path = []
-    for gradients in stream.gradients:
+    path, averages = [], []
+    for i, gradients in enumerate(stream.gradients, 1):
         for name, p in parameters.items():
-            p.grad = torch.tensor(gradients[name])
-        if stream.clip is not None:
-            clip(
-                stream.clip, [p.grad for p in parameters.values() if p.grad is not None]
-            )
-        native.step()
-        if scheduler is not None:
-            scheduler.step()
+            # As `(loss / accumulate).backward()` adds them up.
+            part = torch.tensor(gradients[name]) / stream.accumulate
+            p.grad = part if p.grad is None else p.grad + part
+        if i % stream.accumulate == 0:
+            if stream.clip is not None:
+                found = [p.grad for p in parameters.values() if p.grad is not None]
+                clip(stream.clip, found)
+            native.step()
+            native.zero_grad()
+            if scheduler is not None:
+                scheduler.step()
+            if ema is not None:
+                ema.update()
         path.append({n: p.detach().numpy().copy() for n, p in parameters.items()})
+        if ema is not None:
+            named = zip(parameters, ema.averages, strict=True)
+            averages.append({n: a.numpy().copy() for n, a in named})
     known = not isinstance(stream.optimizer, Builtin)
-    return Steps(tuple(path), state(native, parameters) if known else {})
+    return Steps(
+        tuple(path), state(native, parameters) if known else {}, tuple(averages)
+    )
 
 
 def factors(definition: Schedule, number: int) -> list[float]:

@@ -18,7 +18,7 @@ import numpy as np
 from shared import VERSION, randomness, weights
 from shared.data.batches import Arrays, Samples
 from shared.losses import Loss
-from shared.optimizers import Clip, Optimizer
+from shared.optimizers import Clip, Ema, Optimizer
 from shared.plan import Plan
 from shared.schedules import ReduceOnPlateau, Schedule
 from shared.specs.base import Spec, Tensor, to_plain
@@ -80,6 +80,7 @@ class Stream:
     """Gradients, one set an update, for an optimizer to follow from `parameters`.
 
     excluded: the tensors that weight decay leaves alone.
+    accumulate: how many sets of gradients make one update.
     """
 
     optimizer: Optimizer | Builtin
@@ -88,15 +89,18 @@ class Stream:
     schedule: Schedule | None = None
     excluded: frozenset[str] = frozenset()
     clip: Clip | None = None
+    accumulate: int = 1
+    ema: Ema | None = None
 
 
 @dataclass(frozen=True)
 class Steps:
-    """The parameters after each update, and what the optimizer kept after the last:
-    `t`, and `m/conv1.weight` (nothing of a built-in)."""
+    """The parameters after each set of gradients, and what the optimizer kept after the
+    last: `t`, and `m/conv1.weight` (nothing of a built-in); their moving averages."""
 
     parameters: tuple[dict[str, Array], ...]
     state: dict[str, Array]
+    averages: tuple[dict[str, Array], ...] = ()
 
 
 class Model(ABC):

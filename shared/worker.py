@@ -199,6 +199,10 @@ class Worker:
         """UsageError unless the framework sees such a device."""
         self.call("require", device)
 
+    def ask(self, target: str, *arguments: Any, paths: tuple[str, ...] = ()) -> Any:
+        """What the function `package.module:name` gives over there."""
+        return self.call("ask", target, arguments, paths)
+
     def reload(self, modules: list[str]) -> None:
         """Import these modules again, in this order (their files changed)."""
         self.call("reload", modules)
@@ -417,6 +421,13 @@ class Server:
                 f"device {device!r}: looked for {' or '.join(words)}, the framework "
                 f"sees {', '.join(seen)}"
             )
+
+    def ask(
+        self, target: str, arguments: tuple[Any, ...], paths: tuple[str, ...]
+    ) -> Any:
+        sys.path[:0] = [path for path in paths if path not in sys.path]
+        module, _, name = target.partition(":")
+        return getattr(importlib.import_module(module), name)(*arguments)
 
     def reload(self, modules: list[str]) -> None:
         for name in modules:
