@@ -59,11 +59,17 @@ def state(
     native: keras.optimizers.Optimizer, variables: Mapping[str, keras.Variable]
 ) -> dict[str, Array]:
     """What the optimizer keeps: `t`, and `m/conv1.weight`."""
-    found = {"t": np.asarray(ops.convert_to_numpy(native.iterations))}
+    found = {"t": native.iterations}
+    found |= dict(zip(native.shares, native.shared(), strict=True))
     for name, variable in variables.items():
         for kept, value in zip(native.keeps, native.kept(variable), strict=True):
-            found[f"{kept}/{name}"] = np.array(ops.convert_to_numpy(value))
-    return found
+            if value is not None:
+                found[f"{kept}/{name}"] = value
+    return copies(found)
+
+
+def copies(variables: Mapping[str, Any]) -> dict[str, Array]:
+    return {n: np.array(ops.convert_to_numpy(v)) for n, v in variables.items()}
 
 
 def schedule(definition: Schedule) -> Any:
@@ -95,15 +101,20 @@ def optimize(stream: Stream) -> Steps:
             stream.schedule,
             **clipping(stream.clip),
         )
-    path = []
+    path, estimates = [], iter(stream.estimates)
     for gradients in stream.gradients:
+        if isinstance(native, optimizers.SophiaG) and bool(native.due):
+            drawn = next(estimates)
+            native.estimate([ops.convert_to_tensor(drawn[n], dtype) for n in variables])
         found = [ops.convert_to_tensor(gradients[n], dtype) for n in variables]
         native.apply(found, list(variables.values()))
-        path.append(
-            {n: np.array(ops.convert_to_numpy(v)) for n, v in variables.items()}
-        )
-    known = not isinstance(stream.optimizer, Builtin)
-    return Steps(tuple(path), state(native, variables) if known else {})
+        path.append(copies(variables))
+    if isinstance(stream.optimizer, Builtin):
+        return Steps(tuple(path), {})
+    kept = state(native, variables)
+    if isinstance(native, optimizers.ScheduleFreeAdamW):
+        native.eval()
+    return Steps(tuple(path), kept, copies(variables))
 
 
 def factors(definition: Schedule, number: int) -> list[float]:

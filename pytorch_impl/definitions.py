@@ -13,7 +13,7 @@ from shared.contract import Builtin, Steps, Stream
 from shared.losses import Loss
 from shared.optimizers import Clip, Optimizer
 from shared.schedules import Schedule
-from shared.weights import Array
+from shared.weights import Array, Weights
 
 CLIPS = {
     "ClipByValue": optimizers.clip_by_value,
@@ -33,22 +33,24 @@ def optimizer(
     excluded: frozenset[str] = frozenset(),
 ) -> torch.optim.Optimizer:
     """excluded: the tensors that weight decay leaves alone."""
-    kind = getattr(optimizers, type(definition).__name__)
+    kind, values = getattr(optimizers, type(definition).__name__), settings(definition)
     groups: list[dict[str, Any]] = [
         {"params": [p for n, p in parameters.items() if n not in excluded]},
         {
             "params": [p for n, p in parameters.items() if n in excluded],
             "weight_decay": 0.0,
+            **({"trust": False} if "trust" in values else {}),
         },
     ]
-    return kind([g for g in groups if g["params"]], **settings(definition))
+    return kind([g for g in groups if g["params"]], **values)
 
 
 def state(
     native: torch.optim.Optimizer, parameters: Mapping[str, nn.Parameter]
 ) -> dict[str, Array]:
     """What the optimizer keeps: `t`, and `m/conv1.weight`."""
-    found = {"t": torch.tensor(native.param_groups[0]["t"])}
+    group, shares = native.param_groups[0], getattr(native, "shares", ())
+    found = {name: torch.tensor(group[name]).double() for name in ("t", *shares)}
     for name, p in parameters.items():
         found |= {f"{kept}/{name}": value for kept, value in native.state[p].items()}
     return {name: value.detach().numpy().copy() for name, value in found.items()}
@@ -79,23 +81,40 @@ def optimize(stream: Stream) -> Steps:
         native = kind(parameters.values(), **stream.optimizer.arguments)
     else:
         native = optimizer(stream.optimizer, parameters, stream.excluded)
+    passes = getattr(stream.optimizer, "passes", 1)
+    estimates = iter(stream.estimates)
     scheduler = None
     if stream.schedule is not None:
         scheduler = schedules.Scheduled(native, schedule(stream.schedule))
     path = []
-    for gradients in stream.gradients:
-        for name, p in parameters.items():
-            p.grad = torch.tensor(gradients[name])
+    for t, gradients in enumerate(stream.gradients):
+        if isinstance(native, optimizers.SophiaG) and native.due:
+            hold(parameters, next(estimates))
+            native.estimate()
+        hold(parameters, gradients)
         if stream.clip is not None:
             clip(
                 stream.clip, [p.grad for p in parameters.values() if p.grad is not None]
             )
         native.step()
-        if scheduler is not None:
+        if scheduler is not None and (t + 1) % passes == 0:
             scheduler.step()
-        path.append({n: p.detach().numpy().copy() for n, p in parameters.items()})
-    known = not isinstance(stream.optimizer, Builtin)
-    return Steps(tuple(path), state(native, parameters) if known else {})
+        path.append(copies(parameters))
+    if isinstance(stream.optimizer, Builtin):
+        return Steps(tuple(path), {})
+    kept = state(native, parameters)
+    if isinstance(native, optimizers.ScheduleFreeAdamW):
+        native.eval()
+    return Steps(tuple(path), kept, copies(parameters))
+
+
+def hold(parameters: Mapping[str, nn.Parameter], gradients: Weights) -> None:
+    for name, p in parameters.items():
+        p.grad = torch.tensor(gradients[name])
+
+
+def copies(parameters: Mapping[str, nn.Parameter]) -> dict[str, Array]:
+    return {n: p.detach().numpy().copy() for n, p in parameters.items()}
 
 
 def factors(definition: Schedule, number: int) -> list[float]:

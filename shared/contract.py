@@ -77,6 +77,7 @@ class Stream:
     """Gradients, one set an update, for an optimizer to follow from `parameters`.
 
     excluded: the tensors that weight decay leaves alone.
+    estimates: SophiaG's gradients with labels drawn from the model, in order.
     """
 
     optimizer: Optimizer | Builtin
@@ -85,15 +86,18 @@ class Stream:
     schedule: Schedule | None = None
     excluded: frozenset[str] = frozenset()
     clip: Clip | None = None
+    estimates: tuple[Weights, ...] = ()
 
 
 @dataclass(frozen=True)
 class Steps:
-    """The parameters after each update, and what the optimizer kept after the last:
-    `t`, and `m/conv1.weight` (nothing of a built-in)."""
+    """The parameters after each update, and after the last what the optimizer kept
+    (`t`, and `m/conv1.weight`) and the parameters to evaluate with (of a built-in
+    neither)."""
 
     parameters: tuple[dict[str, Array], ...]
     state: dict[str, Array]
+    evaluated: dict[str, Array] = field(default_factory=dict)
 
 
 class Model(ABC):
