@@ -26,13 +26,25 @@ _ALLOWED = {
     "beta2": (0.0, 1.0),
     "eps": (0.0, math.inf),
     "weight_decay": (0.0, math.inf),
+    "beta3": (0.0, 1.0),
+    "coefficient": (0.0, math.inf),
+    "power": (0.0, math.inf),
+    "eps1": (5e-324, math.inf),
+    "eps2": (0.0, math.inf),
+    "limit": (5e-324, math.inf),
+    "gamma": (0.0, math.inf),
+    "every": (1, math.inf),
+    "batch_size": (1, math.inf),
+    "steps": (1, math.inf),
+    "d0": (5e-324, math.inf),
+    "rho": (0.0, math.inf),
 }
 
 
 def _check(kind: str, settings: dict[str, Any]) -> None:
     for name, value in settings.items():
         low, high = _ALLOWED.get(name, (-math.inf, math.inf))
-        if isinstance(value, float) and not low <= value < high:
+        if isinstance(value, int | float) and not low <= value < high:
             allowed = f"from {low:g} up to, not including, {high:g}"
             raise ValueError(f"{kind}: {name} is {value!r}; allowed: {allowed}")
 
@@ -52,6 +64,16 @@ def _decays(mask: Mask, weight_decay: float, params: Any) -> Any:
 
 def _zeros(params: Any) -> Any:
     return jax.tree.map(jnp.zeros_like, params)
+
+
+def _each(number: int, f: Callable[..., Any], params: Any, *trees: Any) -> list[Any]:
+    """f of every tensor; its results, `number` of them, as a tree each. A tree may
+    hold None for a tensor."""
+    leaves, structure = jax.tree.flatten(params)
+    rest = [structure.flatten_up_to(tree) for tree in trees]
+    found = [f(*arguments) for arguments in zip(leaves, *rest, strict=True)]
+    columns = zip(*found, strict=True) if found else [()] * number
+    return [structure.unflatten(column) for column in columns]
 
 
 # Gradient descent and its momenta
@@ -159,6 +181,547 @@ def _adam(
 
 
 # Modern
+
+
+def _norm(x: Array) -> Array:
+    return jnp.sqrt(jnp.sum(jnp.square(x)))
+
+
+def _sum(tree: Any) -> Any:
+    return sum(jnp.sum(x) for x in jax.tree.leaves(tree))
+
+
+def _reached(mask: Mask, params: Any) -> Any:
+    """Which tensors the weight decay reaches."""
+    tree = mask(params) if callable(mask) else mask
+    return jax.tree.map(lambda _: True, params) if tree is None else tree
+
+
+class LARSState(NamedTuple):
+    t: Array
+    v: Any
+
+
+def lars(
+    learning_rate: Rate = 1.0,
+    *,
+    momentum: float = 0.9,
+    coefficient: float = 1e-3,
+    trust: bool = True,
+    weight_decay: float = 5e-4,
+    mask: Mask = None,
+) -> optax.GradientTransformation:
+    """What `mask` leaves out is without the ratio as well, as the authors have it."""
+    _check("lars", locals())
+
+    def init(params: Any) -> LARSState:
+        return LARSState(jnp.zeros((), jnp.int32), _zeros(params))
+
+    def update(grads: Any, state: LARSState, params: Any) -> tuple[Any, LARSState]:
+        t = state.t + 1
+        lr = _rate(learning_rate, t)
+
+        def step(x: Array, g: Array, v: Array, d: float, reached: bool) -> Any:
+            u = g + d * x
+            if trust and reached:
+                length, whole = _norm(x), _norm(g) + d * _norm(x)
+                ratio = coefficient * length / whole
+                u = jnp.where(length * whole > 0, ratio, 1.0) * u
+            v = momentum * v + lr * u
+            return -v, v
+
+        decays, reached = _decays(mask, weight_decay, params), _reached(mask, params)
+        steps, v = _each(2, step, params, grads, state.v, decays, reached)
+        return steps, LARSState(t, v)
+
+    return optax.GradientTransformation(init, update)
+
+
+class LAMBState(NamedTuple):
+    t: Array
+    m: Any
+    v: Any
+
+
+def lamb(
+    learning_rate: Rate = 1e-3,
+    *,
+    beta1: float = 0.9,
+    beta2: float = 0.999,
+    eps: float = 1e-6,
+    trust: bool = True,
+    weight_decay: float = 1e-2,
+    mask: Mask = None,
+) -> optax.GradientTransformation:
+    """What `mask` leaves out is without the ratio as well, as the authors have it."""
+    _check("lamb", locals())
+
+    def init(params: Any) -> LAMBState:
+        return LAMBState(jnp.zeros((), jnp.int32), _zeros(params), _zeros(params))
+
+    def update(grads: Any, state: LAMBState, params: Any) -> tuple[Any, LAMBState]:
+        t = state.t + 1
+        lr = _rate(learning_rate, t)
+
+        def step(
+            x: Array, g: Array, m: Array, v: Array, d: float, reached: bool
+        ) -> Any:
+            u, m, v = _adam_step(g, m, v, t, beta1, beta2, eps)
+            u = u + d * x
+            if trust and reached:
+                length, whole = _norm(x), _norm(u)
+                u = jnp.where(length * whole > 0, length / whole, 1.0) * u
+            return -lr * u, m, v
+
+        decays, reached = _decays(mask, weight_decay, params), _reached(mask, params)
+        steps, m, v = _each(3, step, params, grads, state.m, state.v, decays, reached)
+        return steps, LAMBState(t, m, v)
+
+    return optax.GradientTransformation(init, update)
+
+
+def _adam_step(
+    g: Array, m: Array, v: Array, t: Array, beta1: float, beta2: float, eps: float
+) -> tuple[Array, Array, Array]:
+    """Adam's step, before the learning rate, and its averages."""
+    m = beta1 * m + (1 - beta1) * g
+    v = beta2 * v + (1 - beta2) * g * g
+    scale1, scale2 = 1 / (1 - beta1**t), 1 / (1 - beta2**t)
+    return m * scale1 / (jnp.sqrt(v * scale2) + eps), m, v
+
+
+class AdafactorState(NamedTuple):
+    t: Array
+    r: Any
+    c: Any
+    v: Any
+
+
+def adafactor(
+    learning_rate: Rate = 1e-2,
+    *,
+    power: float = 0.8,
+    eps1: float = 1e-30,
+    eps2: float = 1e-3,
+    limit: float = 1.0,
+    weight_decay: float = 0.0,
+    mask: Mask = None,
+) -> optax.GradientTransformation:
+    _check("adafactor", locals())
+
+    def start(x: Array) -> Any:
+        if x.ndim != 2:
+            return None, None, jnp.zeros_like(x)
+        return jnp.zeros_like(x[:, 0]), jnp.zeros_like(x[0]), None
+
+    def init(params: Any) -> AdafactorState:
+        return AdafactorState(jnp.zeros((), jnp.int32), *_each(3, start, params))
+
+    def update(
+        grads: Any, state: AdafactorState, params: Any
+    ) -> tuple[Any, AdafactorState]:
+        t = state.t + 1
+        lr, keep = _rate(learning_rate, t), 1 - t**-power
+
+        def step(x: Array, g: Array, r: Any, c: Any, v: Any, d: float) -> Any:
+            s, square = _squares(jnp.square(g) + eps1, keep, r, c, v)
+            u, root = g / jnp.sqrt(square), x.size**0.5
+            u = u / jnp.maximum(_norm(u) / root / limit, 1.0)
+            alpha = jnp.maximum(_norm(x) / root, eps2) * jnp.minimum(lr, t**-0.5)
+            return -lr * d * x - alpha * u, *s
+
+        decays = _decays(mask, weight_decay, params)
+        steps, *s = _each(4, step, params, grads, state.r, state.c, state.v, decays)
+        return steps, AdafactorState(t, *s)
+
+    return optax.GradientTransformation(init, update)
+
+
+def _squares(square: Array, keep: Array, r: Any, c: Any, v: Any) -> tuple[Any, Array]:
+    """The averages of one tensor's squares, factored where it is a matrix."""
+    if v is not None:
+        v = keep * v + (1 - keep) * square
+        return (None, None, v), v
+    r = keep * r + (1 - keep) * jnp.sum(square, 1)
+    c = keep * c + (1 - keep) * jnp.sum(square, 0)
+    return (r, c, None), jnp.outer(r, c) / jnp.sum(r)
+
+
+class AdanState(NamedTuple):
+    t: Array
+    m: Any
+    v: Any
+    n: Any
+    g: Any
+
+
+def adan(
+    learning_rate: Rate = 1e-3,
+    *,
+    beta1: float = 0.98,
+    beta2: float = 0.92,
+    beta3: float = 0.99,
+    eps: float = 1e-8,
+    weight_decay: float = 2e-2,
+    mask: Mask = None,
+) -> optax.GradientTransformation:
+    _check("adan", locals())
+
+    def init(params: Any) -> AdanState:
+        zeros = (_zeros(params) for _ in range(4))
+        return AdanState(jnp.zeros((), jnp.int32), *zeros)
+
+    def update(grads: Any, state: AdanState, params: Any) -> tuple[Any, AdanState]:
+        t, (_, *kept) = state.t + 1, state
+        lr = _rate(learning_rate, t)
+
+        def step(
+            x: Array,
+            g: Array,
+            m: Array,
+            v: Array,
+            n: Array,
+            before: Array,
+            decay: float,
+        ) -> Any:
+            d = jnp.where(t > 1, g - before, 0.0)
+            m = beta1 * m + (1 - beta1) * g
+            v = beta2 * v + (1 - beta2) * d
+            n = beta3 * n + (1 - beta3) * jnp.square(g + beta2 * d)
+            m_hat, v_hat = m / (1 - beta1**t), v / (1 - beta2**t)
+            n_hat = n / (1 - beta3**t)
+            u = (m_hat + beta2 * v_hat) / (jnp.sqrt(n_hat) + eps)
+            return -lr * (u + decay * x) / (1 + lr * decay), m, v, n, g
+
+        decays = _decays(mask, weight_decay, params)
+        steps, *s = _each(5, step, params, grads, *kept, decays)
+        return steps, AdanState(t, *s)
+
+    return optax.GradientTransformation(init, update)
+
+
+class SophiaGState(NamedTuple):
+    t: Array
+    m: Any
+    h: Any
+
+
+def sophiag(
+    learning_rate: Rate = 1e-4,
+    *,
+    beta1: float = 0.96,
+    beta2: float = 0.99,
+    gamma: float = 0.05,
+    eps: float = 1e-12,
+    every: int = 10,
+    batch_size: int = 1,
+    weight_decay: float = 0.1,
+    mask: Mask = None,
+) -> optax.GradientTransformationExtraArgs:
+    """`update` takes `estimate` besides: the gradients of the mean loss over
+    `batch_size` examples (tokens, in a language model) with labels drawn from the
+    model's own outputs. It is due where `state.t % every` is 0, and looked at only
+    there."""
+    _check("sophiag", locals())
+
+    def init(params: Any) -> SophiaGState:
+        return SophiaGState(jnp.zeros((), jnp.int32), _zeros(params), _zeros(params))
+
+    def update(
+        grads: Any, state: SophiaGState, params: Any, *, estimate: Any = None, **_: Any
+    ) -> tuple[Any, SophiaGState]:
+        t, h = state.t + 1, state.h
+        lr = _rate(learning_rate, t)
+        if estimate is not None:
+            share = jnp.where(state.t % every == 0, 1 - beta2, 0.0)
+            h = jax.tree.map(
+                lambda h, g: h + share * (batch_size * g * g - h), h, estimate
+            )
+
+        def step(x: Array, g: Array, m: Array, h: Array, d: float) -> Any:
+            m = beta1 * m + (1 - beta1) * g
+            u = jnp.clip(m / jnp.maximum(gamma * h, eps), -1.0, 1.0)
+            return -lr * (d * x + u), m
+
+        decays = _decays(mask, weight_decay, params)
+        steps, m = _each(2, step, params, grads, state.m, h, decays)
+        return steps, SophiaGState(t, m, h)
+
+    return optax.GradientTransformationExtraArgs(init, update)
+
+
+class MuonState(NamedTuple):
+    t: Array
+    m: Any
+    v: Any
+
+
+def muon(
+    learning_rate: Rate = 1e-3,
+    *,
+    momentum: float = 0.95,
+    nesterov: bool = True,
+    steps: int = 5,
+    beta1: float = 0.9,
+    beta2: float = 0.95,
+    eps: float = 1e-8,
+    weight_decay: float = 0.1,
+    mask: Mask = None,
+) -> optax.GradientTransformation:
+    """Tensors that are no matrices are AdamW's. So should be, by optax.partition, an
+    embedding and the last layer, as the authors have it."""
+    _check("muon", locals())
+
+    def init(params: Any) -> MuonState:
+        v = jax.tree.map(lambda x: None if x.ndim == 2 else jnp.zeros_like(x), params)
+        return MuonState(jnp.zeros((), jnp.int32), _zeros(params), v)
+
+    def update(grads: Any, state: MuonState, params: Any) -> tuple[Any, MuonState]:
+        t = state.t + 1
+        lr = _rate(learning_rate, t)
+
+        def step(x: Array, g: Array, m: Array, v: Any, d: float) -> Any:
+            if v is None:
+                m = momentum * m + g
+                u = orthogonal(g + momentum * m if nesterov else m, steps, eps)
+                u = 0.2 * math.sqrt(max(x.shape)) * u
+            else:
+                u, m, v = _adam_step(g, m, v, t, beta1, beta2, eps)
+            return -lr * (d * x + u), m, v
+
+        decays = _decays(mask, weight_decay, params)
+        moves, m, v = _each(3, step, params, grads, state.m, state.v, decays)
+        return moves, MuonState(t, m, v)
+
+    return optax.GradientTransformation(init, update)
+
+
+def orthogonal(m: Array, steps: int, eps: float) -> Array:
+    """Newton and Schulz's iteration: singular values come near 1."""
+    if m.shape[0] > m.shape[1]:
+        return orthogonal(m.T, steps, eps).T
+    o = m / (_norm(m) + eps)
+    for _ in range(steps):
+        a = o @ o.T
+        o = 3.4445 * o + (-4.7750 * a + 2.0315 * a @ a) @ o
+    return o
+
+
+class ShampooState(NamedTuple):
+    t: Array
+    m: Any
+    l: Any  # noqa: E741
+    r: Any
+    v: Any
+
+
+def shampoo(
+    learning_rate: Rate = 1e-1,
+    *,
+    momentum: float = 0.9,
+    eps: float = 1e-6,
+    weight_decay: float = 0.0,
+    mask: Mask = None,
+) -> optax.GradientTransformation:
+    _check("shampoo", locals())
+
+    def start(x: Array) -> Any:
+        if x.ndim != 2:
+            return None, None, jnp.zeros_like(x)
+        return *(jnp.zeros((n, n), x.dtype) for n in x.shape), None
+
+    def init(params: Any) -> ShampooState:
+        zeros = jnp.zeros((), jnp.int32), _zeros(params)
+        return ShampooState(*zeros, *_each(3, start, params))
+
+    def update(
+        grads: Any, state: ShampooState, params: Any
+    ) -> tuple[Any, ShampooState]:
+        t, (_, *kept) = state.t + 1, state
+        lr = _rate(learning_rate, t)
+
+        def step(
+            x: Array, g: Array, m: Array, left: Any, right: Any, v: Any, d: float
+        ) -> Any:
+            m = momentum * m + (1 - momentum) * g
+            if v is None:
+                left, right = left + g @ g.T, right + g.T @ g
+                u = _root(left, eps) @ m @ _root(right, eps)
+            else:
+                v = v + jnp.square(g)
+                u = m * _power(v, -1 / 2, eps)
+            return -lr * (d * x + u), m, left, right, v
+
+        decays = _decays(mask, weight_decay, params)
+        steps, *s = _each(5, step, params, grads, *kept, decays)
+        return steps, ShampooState(t, *s)
+
+    return optax.GradientTransformation(init, update)
+
+
+def _root(a: Array, eps: float) -> Array:
+    """a to the power -1/4."""
+    values, vectors = jnp.linalg.eigh(a)
+    return (vectors * _power(jnp.maximum(values, 0.0), -1 / 4, eps)) @ vectors.T
+
+
+def _power(values: Array, exponent: float, eps: float) -> Array:
+    """0 where there was no gradient yet."""
+    largest = jnp.max(values)
+    return jnp.where(largest > 0, (values + eps * largest) ** exponent, 0.0)
+
+
+class ProdigyState(NamedTuple):
+    t: Array
+    m: Any
+    v: Any
+    s: Any
+    p: Any
+    d: Array
+    r: Array
+
+
+def prodigy(
+    learning_rate: Rate = 1.0,
+    *,
+    beta1: float = 0.9,
+    beta2: float = 0.999,
+    eps: float = 1e-8,
+    d0: float = 1e-6,
+    weight_decay: float = 0.0,
+    mask: Mask = None,
+) -> optax.GradientTransformation:
+    _check("prodigy", locals())
+    root = math.sqrt(beta2)
+
+    def init(params: Any) -> ProdigyState:
+        zeros = (_zeros(params) for _ in range(4))
+        dtype = jnp.result_type(*jax.tree.leaves(params), jnp.bfloat16)
+        d, r = jnp.asarray(d0, dtype), jnp.zeros((), dtype)
+        return ProdigyState(jnp.zeros((), jnp.int32), *zeros, d, r)
+
+    def update(
+        grads: Any, state: ProdigyState, params: Any
+    ) -> tuple[Any, ProdigyState]:
+        t, (_, *kept, d, r) = state.t + 1, state
+        lr = _rate(learning_rate, t)
+        inner = _sum(jax.tree.map(lambda g, p: g * p, grads, state.p))
+        r = root * r - (1 - root) * lr * d**2 * inner
+
+        def step(
+            x: Array, g: Array, m: Array, v: Array, s: Array, p: Array, decay: float
+        ) -> Any:
+            m = beta1 * m + (1 - beta1) * d * g
+            v = beta2 * v + (1 - beta2) * d**2 * g**2
+            s = root * s + (1 - root) * lr * d**2 * g
+            u = -lr * d * (decay * x + m / (jnp.sqrt(v) + d * eps))
+            return u, m, v, s, p + u
+
+        decays = _decays(mask, weight_decay, params)
+        steps, m, v, s, p = _each(5, step, params, grads, *kept, decays)
+        whole = _sum(jax.tree.map(jnp.abs, s))
+        d_hat = jnp.where(whole > 0, r / whole, 0.0)
+        return steps, ProdigyState(t, m, v, s, p, jnp.maximum(d, d_hat), r)
+
+    return optax.GradientTransformation(init, update)
+
+
+class ScheduleFreeAdamWState(NamedTuple):
+    t: Array
+    z: Any
+    v: Any
+    largest: Array
+    whole: Array
+
+
+def schedule_free_adamw(
+    learning_rate: Rate = 2.5e-3,
+    *,
+    beta1: float = 0.9,
+    beta2: float = 0.999,
+    eps: float = 1e-8,
+    weight_decay: float = 0.0,
+    mask: Mask = None,
+) -> optax.GradientTransformation:
+    """The parameters to evaluate with are schedule_free_evaluated's."""
+    _check("schedule_free_adamw", locals())
+    if not beta1:
+        raise ValueError("schedule_free_adamw: beta1 is 0.0; allowed: above 0, below 1")
+
+    def init(params: Any) -> ScheduleFreeAdamWState:
+        z = jax.tree.map(jnp.array, params)  # a copy: both may be donated
+        zero = jnp.zeros((), jnp.result_type(*jax.tree.leaves(params), jnp.bfloat16))
+        t = jnp.zeros((), jnp.int32)
+        return ScheduleFreeAdamWState(t, z, _zeros(params), zero, zero)
+
+    def update(
+        grads: Any, state: ScheduleFreeAdamWState, params: Any
+    ) -> tuple[Any, ScheduleFreeAdamWState]:
+        t = state.t + 1
+        lr = _rate(learning_rate, t)
+        largest = jnp.maximum(state.largest, lr)
+        whole = state.whole + largest**2
+        c = jnp.where(whole > 0, largest**2 / whole, 0.0)
+
+        def step(y: Array, g: Array, z: Array, v: Array, d: float) -> Any:
+            x = (y - (1 - beta1) * z) / beta1
+            v = beta2 * v + (1 - beta2) * g * g
+            z = z - lr * (g / (jnp.sqrt(v / (1 - beta2**t)) + eps) + d * y)
+            x = (1 - c) * x + c * z
+            return (1 - beta1) * z + beta1 * x - y, z, v
+
+        decays = _decays(mask, weight_decay, params)
+        steps, z, v = _each(3, step, params, grads, state.z, state.v, decays)
+        return steps, ScheduleFreeAdamWState(t, z, v, largest, whole)
+
+    return optax.GradientTransformation(init, update)
+
+
+def schedule_free_evaluated(
+    params: Any, state: ScheduleFreeAdamWState, beta1: float = 0.9
+) -> Any:
+    """The parameters to evaluate with."""
+    return jax.tree.map(lambda y, z: (y - (1 - beta1) * z) / beta1, params, state.z)
+
+
+class SAMState(NamedTuple):
+    t: Array
+    v: Any
+    x: Any
+
+
+def sam(
+    learning_rate: Rate = 1e-2,
+    *,
+    momentum: float = 0.9,
+    rho: float = 0.05,
+    weight_decay: float = 0.0,
+    mask: Mask = None,
+) -> optax.GradientTransformation:
+    """Two updates are one: the first climbs, the second goes back and descends. Before
+    each, take the gradient on the same batch; a schedule counts both as one."""
+    _check("sam", locals())
+
+    def init(params: Any) -> SAMState:
+        x = jax.tree.map(jnp.array, params)  # a copy: both may be donated
+        return SAMState(jnp.zeros((), jnp.int32), _zeros(params), x)
+
+    def update(grads: Any, state: SAMState, params: Any) -> tuple[Any, SAMState]:
+        t = state.t + 1
+        lr, climbs = _rate(learning_rate, (t + 1) // 2), t % 2 == 1
+        norm = jnp.sqrt(_sum(jax.tree.map(jnp.square, grads)))
+        scale = jnp.where(norm > 0, rho / norm, 0.0)
+
+        def step(here: Array, g: Array, v: Array, x: Array, d: float) -> Any:
+            x = jnp.where(climbs, here, x)
+            v = jnp.where(climbs, v, momentum * v + g + d * x)
+            return jnp.where(climbs, scale * g, x - here - lr * v), v, x
+
+        decays = _decays(mask, weight_decay, params)
+        steps, v, x = _each(3, step, params, grads, state.v, state.x, decays)
+        return steps, SAMState(t, v, x)
+
+    return optax.GradientTransformation(init, update)
 
 
 # What bounds the gradients before an update; the other two are optax's own

@@ -356,7 +356,8 @@ class Adafactor(_Optimizer):
             return ops.convert_to_tensor(v)
         r.assign(keep * r + (1 - keep) * ops.sum(square, 1))
         c.assign(keep * c + (1 - keep) * ops.sum(square, 0))
-        return ops.outer(r, c) / ops.sum(r)
+        rows, columns = ops.expand_dims(r, 1), ops.expand_dims(c, 0)
+        return rows * columns / ops.sum(r)
 
 
 class Adan(_Optimizer):
@@ -456,8 +457,9 @@ class SophiaG(_Optimizer):
         m, h = self.kept(variable)
         lr = ops.cast(learning_rate, variable.dtype)
         m.assign(self.beta1 * m + (1 - self.beta1) * gradient)
-        least = self.eps * ops.ones_like(h)
-        u = ops.clip(m / ops.maximum(self.gamma * h, least), -1.0, 1.0)
+        bound = self.gamma * h
+        bound = ops.maximum(bound, self.eps * ops.ones_like(bound))
+        u = ops.clip(m / bound, -1.0, 1.0)
         variable.assign_sub(lr * (self.decay(variable) * variable + u))
 
 
@@ -619,11 +621,12 @@ class Prodigy(_Optimizer):
         lr, root = ops.cast(learning_rate, d.dtype), math.sqrt(self.beta2)
         kept = [self.kept(variable) for variable in trainable_variables]
         inner = _sum([g * p for g, (*_, p) in zip(grads, kept, strict=True)])
-        d.assign(ops.where(d > 0, d, self.d0 * ops.ones_like(d)))
+        d.assign(ops.where(d > 0, ops.convert_to_tensor(d), self.d0))
         r.assign(root * r - (1 - root) * lr * ops.square(d) * inner)
         super()._backend_update_step(grads, trainable_variables, learning_rate)
         whole = _sum([ops.abs(s) for _, _, s, _ in kept])
-        d.assign(ops.maximum(d, ops.where(whole > 0, r / whole, ops.zeros_like(whole))))
+        d_hat = ops.where(whole > 0, r / whole, ops.zeros_like(whole))
+        d.assign(ops.maximum(ops.convert_to_tensor(d), d_hat))
 
     def update_step(
         self, gradient: KerasTensor, variable: keras.Variable, learning_rate: Any
@@ -660,7 +663,6 @@ class ScheduleFreeAdamW(_Optimizer):
             raise ValueError(
                 "ScheduleFreeAdamW: beta1 is 0.0; allowed: above 0, below 1"
             )
-        self.training = True
         super().__init__(
             {
                 "learning_rate": learning_rate,
@@ -671,6 +673,7 @@ class ScheduleFreeAdamW(_Optimizer):
             },
             options,
         )
+        self.training = True
 
     def keep(self, name: str, variable: keras.Variable) -> keras.Variable | None:
         kept = self.add_variable_from_reference(variable, name=name)
@@ -700,7 +703,8 @@ class ScheduleFreeAdamW(_Optimizer):
         if not self.training:
             raise RuntimeError("ScheduleFreeAdamW: call train() before apply()")
         largest, whole = self.shared()
-        largest.assign(ops.maximum(largest, ops.cast(learning_rate, largest.dtype)))
+        lr = ops.cast(learning_rate, largest.dtype)
+        largest.assign(ops.maximum(ops.convert_to_tensor(largest), lr))
         whole.assign(whole + ops.square(largest))
         super()._backend_update_step(grads, trainable_variables, learning_rate)
 
@@ -768,7 +772,8 @@ class SAM(_Optimizer):
         v, x = self.kept(variable)
         lr = ops.cast(learning_rate, variable.dtype)
         climbs = ops.equal(self.iterations % 2, 0)
-        x.assign(ops.where(climbs, variable, x))
+        here, v_now = ops.convert_to_tensor(variable), ops.convert_to_tensor(v)
+        x.assign(ops.where(climbs, here, ops.convert_to_tensor(x)))
         new = self.momentum * v + g + self.decay(variable) * x
-        v.assign(ops.where(climbs, v, new))
-        variable.assign(ops.where(climbs, x + scale * g, x - lr * v))
+        v.assign(ops.where(climbs, v_now, new))
+        variable.assign(x + ops.where(climbs, scale * g, -lr * v))
