@@ -67,11 +67,14 @@ def _zeros(params: Any) -> Any:
 
 
 def _each(number: int, f: Callable[..., Any], params: Any, *trees: Any) -> list[Any]:
-    """f of every tensor; its results, `number` of them, as a tree each. A tree may
-    hold None for a tensor."""
+    """f of every tensor; its results, `number` of them and in the tensor's precision,
+    as a tree each. A tree may hold None for a tensor."""
     leaves, structure = jax.tree.flatten(params)
     rest = [structure.flatten_up_to(tree) for tree in trees]
-    found = [f(*arguments) for arguments in zip(leaves, *rest, strict=True)]
+    found = [
+        jax.tree.map(lambda a, x=x: a.astype(x.dtype), f(x, *arguments))
+        for x, *arguments in zip(leaves, *rest, strict=True)
+    ]
     columns = zip(*found, strict=True) if found else [()] * number
     return [structure.unflatten(column) for column in columns]
 
@@ -427,16 +430,17 @@ def sophiag(
     def init(params: Any) -> SophiaGState:
         return SophiaGState(jnp.zeros((), jnp.int32), _zeros(params), _zeros(params))
 
+    def curve(h: Array, g: Array) -> Array:
+        return beta2 * h + (1 - beta2) * batch_size * g * g
+
     def update(
         grads: Any, state: SophiaGState, params: Any, *, estimate: Any = None, **_: Any
     ) -> tuple[Any, SophiaGState]:
         t, h = state.t + 1, state.h
         lr = _rate(learning_rate, t)
         if estimate is not None:
-            share = jnp.where(state.t % every == 0, 1 - beta2, 0.0)
-            h = jax.tree.map(
-                lambda h, g: h + share * (batch_size * g * g - h), h, estimate
-            )
+            due = state.t % every == 0
+            h = jax.tree.map(lambda h, g: jnp.where(due, curve(h, g), h), h, estimate)
 
         def step(x: Array, g: Array, m: Array, h: Array, d: float) -> Any:
             m = beta1 * m + (1 - beta1) * g
@@ -595,10 +599,10 @@ def prodigy(
     root = math.sqrt(beta2)
 
     def init(params: Any) -> ProdigyState:
-        zeros = (_zeros(params) for _ in range(4))
+        m, v, s, p = (_zeros(params) for _ in range(4))
         dtype = jnp.result_type(*jax.tree.leaves(params), jnp.bfloat16)
         d, r = jnp.asarray(d0, dtype), jnp.zeros((), dtype)
-        return ProdigyState(jnp.zeros((), jnp.int32), *zeros, d, r)
+        return ProdigyState(jnp.zeros((), jnp.int32), m, v, s, p, d, r)
 
     def update(
         grads: Any, state: ProdigyState, params: Any
@@ -606,7 +610,7 @@ def prodigy(
         t, (_, *kept, d, r) = state.t + 1, state
         lr = _rate(learning_rate, t)
         inner = _sum(jax.tree.map(lambda g, p: g * p, grads, state.p))
-        r = root * r - (1 - root) * lr * d**2 * inner
+        r = (root * r - (1 - root) * lr * d**2 * inner).astype(r.dtype)
 
         def step(
             x: Array, g: Array, m: Array, v: Array, s: Array, p: Array, decay: float
@@ -620,7 +624,7 @@ def prodigy(
         decays = _decays(mask, weight_decay, params)
         steps, m, v, s, p = _each(5, step, params, grads, *kept, decays)
         whole = _sum(jax.tree.map(jnp.abs, s))
-        d_hat = jnp.where(whole > 0, r / whole, 0.0)
+        d_hat = jnp.where(whole > 0, r / whole, 0.0).astype(d.dtype)
         return steps, ProdigyState(t, m, v, s, p, jnp.maximum(d, d_hat), r)
 
     return optax.GradientTransformation(init, update)
@@ -659,7 +663,7 @@ def schedule_free_adamw(
     ) -> tuple[Any, ScheduleFreeAdamWState]:
         t = state.t + 1
         lr = _rate(learning_rate, t)
-        largest = jnp.maximum(state.largest, lr)
+        largest = jnp.maximum(state.largest, lr).astype(state.largest.dtype)
         whole = state.whole + largest**2
         c = jnp.where(whole > 0, largest**2 / whole, 0.0)
 
