@@ -64,11 +64,12 @@ def test_variants_follow_the_definition(workers, framework, name):
 def test_prodigy_follows_where_d_grows(workers, framework):
     given = streams.stream(Prodigy(weight_decay=0.1))
     rising = tuple(
-        {name: np.abs(g) for name, g in gs.items()} for gs in given.gradients
+        {name: np.abs(g) if t < 30 else g for name, g in gs.items()}
+        for t, gs in enumerate(given.gradients)
     )
     given = replace(given, gradients=rising)
     *_, last = streams.definition(given)
-    assert last.state["d"] > 1e-3
+    assert last.state["d"] > 0.05
     found = workers.get(framework, "float64").optimize(given)
     assert max(streams.errors(given, found)) <= tolerances.OPTIMIZER
     assert streams.state_error(given, found) <= tolerances.OPTIMIZER
