@@ -37,7 +37,7 @@ _ALLOWED = {
     "batch_size": (1, math.inf),
     "steps": (1, math.inf),
     "d0": (5e-324, math.inf),
-    "rho": (0.0, math.inf),
+    "radius": (0.0, math.inf),
 }
 
 
@@ -698,7 +698,7 @@ def sam(
     learning_rate: Rate = 1e-2,
     *,
     momentum: float = 0.9,
-    rho: float = 0.05,
+    radius: float = 0.05,
     weight_decay: float = 0.0,
     mask: Mask = None,
 ) -> optax.GradientTransformation:
@@ -714,7 +714,7 @@ def sam(
         t = state.t + 1
         lr, climbs = _rate(learning_rate, (t + 1) // 2), t % 2 == 1
         norm = jnp.sqrt(_sum(jax.tree.map(jnp.square, grads)))
-        scale = jnp.where(norm > 0, rho / norm, 0.0)
+        scale = jnp.where(norm > 0, radius / norm, 0.0)
 
         def step(here: Array, g: Array, v: Array, x: Array, d: float) -> Any:
             x = jnp.where(climbs, here, x)

@@ -29,7 +29,7 @@ _ALLOWED = {
     "batch_size": (1, math.inf),
     "steps": (1, math.inf),
     "d0": (5e-324, math.inf),
-    "rho": (0.0, math.inf),
+    "radius": (0.0, math.inf),
 }
 
 
@@ -737,7 +737,7 @@ class SAM(_Optimizer):
         learning_rate: Any = 1e-2,
         *,
         momentum: float = 0.9,
-        rho: float = 0.05,
+        radius: float = 0.05,
         weight_decay: float = 0.0,
         **options: Any,
     ):
@@ -745,7 +745,7 @@ class SAM(_Optimizer):
             {
                 "learning_rate": learning_rate,
                 "momentum": momentum,
-                "rho": rho,
+                "radius": radius,
                 "weight_decay": weight_decay,
             },
             options,
@@ -762,7 +762,7 @@ class SAM(_Optimizer):
         self, grads: list[Any], trainable_variables: list[Any], learning_rate: Any
     ) -> None:
         norm = ops.sqrt(_sum([ops.square(g) for g in grads]))
-        scale = ops.where(norm > 0, self.rho / norm, ops.zeros_like(norm))
+        scale = ops.where(norm > 0, self.radius / norm, ops.zeros_like(norm))
         for g, variable in zip(grads, trainable_variables, strict=True):
             self.pass_step(g, variable, learning_rate, scale)
 

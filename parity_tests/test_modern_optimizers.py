@@ -47,7 +47,7 @@ VARIANTS = {
     "shampoo by eps": Shampoo(eps=1e-4, momentum=0.0),
     "prodigy from afar": Prodigy(d0=0.1, lr=0.5, beta2=0.99),
     "schedule_free by beta1": ScheduleFreeAdamW(beta1=0.5, weight_decay=0.1),
-    "sam by rho": SAM(momentum=0.0, rho=0.5),
+    "sam by radius": SAM(momentum=0.0, radius=0.5),
 }
 
 
@@ -277,16 +277,16 @@ def test_others_evaluate_what_they_train():
     assert SGD().evaluated(xs, {}) == xs
 
 
-def test_sam_without_rho_is_sgd():
+def test_sam_without_radius_is_sgd():
     x, gs = normal(5), normal(4, 5, seed=1)
     pairs = [g for g in gs for _ in range(2)]
-    got, _ = run(SAM(rho=0.0, momentum=0.9, weight_decay=0.1), x, pairs)
+    got, _ = run(SAM(radius=0.0, momentum=0.9, weight_decay=0.1), x, pairs)
     plain, _ = run(SGD(momentum=0.9, weight_decay=0.1), x, gs)
     np.testing.assert_allclose(got, plain)
 
 
 def test_sam_climbs_by_the_norm_of_all_and_goes_back():
-    optimizer = SAM(rho=0.5, momentum=0.0, lr=0.1)
+    optimizer = SAM(radius=0.5, momentum=0.0, lr=0.1)
     xs = {"a": np.zeros(1), "b": np.zeros(2)}
     gs = {"a": np.array([3.0]), "b": np.array([0.0, 4.0])}
     up, state = optimizer.update(xs, gs, {}, 0.1)
@@ -308,7 +308,7 @@ def test_sam_climbs_by_the_norm_of_all_and_goes_back():
         (lambda: Shampoo(eps=-1.0), "Shampoo.eps is -1.0"),
         (lambda: Prodigy(d0=0.0), "Prodigy.d0 is 0.0"),
         (lambda: ScheduleFreeAdamW(beta1=0.0), "ScheduleFreeAdamW.beta1 is 0.0"),
-        (lambda: SAM(rho=-1.0), "SAM.rho is -1.0"),
+        (lambda: SAM(radius=-1.0), "SAM.radius is -1.0"),
     ],
 )
 def test_refuses(make, said):
@@ -343,7 +343,7 @@ COMMON = """
         ("Adafactor", "power", -1.0), ("Adafactor", "eps2", -1.0),
         ("Adan", "beta3", 1.0), ("SophiaG", "gamma", -1.0), ("SophiaG", "every", 0),
         ("SophiaG", "batch_size", 0), ("Muon", "steps", 0), ("Muon", "beta1", 1.0),
-        ("Shampoo", "eps", -1.0), ("Prodigy", "d0", 0.0), ("SAM", "rho", -1.0),
+        ("Shampoo", "eps", -1.0), ("Prodigy", "d0", 0.0), ("SAM", "radius", -1.0),
         ("ScheduleFreeAdamW", "beta1", 0.0), ("SAM", "weight_decay", float("nan")),
     ]
 

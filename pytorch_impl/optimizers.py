@@ -33,7 +33,7 @@ _ALLOWED = {
     "batch_size": (1, math.inf),
     "steps": (1, math.inf),
     "d0": (5e-324, math.inf),
-    "rho": (0.0, math.inf),
+    "radius": (0.0, math.inf),
 }
 
 
@@ -639,7 +639,7 @@ class SAM(_Optimizer):
         *,
         lr: float = 1e-2,
         momentum: float = 0.9,
-        rho: float = 0.05,
+        radius: float = 0.05,
         weight_decay: float = 0.0,
     ):
         super().__init__(parameters, locals())
@@ -654,7 +654,7 @@ class SAM(_Optimizer):
         if group["t"] % 2:
             torch._foreach_copy_(xs, ps)
             climb = torch._foreach_mul(gs, self.scale)
-            torch._foreach_add_(ps, climb, alpha=group["rho"])
+            torch._foreach_add_(ps, climb, alpha=group["radius"])
             return
         torch._foreach_mul_(vs, group["momentum"])
         torch._foreach_add_(vs, gs)

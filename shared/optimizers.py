@@ -521,12 +521,12 @@ class ScheduleFreeAdamW(Optimizer):
 @dataclass(frozen=True, kw_only=True)
 class SAM(Optimizer):
     """Foret et al. 2021 (arXiv:2010.01412), algorithm 1, over SGD with momentum. Odd
-    updates climb to x + rho g / |g|, the norm that of all tensors together; even ones
+    updates climb to x + radius (rho) g / |g|, the norm that of all tensors; even ones
     go back to x and descend with the gradient found up there."""
 
     lr: NonNegative = 1e-2
     momentum: Rate = 0.9
-    rho: NonNegative = 0.05
+    radius: NonNegative = 0.05
 
     keeps = {"v": LIKE, "x": LIKE}
     passes = 2
@@ -539,7 +539,7 @@ class SAM(Optimizer):
     ) -> tuple[Array, State]:
         if t % 2:
             norm = s["norm"]
-            return x + self.rho * g / norm if norm else x, {"v": s["v"], "x": x}
+            return x + self.radius * g / norm if norm else x, {"v": s["v"], "x": x}
         v = self.momentum * s["v"] + g + decay * s["x"]
         return s["x"] - lr * v, {"v": v, "x": s["x"]}
 
