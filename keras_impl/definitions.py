@@ -59,8 +59,7 @@ def state(
     native: keras.optimizers.Optimizer, variables: Mapping[str, keras.Variable]
 ) -> dict[str, Array]:
     """What the optimizer keeps: `t`, and `m/conv1.weight`."""
-    found = {"t": native.iterations}
-    found |= dict(zip(native.shares, native.shared(), strict=True))
+    found = {"t": native.iterations, **native.once}
     for name, variable in variables.items():
         for kept, value in zip(native.keeps, native.kept(variable), strict=True):
             if value is not None:

@@ -35,7 +35,7 @@ _ALLOWED = {
 
 class _Optimizer(keras.optimizers.Optimizer):
     """What all have in common. A variable's state is `keeps`, each like it where `keep`
-    says nothing else; `shares` are numbers that all variables share.
+    says nothing else; `once` is what is kept of all together, named by `shares`.
 
     settings: the optimizer's own arguments, by name; each becomes an attribute.
     options: those of any Keras optimizer (clipping, accumulation, moving averages).
@@ -56,6 +56,7 @@ class _Optimizer(keras.optimizers.Optimizer):
         for name, value in own.items():
             setattr(self, name, value)
         self.own = tuple(own)
+        self.once: dict[str, keras.Variable] = {}
 
     def build(self, variables: list[keras.Variable]) -> None:
         if self.built:
@@ -64,8 +65,8 @@ class _Optimizer(keras.optimizers.Optimizer):
         for name in self.keeps:
             setattr(self, f"kept_{name}", [self.keep(name, v) for v in variables])
         for name in self.shares:
-            shared = self.add_variable((), dtype=variables[0].dtype, name=name)
-            setattr(self, f"shared_{name}", shared)
+            dtype = variables[0].dtype
+            self.once[name] = self.add_variable((), dtype=dtype, name=name)
 
     def keep(self, name: str, variable: keras.Variable) -> keras.Variable | None:
         return self.add_variable_from_reference(variable, name=name)
@@ -76,9 +77,6 @@ class _Optimizer(keras.optimizers.Optimizer):
     def kept(self, variable: keras.Variable) -> list[keras.Variable]:
         index = self._get_variable_index(variable)
         return [getattr(self, f"kept_{name}")[index] for name in self.keeps]
-
-    def shared(self) -> list[keras.Variable]:
-        return [getattr(self, f"shared_{name}") for name in self.shares]
 
     def t(self, dtype: str) -> KerasTensor:
         """The number of this update, from 1."""
@@ -617,7 +615,7 @@ class Prodigy(_Optimizer):
     def _backend_update_step(
         self, grads: list[Any], trainable_variables: list[Any], learning_rate: Any
     ) -> None:
-        d, r = self.shared()
+        d, r = self.once.values()
         lr, root = ops.cast(learning_rate, d.dtype), math.sqrt(self.beta2)
         kept = [self.kept(variable) for variable in trainable_variables]
         inner = _sum([g * p for g, (*_, p) in zip(grads, kept, strict=True)])
@@ -632,7 +630,7 @@ class Prodigy(_Optimizer):
         self, gradient: KerasTensor, variable: keras.Variable, learning_rate: Any
     ) -> None:
         m, v, s, p = self.kept(variable)
-        lr, d = ops.cast(learning_rate, variable.dtype), self.shared()[0]
+        lr, d = ops.cast(learning_rate, variable.dtype), self.once["d"]
         root, g = math.sqrt(self.beta2), gradient
         m.assign(self.beta1 * m + (1 - self.beta1) * d * g)
         v.assign(self.beta2 * v + (1 - self.beta2) * ops.square(d) * ops.square(g))
@@ -702,7 +700,7 @@ class ScheduleFreeAdamW(_Optimizer):
     ) -> None:
         if not self.training:
             raise RuntimeError("ScheduleFreeAdamW: call train() before apply()")
-        largest, whole = self.shared()
+        largest, whole = self.once.values()
         lr = ops.cast(learning_rate, largest.dtype)
         largest.assign(ops.maximum(ops.convert_to_tensor(largest), lr))
         whole.assign(whole + ops.square(largest))
@@ -713,7 +711,7 @@ class ScheduleFreeAdamW(_Optimizer):
     ) -> None:
         z, v = self.kept(variable)
         lr, t = ops.cast(learning_rate, variable.dtype), self.t(variable.dtype)
-        largest, whole = self.shared()
+        largest, whole = self.once.values()
         c = ops.square(largest) / whole
         c = ops.where(whole > 0, c, ops.zeros_like(c))
         x = variable + (1 - 1 / self.beta1) * (z - variable)

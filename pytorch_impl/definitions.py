@@ -49,8 +49,8 @@ def state(
     native: torch.optim.Optimizer, parameters: Mapping[str, nn.Parameter]
 ) -> dict[str, Array]:
     """What the optimizer keeps: `t`, and `m/conv1.weight`."""
-    group, shares = native.param_groups[0], getattr(native, "shares", ())
-    found = {name: torch.tensor(group[name]).double() for name in ("t", *shares)}
+    group = native.param_groups[0]
+    found = {k: torch.tensor(group[k]) for k in ("t", *getattr(native, "once", {}))}
     for name, p in parameters.items():
         found |= {f"{kept}/{name}": value for kept, value in native.state[p].items()}
     return {name: value.detach().numpy().copy() for name, value in found.items()}

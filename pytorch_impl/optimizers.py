@@ -39,17 +39,16 @@ _ALLOWED = {
 
 class _Optimizer(torch.optim.Optimizer):
     """What all have in common. A parameter's state is `keeps`, each like it where
-    `start` says nothing else; the number of updates is its group's, and so are the
-    numbers `shares`."""
+    `start` says nothing else; the number of updates is its group's, and so is what else
+    is kept `once`."""
 
     keeps: tuple[str, ...] = ()
-    shares: tuple[str, ...] = ()
+    once: dict[str, float] = {}
 
     def __init__(self, parameters: Iterable[Any], settings: dict[str, Any]):
         for name in ("self", "parameters", "__class__"):
             settings.pop(name, None)
-        shared = dict.fromkeys(self.shares, 0.0)
-        super().__init__(parameters, {**settings, "t": 0, **shared})
+        super().__init__(parameters, {**settings, "t": 0, **self.once})
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         for name, value in {**self.defaults, **param_group}.items():
@@ -508,7 +507,7 @@ class Prodigy(_Optimizer):
     """d is one for all groups; a group's lr is its own factor of it."""
 
     keeps = ("m", "v", "s", "p")
-    shares = ("d", "r")
+    once = {"d": 0.0, "r": 0.0}
 
     def __init__(
         self,
@@ -565,7 +564,7 @@ class ScheduleFreeAdamW(_Optimizer):
     trained on."""
 
     keeps = ("z", "v")
-    shares = ("largest", "whole")
+    once = {"largest": 0.0, "whole": 0.0}
 
     def __init__(
         self,
