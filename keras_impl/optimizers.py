@@ -85,6 +85,11 @@ class _Optimizer(keras.optimizers.Optimizer):
     def decay(self, variable: keras.Variable) -> float:
         return self.weight_decay if self._use_weight_decay(variable) else 0.0
 
+    def _clip_gradients(self, grads: list[Any]) -> list[KerasTensor]:
+        """DIFF(keras-sparse): on TensorFlow an embedding's gradient is IndexedSlices,
+        with which 0.9 * g fails; to reshape it makes a tensor of it."""
+        return [ops.reshape(g, g.shape) for g in super()._clip_gradients(grads)]
+
     def _apply_weight_decay(self, variables: list[keras.Variable]) -> None:
         """DIFF(keras-decay): Keras decays every optimizer's weights in the same way,
         before the update; here each does it as its paper says."""
@@ -447,7 +452,8 @@ class SophiaG(_Optimizer):
         ):
             _, h = self.kept(variable)
             share = (1 - self.beta2) * self.batch_size
-            h.assign(self.beta2 * h + share * ops.square(g))
+            square = ops.square(ops.reshape(g, g.shape))
+            h.assign(self.beta2 * h + share * square)
 
     def update_step(
         self, gradient: KerasTensor, variable: keras.Variable, learning_rate: Any

@@ -493,6 +493,14 @@ KERAS = """
             assert losses[-1] < 0.9 * losses[0], (definition, losses)
         return done()
 
+    def embeds():
+        for definition in MODERN:
+            layers = [keras.layers.Embedding(5, 4), keras.layers.Flatten()]
+            net = keras.Sequential([*layers, keras.layers.Dense(1)])
+            net.compile(native(kind(definition))(), "mse", run_eagerly=True)
+            net.fit(np.arange(12).reshape(4, 3) % 5, y[:4], epochs=2, verbose=0)
+        return done()
+
     def config():
         for definition in MODERN:
             first = native(kind(definition))(0.5, weight_decay=0.25)
@@ -591,7 +599,7 @@ CHECKS = {
         TORCH,
         "defaults refusals descends state_dict without_gradients one_d evaluates",
     ),
-    "keras": (KERAS, "defaults refusals fits config evaluates"),
+    "keras": (KERAS, "defaults refusals fits embeds config evaluates"),
     "keras[jax]": (KERAS, "fits evaluates"),
     "keras[torch]": (KERAS, "fits evaluates"),
     "jax": (JAX, "defaults refusals descends keeps_the_precision masks_and_partitions"),
