@@ -6,6 +6,7 @@ number or a function of the number of updates done; `mask` a tree of True and Fa
 a function of the parameters that gives one: which tensors the weight decay reaches.
 """
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -200,6 +201,34 @@ def _reached(mask: Mask, params: Any) -> Any:
     return jax.tree.map(lambda _: True, params) if tree is None else tree
 
 
+def _start(number: int) -> Callable[[Array], Any]:
+    return lambda x: [jnp.zeros_like(x)] * number
+
+
+def _per_tensor(
+    kind: Any, learning_rate: Rate, mask: Mask, start: Any, step: Any
+) -> optax.GradientTransformation:
+    """What is kept of a tensor is start(x), its update and what is kept then
+    step(t, lr, reached, x, g, *kept); reached: by weight decay."""
+    number = len(kind._fields) - 1
+
+    def init(params: Any) -> Any:
+        return kind(jnp.zeros((), jnp.int32), *_each(number, start, params))
+
+    def update(grads: Any, state: Any, params: Any) -> tuple[Any, Any]:
+        t, (_, *kept) = state.t + 1, state
+        one = functools.partial(step, t, _rate(learning_rate, t))
+        reached = _reached(mask, params)
+
+        def swapped(x: Array, reached: bool, *rest: Any) -> Any:
+            return one(reached, x, *rest)
+
+        steps, *kept = _each(number + 1, swapped, params, reached, grads, *kept)
+        return steps, kind(t, *kept)
+
+    return optax.GradientTransformation(init, update)
+
+
 class LARSState(NamedTuple):
     t: Array
     v: Any
@@ -217,27 +246,18 @@ def lars(
     """What `mask` leaves out is without the ratio as well, as the authors have it."""
     _check("lars", locals())
 
-    def init(params: Any) -> LARSState:
-        return LARSState(jnp.zeros((), jnp.int32), _zeros(params))
+    def step(
+        t: Array, lr: Any, reached: bool, x: Array, g: Array, v: Array
+    ) -> tuple[Array, ...]:
+        d = weight_decay if reached else 0.0
+        u = g + d * x
+        if trust and reached:
+            length, whole = _norm(x), _norm(g) + d * _norm(x)
+            u = jnp.where(length * whole > 0, coefficient * length / whole, 1.0) * u
+        v = momentum * v + lr * u
+        return -v, v
 
-    def update(grads: Any, state: LARSState, params: Any) -> tuple[Any, LARSState]:
-        t = state.t + 1
-        lr = _rate(learning_rate, t)
-
-        def step(x: Array, g: Array, v: Array, d: float, reached: bool) -> Any:
-            u = g + d * x
-            if trust and reached:
-                length, whole = _norm(x), _norm(g) + d * _norm(x)
-                ratio = coefficient * length / whole
-                u = jnp.where(length * whole > 0, ratio, 1.0) * u
-            v = momentum * v + lr * u
-            return -v, v
-
-        decays, reached = _decays(mask, weight_decay, params), _reached(mask, params)
-        steps, v = _each(2, step, params, grads, state.v, decays, reached)
-        return steps, LARSState(t, v)
-
-    return optax.GradientTransformation(init, update)
+    return _per_tensor(LARSState, learning_rate, mask, _start(1), step)
 
 
 class LAMBState(NamedTuple):
@@ -259,28 +279,17 @@ def lamb(
     """What `mask` leaves out is without the ratio as well, as the authors have it."""
     _check("lamb", locals())
 
-    def init(params: Any) -> LAMBState:
-        return LAMBState(jnp.zeros((), jnp.int32), _zeros(params), _zeros(params))
+    def step(
+        t: Array, lr: Any, reached: bool, x: Array, g: Array, m: Array, v: Array
+    ) -> tuple[Array, ...]:
+        u, m, v = _adam_step(g, m, v, t, beta1, beta2, eps)
+        u = u + weight_decay * x if reached else u
+        if trust and reached:
+            length, whole = _norm(x), _norm(u)
+            u = jnp.where(length * whole > 0, length / whole, 1.0) * u
+        return -lr * u, m, v
 
-    def update(grads: Any, state: LAMBState, params: Any) -> tuple[Any, LAMBState]:
-        t = state.t + 1
-        lr = _rate(learning_rate, t)
-
-        def step(
-            x: Array, g: Array, m: Array, v: Array, d: float, reached: bool
-        ) -> Any:
-            u, m, v = _adam_step(g, m, v, t, beta1, beta2, eps)
-            u = u + d * x
-            if trust and reached:
-                length, whole = _norm(x), _norm(u)
-                u = jnp.where(length * whole > 0, length / whole, 1.0) * u
-            return -lr * u, m, v
-
-        decays, reached = _decays(mask, weight_decay, params), _reached(mask, params)
-        steps, m, v = _each(3, step, params, grads, state.m, state.v, decays, reached)
-        return steps, LAMBState(t, m, v)
-
-    return optax.GradientTransformation(init, update)
+    return _per_tensor(LAMBState, learning_rate, mask, _start(2), step)
 
 
 def _adam_step(
@@ -317,27 +326,17 @@ def adafactor(
             return None, None, jnp.zeros_like(x)
         return jnp.zeros_like(x[:, 0]), jnp.zeros_like(x[0]), None
 
-    def init(params: Any) -> AdafactorState:
-        return AdafactorState(jnp.zeros((), jnp.int32), *_each(3, start, params))
+    def step(
+        t: Array, lr: Any, reached: bool, x: Array, g: Array, *s: Any
+    ) -> tuple[Any, ...]:
+        d, root = weight_decay if reached else 0.0, x.size**0.5
+        s, v = _squares(jnp.square(g) + eps1, 1 - t**-power, *s)
+        u = g / jnp.sqrt(v)
+        u = u / jnp.maximum(_norm(u) / root / limit, 1.0)
+        alpha = jnp.maximum(_norm(x) / root, eps2) * jnp.minimum(lr, t**-0.5)
+        return -lr * d * x - alpha * u, *s
 
-    def update(
-        grads: Any, state: AdafactorState, params: Any
-    ) -> tuple[Any, AdafactorState]:
-        t = state.t + 1
-        lr, keep = _rate(learning_rate, t), 1 - t**-power
-
-        def step(x: Array, g: Array, r: Any, c: Any, v: Any, d: float) -> Any:
-            s, square = _squares(jnp.square(g) + eps1, keep, r, c, v)
-            u, root = g / jnp.sqrt(square), x.size**0.5
-            u = u / jnp.maximum(_norm(u) / root / limit, 1.0)
-            alpha = jnp.maximum(_norm(x) / root, eps2) * jnp.minimum(lr, t**-0.5)
-            return -lr * d * x - alpha * u, *s
-
-        decays = _decays(mask, weight_decay, params)
-        steps, *s = _each(4, step, params, grads, state.r, state.c, state.v, decays)
-        return steps, AdafactorState(t, *s)
-
-    return optax.GradientTransformation(init, update)
+    return _per_tensor(AdafactorState, learning_rate, mask, start, step)
 
 
 def _squares(square: Array, keep: Array, r: Any, c: Any, v: Any) -> tuple[Any, Array]:
@@ -370,37 +369,21 @@ def adan(
 ) -> optax.GradientTransformation:
     _check("adan", locals())
 
-    def init(params: Any) -> AdanState:
-        zeros = (_zeros(params) for _ in range(4))
-        return AdanState(jnp.zeros((), jnp.int32), *zeros)
+    def step(
+        t: Array, lr: Any, reached: bool, x: Array, g: Array, *s: Array
+    ) -> tuple[Array, ...]:
+        m, v, n, before = s
+        decay = weight_decay if reached else 0.0
+        d = jnp.where(t > 1, g - before, 0.0)
+        m = beta1 * m + (1 - beta1) * g
+        v = beta2 * v + (1 - beta2) * d
+        n = beta3 * n + (1 - beta3) * jnp.square(g + beta2 * d)
+        m_hat, v_hat = m / (1 - beta1**t), v / (1 - beta2**t)
+        n_hat = n / (1 - beta3**t)
+        u = (m_hat + beta2 * v_hat) / (jnp.sqrt(n_hat) + eps)
+        return -lr * (u + decay * x) / (1 + lr * decay), m, v, n, g
 
-    def update(grads: Any, state: AdanState, params: Any) -> tuple[Any, AdanState]:
-        t, (_, *kept) = state.t + 1, state
-        lr = _rate(learning_rate, t)
-
-        def step(
-            x: Array,
-            g: Array,
-            m: Array,
-            v: Array,
-            n: Array,
-            before: Array,
-            decay: float,
-        ) -> Any:
-            d = jnp.where(t > 1, g - before, 0.0)
-            m = beta1 * m + (1 - beta1) * g
-            v = beta2 * v + (1 - beta2) * d
-            n = beta3 * n + (1 - beta3) * jnp.square(g + beta2 * d)
-            m_hat, v_hat = m / (1 - beta1**t), v / (1 - beta2**t)
-            n_hat = n / (1 - beta3**t)
-            u = (m_hat + beta2 * v_hat) / (jnp.sqrt(n_hat) + eps)
-            return -lr * (u + decay * x) / (1 + lr * decay), m, v, n, g
-
-        decays = _decays(mask, weight_decay, params)
-        steps, *s = _each(5, step, params, grads, *kept, decays)
-        return steps, AdanState(t, *s)
-
-    return optax.GradientTransformation(init, update)
+    return _per_tensor(AdanState, learning_rate, mask, _start(4), step)
 
 
 class SophiaGState(NamedTuple):
@@ -427,31 +410,30 @@ def sophiag(
     there."""
     _check("sophiag", locals())
 
-    def init(params: Any) -> SophiaGState:
-        return SophiaGState(jnp.zeros((), jnp.int32), _zeros(params), _zeros(params))
+    def step(
+        t: Array, lr: Any, reached: bool, x: Array, g: Array, m: Array, h: Array
+    ) -> tuple[Array, ...]:
+        d = weight_decay if reached else 0.0
+        m = beta1 * m + (1 - beta1) * g
+        u = jnp.clip(m / jnp.maximum(gamma * h, eps), -1.0, 1.0)
+        return -lr * (d * x + u), m, h
 
-    def curve(h: Array, g: Array) -> Array:
-        return beta2 * h + (1 - beta2) * batch_size * g * g
+    plain = _per_tensor(SophiaGState, learning_rate, mask, _start(2), step)
 
     def update(
-        grads: Any, state: SophiaGState, params: Any, *, estimate: Any = None, **_: Any
-    ) -> tuple[Any, SophiaGState]:
-        t, h = state.t + 1, state.h
-        lr = _rate(learning_rate, t)
+        grads: Any, state: Any, params: Any, *, estimate: Any = None, **_: Any
+    ) -> tuple[Any, Any]:
         if estimate is not None:
+            share = (1 - beta2) * batch_size
+            new = jax.tree.map(
+                lambda h, g: beta2 * h + share * g * g, state.h, estimate
+            )
             due = state.t % every == 0
-            h = jax.tree.map(lambda h, g: jnp.where(due, curve(h, g), h), h, estimate)
+            h = jax.tree.map(lambda new, h: jnp.where(due, new, h), new, state.h)
+            state = state._replace(h=h)
+        return plain.update(grads, state, params)
 
-        def step(x: Array, g: Array, m: Array, h: Array, d: float) -> Any:
-            m = beta1 * m + (1 - beta1) * g
-            u = jnp.clip(m / jnp.maximum(gamma * h, eps), -1.0, 1.0)
-            return -lr * (d * x + u), m
-
-        decays = _decays(mask, weight_decay, params)
-        steps, m = _each(2, step, params, grads, state.m, h, decays)
-        return steps, SophiaGState(t, m, h)
-
-    return optax.GradientTransformationExtraArgs(init, update)
+    return optax.GradientTransformationExtraArgs(plain.init, update)
 
 
 class MuonState(NamedTuple):
@@ -476,28 +458,22 @@ def muon(
     embedding and the last layer, as the authors have it."""
     _check("muon", locals())
 
-    def init(params: Any) -> MuonState:
-        v = jax.tree.map(lambda x: None if x.ndim == 2 else jnp.zeros_like(x), params)
-        return MuonState(jnp.zeros((), jnp.int32), _zeros(params), v)
+    def start(x: Array) -> Any:
+        return jnp.zeros_like(x), None if x.ndim == 2 else jnp.zeros_like(x)
 
-    def update(grads: Any, state: MuonState, params: Any) -> tuple[Any, MuonState]:
-        t = state.t + 1
-        lr = _rate(learning_rate, t)
+    def step(
+        t: Array, lr: Any, reached: bool, x: Array, g: Array, m: Array, v: Any
+    ) -> tuple[Any, ...]:
+        d = weight_decay if reached else 0.0
+        if v is None:
+            m = momentum * m + g
+            u = orthogonal(g + momentum * m if nesterov else m, steps, eps)
+            u = 0.2 * math.sqrt(max(x.shape)) * u
+        else:
+            u, m, v = _adam_step(g, m, v, t, beta1, beta2, eps)
+        return -lr * (d * x + u), m, v
 
-        def step(x: Array, g: Array, m: Array, v: Any, d: float) -> Any:
-            if v is None:
-                m = momentum * m + g
-                u = orthogonal(g + momentum * m if nesterov else m, steps, eps)
-                u = 0.2 * math.sqrt(max(x.shape)) * u
-            else:
-                u, m, v = _adam_step(g, m, v, t, beta1, beta2, eps)
-            return -lr * (d * x + u), m, v
-
-        decays = _decays(mask, weight_decay, params)
-        moves, m, v = _each(3, step, params, grads, state.m, state.v, decays)
-        return moves, MuonState(t, m, v)
-
-    return optax.GradientTransformation(init, update)
+    return _per_tensor(MuonState, learning_rate, mask, start, step)
 
 
 def orthogonal(m: Array, steps: int, eps: float) -> Array:
@@ -531,36 +507,23 @@ def shampoo(
 
     def start(x: Array) -> Any:
         if x.ndim != 2:
-            return None, None, jnp.zeros_like(x)
-        return *(jnp.zeros((n, n), x.dtype) for n in x.shape), None
+            return jnp.zeros_like(x), None, None, jnp.zeros_like(x)
+        return jnp.zeros_like(x), *(jnp.zeros((n, n), x.dtype) for n in x.shape), None
 
-    def init(params: Any) -> ShampooState:
-        zeros = jnp.zeros((), jnp.int32), _zeros(params)
-        return ShampooState(*zeros, *_each(3, start, params))
+    def step(
+        t: Array, lr: Any, reached: bool, x: Array, g: Array, *s: Any
+    ) -> tuple[Any, ...]:
+        (m, left, right, v), d = s, weight_decay if reached else 0.0
+        m = momentum * m + (1 - momentum) * g
+        if v is None:
+            left, right = left + g @ g.T, right + g.T @ g
+            u = _root(left, eps) @ m @ _root(right, eps)
+        else:
+            v = v + jnp.square(g)
+            u = m * _power(v, -1 / 2, eps)
+        return -lr * (d * x + u), m, left, right, v
 
-    def update(
-        grads: Any, state: ShampooState, params: Any
-    ) -> tuple[Any, ShampooState]:
-        t, (_, *kept) = state.t + 1, state
-        lr = _rate(learning_rate, t)
-
-        def step(
-            x: Array, g: Array, m: Array, left: Any, right: Any, v: Any, d: float
-        ) -> Any:
-            m = momentum * m + (1 - momentum) * g
-            if v is None:
-                left, right = left + g @ g.T, right + g.T @ g
-                u = _root(left, eps) @ m @ _root(right, eps)
-            else:
-                v = v + jnp.square(g)
-                u = m * _power(v, -1 / 2, eps)
-            return -lr * (d * x + u), m, left, right, v
-
-        decays = _decays(mask, weight_decay, params)
-        steps, *s = _each(5, step, params, grads, *kept, decays)
-        return steps, ShampooState(t, *s)
-
-    return optax.GradientTransformation(init, update)
+    return _per_tensor(ShampooState, learning_rate, mask, start, step)
 
 
 def _root(a: Array, eps: float) -> Array:
