@@ -342,7 +342,7 @@ class SophiaG(Optimizer):
 @dataclass(frozen=True, kw_only=True)
 class Muon(Optimizer):
     """Jordan et al. 2024 (kellerjordan.github.io/posts/muon) for matrices, scaled as in
-    Liu et al. 2025 (arXiv:2502.16982), equation 4, so that one lr and one decay serve
+    Liu et al. 2025 (arXiv:2502.16982), section 2.2, so that one lr and one decay serve
     AdamW too, which takes all other tensors. No bfloat16: the parameter's precision."""
 
     lr: NonNegative = 1e-3
@@ -382,8 +382,9 @@ class Muon(Optimizer):
 
 @dataclass(frozen=True, kw_only=True)
 class Shampoo(Optimizer):
-    """Gupta, Koren, Singer 2018 (arXiv:1802.09568), algorithm 1, with section 7's
-    running average of gradients. Tensors that are no matrices have the diagonal.
+    """Gupta, Koren, Singer 2018 (arXiv:1802.09568), algorithm 1, with the running
+    average of gradients of its experiments. Tensors that are no matrices have the
+    diagonal.
 
     The ridge is eps times the largest eigenvalue (Anil et al. 2020, arXiv:2002.09018),
     not a constant: after one huge gradient a constant is lost in the rounding of the
@@ -429,7 +430,7 @@ class Shampoo(Optimizer):
 
 @dataclass(frozen=True, kw_only=True)
 class Prodigy(Optimizer):
-    """Mishchenko, Defazio 2023 (arXiv:2306.06101), algorithm 4: Adam whose step size is
+    """Mishchenko, Defazio 2023 (arXiv:2306.06101), the Adam version: its step size is
     d, a lower bound of the distance to the solution; all tensors share it. lr is a
     factor of d. The paper has no decay; it is AdamW's, at the rate lr * d.
 
