@@ -15,7 +15,7 @@ import optax
 from jax_impl import losses, optimizers, schedules
 from shared.contract import Builtin, Steps, Stream
 from shared.losses import Loss
-from shared.optimizers import Clip, Optimizer
+from shared.optimizers import Clip, Optimizer, ScheduleFreeAdamW, SophiaG
 from shared.schedules import ReduceOnPlateau, Schedule
 from shared.weights import Array
 
@@ -51,7 +51,8 @@ def state(native: Any) -> dict[str, Array]:
     found: dict[str, Array] = {}
     for kept, value in native._asdict().items():
         if isinstance(value, dict):
-            found |= {f"{kept}/{name}": np.asarray(a) for name, a in value.items()}
+            held = {name: a for name, a in value.items() if a is not None}
+            found |= {f"{kept}/{name}": np.asarray(a) for name, a in held.items()}
         elif value is not None:
             found[kept] = np.asarray(value)
     return found
@@ -63,9 +64,11 @@ def with_state(native: Any, values: dict[str, Array]) -> Any:
     for kept, value in native._asdict().items():
         if isinstance(value, dict):
             found[kept] = {
-                name: jnp.asarray(values[f"{kept}/{name}"], a.dtype)
+                name: a if a is None else jnp.asarray(values[f"{kept}/{name}"], a.dtype)
                 for name, a in value.items()
             }
+        elif value is None:
+            found[kept] = None
         else:
             found[kept] = jnp.asarray(values[kept], value.dtype)
     return type(native)(**found)
@@ -112,22 +115,35 @@ def optimize(stream: Stream) -> Steps:
     kept = whole.init(params)
 
     @jax.jit
-    def step(params: Any, kept: Any, grads: Any) -> tuple[Any, Any]:
-        steps, kept = whole.update(grads, kept, params)
+    def step(params: Any, kept: Any, grads: Any, more: Any) -> tuple[Any, Any]:
+        steps, kept = whole.update(grads, kept, params, **more)
         return optax.apply_updates(params, steps), kept
 
     path, averages = [], []
-    for gradients in stream.gradients:
+    for t, gradients in enumerate(stream.gradients):
         grads = {n: jnp.asarray(g) for n, g in gradients.items()}
-        params, kept = step(params, kept, grads)
+        params, kept = step(params, kept, grads, drawn(stream, t))
         path.append({n: np.asarray(p) for n, p in params.items()})
         inner = kept.inner_opt_state if stream.accumulate > 1 else kept
         _, own, followed = inner
         if stream.ema is not None:
             found = followed.average
             averages.append({n: np.asarray(a) for n, a in found.items()})
-    known = not isinstance(stream.optimizer, Builtin)
-    return Steps(tuple(path), state(own) if known else {}, tuple(averages))
+    if isinstance(stream.optimizer, Builtin):
+        return Steps(tuple(path), {})
+    if isinstance(stream.optimizer, ScheduleFreeAdamW):
+        beta1 = stream.optimizer.beta1
+        params = optimizers.schedule_free_evaluated(params, own, beta1)
+    evaluated = {n: np.asarray(p) for n, p in params.items()}
+    return Steps(tuple(path), state(own), evaluated, tuple(averages))
+
+
+def drawn(stream: Stream, t: int) -> dict[str, Any]:
+    """What sophiag's update is given besides, at every update that asks for it."""
+    if not isinstance(stream.optimizer, SophiaG) or t % stream.optimizer.every:
+        return {}
+    found = stream.estimates[t // stream.optimizer.every]
+    return {"estimate": {n: jnp.asarray(g) for n, g in found.items()}}
 
 
 def factors(definition: Schedule, number: int) -> list[float]:

@@ -7,6 +7,7 @@ a function of the parameters that gives one: which tensors the weight decay reac
 What a state holds None of is not needed by its settings.
 """
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -35,6 +36,18 @@ _ALLOWED = {
     "beta2": (0.0, 1.0),
     "eps": (0.0, math.inf),
     "weight_decay": (0.0, math.inf),
+    "beta3": (0.0, 1.0),
+    "coefficient": (0.0, math.inf),
+    "power": (0.0, math.inf),
+    "eps1": (5e-324, math.inf),
+    "eps2": (0.0, math.inf),
+    "limit": (5e-324, math.inf),
+    "gamma": (0.0, math.inf),
+    "every": (1, math.inf),
+    "batch_size": (1, math.inf),
+    "steps": (1, math.inf),
+    "d0": (5e-324, math.inf),
+    "radius": (0.0, math.inf),
 }
 
 
@@ -83,6 +96,19 @@ def _mean(of: Any, new: Any, beta: Any) -> Any:
 
 def _mean_square(of: Any, new: Any, beta: Any) -> Any:
     return jax.tree.map(lambda v, g: beta * v + (1 - beta) * g * g, of, new)
+
+
+def _each(number: int, f: Callable[..., Any], params: Any, *trees: Any) -> list[Any]:
+    """f of every tensor; its results, `number` of them and in the tensor's precision,
+    as a tree each. A tree may hold None for a tensor."""
+    leaves, structure = jax.tree.flatten(params)
+    rest = [structure.flatten_up_to(tree) for tree in trees]
+    found = [
+        jax.tree.map(lambda a, x=x: a.astype(x.dtype), f(x, *arguments))
+        for x, *arguments in zip(leaves, *rest, strict=True)
+    ]
+    columns = zip(*found, strict=True) if found else [()] * number
+    return [structure.unflatten(column) for column in columns]
 
 
 # Gradient descent and its momenta
@@ -508,6 +534,510 @@ def lion(
 
 
 # Modern
+
+
+def _norm(x: Array) -> Array:
+    return jnp.sqrt(jnp.sum(jnp.square(x)))
+
+
+def _sum(tree: Any) -> Any:
+    return sum(jnp.sum(x) for x in jax.tree.leaves(tree))
+
+
+def _reached(mask: Mask, params: Any) -> Any:
+    """Which tensors the weight decay reaches."""
+    tree = mask(params) if callable(mask) else mask
+    return jax.tree.map(lambda _: True, params) if tree is None else tree
+
+
+def _start(number: int) -> Callable[[Array], Any]:
+    return lambda x: [jnp.zeros_like(x)] * number
+
+
+def _per_tensor(
+    kind: Any, learning_rate: Rate, mask: Mask, start: Any, step: Any
+) -> optax.GradientTransformation:
+    """What is kept of a tensor is start(x), its update and what is kept then
+    step(t, lr, reached, x, g, *kept); reached: by weight decay."""
+    number = len(kind._fields) - 1
+
+    def init(params: Any) -> Any:
+        return kind(jnp.zeros((), jnp.int32), *_each(number, start, params))
+
+    def update(grads: Any, state: Any, params: Any) -> tuple[Any, Any]:
+        t, (_, *kept) = state.t + 1, state
+        one = functools.partial(step, t, _rate(learning_rate, t))
+        reached = _reached(mask, params)
+
+        def swapped(x: Array, reached: bool, *rest: Any) -> Any:
+            return one(reached, x, *rest)
+
+        steps, *kept = _each(number + 1, swapped, params, reached, grads, *kept)
+        return steps, kind(t, *kept)
+
+    return optax.GradientTransformation(init, update)
+
+
+class LARSState(NamedTuple):
+    t: Array
+    v: Any
+
+
+def lars(
+    learning_rate: Rate = 1.0,
+    *,
+    momentum: float = 0.9,
+    coefficient: float = 1e-3,
+    trust: bool = True,
+    weight_decay: float = 5e-4,
+    mask: Mask = None,
+) -> optax.GradientTransformation:
+    """What `mask` leaves out is without the ratio as well, as the authors have it."""
+    _check("lars", locals())
+
+    def step(
+        t: Array, lr: Any, reached: bool, x: Array, g: Array, v: Array
+    ) -> tuple[Array, ...]:
+        d = weight_decay if reached else 0.0
+        u = g + d * x
+        if trust and reached:
+            length, whole = _norm(x), _norm(g) + d * _norm(x)
+            u = jnp.where(length * whole > 0, coefficient * length / whole, 1.0) * u
+        v = momentum * v + lr * u
+        return -v, v
+
+    return _per_tensor(LARSState, learning_rate, mask, _start(1), step)
+
+
+class LAMBState(NamedTuple):
+    t: Array
+    m: Any
+    v: Any
+
+
+def lamb(
+    learning_rate: Rate = 1e-3,
+    *,
+    beta1: float = 0.9,
+    beta2: float = 0.999,
+    eps: float = 1e-6,
+    trust: bool = True,
+    weight_decay: float = 1e-2,
+    mask: Mask = None,
+) -> optax.GradientTransformation:
+    """What `mask` leaves out is without the ratio as well, as the authors have it."""
+    _check("lamb", locals())
+
+    def step(
+        t: Array, lr: Any, reached: bool, x: Array, g: Array, m: Array, v: Array
+    ) -> tuple[Array, ...]:
+        u, m, v = _adam_step(g, m, v, t, beta1, beta2, eps)
+        u = u + weight_decay * x if reached else u
+        if trust and reached:
+            length, whole = _norm(x), _norm(u)
+            u = jnp.where(length * whole > 0, length / whole, 1.0) * u
+        return -lr * u, m, v
+
+    return _per_tensor(LAMBState, learning_rate, mask, _start(2), step)
+
+
+def _adam_step(
+    g: Array, m: Array, v: Array, t: Array, beta1: float, beta2: float, eps: float
+) -> tuple[Array, Array, Array]:
+    """Adam's step, before the learning rate, and its averages."""
+    m = beta1 * m + (1 - beta1) * g
+    v = beta2 * v + (1 - beta2) * g * g
+    scale1, scale2 = 1 / (1 - beta1**t), 1 / (1 - beta2**t)
+    return m * scale1 / (jnp.sqrt(v * scale2) + eps), m, v
+
+
+class AdafactorState(NamedTuple):
+    t: Array
+    r: Any
+    c: Any
+    v: Any
+
+
+def adafactor(
+    learning_rate: Rate = 1e-2,
+    *,
+    power: float = 0.8,
+    eps1: float = 1e-30,
+    eps2: float = 1e-3,
+    limit: float = 1.0,
+    weight_decay: float = 0.0,
+    mask: Mask = None,
+) -> optax.GradientTransformation:
+    _check("adafactor", locals())
+
+    def start(x: Array) -> Any:
+        if x.ndim != 2:
+            return None, None, jnp.zeros_like(x)
+        return jnp.zeros_like(x[:, 0]), jnp.zeros_like(x[0]), None
+
+    def step(
+        t: Array, lr: Any, reached: bool, x: Array, g: Array, *s: Any
+    ) -> tuple[Any, ...]:
+        d, root = weight_decay if reached else 0.0, x.size**0.5
+        s, v = _squares(jnp.square(g) + eps1, 1 - t**-power, *s)
+        u = g / jnp.sqrt(v)
+        u = u / jnp.maximum(_norm(u) / root / limit, 1.0)
+        alpha = jnp.maximum(_norm(x) / root, eps2) * jnp.minimum(lr, t**-0.5)
+        return -lr * d * x - alpha * u, *s
+
+    return _per_tensor(AdafactorState, learning_rate, mask, start, step)
+
+
+def _squares(square: Array, keep: Array, r: Any, c: Any, v: Any) -> tuple[Any, Array]:
+    """The averages of one tensor's squares, factored where it is a matrix."""
+    if v is not None:
+        v = keep * v + (1 - keep) * square
+        return (None, None, v), v
+    r = keep * r + (1 - keep) * jnp.sum(square, 1)
+    c = keep * c + (1 - keep) * jnp.sum(square, 0)
+    return (r, c, None), jnp.outer(r, c) / jnp.sum(r)
+
+
+class AdanState(NamedTuple):
+    t: Array
+    m: Any
+    v: Any
+    n: Any
+    g: Any
+
+
+def adan(
+    learning_rate: Rate = 1e-3,
+    *,
+    beta1: float = 0.98,
+    beta2: float = 0.92,
+    beta3: float = 0.99,
+    eps: float = 1e-8,
+    weight_decay: float = 2e-2,
+    mask: Mask = None,
+) -> optax.GradientTransformation:
+    _check("adan", locals())
+
+    def step(
+        t: Array, lr: Any, reached: bool, x: Array, g: Array, *s: Array
+    ) -> tuple[Array, ...]:
+        m, v, n, before = s
+        decay = weight_decay if reached else 0.0
+        d = jnp.where(t > 1, g - before, 0.0)
+        m = beta1 * m + (1 - beta1) * g
+        v = beta2 * v + (1 - beta2) * d
+        n = beta3 * n + (1 - beta3) * jnp.square(g + beta2 * d)
+        m_hat, v_hat = m / (1 - beta1**t), v / (1 - beta2**t)
+        n_hat = n / (1 - beta3**t)
+        u = (m_hat + beta2 * v_hat) / (jnp.sqrt(n_hat) + eps)
+        return -lr * (u + decay * x) / (1 + lr * decay), m, v, n, g
+
+    return _per_tensor(AdanState, learning_rate, mask, _start(4), step)
+
+
+class SophiaGState(NamedTuple):
+    t: Array
+    m: Any
+    h: Any
+
+
+def sophiag(
+    learning_rate: Rate = 1e-4,
+    *,
+    beta1: float = 0.96,
+    beta2: float = 0.99,
+    gamma: float = 0.05,
+    eps: float = 1e-12,
+    every: int = 10,
+    batch_size: int = 1,
+    weight_decay: float = 0.1,
+    mask: Mask = None,
+) -> optax.GradientTransformationExtraArgs:
+    """`update` takes `estimate` besides: the gradients of the mean loss over
+    `batch_size` examples (tokens, in a language model) with labels drawn from the
+    model's own outputs. It is due where `state.t % every` is 0, and looked at only
+    there."""
+    _check("sophiag", locals())
+
+    def step(
+        t: Array, lr: Any, reached: bool, x: Array, g: Array, m: Array, h: Array
+    ) -> tuple[Array, ...]:
+        d = weight_decay if reached else 0.0
+        m = beta1 * m + (1 - beta1) * g
+        u = jnp.clip(m / jnp.maximum(gamma * h, eps), -1.0, 1.0)
+        return -lr * (d * x + u), m, h
+
+    plain = _per_tensor(SophiaGState, learning_rate, mask, _start(2), step)
+
+    def update(
+        grads: Any, state: Any, params: Any, *, estimate: Any = None, **_: Any
+    ) -> tuple[Any, Any]:
+        if estimate is not None:
+            share = (1 - beta2) * batch_size
+            new = jax.tree.map(
+                lambda h, g: beta2 * h + share * g * g, state.h, estimate
+            )
+            due = state.t % every == 0
+            h = jax.tree.map(lambda new, h: jnp.where(due, new, h), new, state.h)
+            state = state._replace(h=h)
+        return plain.update(grads, state, params)
+
+    return optax.GradientTransformationExtraArgs(plain.init, update)
+
+
+class MuonState(NamedTuple):
+    t: Array
+    m: Any
+    v: Any
+
+
+def muon(
+    learning_rate: Rate = 1e-3,
+    *,
+    momentum: float = 0.95,
+    nesterov: bool = True,
+    steps: int = 5,
+    beta1: float = 0.9,
+    beta2: float = 0.95,
+    eps: float = 1e-8,
+    weight_decay: float = 0.1,
+    mask: Mask = None,
+) -> optax.GradientTransformation:
+    """Tensors that are no matrices are AdamW's. So should be, by optax.partition, an
+    embedding and the last layer, as the authors have it."""
+    _check("muon", locals())
+
+    def start(x: Array) -> Any:
+        return jnp.zeros_like(x), None if x.ndim == 2 else jnp.zeros_like(x)
+
+    def step(
+        t: Array, lr: Any, reached: bool, x: Array, g: Array, m: Array, v: Any
+    ) -> tuple[Any, ...]:
+        d = weight_decay if reached else 0.0
+        if v is None:
+            m = momentum * m + g
+            u = orthogonal(g + momentum * m if nesterov else m, steps, eps)
+            u = 0.2 * math.sqrt(max(x.shape)) * u
+        else:
+            u, m, v = _adam_step(g, m, v, t, beta1, beta2, eps)
+        return -lr * (d * x + u), m, v
+
+    return _per_tensor(MuonState, learning_rate, mask, start, step)
+
+
+def orthogonal(m: Array, steps: int, eps: float) -> Array:
+    """Newton and Schulz's iteration: singular values come near 1."""
+    if m.shape[0] > m.shape[1]:
+        return orthogonal(m.T, steps, eps).T
+    o = m / (_norm(m) + eps)
+    for _ in range(steps):
+        a = o @ o.T
+        o = 3.4445 * o + (-4.7750 * a + 2.0315 * a @ a) @ o
+    return o
+
+
+class ShampooState(NamedTuple):
+    t: Array
+    m: Any
+    l: Any  # noqa: E741
+    r: Any
+    v: Any
+
+
+def shampoo(
+    learning_rate: Rate = 1e-1,
+    *,
+    momentum: float = 0.9,
+    eps: float = 1e-6,
+    weight_decay: float = 0.0,
+    mask: Mask = None,
+) -> optax.GradientTransformation:
+    _check("shampoo", locals())
+
+    def start(x: Array) -> Any:
+        if x.ndim != 2:
+            return jnp.zeros_like(x), None, None, jnp.zeros_like(x)
+        return jnp.zeros_like(x), *(jnp.zeros((n, n), x.dtype) for n in x.shape), None
+
+    def step(
+        t: Array, lr: Any, reached: bool, x: Array, g: Array, *s: Any
+    ) -> tuple[Any, ...]:
+        (m, left, right, v), d = s, weight_decay if reached else 0.0
+        m = momentum * m + (1 - momentum) * g
+        if v is None:
+            left, right = left + g @ g.T, right + g.T @ g
+            u = _root(left, eps) @ m @ _root(right, eps)
+        else:
+            v = v + jnp.square(g)
+            u = m * _power(v, -1 / 2, eps)
+        return -lr * (d * x + u), m, left, right, v
+
+    return _per_tensor(ShampooState, learning_rate, mask, start, step)
+
+
+def _root(a: Array, eps: float) -> Array:
+    """a to the power -1/4."""
+    values, vectors = jnp.linalg.eigh(a)
+    return (vectors * _power(jnp.maximum(values, 0.0), -1 / 4, eps)) @ vectors.T
+
+
+def _power(values: Array, exponent: float, eps: float) -> Array:
+    """0 where there was no gradient yet."""
+    largest = jnp.max(values)
+    return jnp.where(largest > 0, (values + eps * largest) ** exponent, 0.0)
+
+
+class ProdigyState(NamedTuple):
+    t: Array
+    m: Any
+    v: Any
+    s: Any
+    p: Any
+    d: Array
+    r: Array
+
+
+def prodigy(
+    learning_rate: Rate = 1.0,
+    *,
+    beta1: float = 0.9,
+    beta2: float = 0.999,
+    eps: float = 1e-8,
+    d0: float = 1e-6,
+    weight_decay: float = 0.0,
+    mask: Mask = None,
+) -> optax.GradientTransformation:
+    _check("prodigy", locals())
+    root = math.sqrt(beta2)
+
+    def init(params: Any) -> ProdigyState:
+        m, v, s, p = (_zeros(params) for _ in range(4))
+        dtype = jnp.result_type(*jax.tree.leaves(params), jnp.bfloat16)
+        d, r = jnp.asarray(d0, dtype), jnp.zeros((), dtype)
+        return ProdigyState(jnp.zeros((), jnp.int32), m, v, s, p, d, r)
+
+    def update(
+        grads: Any, state: ProdigyState, params: Any
+    ) -> tuple[Any, ProdigyState]:
+        t, (_, *kept, d, r) = state.t + 1, state
+        lr = _rate(learning_rate, t)
+        inner = _sum(jax.tree.map(lambda g, p: g * p, grads, state.p))
+        r = (root * r - (1 - root) * lr * d**2 * inner).astype(r.dtype)
+
+        def step(
+            x: Array, g: Array, m: Array, v: Array, s: Array, p: Array, decay: float
+        ) -> Any:
+            m = beta1 * m + (1 - beta1) * d * g
+            v = beta2 * v + (1 - beta2) * d**2 * g**2
+            s = root * s + (1 - root) * lr * d**2 * g
+            u = -lr * d * (decay * x + m / (jnp.sqrt(v) + d * eps))
+            return u, m, v, s, p + u
+
+        decays = _decays(mask, weight_decay, params)
+        steps, m, v, s, p = _each(5, step, params, grads, *kept, decays)
+        whole = _sum(jax.tree.map(jnp.abs, s))
+        d_hat = jnp.where(whole > 0, r / whole, 0.0).astype(d.dtype)
+        return steps, ProdigyState(t, m, v, s, p, jnp.maximum(d, d_hat), r)
+
+    return optax.GradientTransformation(init, update)
+
+
+class ScheduleFreeAdamWState(NamedTuple):
+    t: Array
+    z: Any
+    v: Any
+    largest: Array
+    whole: Array
+
+
+def schedule_free_adamw(
+    learning_rate: Rate = 2.5e-3,
+    *,
+    beta1: float = 0.9,
+    beta2: float = 0.999,
+    eps: float = 1e-8,
+    weight_decay: float = 0.0,
+    mask: Mask = None,
+) -> optax.GradientTransformation:
+    """The parameters to evaluate with are schedule_free_evaluated's."""
+    _check("schedule_free_adamw", locals())
+    if not beta1:
+        raise ValueError("schedule_free_adamw: beta1 is 0.0; allowed: above 0, below 1")
+
+    def init(params: Any) -> ScheduleFreeAdamWState:
+        z = jax.tree.map(jnp.array, params)  # a copy: both may be donated
+        zero = jnp.zeros((), jnp.result_type(*jax.tree.leaves(params), jnp.bfloat16))
+        t = jnp.zeros((), jnp.int32)
+        return ScheduleFreeAdamWState(t, z, _zeros(params), zero, zero)
+
+    def update(
+        grads: Any, state: ScheduleFreeAdamWState, params: Any
+    ) -> tuple[Any, ScheduleFreeAdamWState]:
+        t = state.t + 1
+        lr = _rate(learning_rate, t)
+        largest = jnp.maximum(state.largest, lr).astype(state.largest.dtype)
+        whole = state.whole + largest**2
+        c = jnp.where(whole > 0, largest**2 / whole, 0.0)
+
+        def step(y: Array, g: Array, z: Array, v: Array, d: float) -> Any:
+            x = (y - (1 - beta1) * z) / beta1
+            v = beta2 * v + (1 - beta2) * g * g
+            z = z - lr * (g / (jnp.sqrt(v / (1 - beta2**t)) + eps) + d * y)
+            x = (1 - c) * x + c * z
+            return (1 - beta1) * z + beta1 * x - y, z, v
+
+        decays = _decays(mask, weight_decay, params)
+        steps, z, v = _each(3, step, params, grads, state.z, state.v, decays)
+        return steps, ScheduleFreeAdamWState(t, z, v, largest, whole)
+
+    return optax.GradientTransformation(init, update)
+
+
+def schedule_free_evaluated(
+    params: Any, state: ScheduleFreeAdamWState, beta1: float = 0.9
+) -> Any:
+    """The parameters to evaluate with."""
+    return jax.tree.map(lambda y, z: (y - (1 - beta1) * z) / beta1, params, state.z)
+
+
+class SAMState(NamedTuple):
+    t: Array
+    v: Any
+    x: Any
+
+
+def sam(
+    learning_rate: Rate = 1e-2,
+    *,
+    momentum: float = 0.9,
+    radius: float = 0.05,
+    weight_decay: float = 0.0,
+    mask: Mask = None,
+) -> optax.GradientTransformation:
+    """Two updates are one: the first climbs, the second goes back and descends. Before
+    each, take the gradient on the same batch; a schedule counts both as one."""
+    _check("sam", locals())
+
+    def init(params: Any) -> SAMState:
+        x = jax.tree.map(jnp.array, params)  # a copy: both may be donated
+        return SAMState(jnp.zeros((), jnp.int32), _zeros(params), x)
+
+    def update(grads: Any, state: SAMState, params: Any) -> tuple[Any, SAMState]:
+        t = state.t + 1
+        lr, climbs = _rate(learning_rate, (t + 1) // 2), t % 2 == 1
+        norm = jnp.sqrt(_sum(jax.tree.map(jnp.square, grads)))
+        scale = jnp.where(norm > 0, radius / norm, 0.0)
+
+        def step(here: Array, g: Array, v: Array, x: Array, d: float) -> Any:
+            x = jnp.where(climbs, here, x)
+            v = jnp.where(climbs, v, momentum * v + g + d * x)
+            return jnp.where(climbs, scale * g, x - here - lr * v), v, x
+
+        decays = _decays(mask, weight_decay, params)
+        steps, v, x = _each(3, step, params, grads, state.v, state.x, decays)
+        return steps, SAMState(t, v, x)
+
+    return optax.GradientTransformation(init, update)
 
 
 # What bounds the gradients before an update; the other two are optax's own

@@ -69,13 +69,16 @@ def state(
     native: keras.optimizers.Optimizer, variables: Mapping[str, keras.Variable]
 ) -> dict[str, Array]:
     """What the optimizer keeps: `t`, and `m/conv1.weight`."""
-    found = {"t": np.asarray(ops.convert_to_numpy(native.iterations))}
-    for kept, value in native.once.items():
-        found[kept] = np.array(ops.convert_to_numpy(value))
+    found = {"t": native.iterations, **native.once}
     for name, variable in variables.items():
         for kept, value in zip(native.needs(), native.kept(variable), strict=True):
-            found[f"{kept}/{name}"] = np.array(ops.convert_to_numpy(value))
-    return found
+            if value is not None:
+                found[f"{kept}/{name}"] = value
+    return copies(found)
+
+
+def copies(variables: Mapping[str, Any]) -> dict[str, Array]:
+    return {n: np.array(ops.convert_to_numpy(v)) for n, v in variables.items()}
 
 
 def set_state(
@@ -84,9 +87,12 @@ def set_state(
     values: dict[str, Array],
 ) -> None:
     native.iterations.assign(int(values["t"]))
+    for kept, place in native.once.items():
+        place.assign(values[kept])
     for name, variable in variables.items():
-        for kept, place in zip(native.keeps, native.kept(variable), strict=True):
-            place.assign(values[f"{kept}/{name}"])
+        for kept, place in zip(native.needs(), native.kept(variable), strict=True):
+            if place is not None:
+                place.assign(values[f"{kept}/{name}"])
 
 
 def schedule(definition: Schedule) -> Any:
@@ -120,19 +126,23 @@ def optimize(stream: Stream) -> Steps:
             **surroundings(stream),
         )
     path, averages = [], []
+    estimates = iter(stream.estimates)
     for gradients in stream.gradients:
+        if isinstance(native, optimizers.SophiaG) and bool(native.due):
+            drawn = next(estimates)
+            native.estimate([ops.convert_to_tensor(drawn[n], dtype) for n in variables])
         found = [ops.convert_to_tensor(gradients[n], dtype) for n in variables]
         native.apply(found, list(variables.values()))
-        path.append(
-            {n: np.array(ops.convert_to_numpy(v)) for n, v in variables.items()}
-        )
+        path.append(copies(variables))
         if stream.ema is not None:
-            kept = zip(variables, native._model_variables_moving_average, strict=True)
-            averages.append({n: np.array(ops.convert_to_numpy(v)) for n, v in kept})
-    known = not isinstance(stream.optimizer, Builtin)
-    return Steps(
-        tuple(path), state(native, variables) if known else {}, tuple(averages)
-    )
+            held = zip(variables, native._model_variables_moving_average, strict=True)
+            averages.append(copies(dict(held)))
+    if isinstance(stream.optimizer, Builtin):
+        return Steps(tuple(path), {})
+    kept = state(native, variables)
+    if isinstance(native, optimizers.ScheduleFreeAdamW):
+        native.eval()
+    return Steps(tuple(path), kept, copies(variables), tuple(averages))
 
 
 def factors(definition: Schedule, number: int) -> list[float]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from shared.contract import Builtin, Steps, Stream
-from shared.optimizers import Clip, Optimizer, accumulated, excluded
+from shared.optimizers import Clip, Optimizer, SophiaG, accumulated, excluded
 from shared.randomness import generator
 from shared.schedules import Schedule
 from shared.weights import Array
@@ -56,13 +56,25 @@ def stream(
 ) -> Stream:
     left_out = excluded(SHAPES)
     given = gradients(updates)
-    return Stream(optimizer, parameters(), given, schedule, left_out, clip)
+    due = range(0, updates, optimizer.every) if isinstance(optimizer, SophiaG) else ()
+    drawn = tuple(_estimate(t) for t in due)
+    return Stream(
+        optimizer, parameters(), given, schedule, left_out, clip, estimates=drawn
+    )
+
+
+def _estimate(t: int) -> dict[str, Array]:
+    return {
+        name: generator("stream", name, t, "estimate").standard_normal(shape)
+        for name, shape in SHAPES.items()
+    }
 
 
 @dataclass(frozen=True)
 class Update:
     xs: dict[str, Array]
     state: dict[str, Array]
+    evaluated: dict[str, Array]
     averages: dict[str, Array]
 
 
@@ -72,17 +84,21 @@ def definition(given: Stream) -> Iterator[Update]:
     assert isinstance(optimizer, Optimizer)
     xs, state = dict(given.parameters), dict[str, Array]()
     averages, part = xs, given.accumulate
+    estimates = iter(given.estimates)
     for i in range(1, len(given.gradients) + 1):
         if i % part == 0:
             t = i // part - 1
-            factor = given.schedule.factor(t) if given.schedule else 1.0
+            pair = t // optimizer.passes
+            factor = given.schedule.factor(pair) if given.schedule else 1.0
             gs = accumulated(given.gradients[i - part : i])
             gs = given.clip(gs) if given.clip else gs
+            if isinstance(optimizer, SophiaG) and t % optimizer.every == 0:
+                state = optimizer.estimate(next(estimates), state)
             xs, state = optimizer.update(
                 xs, gs, state, optimizer.lr * factor, given.excluded
             )
             averages = given.ema.update(averages, xs) if given.ema else averages
-        yield Update(xs, state, averages)
+        yield Update(xs, state, optimizer.evaluated(xs, state), averages)
 
 
 def errors(given: Stream, steps: Steps) -> list[float]:
@@ -102,11 +118,13 @@ def average_errors(given: Stream, steps: Steps) -> list[float]:
 
 
 def state_error(given: Stream, steps: Steps) -> float:
-    """The same for what is kept after the last update; infinite where names differ."""
+    """The same for what is kept after the last update, and for the parameters to
+    evaluate with; infinite where names differ."""
     *_, last = definition(given)
-    if last.state.keys() != steps.state.keys():
+    pairs = ((last.state, steps.state), (last.evaluated, steps.evaluated))
+    if any(wanted.keys() != found.keys() for wanted, found in pairs):
         return float("inf")
-    return max(_error(last.state[name], steps.state[name]) for name in last.state)
+    return max(_error(wanted[n], found[n]) for wanted, found in pairs for n in wanted)
 
 
 def _error(a: Array, b: Array) -> float:

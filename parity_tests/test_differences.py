@@ -76,6 +76,16 @@ KERAS = """
     def tanh(): return Call(ops.tanh)
     def adaptive(): return Call(lambda x: own.adaptive_avg_pool(x, (3, 2)))
     def lrn(): return Call(lambda x: own.local_response_norm(x, 5, 0.2, 0.6, 1.5))
+    def embedding_gradient(times):
+        import tensorflow as tf
+        layer = layers.Embedding(5, 3)
+        with tf.GradientTape() as tape:
+            out = ops.sum(layer(ops.convert_to_tensor([0, 1])))
+        found = times(tape.gradient(out, layer.trainable_weights[0]))
+        return Call(lambda x: 0 * x + ops.sum(ops.cast(found, x.dtype)))
+    def sparse(): return embedding_gradient(lambda g: 2.0 * g)
+    def sparse_own():
+        return embedding_gradient(lambda g: 2.0 * ops.reshape(g, g.shape))
 """
 FLAX = """
     import jax
@@ -336,6 +346,13 @@ def test_keras_float64(native):
     own = output(native("keras[jax]", "mean_own_table", x), x)
     assert 1e-10 < error(own, x.mean(-1)) < 1e-5
     assert error(output(native("keras[jax]", "mean", x), x), x.mean(-1)) < 1e-12
+
+
+def test_keras_sparse(native):
+    x = normal(1, 2)
+    with pytest.raises(WorkerRaised, match="IndexedSlices"):
+        native("keras", "sparse", x)
+    assert (output(native("keras", "sparse_own", x), x) == 2 * 2 * 3).all()
 
 
 def test_randomness(workers):

@@ -16,7 +16,7 @@ from shared import saving
 from shared.catalog import VARIANTS
 from shared.contract import Seen
 from shared.errors import UsageError
-from shared.optimizers import SGD, AdamW
+from shared.optimizers import OPTIMIZERS, SGD, AdamW
 from shared.plan import Plan
 from shared.schedules import ReduceOnPlateau
 from shared.tasks import task
@@ -72,6 +72,32 @@ def test_a_run_goes_on_in_another_framework(workers, source, target):
     rest, _ = follow(target, batches[5:], half)
     worst = training.worst_update({"whole": whole[5:], "halves": rest})
     assert worst.error <= tolerances.TRAINING, worst
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_every_optimizer_goes_on_from_framework_to_framework(workers, name):
+    """Two updates in each of the three, handed on, against all six in one."""
+    spec = VARIANTS["lenet_tiny"].spec
+    plan = replace(training.plans(spec)["adamw"], optimizer=OPTIMIZERS[name])
+    batches = [b for b in training.batches(spec, 6) for _ in range(plan.passes)]
+
+    def follow(framework, batches, begin=None):
+        model = workers.get(framework, "float64").build(spec, "lenet_tiny")
+        model.fill(training.SEED)
+        found = model.follow(plan, batches, training.SEED, begin)
+        model.drop()
+        return found
+
+    whole, end = follow("pytorch", batches)
+    seen, begin, part = [], None, 2 * plan.passes
+    for k, framework in enumerate(("jax", "keras", "pytorch")):
+        more, begin = follow(framework, batches[k * part : (k + 1) * part], begin)
+        seen += more
+    worst = training.worst_update({"whole": whole, "parts": seen})
+    assert worst.error <= tolerances.TRAINING, worst
+    assert begin.optimizer.keys() == end.optimizer.keys()
+    for key, value in end.optimizer.items():
+        assert begin.optimizer[key].shape == value.shape
 
 
 @pytest.mark.parametrize("framework", NATIVE)

@@ -5,6 +5,7 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -13,7 +14,7 @@ from shared.contract import Builtin, Steps, Stream
 from shared.losses import Loss
 from shared.optimizers import Clip, Optimizer
 from shared.schedules import ReduceOnPlateau, Schedule
-from shared.weights import Array
+from shared.weights import Array, Weights
 
 CLIPS = {
     "ClipByValue": optimizers.clip_by_value,
@@ -33,15 +34,16 @@ def optimizer(
     excluded: frozenset[str] = frozenset(),
 ) -> torch.optim.Optimizer:
     """excluded: the tensors that weight decay leaves alone."""
-    kind = getattr(optimizers, type(definition).__name__)
+    kind, values = getattr(optimizers, type(definition).__name__), settings(definition)
     groups: list[dict[str, Any]] = [
         {"params": [p for n, p in parameters.items() if n not in excluded]},
         {
             "params": [p for n, p in parameters.items() if n in excluded],
             "weight_decay": 0.0,
+            **({"trust": False} if "trust" in values else {}),
         },
     ]
-    return kind([g for g in groups if g["params"]], **settings(definition))
+    return kind([g for g in groups if g["params"]], **values)
 
 
 def state(
@@ -49,10 +51,17 @@ def state(
 ) -> dict[str, Array]:
     """What the optimizer keeps: `t`, and `m/conv1.weight`."""
     group = native.param_groups[0]
-    found = {k: torch.tensor(group[k]) for k in ("t", *getattr(native, "once", {}))}
+    found = {k: _whole(group[k]) for k in ("t", *getattr(native, "once", {}))}
     for name, p in parameters.items():
         found |= {f"{kept}/{name}": value for kept, value in native.state[p].items()}
     return {name: value.detach().numpy().copy() for name, value in found.items()}
+
+
+def _whole(value: Any) -> Tensor:
+    """A number of Python with all its digits."""
+    if isinstance(value, float):
+        return torch.tensor(value, dtype=torch.float64)
+    return torch.as_tensor(value)
 
 
 def set_state(
@@ -62,10 +71,15 @@ def set_state(
 ) -> None:
     for group in native.param_groups:
         group["t"] = int(values["t"])
+        for kept in getattr(native, "once", {}):
+            old, new = group[kept], values[kept]
+            group[kept] = float(new) if isinstance(old, float) else old.new_tensor(new)
     for key, value in values.items():
         kept, _, name = key.partition("/")
         if name:
             p = parameters[name]
+            # The fused kernels read memory in order, whatever the strides say.
+            value = np.ascontiguousarray(value)
             native.state[p][kept] = torch.tensor(value, dtype=p.dtype, device=p.device)
 
 
@@ -101,29 +115,46 @@ def optimize(stream: Stream) -> Steps:
     if stream.schedule is not None:
         scheduler = schedules.Scheduled(native, schedule(stream.schedule))
     path, averages = [], []
+    estimates = iter(stream.estimates)
+    passes = 1 if isinstance(stream.optimizer, Builtin) else stream.optimizer.passes
     for i, gradients in enumerate(stream.gradients, 1):
-        for name, p in parameters.items():
-            # As `(loss / accumulate).backward()` adds them up.
-            part = torch.tensor(gradients[name]) / stream.accumulate
-            p.grad = part if p.grad is None else p.grad + part
+        if isinstance(native, optimizers.SophiaG) and native.due:
+            hold(parameters, next(estimates))
+            native.estimate()
+            native.zero_grad()
+        hold(parameters, gradients, stream.accumulate)
         if i % stream.accumulate == 0:
             if stream.clip is not None:
                 found = [p.grad for p in parameters.values() if p.grad is not None]
                 clip(stream.clip, found)
             native.step()
             native.zero_grad()
-            if scheduler is not None:
+            if scheduler is not None and i % (passes * stream.accumulate) == 0:
                 scheduler.step()
             if ema is not None:
                 ema.update()
-        path.append({n: p.detach().numpy().copy() for n, p in parameters.items()})
+        path.append(copies(parameters))
         if ema is not None:
-            named = zip(parameters, ema.averages, strict=True)
-            averages.append({n: a.numpy().copy() for n, a in named})
-    known = not isinstance(stream.optimizer, Builtin)
-    return Steps(
-        tuple(path), state(native, parameters) if known else {}, tuple(averages)
-    )
+            averages.append(copies(dict(zip(parameters, ema.averages, strict=True))))
+    if isinstance(stream.optimizer, Builtin):
+        return Steps(tuple(path), {})
+    kept = state(native, parameters)
+    if isinstance(native, optimizers.ScheduleFreeAdamW):
+        native.eval()
+    return Steps(tuple(path), kept, copies(parameters), tuple(averages))
+
+
+def hold(
+    parameters: Mapping[str, nn.Parameter], gradients: Weights, parts: int = 1
+) -> None:
+    """Add a gradient, as `(loss / parts).backward()` does."""
+    for name, p in parameters.items():
+        part = torch.tensor(gradients[name]) / parts
+        p.grad = part if p.grad is None else p.grad + part
+
+
+def copies(tensors: Mapping[str, Tensor]) -> dict[str, Array]:
+    return {n: p.detach().numpy().copy() for n, p in tensors.items()}
 
 
 def factors(definition: Schedule, number: int) -> list[float]:

@@ -5,13 +5,14 @@ a group at once (torch._foreach_*), in place.
 """
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
 
 Tensors = list[Tensor] | tuple[Tensor, ...]
+Ready = tuple[dict[str, Any], list[Tensor], Any, list[list[Any]]]
 
 # What a setting may be: at least the first, below the second.
 _ALLOWED = {
@@ -29,6 +30,18 @@ _ALLOWED = {
     "beta2": (0.0, 1.0),
     "eps": (0.0, math.inf),
     "weight_decay": (0.0, math.inf),
+    "beta3": (0.0, 1.0),
+    "coefficient": (0.0, math.inf),
+    "power": (0.0, math.inf),
+    "eps1": (5e-324, math.inf),
+    "eps2": (0.0, math.inf),
+    "limit": (5e-324, math.inf),
+    "gamma": (0.0, math.inf),
+    "every": (1, math.inf),
+    "batch_size": (1, math.inf),
+    "steps": (1, math.inf),
+    "d0": (5e-324, math.inf),
+    "radius": (0.0, math.inf),
 }
 
 
@@ -41,8 +54,9 @@ def _check(kind: str, settings: dict[str, Any]) -> None:
 
 
 class _Optimizer(torch.optim.Optimizer):
-    """What all have in common. A parameter's state is `keeps`, each like it; the
-    number of updates is its group's, and so is what else is kept `once`."""
+    """What all have in common. A parameter's state is `keeps`, each like it where
+    `start` says nothing else; the number of updates is its group's, and so is what else
+    is kept `once`."""
 
     keeps: tuple[str, ...] = ()
     once: dict[str, float] = {}
@@ -73,20 +87,30 @@ class _Optimizer(torch.optim.Optimizer):
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
+        ready = list(self.ready())
+        for group, *_ in ready:
+            group["t"] += 1
+        self.update_all(ready)
+        return loss
+
+    def ready(self) -> Iterator[Ready]:
+        """Each group with its parameters that have gradients, these, and the state."""
         for group in self.param_groups:
             ps = [p for p in group["params"] if p.grad is not None]
             if not ps:
                 continue
             needed = self.needs(group)
             for p in ps:
-                if not self.state[p].keys() >= set(needed):
+                if needed and not self.state[p]:
                     started = self.start_in(group, p)
-                    started = {k: v for k, v in started.items() if k in needed}
-                    self.state[p] = {**started, **self.state[p]}
-            group["t"] += 1
-            kept = [[self.state[p][name] for p in ps] for name in needed]
-            self.update(group, ps, [p.grad for p in ps], *kept)
-        return loss
+                    self.state[p] = {k: v for k, v in started.items() if k in needed}
+            kept = [[self.state[p].get(name) for p in ps] for name in needed]
+            yield group, ps, [p.grad for p in ps], kept
+
+    def update_all(self, ready: list[Ready]) -> None:
+        """Where a step depends on all groups, this is what to override."""
+        for group, ps, gs, kept in ready:
+            self.update(group, ps, gs, *kept)
 
     def update(self, group: dict[str, Any], ps: Tensors, gs: Tensors, *s: Any) -> None:
         raise NotImplementedError
@@ -518,6 +542,483 @@ def _fused_adam(
 
 
 # Modern
+
+
+def _norms(xs: Tensors) -> Tensor:
+    return torch.stack(torch._foreach_norm(xs))
+
+
+def _adam(group: dict[str, Any], gs: Tensors, ms: Tensors, vs: Tensors) -> Tensors:
+    """Adam's steps, before the learning rate."""
+    beta1, beta2, t = group["beta1"], group["beta2"], group["t"]
+    torch._foreach_lerp_(ms, gs, 1 - beta1)
+    torch._foreach_mul_(vs, beta2)
+    torch._foreach_addcmul_(vs, gs, gs, 1 - beta2)
+    roots = torch._foreach_sqrt(vs)
+    torch._foreach_div_(roots, math.sqrt(1 - beta2**t))
+    torch._foreach_add_(roots, group["eps"])
+    us = torch._foreach_div(ms, roots)
+    torch._foreach_div_(us, 1 - beta1**t)
+    return us
+
+
+class LARS(_Optimizer):
+    """trust: False in a parameter group leaves the ratio out, as the authors do where
+    they leave out the decay (norms and biases)."""
+
+    keeps = ("v",)
+
+    def __init__(
+        self,
+        parameters: Iterable[Any],
+        *,
+        lr: float = 1.0,
+        momentum: float = 0.9,
+        coefficient: float = 1e-3,
+        trust: bool = True,
+        weight_decay: float = 5e-4,
+    ):
+        super().__init__(parameters, locals())
+
+    def update(self, group: dict[str, Any], ps: Tensors, gs: Tensors, *s: Any) -> None:
+        (vs,) = s
+        decay = group["weight_decay"]
+        us = torch._foreach_add(gs, ps, alpha=decay)
+        if group["trust"]:
+            lengths = _norms(ps)
+            wholes = _norms(gs) + decay * lengths
+            ratios = group["coefficient"] * lengths / wholes
+            ratios = torch.where(lengths * wholes > 0, ratios, 1.0)
+            torch._foreach_mul_(us, list(ratios))
+        torch._foreach_mul_(vs, group["momentum"])
+        torch._foreach_add_(vs, us, alpha=group["lr"])
+        torch._foreach_sub_(ps, vs)
+
+
+class LAMB(_Optimizer):
+    """trust: as in LARS."""
+
+    keeps = ("m", "v")
+
+    def __init__(
+        self,
+        parameters: Iterable[Any],
+        *,
+        lr: float = 1e-3,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        eps: float = 1e-6,
+        trust: bool = True,
+        weight_decay: float = 1e-2,
+    ):
+        super().__init__(parameters, locals())
+
+    def update(self, group: dict[str, Any], ps: Tensors, gs: Tensors, *s: Any) -> None:
+        us = _adam(group, gs, *s)
+        if group["weight_decay"]:
+            torch._foreach_add_(us, ps, alpha=group["weight_decay"])
+        if group["trust"]:
+            lengths, steps = _norms(ps), _norms(us)
+            ratios = torch.where(lengths * steps > 0, lengths / steps, 1.0)
+            torch._foreach_mul_(us, list(ratios))
+        torch._foreach_add_(ps, us, alpha=-group["lr"])
+
+
+class Adafactor(_Optimizer):
+    keeps = ("r", "c", "v")
+
+    def __init__(
+        self,
+        parameters: Iterable[Any],
+        *,
+        lr: float = 1e-2,
+        power: float = 0.8,
+        eps1: float = 1e-30,
+        eps2: float = 1e-3,
+        limit: float = 1.0,
+        weight_decay: float = 0.0,
+    ):
+        super().__init__(parameters, locals())
+
+    def start(self, p: Tensor) -> dict[str, Tensor]:
+        if p.ndim != 2:
+            return {"v": torch.zeros_like(p)}
+        return {"r": torch.zeros_like(p[:, 0]), "c": torch.zeros_like(p[0])}
+
+    def update(self, group: dict[str, Any], ps: Tensors, gs: Tensors, *s: Any) -> None:
+        lr, t = group["lr"], group["t"]
+        keep = 1 - t ** -group["power"]
+        squares = torch._foreach_mul(gs, gs)
+        torch._foreach_add_(squares, group["eps1"])
+        kept = zip(squares, *s, strict=True)
+        us = torch._foreach_sqrt([self.squares(keep, *one) for one in kept])
+        us = torch._foreach_div(gs, us)
+        roots = torch.tensor([p.numel() ** 0.5 for p in ps]).to(us[0])
+        alphas = (_norms(ps) / roots).clamp(min=group["eps2"]) * min(lr, t**-0.5)
+        limits = (_norms(us) / roots / group["limit"]).clamp(min=1.0)
+        torch._foreach_mul_(us, list(-alphas / limits))
+        if group["weight_decay"]:
+            torch._foreach_mul_(ps, 1 - lr * group["weight_decay"])
+        torch._foreach_add_(ps, us)
+
+    def squares(self, keep: float, square: Tensor, r: Any, c: Any, v: Any) -> Tensor:
+        """The average of one tensor's squares, factored where it is a matrix."""
+        if v is not None:
+            return v.mul_(keep).add_(square, alpha=1 - keep)
+        r.mul_(keep).add_(square.sum(1), alpha=1 - keep)
+        c.mul_(keep).add_(square.sum(0), alpha=1 - keep)
+        return torch.outer(r, c) / r.sum()
+
+
+class Adan(_Optimizer):
+    keeps = ("m", "v", "n", "g")
+
+    def __init__(
+        self,
+        parameters: Iterable[Any],
+        *,
+        lr: float = 1e-3,
+        beta1: float = 0.98,
+        beta2: float = 0.92,
+        beta3: float = 0.99,
+        eps: float = 1e-8,
+        weight_decay: float = 2e-2,
+    ):
+        super().__init__(parameters, locals())
+
+    def update(self, group: dict[str, Any], ps: Tensors, gs: Tensors, *s: Any) -> None:
+        ms, vs, ns, before = s
+        beta1, beta2, beta3 = group["beta1"], group["beta2"], group["beta3"]
+        lr, t = group["lr"], group["t"]
+        if t == 1:
+            torch._foreach_copy_(before, gs)
+        ds = torch._foreach_sub(gs, before)
+        ahead = torch._foreach_add(gs, ds, alpha=beta2)
+        torch._foreach_lerp_(ms, gs, 1 - beta1)
+        torch._foreach_lerp_(vs, ds, 1 - beta2)
+        torch._foreach_mul_(ns, beta3)
+        torch._foreach_addcmul_(ns, ahead, ahead, 1 - beta3)
+        torch._foreach_copy_(before, gs)
+        roots = torch._foreach_sqrt(ns)
+        torch._foreach_div_(roots, math.sqrt(1 - beta3**t))
+        torch._foreach_add_(roots, group["eps"])
+        torch._foreach_addcdiv_(ps, ms, roots, -lr / (1 - beta1**t))
+        torch._foreach_addcdiv_(ps, vs, roots, -lr * beta2 / (1 - beta2**t))
+        torch._foreach_div_(ps, 1 + lr * group["weight_decay"])
+
+
+class SophiaG(_Optimizer):
+    """When `due`, before `step`: take the gradient of the mean loss over `batch_size`
+    examples (tokens, in a language model) with labels drawn from the model's own
+    outputs, and call `estimate`."""
+
+    keeps = ("m", "h")
+
+    def __init__(
+        self,
+        parameters: Iterable[Any],
+        *,
+        lr: float = 1e-4,
+        beta1: float = 0.96,
+        beta2: float = 0.99,
+        gamma: float = 0.05,
+        eps: float = 1e-12,
+        every: int = 10,
+        batch_size: int = 1,
+        weight_decay: float = 0.1,
+    ):
+        super().__init__(parameters, locals())
+
+    @property
+    def due(self) -> bool:
+        group = self.param_groups[0]
+        return group["t"] % group["every"] == 0
+
+    @torch.no_grad()
+    def estimate(self) -> None:
+        """Takes the curvature from the gradients that the parameters hold."""
+        for group, _, gs, (_, hs) in self.ready():
+            beta2 = group["beta2"]
+            torch._foreach_mul_(hs, beta2)
+            torch._foreach_addcmul_(hs, gs, gs, (1 - beta2) * group["batch_size"])
+
+    def update(self, group: dict[str, Any], ps: Tensors, gs: Tensors, *s: Any) -> None:
+        ms, hs = s
+        torch._foreach_lerp_(ms, gs, 1 - group["beta1"])
+        bounds = torch._foreach_mul(hs, group["gamma"])
+        torch._foreach_clamp_min_(bounds, group["eps"])
+        us = torch._foreach_div(ms, bounds)
+        torch._foreach_clamp_min_(us, -1.0)
+        torch._foreach_clamp_max_(us, 1.0)
+        torch._foreach_mul_(ps, 1 - group["lr"] * group["weight_decay"])
+        torch._foreach_add_(ps, us, alpha=-group["lr"])
+
+
+class Muon(_Optimizer):
+    """Tensors that are no matrices are AdamW's. So should be, in a second optimizer, an
+    embedding and the last layer, as the authors have it."""
+
+    keeps = ("m", "v")
+
+    def __init__(
+        self,
+        parameters: Iterable[Any],
+        *,
+        lr: float = 1e-3,
+        momentum: float = 0.95,
+        nesterov: bool = True,
+        steps: int = 5,
+        beta1: float = 0.9,
+        beta2: float = 0.95,
+        eps: float = 1e-8,
+        weight_decay: float = 0.1,
+    ):
+        super().__init__(parameters, locals())
+
+    def start(self, p: Tensor) -> dict[str, Tensor]:
+        return {name: torch.zeros_like(p) for name in ("m" if p.ndim == 2 else "mv")}
+
+    def update(self, group: dict[str, Any], ps: Tensors, gs: Tensors, *s: Any) -> None:
+        torch._foreach_mul_(ps, 1 - group["lr"] * group["weight_decay"])
+        rows = list(zip(ps, gs, *s, strict=True))
+        matrices = [row[:3] for row in rows if row[0].ndim == 2]
+        others = [row for row in rows if row[0].ndim != 2]
+        if matrices:
+            self.turn(group, *zip(*matrices, strict=True))
+        if others:
+            ps, gs, ms, vs = zip(*others, strict=True)
+            us = _adam(group, gs, ms, vs)
+            torch._foreach_add_(ps, us, alpha=-group["lr"])
+
+    def turn(self, group: dict[str, Any], *s: Any) -> None:
+        """All matrices' update."""
+        ps, gs, ms = s
+        torch._foreach_mul_(ms, group["momentum"])
+        torch._foreach_add_(ms, gs)
+        us = ms
+        if group["nesterov"]:
+            us = torch._foreach_add(gs, ms, alpha=group["momentum"])
+        for p, u in zip(ps, us, strict=True):
+            o = orthogonal(u, group["steps"], group["eps"])
+            p.add_(o, alpha=-group["lr"] * 0.2 * math.sqrt(max(p.shape)))
+
+
+def orthogonal(m: Tensor, steps: int, eps: float) -> Tensor:
+    """Newton and Schulz's iteration: singular values come near 1."""
+    if m.shape[0] > m.shape[1]:
+        return orthogonal(m.T, steps, eps).T
+    o = m / (m.norm() + eps)
+    for _ in range(steps):
+        a = o @ o.T
+        o = torch.addmm(
+            o, torch.addmm(a, a, a, beta=-4.7750, alpha=2.0315), o, beta=3.4445
+        )
+    return o
+
+
+class Shampoo(_Optimizer):
+    keeps = ("m", "l", "r", "v")
+
+    def __init__(
+        self,
+        parameters: Iterable[Any],
+        *,
+        lr: float = 1e-1,
+        momentum: float = 0.9,
+        eps: float = 1e-6,
+        weight_decay: float = 0.0,
+    ):
+        super().__init__(parameters, locals())
+
+    def start(self, p: Tensor) -> dict[str, Tensor]:
+        if p.ndim != 2:
+            return {"m": torch.zeros_like(p), "v": torch.zeros_like(p)}
+        left, right = p.new_zeros(2 * p.shape[:1]), p.new_zeros(2 * p.shape[1:])
+        return {"m": torch.zeros_like(p), "l": left, "r": right}
+
+    def update(self, group: dict[str, Any], ps: Tensors, gs: Tensors, *s: Any) -> None:
+        ms = s[0]
+        torch._foreach_lerp_(ms, gs, 1 - group["momentum"])
+        if group["weight_decay"]:
+            torch._foreach_mul_(ps, 1 - group["lr"] * group["weight_decay"])
+        for p, g, m, left, right, v in zip(ps, gs, *s, strict=True):
+            if v is None:
+                left.addmm_(g, g.T)
+                right.addmm_(g.T, g)
+                u = self.root(left, group["eps"]) @ m @ self.root(right, group["eps"])
+            else:
+                v.addcmul_(g, g)
+                u = m * self.power(v, -1 / 2, group["eps"])
+            p.add_(u, alpha=-group["lr"])
+
+    def root(self, a: Tensor, eps: float) -> Tensor:
+        """a to the power -1/4."""
+        values, vectors = torch.linalg.eigh(a)
+        powers = self.power(values.clamp(min=0.0), -1 / 4, eps)
+        return (vectors * powers) @ vectors.T
+
+    def power(self, values: Tensor, exponent: float, eps: float) -> Tensor:
+        """0 where there was no gradient yet."""
+        ridged = values + eps * values.max()
+        return torch.where(values.max() > 0, ridged**exponent, 0.0)
+
+
+class Prodigy(_Optimizer):
+    """d is one for all groups; a group's lr is its own factor of it."""
+
+    keeps = ("m", "v", "s", "p")
+    once = {"d": 0.0, "r": 0.0}
+
+    def __init__(
+        self,
+        parameters: Iterable[Any],
+        *,
+        lr: float = 1.0,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        eps: float = 1e-8,
+        d0: float = 1e-6,
+        weight_decay: float = 0.0,
+    ):
+        super().__init__(parameters, locals())
+
+    def update_all(self, ready: list[Ready]) -> None:
+        groups = self.param_groups
+        d = max(group["d"] or group["d0"] for group in groups)
+        r = max((group["r"] for group in groups), key=abs) * self.root
+        for group in groups:
+            group["d"] = d
+        for group, _, gs, (*_, moved) in ready:
+            inner = sum(x.sum() for x in torch._foreach_mul(gs, moved))
+            r -= (1 - self.root) * group["lr"] * d**2 * float(inner)
+        super().update_all(ready)
+        sums = [total for *_, kept in ready for total in kept[2]]
+        whole = float(sum(torch._foreach_norm(sums, 1)))
+        for group in groups:
+            group["r"], group["d"] = r, max(d, r / whole if whole else 0.0)
+
+    @property
+    def root(self) -> float:
+        """How much of r and s is kept."""
+        return math.sqrt(self.param_groups[0]["beta2"])
+
+    def update(self, group: dict[str, Any], ps: Tensors, gs: Tensors, *s: Any) -> None:
+        ms, vs, totals, moved = s
+        d, lr, beta2 = group["d"], group["lr"], group["beta2"]
+        torch._foreach_mul_(ms, group["beta1"])
+        torch._foreach_add_(ms, gs, alpha=(1 - group["beta1"]) * d)
+        torch._foreach_mul_(vs, beta2)
+        torch._foreach_addcmul_(vs, gs, gs, (1 - beta2) * d**2)
+        torch._foreach_mul_(totals, self.root)
+        torch._foreach_add_(totals, gs, alpha=(1 - self.root) * lr * d**2)
+        roots = torch._foreach_sqrt(vs)
+        torch._foreach_add_(roots, d * group["eps"])
+        us = torch._foreach_div(ms, roots)
+        torch._foreach_add_(us, ps, alpha=group["weight_decay"])
+        torch._foreach_add_(ps, us, alpha=-lr * d)
+        torch._foreach_add_(moved, us, alpha=-lr * d)
+
+
+class ScheduleFreeAdamW(_Optimizer):
+    """Call `eval` before the model is evaluated or saved, and `train` before it is
+    trained on."""
+
+    keeps = ("z", "v")
+    once = {"largest": 0.0, "whole": 0.0}
+
+    def __init__(
+        self,
+        parameters: Iterable[Any],
+        *,
+        lr: float = 2.5e-3,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+    ):
+        if not beta1:
+            raise ValueError(
+                "ScheduleFreeAdamW: beta1 is 0.0; allowed: above 0, below 1"
+            )
+        super().__init__(parameters, locals())
+        self.defaults["training"] = True
+        for group in self.param_groups:
+            group["training"] = True
+
+    def start(self, p: Tensor) -> dict[str, Tensor]:
+        return {"z": p.detach().clone(), "v": torch.zeros_like(p)}
+
+    def eval(self) -> None:
+        """The parameters become those to evaluate with."""
+        self.switch(False)
+
+    def train(self) -> None:
+        """The parameters become those to train."""
+        self.switch(True)
+
+    @torch.no_grad()
+    def switch(self, training: bool) -> None:
+        for group in self.param_groups:
+            ps = [p for p in group["params"] if "z" in self.state[p]]
+            if ps and group["training"] != training:
+                share = 1 - group["beta1"] if training else 1 - 1 / group["beta1"]
+                torch._foreach_lerp_(ps, [self.state[p]["z"] for p in ps], share)
+            group["training"] = training
+
+    def update(self, group: dict[str, Any], ps: Tensors, gs: Tensors, *s: Any) -> None:
+        if not group["training"]:
+            raise RuntimeError("ScheduleFreeAdamW: call train() before step()")
+        zs, vs = s
+        beta1, beta2, lr = group["beta1"], group["beta2"], group["lr"]
+        group["largest"] = max(group["largest"], lr)
+        group["whole"] += group["largest"] ** 2
+        c = group["largest"] ** 2 / group["whole"] if group["whole"] else 0.0
+        xs = torch._foreach_lerp(ps, zs, 1 - 1 / beta1)
+        torch._foreach_mul_(vs, beta2)
+        torch._foreach_addcmul_(vs, gs, gs, 1 - beta2)
+        roots = torch._foreach_sqrt(vs)
+        torch._foreach_div_(roots, math.sqrt(1 - beta2 ** group["t"]))
+        torch._foreach_add_(roots, group["eps"])
+        torch._foreach_addcdiv_(zs, gs, roots, -lr)
+        torch._foreach_add_(zs, ps, alpha=-lr * group["weight_decay"])
+        torch._foreach_lerp_(xs, zs, c)
+        torch._foreach_copy_(ps, torch._foreach_lerp(xs, zs, 1 - beta1))
+
+
+class SAM(_Optimizer):
+    """Two calls of `step` are one update: the first climbs, the second goes back and
+    descends. Before each, take the gradient on the same batch; a scheduler steps once
+    for both."""
+
+    keeps = ("v", "x")
+
+    def __init__(
+        self,
+        parameters: Iterable[Any],
+        *,
+        lr: float = 1e-2,
+        momentum: float = 0.9,
+        radius: float = 0.05,
+        weight_decay: float = 0.0,
+    ):
+        super().__init__(parameters, locals())
+
+    def update_all(self, ready: list[Ready]) -> None:
+        norm = _norms([g for _, _, gs, _ in ready for g in gs]).norm()
+        self.scale = torch.where(norm > 0, 1 / norm, 0.0)
+        super().update_all(ready)
+
+    def update(self, group: dict[str, Any], ps: Tensors, gs: Tensors, *s: Any) -> None:
+        vs, xs = s
+        if group["t"] % 2:
+            torch._foreach_copy_(xs, ps)
+            climb = torch._foreach_mul(gs, self.scale)
+            torch._foreach_add_(ps, climb, alpha=group["radius"])
+            return
+        torch._foreach_mul_(vs, group["momentum"])
+        torch._foreach_add_(vs, gs)
+        torch._foreach_add_(vs, xs, alpha=group["weight_decay"])
+        torch._foreach_copy_(ps, torch._foreach_add(xs, vs, alpha=-group["lr"]))
 
 
 # What bounds the gradients before an update; in place, as torch's own clip_grad_*

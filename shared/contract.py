@@ -81,6 +81,7 @@ class Stream:
 
     excluded: the tensors that weight decay leaves alone.
     accumulate: how many sets of gradients make one update.
+    estimates: SophiaG's gradients with labels drawn from the model, in order.
     """
 
     optimizer: Optimizer | Builtin
@@ -91,15 +92,19 @@ class Stream:
     clip: Clip | None = None
     accumulate: int = 1
     ema: Ema | None = None
+    estimates: tuple[Weights, ...] = ()
 
 
 @dataclass(frozen=True)
 class Steps:
-    """The parameters after each set of gradients, and what the optimizer kept after the
-    last: `t`, and `m/conv1.weight` (nothing of a built-in); their moving averages."""
+    """The parameters after each set of gradients, and after the last what the optimizer
+    kept (`t`, and `m/conv1.weight`) and the parameters to evaluate with (of a built-in
+    neither); the moving averages after each set.
+    """
 
     parameters: tuple[dict[str, Array], ...]
     state: dict[str, Array]
+    evaluated: dict[str, Array] = field(default_factory=dict)
     averages: tuple[dict[str, Array], ...] = ()
 
 
@@ -260,6 +265,7 @@ class Trainer(ABC):
     """A model of one framework under training."""
 
     model: Model
+    plan: Plan
 
     @abstractmethod
     def fit(self, run: Any) -> None:

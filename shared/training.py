@@ -19,10 +19,11 @@ from shared import saving, weights
 from shared.contract import Model, Seen, Trainer, metadata
 from shared.data.batches import Dataset, Samples, Shuffled
 from shared.errors import UsageError
+from shared.optimizers import LIKE, TURNED
 from shared.plan import Metric, Plan, describe
 from shared.saving import Checkpoint
 from shared.schedules import PlateauState
-from shared.weights import Array
+from shared.weights import Array, Layout
 
 
 class Diverged(Exception):
@@ -278,21 +279,39 @@ def _framework(trainer: Trainer) -> str:
 
 
 def canonical_state(trainer: Trainer) -> dict[str, Array]:
-    slots = trainer.model.slots()
+    """What the optimizer keeps, in canonical layouts."""
     found = {}
     for key, value in trainer.optimizer_state().items():
-        name = key.partition("/")[2]
-        found[key] = slots[name].layout.canonical(value) if name else value
-    return {key: np.array(value) for key, value in found.items()}
+        name, layout = _place(trainer, key)
+        found[name] = np.array(layout.canonical(value) if layout else value, order="C")
+    return found
 
 
 def set_canonical_state(trainer: Trainer, state: dict[str, Array]) -> None:
-    slots = trainer.model.slots()
     found = {}
     for key, value in state.items():
-        name = key.partition("/")[2]
-        found[key] = slots[name].layout.native(value) if name else value
+        name, layout = _place(trainer, key)
+        found[name] = layout.native(value) if layout else value
     trainer.set_optimizer_state(found)
+
+
+def _place(trainer: Trainer, key: str) -> tuple[str, Layout | None]:
+    """The other side's name of what is kept, and its layout if it has the parameter's.
+
+    Where a framework stores a matrix transposed, its rows are the others' columns.
+    """
+    kept, _, name = key.partition("/")
+    if not name:
+        return key, None
+    keeps = trainer.plan.optimizer.keeps
+    layout = trainer.model.slots()[name].layout
+    if keeps[kept] == LIKE:
+        return key, layout
+    matrix = np.empty((2, 3))
+    if layout.native(matrix).shape == matrix.shape:
+        return key, None
+    partner = {kind: k for k, kind in keeps.items()}[TURNED[keeps[kept]]]
+    return f"{partner}/{name}", None
 
 
 # A run from its name
