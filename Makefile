@@ -6,7 +6,7 @@ export OMP_NUM_THREADS := 1
 export TF_CPP_MIN_LOG_LEVEL := 2
 export HF_HUB_OFFLINE := 1
 
-.PHONY: setup compare test lint parity train mutants readme clean
+.PHONY: setup compare test lint parity train mutants builtins readme clean
 
 setup: .venv/.done
 
@@ -42,6 +42,9 @@ train: setup
 
 mutants: setup
 	@$(BIN)/python -m parity_tests.mutants --docs docs/mutants.md
+
+builtins: setup
+	@$(BIN)/python -m parity_tests.builtins --write
 
 readme: setup
 	@$(BIN)/triptych compare --json out/compare.json

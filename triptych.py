@@ -301,6 +301,33 @@ def train(
 
 
 @app.command()
+def optimizers(
+    names: Annotated[list[str] | None, typer.Argument(help="presets")] = None,
+    run: Annotated[bool, typer.Option("--run", help="measure again")] = False,
+    json: Json = None,
+) -> None:
+    """Presets with their papers, and what the frameworks' built-ins do beside them."""
+    from parity_tests import builtins, display
+    from parity_tests.engine import Workers
+    from shared.optimizers import describe
+
+    presets, chosen = describe(names or []), builtins.cases(names or [])
+    if run:
+        with Workers() as workers, _Progress(len(chosen)) as progress:
+            rows = []
+            for case in chosen:
+                progress.step(f"{case.preset}: {case.name} of {case.framework}")
+                rows.append(builtins.measure(case, workers))
+    else:
+        wanted = {case.preset for case in chosen}
+        rows = [row for row in builtins.read() if row.preset in wanted]
+    console = _console(json)
+    console.print(display.presets(presets))
+    console.print(display.builtins(rows))
+    _write_json(json, {"presets": presets, "builtins": rows})
+
+
+@app.command()
 def convert(
     source: Annotated[Path, typer.Argument(metavar="IN")],
     target: Annotated[Path, typer.Argument(metavar="OUT")],

@@ -126,6 +126,11 @@ class _Optimizer(keras.optimizers.Optimizer):
         with which 0.9 * g fails; to reshape it makes a tensor of it."""
         return [ops.reshape(g, g.shape) for g in super()._clip_gradients(grads)]
 
+    def coupled(self, gradient: KerasTensor, variable: keras.Variable) -> KerasTensor:
+        """The gradient, weight decay in it."""
+        decay = self.decay(variable)
+        return gradient + decay * variable if decay else gradient
+
     def _apply_weight_decay(self, variables: list[keras.Variable]) -> None:
         """DIFF(keras-decay): Keras decays every optimizer's weights in the same way,
         before the update; here each does it as its paper says."""
@@ -163,7 +168,7 @@ class SGD(_Optimizer):
         self, gradient: KerasTensor, variable: keras.Variable, learning_rate: Any
     ) -> None:
         lr = ops.cast(learning_rate, variable.dtype)
-        g = gradient + self.decay(variable) * variable
+        g = self.coupled(gradient, variable)
         if not self.momentum:
             variable.assign_sub(lr * g)
             return
@@ -200,7 +205,7 @@ class Adagrad(_Optimizer):
     ) -> None:
         (G,) = self.kept(variable)
         lr = ops.cast(learning_rate, variable.dtype)
-        g = gradient + self.decay(variable) * variable
+        g = self.coupled(gradient, variable)
         G.assign(G + ops.square(g))
         variable.assign_sub(lr * g / (ops.sqrt(G) + self.eps))
 
@@ -232,7 +237,7 @@ class Adadelta(_Optimizer):
     ) -> None:
         E_g, E_d = self.kept(variable)
         lr = ops.cast(learning_rate, variable.dtype)
-        g = gradient + self.decay(variable) * variable
+        g = self.coupled(gradient, variable)
         E_g.assign(self.rho * E_g + (1 - self.rho) * ops.square(g))
         d = ops.sqrt(E_d + self.eps) / ops.sqrt(E_g + self.eps) * g
         E_d.assign(self.rho * E_d + (1 - self.rho) * ops.square(d))
@@ -274,7 +279,7 @@ class RMSprop(_Optimizer):
     ) -> None:
         n, *others = self.kept(variable)
         lr = ops.cast(learning_rate, variable.dtype)
-        g = gradient + self.decay(variable) * variable
+        g = self.coupled(gradient, variable)
         n.assign(self.rho * n + (1 - self.rho) * ops.square(g))
         spread = n
         if self.centred:
@@ -329,7 +334,7 @@ class Rprop(_Optimizer):
     ) -> None:
         delta, before = self.kept(variable)
         lr = ops.cast(learning_rate, variable.dtype)
-        g = gradient + self.decay(variable) * variable
+        g = self.coupled(gradient, variable)
         sign = ops.sign(g) * ops.sign(before)
         new, grown = ops.convert_to_tensor(delta), delta * self.eta_plus
         new = ops.where(sign < 0, delta * self.eta_minus, new)
@@ -373,7 +378,7 @@ class Adam(_Optimizer):
     def update_step(
         self, gradient: KerasTensor, variable: keras.Variable, learning_rate: Any
     ) -> None:
-        g = gradient + self.decay(variable) * variable
+        g = self.coupled(gradient, variable)
         self.adapt(g, variable, learning_rate)
 
     def adapt(
@@ -417,7 +422,8 @@ class AdamW(Adam):
         self, gradient: KerasTensor, variable: keras.Variable, learning_rate: Any
     ) -> None:
         lr = ops.cast(learning_rate, variable.dtype)
-        variable.assign_sub(lr * self.decay(variable) * variable)
+        if self.decay(variable):
+            variable.assign_sub(lr * self.decay(variable) * variable)
         self.adapt(gradient, variable, learning_rate)
 
 
@@ -450,7 +456,7 @@ class Adamax(_Optimizer):
     ) -> None:
         m, u = self.kept(variable)
         lr, t = ops.cast(learning_rate, variable.dtype), self.t(variable.dtype)
-        g = gradient + self.decay(variable) * variable
+        g = self.coupled(gradient, variable)
         m.assign(self.beta1 * m + (1 - self.beta1) * g)
         u.assign(ops.maximum(self.beta2 * u, ops.abs(g)))
         variable.assign_sub(lr / (1 - self.beta1**t) * m / (u + self.eps))
@@ -508,7 +514,7 @@ class NAdam(_Optimizer):
         lr, t = ops.cast(learning_rate, variable.dtype), self.t(variable.dtype)
         now, then = self.momentum(t), self.momentum(t + 1)
         mu = ops.cast(self.once["mu"], variable.dtype)
-        g = gradient + self.decay(variable) * variable
+        g = self.coupled(gradient, variable)
         m.assign(self.beta1 * m + (1 - self.beta1) * g)
         n.assign(self.beta2 * n + (1 - self.beta2) * ops.square(g))
         m_hat = then * m / (1 - mu * then) + (1 - now) * g / (1 - mu)
@@ -554,7 +560,7 @@ class RAdam(_Optimizer):
     ) -> None:
         m, v = self.kept(variable)
         lr, t = ops.cast(learning_rate, variable.dtype), self.t(variable.dtype)
-        g = gradient + self.decay(variable) * variable
+        g = self.coupled(gradient, variable)
         m.assign(self.beta1 * m + (1 - self.beta1) * g)
         v.assign(self.beta2 * v + (1 - self.beta2) * ops.square(g))
         m_hat = m / (1 - self.beta1**t)

@@ -2,11 +2,13 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from parity_tests.builtins import Row
 from parity_tests.engine import TIERS, Check
 from parity_tests.trace import Trace
 from shared.catalog import VARIANTS
@@ -42,6 +44,29 @@ def _cell(checks: Sequence[Check]) -> Text:
     worst = max(checks, key=lambda check: (not check.passed, check.error or 0.0))
     styles = {"FAIL": "bold red", "none": "dim"}
     return Text(worst.said, style=styles.get(worst.said, "green"))
+
+
+def presets(found: Sequence[Mapping[str, Any]]) -> Table:
+    table = _plain("optimizer", "class", "settings", "paper")
+    for preset in found:
+        settings = " ".join(f"{k}={v}" for k, v in preset["settings"].items())
+        table.add_row(preset["preset"], preset["optimizer"], settings, preset["paper"])
+    return table
+
+
+def builtins(rows: Sequence[Row]) -> Table:
+    table = _plain("ours", "built-in", "verdict", "after 1, 10, 100 updates", "why")
+    for row in rows:
+        errors = ", ".join(f"{error:.0e}" if error else "0" for error in row.errors)
+        table.add_row(row.preset, row.builtin, row.verdict, errors, row.why)
+    return table
+
+
+def _plain(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column)
+    return table
 
 
 def failures(console: Console, checks: Sequence[Check]) -> None:

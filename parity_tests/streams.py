@@ -2,7 +2,7 @@
 definition (shared/optimizers.py) after each update of it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -37,12 +37,13 @@ def gradients(updates: int = UPDATES) -> tuple[dict[str, Array], ...]:
     return tuple(_gradient(t) for t in range(updates))
 
 
-def _gradient(t: int) -> dict[str, Array]:
+def _gradient(t: int, dense: bool = False) -> dict[str, Array]:
     found = {}
     for name, shape in SHAPES.items():
         draw = generator("stream", name, t)
-        g = SIZES[t % len(SIZES)] * draw.standard_normal(shape)
-        if name.startswith("embedding"):
+        size = SIZES[t % len(SIZES)]
+        g = (min(size, 1.0) if dense else size) * draw.standard_normal(shape)
+        if not dense and name.startswith("embedding"):
             g *= draw.random((shape[0], 1)) < 0.3
         found[name] = g
     return found
@@ -68,6 +69,14 @@ def _estimate(t: int) -> dict[str, Array]:
         name: generator("stream", name, t, "estimate").standard_normal(shape)
         for name, shape in SHAPES.items()
     }
+
+
+def dense(optimizer: Optimizer, updates: int = UPDATES) -> Stream:
+    """Every entry's first gradient is not 0, so that eps may be, and none is huge, so
+    that it matters where eps is; all of it decays."""
+    given = stream(optimizer, updates=updates)
+    gradients = tuple(_gradient(t, dense=True) for t in range(updates))
+    return replace(given, gradients=gradients, excluded=frozenset())
 
 
 @dataclass(frozen=True)

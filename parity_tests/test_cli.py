@@ -193,3 +193,15 @@ def test_diff_names_the_wrong_layer_and_writes_the_names(tmp_path):
     assert table["second.weight"] == "1.weight"
     again = run("diff", *arguments[:4], "--names", str(names), PYTHONPATH=str(tmp_path))
     assert again.returncode == 1
+
+
+def test_optimizers_lists_presets_and_built_ins():
+    done = run("optimizers", "adam", "nadam", "--json", "-")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert [p["preset"] for p in found["presets"]] == ["adam", "nadam"]
+    assert found["presets"][0]["paper"] == "Kingma, Ba 2015 (arXiv:1412.6980)"
+    verdicts = {r["builtin"]: r["verdict"] for r in found["builtins"]}
+    assert verdicts["torch.optim.Adam"] == "equal"
+    assert verdicts["optax.nadam"] == "another algorithm"
+    assert "addam" in one_line_error(run("optimizers", "addam"))

@@ -6,15 +6,18 @@ The layers are written to files here and run in the workers: no framework is imp
 import math
 import re
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from parity_tests import streams
 from parity_tests.compare import error
 from parity_tests.engine import request
 from shared.catalog import variant
-from shared.contract import Request
+from shared.contract import Builtin, Request
+from shared.optimizers import Adam, AdamW
 from shared.weights import count
 from shared.worker import WorkerRaised
 
@@ -74,6 +77,34 @@ KERAS = """
     def mean(): return Call(lambda x: ops.mean(x, -1))
     def mean_own_table(): return Call(mean_by_its_own_table)
     def tanh(): return Call(ops.tanh)
+    def rates():
+        from keras_impl import optimizers
+
+        class Seen(keras.optimizers.schedules.LearningRateSchedule):
+            def __call__(self, step):
+                self.last = int(step)
+                return 1.0
+
+        def last(kind):
+            seen, x = Seen(), keras.Variable([1.0])
+            native = kind(seen, gradient_accumulation_steps=2)
+            for _ in range(4):
+                native.apply([ops.ones(1, x.dtype)], [x])
+            return seen.last
+
+        return [last(keras.optimizers.SGD), last(optimizers.SGD)]
+
+    def averages():
+        from keras_impl import optimizers
+
+        def average(kind):
+            x = keras.Variable([1.0])
+            native = kind(1.0, use_ema=True, ema_momentum=0.75)
+            native.apply([ops.ones(1, x.dtype)], [x])
+            return float(native._model_variables_moving_average[0][0])
+
+        return [average(keras.optimizers.SGD), average(optimizers.SGD)]
+
     def adaptive(): return Call(lambda x: own.adaptive_avg_pool(x, (3, 2)))
     def lrn(): return Call(lambda x: own.local_response_norm(x, 5, 0.2, 0.6, 1.5))
     def embedding_gradient(times):
@@ -126,17 +157,47 @@ FLAX = """
     def convolutions_2(): return convolutions(2)
     def convolutions_3(): return convolutions(3)
     def convolutions_6(): return convolutions(6)
+    def sums():
+        import jax.numpy as jnp
+        import optax
+
+        def off(**options):
+            steps = optax.MultiSteps(optax.sgd(1.0), 2, **options)
+            x = jnp.zeros(())
+            kept = steps.init(x)
+            for g in (0.1, 0.3):
+                step, kept = steps.update(jnp.asarray(g), kept, x)
+            return abs(float(step) + 0.2)
+
+        return [off(), off(accumulator_dtype=float)]
+
     def without_rngs(): return nnx.Linear(2, 3)
 """
 SOURCES = {"pytorch": TORCH, "keras": KERAS, "jax": FLAX, "keras[jax]": KERAS}
 
 
 @pytest.fixture(scope="module")
-def native(workers, tmp_path_factory):
-    """A framework's own layer, by the names above, ready to be asked."""
+def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("native")
     for framework, source in SOURCES.items():
         (folder / f"native_{framework[:5]}.py").write_text(textwrap.dedent(source))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def ask(workers, folder):
+    """What a function above gives."""
+
+    def call(framework, name):
+        target = f"native_{framework[:5]}:{name}"
+        return workers.get(framework, "float64").ask(target, paths=(str(folder),))
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def native(workers, folder):
+    """A framework's own layer, by the names above, ready to be asked."""
 
     def make(framework, name, *inputs, dtype="float64"):
         target = f"native_{framework[:5]}:{name}"
@@ -544,6 +605,36 @@ def test_focal_power(within):
         assert jax.grad(own.focal(gamma=0.5))(z, one) == 0
     """
     within("jax", source, "shown")
+
+
+def test_keras_decay(workers):
+    """Its Adam with decay is AdamW."""
+    given = streams.dense(AdamW(weight_decay=0.1, eps=0.0), updates=10)
+    decayed = Builtin(
+        "Adam", {"learning_rate": 1e-3, "weight_decay": 0.1, "epsilon": 0.0}
+    )
+    found = workers.get("keras[jax]", "float64").optimize(
+        replace(given, optimizer=decayed)
+    )
+    assert max(streams.errors(given, found)) < 1e-12
+    coupled = replace(given, optimizer=Adam(weight_decay=0.1, eps=0.0))
+    assert max(streams.errors(coupled, found)) > 1e-4
+
+
+def test_keras_accumulation(ask):
+    """At the second update, of sets three and four, its schedule is at 3."""
+    assert ask("keras", "rates") == [3, 1]
+
+
+def test_keras_ema(ask):
+    """From 1, one update to 0 with decay 3/4: it has 0, the definition 3/4."""
+    assert ask("keras", "averages") == [0.0, 0.75]
+
+
+def test_multi_steps(ask):
+    off = ask("jax", "sums")
+    assert off[0] > 1e-10
+    assert off[1] < 1e-15
 
 
 def test_the_page_lists_what_the_code_says_and_what_is_shown_here():

@@ -70,6 +70,8 @@ def test_clipped(workers, framework, clip):
 def test_accumulated(workers, framework, name):
     given = streams.stream(OPTIMIZERS[name], SCHEDULES["warmup_cosine"])
     given = replace(given, accumulate=4)
+    if framework == "keras[jax]":  # outside of jit it compiles anew at every set
+        given = replace(given, gradients=given.gradients[:20])
     found = workers.get(framework, "float64").optimize(given)
     assert max(streams.errors(given, found)) <= tolerances.OPTIMIZER
     assert streams.state_error(given, found) <= tolerances.OPTIMIZER

@@ -7,8 +7,9 @@ of this tensor (0 where its group is left out: norms and biases, by custom).
 """
 
 import math
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
@@ -880,3 +881,24 @@ def optimizer(name: str) -> Optimizer:
     if name not in OPTIMIZERS:
         raise unknown("optimizer", name, OPTIMIZERS)
     return OPTIMIZERS[name]
+
+
+def describe(names: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """Presets (all, if none is named): class, paper, settings."""
+    found = {name: optimizer(name) for name in names or OPTIMIZERS}
+    return [
+        {
+            "preset": name,
+            "optimizer": type(preset).__name__,
+            "paper": _paper(type(preset)),
+            "settings": asdict(preset),
+        }
+        for name, preset in found.items()
+    ]
+
+
+def _paper(kind: type[Optimizer]) -> str:
+    """What its docstring says up to the first comma after the year."""
+    text = " ".join((kind.__doc__ or "").split())
+    end = re.search(r"\d{4}( \([^)]*\))?", text)
+    return text[: end.end()] if end else text

@@ -1,0 +1,146 @@
+"""How fast an update is, beside the frameworks' own optimizers.
+
+    python -m benchmarks.optimizers [--rounds N] [--framework F ...] [--no-record]
+
+100 float32 tensors of a small transformer, 11 million numbers in all. One process a
+framework, in it interleaved rounds of ours and the built-ins; a ratio is the median of
+ours / theirs within a round, with a bootstrap 95 % interval. Each run adds a line to
+benchmarks/records/optimizers.jsonl. torch has no Lion: there the other one is its
+foreach AdamW, which keeps twice as much.
+"""
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from shared.worker import NATIVE, PACKAGES, ROOT, Worker
+
+RECORD = ROOT / "benchmarks" / "records" / "optimizers.jsonl"
+NAMES = ("adamw", "momentum", "lion")
+_BLOCK = (
+    *((768, 256), (768,), (256, 256), (256,)),
+    *((1024, 256), (1024,), (256, 1024), (256,)),
+)
+SHAPES = [(5120, 256), (512, 256), *(12 * _BLOCK), (256,), (256,)]
+# What ours may take at most, as a share of the other: any one of a name's is enough.
+BOUNDS = {
+    "pytorch": {"fused": 1.10, "foreach": 1.0},
+    "keras": {"built-in": 0.5},
+    "jax": {"built-in": 1.05},
+}
+
+
+def interval(ratios: list[float]) -> tuple[float, float]:
+    """The bootstrap's 95 % of the median."""
+    draw = np.random.default_rng(0)
+    medians = np.median(draw.choice(ratios, (2000, len(ratios))), axis=1)
+    low, high = np.quantile(medians, (0.025, 0.975))
+    return float(low), float(high)
+
+
+def compared(framework: str, name: str, found: dict[str, list[float]]) -> Any:
+    """Ours against each other one."""
+    ours = found["ours"]
+    rows = []
+    for other, seconds in found.items():
+        if other == "ours":
+            continue
+        ratios = [a / b for a, b in zip(ours, seconds, strict=True)]
+        low, high = interval(ratios)
+        rows.append(
+            {
+                "framework": framework,
+                "optimizer": name,
+                "against": other,
+                "ratio": round(median(ratios), 4),
+                "low": round(low, 4),
+                "high": round(high, 4),
+                "bound": BOUNDS[framework].get(other),
+            }
+        )
+    return rows
+
+
+def holds(rows: list[dict[str, Any]]) -> bool:
+    """Any one of the bounds of a framework's optimizer."""
+    bounded = [row for row in rows if row["bound"] is not None]
+    return not bounded or any(row["ratio"] <= row["bound"] for row in bounded)
+
+
+def machine() -> dict[str, Any]:
+    text = Path("/proc/cpuinfo")
+    lines = text.read_text().splitlines() if text.exists() else []
+    models = [x.partition(":")[2].strip() for x in lines if x.startswith("model name")]
+    cpu = models[0] if models else platform.processor()
+    return {"cores": os.cpu_count(), "cpu": cpu, "python": platform.python_version()}
+
+
+def revision() -> str:
+    command = ["git", "describe", "--always", "--dirty", "--exclude", "*"]
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    return done.stdout.strip()
+
+
+def run(framework: str, rounds: int) -> dict[str, Any]:
+    target = f"{PACKAGES[framework]}.contenders:time"
+    core = max(os.sched_getaffinity(0))
+    found, rows = {}, []
+    with Worker(framework, "float32", cores=(core,)) as worker:
+        about = worker.describe()
+        for name in NAMES:
+            found[name] = worker.ask(target, name, SHAPES, rounds)
+            mine = compared(framework, name, found[name])
+            rows += mine
+            for row in mine:
+                said = f"{row['ratio']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"
+                print(f"{framework} {name}: {said} of {row['against']}", flush=True)
+            if not holds(mine):
+                print(f"{framework} {name}: ABOVE ITS BOUND", flush=True)
+    seconds = {
+        name: {who: [round(s, 7) for s in times] for who, times in of.items()}
+        for name, of in found.items()
+    }
+    return {"about": about, "ratios": rows, "seconds": seconds}
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.optimizers")
+    parser.add_argument("--rounds", type=int, default=21)
+    parser.add_argument("--framework", choices=NATIVE, action="append")
+    parser.add_argument("--no-record", action="store_true")
+    options = parser.parse_args(arguments)
+    found = {f: run(f, options.rounds) for f in options.framework or NATIVE}
+    record = {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "revision": revision(),
+        "machine": machine(),
+        "tensors": len(SHAPES),
+        "parameters": sum(int(np.prod(shape)) for shape in SHAPES),
+        "rounds": options.rounds,
+        "frameworks": found,
+    }
+    if not options.no_record:
+        RECORD.parent.mkdir(exist_ok=True)
+        with RECORD.open("a") as file:
+            file.write(json.dumps(record) + "\n")
+    groups = [
+        [row for row in of["ratios"] if row["optimizer"] == name]
+        for of in found.values()
+        for name in NAMES
+    ]
+    return 0 if all(holds(group) for group in groups) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,51 @@
+"""One update of our optimizers and of Keras's own on TensorFlow, for
+benchmarks/optimizers.py."""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_impl import optimizers
+from shared.rounds import interleaved
+
+Make = Callable[[], keras.optimizers.Optimizer]
+
+BUILTINS: dict[str, Make] = {
+    "adamw": lambda: keras.optimizers.AdamW(1e-3, weight_decay=1e-2),
+    "momentum": lambda: keras.optimizers.SGD(1e-2, momentum=0.9),
+    "lion": lambda: keras.optimizers.Lion(1e-4),
+}
+OURS: dict[str, Make] = {
+    "adamw": lambda: optimizers.AdamW(),
+    "momentum": lambda: optimizers.SGD(momentum=0.9),
+    "lion": lambda: optimizers.Lion(),
+}
+
+
+def time(name: str, shapes: list[tuple[int, ...]], rounds: int) -> dict[str, Any]:
+    draw = np.random.default_rng(0)
+    gradients = [draw.standard_normal(s).astype("float32") for s in shapes]
+    calls = {
+        "ours": _step(OURS[name], gradients, True),
+        "ours, not compiled": _step(OURS[name], gradients, False),
+        "built-in": _step(BUILTINS[name], gradients, False),
+        "built-in, compiled": _step(BUILTINS[name], gradients, True),
+    }
+    return interleaved(calls, rounds)
+
+
+def _step(make: Make, gradients: list[Any], compiled: bool) -> Callable[[], object]:
+    import tensorflow as tf
+
+    variables = [keras.Variable(g) for g in gradients]
+    native = make()
+    native.build(variables)
+
+    @tf.function(jit_compile=compiled)
+    def step(given: list[Any]) -> None:
+        native.apply(given)
+
+    given = [tf.constant(g) for g in gradients]
+    return lambda: step(given)
