@@ -10,6 +10,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import optax
 from jax import Array
 
 Loss = Callable[..., Array]
@@ -190,6 +191,22 @@ def cosine_embedding(*, margin: float = 0.0) -> Loss:
         cos = (a * b).sum(-1) / jnp.where(norms > 0, norms, 1.0)
         cos = jnp.where(norms > 0, cos, 0.0)
         return _mean(jnp.where(target > 0, 1 - cos, jax.nn.relu(cos - margin)))
+
+    return loss
+
+
+# Of sequences
+
+
+def ctc() -> Loss:
+    def loss(z: Array, labels: Array, steps: Array, lengths: Array) -> Array:
+        padded = jnp.arange(z.shape[1]) >= steps[:, None]
+        beyond = jnp.arange(labels.shape[1]) >= lengths[:, None]
+        each = optax.ctc_loss(z, padded.astype(z.dtype), labels, beyond.astype(z.dtype))
+        # Equal neighbours need a blank between them.
+        again = (labels[:, 1:] == labels[:, :-1]) & ~beyond[:, 1:]
+        long_enough = lengths + again.sum(-1) <= steps
+        return _mean(jnp.where(long_enough, each, 0.0))
 
     return loss
 

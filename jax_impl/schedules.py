@@ -183,33 +183,43 @@ def reduce_on_plateau(
 ) -> optax.GradientTransformationExtraArgs:
     """To chain after an optimizer; `update` is given what is observed as `value`."""
     # DIFF(plateau): optax's own waits one observation less.
-    _check("reduce_on_plateau", locals())
+    settings = locals()
+    _check("reduce_on_plateau", settings)
 
     def init(params: Any) -> PlateauState:
         none = jnp.zeros((), int)
         return PlateauState(_real(1), _real(jnp.inf), none, none)
 
-    def observe(state: PlateauState, value: Array) -> PlateauState:
-        factor, best, waited, cooling = state
-        margin = jnp.where(jnp.isfinite(best), threshold * jnp.abs(best), 0.0)
-        better = value < best - margin
-        best = jnp.where(better, value, best)
-        waited = jnp.where(better | (cooling > 0), 0, waited + 1)
-        cooling = jnp.maximum(cooling - 1, 0)
-        over = waited > patience
-        lowered = jnp.minimum(factor, jnp.maximum(factor * gamma, lowest))
-        return PlateauState(
-            jnp.where(over, lowered, factor),
-            best,
-            jnp.where(over, 0, waited),
-            jnp.where(over, cooldown, cooling),
-        )
-
     def update(
         updates: Any, state: PlateauState, params: Any = None, *, value: Any, **_: Any
     ) -> tuple[Any, PlateauState]:
-        state = observe(state, _real(value))
+        state = _observe(state, _real(value), **settings)
         scaled = jax.tree.map(lambda u: u * state.factor.astype(u.dtype), updates)
         return scaled, state
 
     return optax.GradientTransformationExtraArgs(init, update)
+
+
+def _observe(
+    state: PlateauState,
+    value: Array,
+    *,
+    gamma: float,
+    patience: int,
+    threshold: float,
+    cooldown: int,
+    lowest: float,
+) -> PlateauState:
+    factor, best, waited, cooling = state
+    margin = jnp.where(jnp.isfinite(best), threshold * jnp.abs(best), 0.0)
+    better = value < best - margin
+    waited = jnp.where(better | (cooling > 0), 0, waited + 1)
+    cooling = jnp.maximum(cooling - 1, 0)
+    over = waited > patience
+    lowered = jnp.minimum(factor, jnp.maximum(factor * gamma, lowest))
+    return PlateauState(
+        jnp.where(over, lowered, factor),
+        jnp.where(better, value, best),
+        jnp.where(over, 0, waited),
+        jnp.where(over, cooldown, cooling),
+    )

@@ -209,6 +209,46 @@ class CosineEmbedding(_Loss):
         return _mean(ops.where(target > 0, 1 - cos, ops.relu(cos - self.margin)))
 
 
+# Of sequences; labels, steps and lengths as a list
+
+
+class CTC(_Loss):
+    def call(self, target: list[KerasTensor], z: KerasTensor) -> KerasTensor:
+        # DIFF(ctc-float32): Keras's own is in float32 on TensorFlow.
+        labels, steps, lengths = (ops.cast(t, "int32") for t in target)
+        places = 2 * labels.shape[1] + 1
+        spaced = ops.reshape(
+            ops.stack([ops.zeros_like(labels), labels], -1), (-1, places - 1)
+        )
+        spaced = ops.pad(spaced, ((0, 0), (0, 1)))
+        chosen = ops.one_hot(spaced, z.shape[-1], dtype=z.dtype)
+        # [batch, time, places]
+        seen = ops.matmul(ops.log_softmax(z), ops.transpose(chosen, (0, 2, 1)))
+        before = ops.pad(spaced, ((0, 0), (2, 0)))[:, :-2]
+        over = ops.logical_and(spaced != 0, spaced != before)
+        first = ops.one_hot(0, places, dtype=z.dtype)
+        first = first + ops.one_hot(1, places, dtype=z.dtype)
+        alpha = ops.where(first > 0, seen[:, 0], _NEVER)
+        for t in range(1, z.shape[1]):
+            reached = _reached(alpha, over) + seen[:, t]
+            alpha = ops.where((t < steps)[:, None], reached, alpha)
+        ends = ops.arange(places, dtype="int32") - 2 * lengths[:, None]
+        ending = ops.logical_and(ends <= 0, ends >= -1)
+        total = ops.logsumexp(ops.where(ending, alpha, _NEVER), -1)
+        return _mean(ops.where(total > _NEVER / 2, -total, 0.0))
+
+
+_NEVER = -1e30  # a logarithm whose gradient is finite
+
+
+def _reached(alpha: KerasTensor, over: KerasTensor) -> KerasTensor:
+    """A place is reached from itself, the one before, and past a blank."""
+    one = ops.pad(alpha, ((0, 0), (1, 0)), constant_values=_NEVER)[:, :-1]
+    two = ops.pad(alpha, ((0, 0), (2, 0)), constant_values=_NEVER)[:, :-2]
+    two = ops.where(over, two, _NEVER)
+    return ops.logsumexp(ops.stack([alpha, one, two], -1), -1)
+
+
 # What they have in common
 
 

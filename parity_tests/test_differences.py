@@ -637,6 +637,34 @@ def test_multi_steps(ask):
     assert off[1] < 1e-15
 
 
+def test_ctc_float32(within):
+    keras = """
+    import numpy as np
+    from keras import ops
+    from keras_impl import losses as own
+
+    def shown():
+        z = np.random.default_rng(0).standard_normal((3, 8, 5))
+        labels, steps, lengths = [[1, 2]] * 3, [8] * 3, [2] * 3
+        wanted = [np.array(a) for a in (labels, steps, lengths)]
+        theirs = ops.ctc_loss(wanted[0], z, wanted[2], wanted[1])
+        theirs = ops.convert_to_numpy(theirs).astype(float).mean()
+        ours = own.CTC().call(wanted, ops.convert_to_tensor(z))
+        assert 1e-10 < abs(theirs - float(ours)) < 1e-5
+    """
+    flax = """
+    import jax.numpy as jnp
+    import optax
+
+    def shown():
+        z, labels = jnp.zeros((1, 2, 3)), jnp.array([[1, 1]])
+        theirs = optax.ctc_loss(z, jnp.zeros((1, 2)), labels, jnp.zeros((1, 2)))
+        assert 9e4 < theirs[0] < 1.1e5
+    """
+    within("keras", keras, "shown")
+    within("jax", flax, "shown")
+
+
 def test_the_page_lists_what_the_code_says_and_what_is_shown_here():
     said = {
         tag

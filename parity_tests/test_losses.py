@@ -1,6 +1,8 @@
 """Every loss and its gradient against the definition in NumPy, float64; the gradients
 against differences; round trips; bad values."""
 
+import itertools
+import math
 import re
 
 import numpy as np
@@ -23,6 +25,9 @@ OF_PAIRS = (losses.Contrastive, losses.CosineEmbedding)
 
 def example(loss, draw, shape, size=1.0):
     """What a model puts out and what is wanted; shape: without the last axis."""
+    if isinstance(loss, losses.CTC):
+        # Its gradient is exp of differences of sums: of 1e4, right to 1e-11 only.
+        return _sequences(draw, shape[0], min(size, 1e2))
     z = size * draw.standard_normal((*shape, CLASSES))
     other = size * draw.standard_normal((*shape, CLASSES))
     if isinstance(loss, OF_NUMBERS):
@@ -49,6 +54,17 @@ def example(loss, draw, shape, size=1.0):
             target = 2 * target - 1
         return (z, other), (target,)
     return (z, other, size * draw.standard_normal(z.shape)), ()
+
+
+def _sequences(draw, batch, size):
+    """Of all lengths, with equal neighbours; the last is too short for its labels."""
+    z = size * draw.standard_normal((batch, 9, CLASSES))
+    labels = draw.integers(1, 3, (batch, 4))
+    steps, lengths = np.arange(9, 9 - batch, -1), np.arange(batch) % 5
+    lengths[steps < 5] = 1
+    if batch > 1:
+        steps[-1], lengths[-1] = 3, 4
+    return (z,), (labels, steps, lengths)
 
 
 CASES = {
@@ -205,6 +221,18 @@ def test_by_hand_of_one_logit_and_of_distances():
     assert _value(losses.CosineEmbedding(margin=0.5), pair, [1, -1]) == pytest.approx(
         (0.4 + 0.1) / 2
     )
+
+
+@pytest.mark.parametrize("labels", [[], [1], [1, 1], [1, 2], [2, 1, 2], [1, 1, 1]])
+def test_ctc_is_the_sum_over_all_alignments(labels):
+    z = generator("ctc", *labels).standard_normal((1, 4, 3))
+    p, total = np.exp(losses._log_softmax(z))[0], 0.0
+    for path in itertools.product(range(3), repeat=4):
+        said = [k for k, _ in itertools.groupby(path) if k != 0]
+        total += math.prod(p[range(4), path]) * (said == labels)
+    padded = np.array([[*labels, 0]])
+    found = losses.CTC().value((z,), (padded, np.array([4]), np.array([len(labels)])))
+    assert found == pytest.approx(-np.log(total) if total else 0, rel=1e-12)
 
 
 @pytest.mark.parametrize(

@@ -222,6 +222,22 @@ class CosineEmbedding(_Loss):
         return _mean(torch.where(target > 0, 1 - cos, F.relu(cos - self.margin)))
 
 
+# Of sequences
+
+
+class CTC(_Loss):
+    def forward(
+        self, z: Tensor, labels: Tensor, steps: Tensor, lengths: Tensor
+    ) -> Tensor:
+        if not len(z):
+            return z.sum()  # which F.ctc_loss refuses
+        log_p = F.log_softmax(z, -1).transpose(0, 1)
+        each = F.ctc_loss(
+            log_p, labels, steps, lengths, reduction="none", zero_infinity=True
+        )
+        return _mean(each)
+
+
 # What they have in common
 
 
