@@ -165,8 +165,7 @@ def adagrad(
     _check("adagrad", locals())
 
     def init(params: Any) -> AdagradState:
-        zeros = _zeros(params)
-        return AdagradState(jnp.zeros((), jnp.int32), zeros)
+        return AdagradState(jnp.zeros((), jnp.int32), _zeros(params))
 
     def update(
         grads: Any, state: AdagradState, params: Any
@@ -198,8 +197,7 @@ def adadelta(
     _check("adadelta", locals())
 
     def init(params: Any) -> AdadeltaState:
-        zeros = _zeros(params)
-        return AdadeltaState(jnp.zeros((), jnp.int32), zeros, zeros)
+        return AdadeltaState(jnp.zeros((), jnp.int32), _zeros(params), _zeros(params))
 
     def update(
         grads: Any, state: AdadeltaState, params: Any
@@ -399,8 +397,7 @@ def adamax(
     _check("adamax", locals())
 
     def init(params: Any) -> AdamaxState:
-        zeros = _zeros(params)
-        return AdamaxState(jnp.zeros((), jnp.int32), zeros, zeros)
+        return AdamaxState(jnp.zeros((), jnp.int32), _zeros(params), _zeros(params))
 
     def update(grads: Any, state: AdamaxState, params: Any) -> tuple[Any, AdamaxState]:
         t = state.t + 1
@@ -435,8 +432,9 @@ def nadam(
     _check("nadam", locals())
 
     def init(params: Any) -> NAdamState:
-        zeros = _zeros(params)
-        return NAdamState(jnp.zeros((), jnp.int32), jnp.ones(()), zeros, zeros)
+        return NAdamState(
+            jnp.zeros((), jnp.int32), jnp.ones(()), _zeros(params), _zeros(params)
+        )
 
     def update(grads: Any, state: NAdamState, params: Any) -> tuple[Any, NAdamState]:
         t = state.t + 1
@@ -477,8 +475,7 @@ def radam(
     _check("radam", locals())
 
     def init(params: Any) -> RAdamState:
-        zeros = _zeros(params)
-        return RAdamState(jnp.zeros((), jnp.int32), zeros, zeros)
+        return RAdamState(jnp.zeros((), jnp.int32), _zeros(params), _zeros(params))
 
     def update(grads: Any, state: RAdamState, params: Any) -> tuple[Any, RAdamState]:
         t = state.t + 1
@@ -517,8 +514,7 @@ def lion(
     _check("lion", locals())
 
     def init(params: Any) -> LionState:
-        zeros = _zeros(params)
-        return LionState(jnp.zeros((), jnp.int32), zeros)
+        return LionState(jnp.zeros((), jnp.int32), _zeros(params))
 
     def update(grads: Any, state: LionState, params: Any) -> tuple[Any, LionState]:
         t = state.t + 1
@@ -551,7 +547,7 @@ def _reached(mask: Mask, params: Any) -> Any:
 
 
 def _start(number: int) -> Callable[[Array], Any]:
-    return lambda x: [jnp.zeros_like(x)] * number
+    return lambda x: [jnp.zeros_like(x) for _ in range(number)]
 
 
 def _per_tensor(
@@ -966,9 +962,10 @@ def schedule_free_adamw(
 
     def init(params: Any) -> ScheduleFreeAdamWState:
         z = jax.tree.map(jnp.array, params)  # a copy: both may be donated
-        zero = jnp.zeros((), jnp.result_type(*jax.tree.leaves(params), jnp.bfloat16))
+        dtype = jnp.result_type(*jax.tree.leaves(params), jnp.bfloat16)
+        zeros = jnp.zeros((), dtype), jnp.zeros((), dtype)
         t = jnp.zeros((), jnp.int32)
-        return ScheduleFreeAdamWState(t, z, _zeros(params), zero, zero)
+        return ScheduleFreeAdamWState(t, z, _zeros(params), *zeros)
 
     def update(
         grads: Any, state: ScheduleFreeAdamWState, params: Any

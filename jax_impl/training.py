@@ -7,7 +7,7 @@ To train in another way, override `training_step`, `validation_step`, `test_step
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -15,7 +15,7 @@ import numpy as np
 import optax
 from flax import nnx
 
-from jax_impl import definitions
+from jax_impl import definitions, optimizers
 from jax_impl.weights import named_modules
 from shared import contract
 from shared.contract import Seen, flat
@@ -40,6 +40,11 @@ def _clipped(
     return optax.GradientTransformation(optimizer.init, update)
 
 
+def _own(kept: Any) -> Any:
+    """The optimizer's own state, also where batches are accumulated for it."""
+    return kept.inner_opt_state if isinstance(kept, optax.MultiStepsState) else kept
+
+
 class StepDraws:
     """The suite's own draws of one layer at a step that is known when the compiled
     program runs (shared/randomness.py)."""
@@ -52,6 +57,19 @@ class StepDraws:
             return Draws(self.seed, self.path, int(step)).keep(shape, rate)
 
         return jax.pure_callback(draw, jax.ShapeDtypeStruct(shape, bool), self.step)
+
+
+class State(NamedTuple):
+    """All that a step takes and gives back; what went in is gone.
+
+    kept: by the optimizer. average: of the parameters, where the plan has one.
+    rest: buffers, and the random generators.
+    """
+
+    params: Any
+    kept: Any
+    average: Any
+    rest: Any
 
 
 class Trainer(contract.Trainer):
@@ -76,15 +94,19 @@ class Trainer(contract.Trainer):
             )
         for number, key in enumerate(self._random(nnx.RngKey)):
             key.set_value(jax.random.fold_in(jax.random.key(plan.seed), number))
-        self.update = jax.jit(self._update, donate_argnums=(0, 1, 2))
-        self.observed = jax.jit(self._observe, static_argnums=5)
+        self.update = jax.jit(self._update, donate_argnums=0)
+        self.observed = jax.jit(self._observe, static_argnums=4)
         self.infer = jax.jit(self._infer)
+        self.ema = None if plan.ema is None else optimizers.ema(decay=plan.ema.decay)
         self.draws: Any = None
         self.factor = jnp.ones((), self.dtype)
-        self.params: dict[str, Any] = {}
-        self.rest: Any = None
+        self.state = State({}, (), (), ())
         self._take()
-        self.kept = self.optimizer.init(self.params)
+        params = self.state.params
+        average = self.ema.init(params) if self.ema else ()
+        self.state = self.state._replace(
+            kept=self.optimizer.init(params), average=average
+        )
 
     # What a batch goes through
 
@@ -105,37 +127,30 @@ class Trainer(contract.Trainer):
     # The step
 
     def _update(
-        self,
-        params: Any,
-        kept: Any,
-        rest: Any,
-        inputs: Arrays,
-        targets: Arrays,
-        factor: jax.Array,
-    ) -> Any:
-        (loss, rest), grads = self._differentiate(params, rest, inputs, targets)
-        params, kept = self._descend(params, kept, grads, factor)
-        return params, kept, rest, loss
+        self, state: State, inputs: Arrays, targets: Arrays, factor: jax.Array
+    ) -> tuple[State, jax.Array]:
+        (loss, rest), grads = self._differentiate(state, inputs, targets)
+        return self._descend(state._replace(rest=rest), grads, factor), loss
 
-    def _differentiate(
-        self, params: Any, rest: Any, inputs: Arrays, targets: Arrays
-    ) -> Any:
+    def _differentiate(self, state: State, inputs: Arrays, targets: Arrays) -> Any:
         def function(params: Any) -> Any:
             if self.plan.precision == "bfloat16":
                 params = jax.tree.map(lambda p: p.astype(jnp.bfloat16), params)
-            model = self._merge(self.graph, params, rest)
+            model = self._merge(self.graph, params, state.rest)
             loss = self.training_step(model, inputs, targets)
             return loss, nnx.state(model, nnx.Not(nnx.Param))
 
-        return jax.value_and_grad(function, has_aux=True)(params)
+        return jax.value_and_grad(function, has_aux=True)(state.params)
 
-    def _descend(
-        self, params: Any, kept: Any, grads: Any, factor: Any = 1.0
-    ) -> tuple[Any, Any]:
-        steps, kept = self.optimizer.update(grads, kept, params)
+    def _descend(self, state: State, grads: Any, factor: Any) -> State:
+        steps, kept = self.optimizer.update(grads, state.kept, state.params)
         if self.plan.plateau is not None:
             steps = jax.tree.map(lambda u: u * factor, steps)
-        return optax.apply_updates(params, steps), kept
+        average = state.average
+        if self.ema is not None:
+            _, average = self.ema.update(steps, average, state.params)
+        params = optax.apply_updates(state.params, steps)
+        return state._replace(params=params, kept=kept, average=average)
 
     def _infer(self, params: Any, rest: Any, inputs: Arrays) -> Arrays:
         return self.predict_step(self._merge(self.still, params, rest), inputs)
@@ -154,20 +169,19 @@ class Trainer(contract.Trainer):
         for _ in run.epochs():
             for batch in run.batches():
                 inputs, targets = self._arrays(batch)
-                self.params, self.kept, self.rest, loss = self.update(
-                    self.params, self.kept, self.rest, inputs, targets, self.factor
-                )
+                self.state, loss = self.update(self.state, inputs, targets, self.factor)
                 run.after_batch(loss)
             run.after_epoch()
 
     def predict(self, inputs: tuple[Array, ...]) -> tuple[Array, ...]:
         moved = self._inputs(self.model.inward(inputs))
-        found = self.infer(self.params, self.rest, moved)
+        found = self.infer(self.state.params, self.state.rest, moved)
         return self.model.outward(tuple(np.asarray(o) for o in found), False)
 
     def observe(self, batch: Samples, seed: int, step: int) -> Seen:
-        self.params, self.kept, self.rest, loss, grads = self.observed(
-            self.params, self.kept, self.rest, *self._arrays(batch), seed, step
+        inputs, targets = self._arrays(batch)
+        self.state, loss, grads = self.observed(
+            self.state, inputs, targets, self.factor, seed, step
         )
         own = self.model.slots()
         gradients = {
@@ -177,29 +191,27 @@ class Trainer(contract.Trainer):
 
     def _observe(
         self,
-        params: Any,
-        kept: Any,
-        rest: Any,
+        state: State,
         inputs: Arrays,
         targets: Arrays,
+        factor: jax.Array,
         seed: int,
         step: jax.Array,
-    ) -> Any:
+    ) -> tuple[State, jax.Array, Any]:
         self.draws = partial(StepDraws, seed=seed, step=step)
         try:
-            (loss, rest), grads = self._differentiate(params, rest, inputs, targets)
+            (loss, rest), grads = self._differentiate(state, inputs, targets)
         finally:
             self.draws = None
-        params, kept = self._descend(params, kept, grads)
-        return params, kept, rest, loss, grads
+        return self._descend(state._replace(rest=rest), grads, factor), loss, grads
 
     # What a checkpoint holds
 
     def weights(self) -> dict[str, Array]:
         for name, slot in self.model.slots().items():
             if slot.trainable:
-                slot.place.set_value(self.params[name])
-        nnx.update(self.native, self.rest)
+                slot.place.set_value(self.state.params[name])
+        nnx.update(self.native, self.state.rest)
         return self.model.dump()
 
     def set_weights(self, values: dict[str, Array]) -> None:
@@ -210,33 +222,49 @@ class Trainer(contract.Trainer):
         self.factor = jnp.asarray(factor, self.dtype)
 
     def optimizer_state(self) -> dict[str, Array]:
-        accumulating = isinstance(self.kept, optax.MultiStepsState)
-        return definitions.state(
-            self.kept.inner_opt_state if accumulating else self.kept
-        )
+        found = definitions.state(_own(self.state.kept))
+        if self.ema is not None:
+            averages = self.state.average.average.items()
+            found |= {f"ema/{name}": np.asarray(a) for name, a in averages}
+        return found
 
     def set_optimizer_state(self, state: dict[str, Array]) -> None:
-        fresh = self.optimizer.init(self.params)
-        if isinstance(fresh, optax.MultiStepsState):
-            inner = definitions.with_state(fresh.inner_opt_state, state)
-            done = jnp.asarray(state["t"], fresh.gradient_step.dtype)
-            self.kept = fresh._replace(inner_opt_state=inner, gradient_step=done)
-        else:
-            self.kept = definitions.with_state(fresh, state)
+        kept = self.optimizer.init(self.state.params)
+        own = definitions.with_state(_own(kept), state)
+        if isinstance(kept, optax.MultiStepsState):
+            done = jnp.asarray(state["t"], kept.gradient_step.dtype)
+            own = kept._replace(inner_opt_state=own, gradient_step=done)
+        self.state = self.state._replace(kept=own)
+        if self.ema is not None:
+            names = self.state.params
+            average = {name: jnp.array(state[f"ema/{name}"]) for name in names}
+            self.state = self.state._replace(average=optimizers.EmaState(average))
 
     def random_state(self) -> dict[str, Array]:
-        nnx.update(self.native, self.rest)
+        nnx.update(self.native, self.state.rest)
         counts = [np.asarray(c.get_value()) for c in self._random(nnx.RngCount)]
         return {str(i): count.astype(np.int64) for i, count in enumerate(counts)}
 
     def set_random_state(self, state: dict[str, Array]) -> None:
         for i, count in enumerate(self._random(nnx.RngCount)):
             count.set_value(jnp.asarray(state[str(i)], jnp.uint32))
-        self.rest = nnx.state(self.native, nnx.Not(nnx.Param))
+        rest = nnx.state(self.native, nnx.Not(nnx.Param))
+        self.state = self.state._replace(rest=rest)
 
     @contextmanager
     def evaluating(self) -> Iterator[None]:
-        yield
+        own = self.state
+        kept = _own(own.kept)
+        if isinstance(kept, optimizers.ScheduleFreeAdamWState):
+            beta1 = self.plan.optimizer.beta1  # type: ignore[attr-defined]
+            params = optimizers.schedule_free_evaluated(own.params, kept, beta1)
+            self.state = own._replace(params=params)
+        elif self.ema is not None:
+            self.state = own._replace(params=own.average.average)
+        try:
+            yield
+        finally:
+            self.state = own
 
     def _take(self) -> None:
         """What the module holds, and how to put it together again."""
@@ -244,7 +272,7 @@ class Trainer(contract.Trainer):
         self.still = nnx.graphdef(self.native)
         self.native.train()
         self.graph = nnx.graphdef(self.native)
-        self.rest = nnx.state(self.native, nnx.Not(nnx.Param))
+        rest = nnx.state(self.native, nnx.Not(nnx.Param))
         places = {id(s.place): k for k, s in self.model.slots().items() if s.trainable}
         self.paths = {
             places[id(node)]: path
@@ -252,9 +280,8 @@ class Trainer(contract.Trainer):
             if id(node) in places
         }
         own = self.model.slots()
-        self.params = {
-            name: jnp.array(own[name].place.get_value()) for name in self.names
-        }
+        params = {name: jnp.array(own[name].place.get_value()) for name in self.names}
+        self.state = self.state._replace(params=params, rest=rest)
 
     def _random(self, kind: type) -> list[Any]:
         return [

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 from keras import KerasTensor, ops
 
-from keras_impl import definitions
+from keras_impl import definitions, optimizers
 from keras_impl.weights import named_layers
 from shared import contract
 from shared.contract import Seen, flat
@@ -88,6 +88,8 @@ class Trainer(contract.Trainer):
         options: dict[str, Any] = definitions.clipping(plan.clip)
         if plan.accumulate > 1:
             options["gradient_accumulation_steps"] = plan.accumulate
+        if plan.ema is not None:
+            options |= {"use_ema": True, "ema_momentum": plan.ema.decay}
         # A rate that a plateau will lower is a variable, a schedule is compiled in.
         scheduled = None if plan.plateau else plan.schedule
         self.optimizer = definitions.optimizer(
@@ -157,10 +159,17 @@ class Trainer(contract.Trainer):
         self.optimizer.learning_rate = self.plan.optimizer.lr * factor
 
     def optimizer_state(self) -> dict[str, Array]:
-        return definitions.state(self.optimizer, self.variables)
+        found = definitions.state(self.optimizer, self.variables)
+        if self.plan.ema:
+            averages = zip(self.variables, self._averages(), strict=True)
+            found |= definitions.copies({f"ema/{name}": a for name, a in averages})
+        return found
 
     def set_optimizer_state(self, state: dict[str, Array]) -> None:
         definitions.set_state(self.optimizer, self.variables, state)
+        if self.plan.ema:
+            for name, average in zip(self.variables, self._averages(), strict=True):
+                average.assign(state[f"ema/{name}"])
 
     def random_state(self) -> dict[str, Array]:
         return {
@@ -174,7 +183,25 @@ class Trainer(contract.Trainer):
 
     @contextmanager
     def evaluating(self) -> Iterator[None]:
-        yield
+        """Back to the very bits, so that to evaluate does not change a run."""
+        variables = list(self.variables.values())
+        own = [np.array(ops.convert_to_numpy(v)) for v in variables]
+        switched = isinstance(self.optimizer, optimizers.ScheduleFreeAdamW)
+        if switched:
+            self.optimizer.eval()
+        elif self.plan.ema:
+            for variable, average in zip(variables, self._averages(), strict=True):
+                variable.assign(average)
+        try:
+            yield
+        finally:
+            if switched:
+                self.optimizer.train()
+            for variable, value in zip(variables, own, strict=True):
+                variable.assign(value)
+
+    def _averages(self) -> list[keras.Variable]:
+        return self.optimizer._model_variables_moving_average
 
     def _generators(self) -> list[keras.Variable]:
         """The states of the layers' own random generators."""

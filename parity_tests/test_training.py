@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 
 from parity_tests import tolerances, training
-from shared import saving
+from shared import saving, weights
 from shared.catalog import VARIANTS
 from shared.contract import Seen
 from shared.errors import UsageError
-from shared.optimizers import OPTIMIZERS, SGD, AdamW
+from shared.optimizers import OPTIMIZERS, SGD, AdamW, Ema
 from shared.plan import Plan
 from shared.schedules import ReduceOnPlateau
 from shared.tasks import task
@@ -24,6 +24,8 @@ from shared.training import Job
 from shared.worker import NATIVE, Worker, WorkerCrashed, WorkerRaised
 
 LONG = 100
+# A plan refuses sophia, which takes a second gradient.
+TRAINABLE = [name for name in OPTIMIZERS if name != "sophia"]
 
 
 @pytest.mark.parametrize("name", ["lenet5_tiny", "gpt_tiny"])
@@ -74,7 +76,7 @@ def test_a_run_goes_on_in_another_framework(workers, source, target):
     assert worst.error <= tolerances.TRAINING, worst
 
 
-@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize("name", TRAINABLE)
 def test_every_optimizer_goes_on_from_framework_to_framework(workers, name):
     """Two updates in each of the three, handed on, against all six in one."""
     spec = VARIANTS["lenet_tiny"].spec
@@ -282,6 +284,65 @@ def test_a_plateau_lowers_the_rate_in_all_three_alike(tmp_path):
         np.testing.assert_allclose(losses, ends["pytorch"], rtol=1e-12)
 
 
+@pytest.mark.parametrize("kind", ["ema", "schedule_free"])
+def test_the_weights_to_evaluate_with_are_the_same_in_all_three(kind, tmp_path):
+    """They are what is saved; those that train go on as if nobody had looked."""
+    changes = {"epochs": 3, "optimizer": "schedule_free"}
+    if kind == "ema":
+        changes = {"epochs": 3, "ema": Ema(decay=0.9)}
+    ends, trained = {}, {}
+    for framework in NATIVE:
+        folder = tmp_path / framework
+        run(framework, folder, changes, "float64", name="diabetes")
+        ends[framework] = weights.read(folder / "model.safetensors")[0]
+        found, _ = saving.newest(folder / "checkpoints")
+        trained[framework] = found.model
+    plain = {"epochs": 3}
+    if kind == "ema":
+        run("pytorch", tmp_path / "plain", plain, "float64", name="diabetes")
+        found, _ = saving.newest(tmp_path / "plain" / "checkpoints")
+        trained["plain"] = found.model
+    for name, value in ends["pytorch"].items():
+        for framework in NATIVE:
+            np.testing.assert_allclose(ends[framework][name], value, rtol=1e-11)
+            assert np.abs(trained[framework][name] - value).max() > 1e-6
+        if kind == "ema":
+            np.testing.assert_array_equal(
+                trained["plain"][name], trained["pytorch"][name]
+            )
+
+
+@pytest.mark.parametrize("framework", NATIVE)
+def test_an_average_goes_on_where_it_was(framework, tmp_path):
+    changes = {"epochs": 4, "ema": Ema(decay=0.9)}
+    run(framework, tmp_path / "whole", changes)
+    run(framework, tmp_path / "halves", {**changes, "epochs": 4, "save_every": 5})
+    newest = saving.found(tmp_path / "halves" / "checkpoints")[0]
+    newest.unlink()
+    run(framework, tmp_path / "halves", changes, resume=True)
+    assert bits(tmp_path / "halves") == bits(tmp_path / "whole")
+
+
+def test_every_optimizer_trains_compiled_and_alike(tmp_path):
+    """As people run it: compiled, what goes in given away; float32, so alike to 1e-3."""
+    chosen = task("diabetes")
+    losses = {}
+    for framework in NATIVE:
+        with Worker(framework, "float32") as worker:
+            for name in TRAINABLE:
+                model = worker.build(chosen.spec, chosen.name)
+                model.start(0)
+                folder = tmp_path / framework / name
+                job = Job(chosen.name, folder, {"epochs": 2, "optimizer": name})
+                history = model.train(job)["history"]
+                losses[framework, name] = [line["loss"] for line in history]
+    for name in TRAINABLE:
+        for framework in NATIVE:
+            np.testing.assert_allclose(
+                losses[framework, name], losses["pytorch", name], rtol=1e-3
+            )
+
+
 @pytest.mark.parametrize("framework", NATIVE)
 def test_bfloat16_learns(framework, tmp_path):
     outcome = run(framework, tmp_path, {"epochs": 5, "precision": "bfloat16"})
@@ -295,6 +356,8 @@ def test_a_plan_says_what_it_allows():
     for field, value in (("epochs", 0), ("batch_size", -1), ("precision", "int8")):
         with pytest.raises(UsageError, match=f"Plan.{field} is"):
             chosen.plan_for(1000, {field: value})
+    with pytest.raises(UsageError, match="takes no second gradient"):
+        chosen.plan_for(1000, {"optimizer": "sophia"})
     with pytest.raises(UsageError, match=r"AdamW.lr is -1.0; allowed"):
         chosen.plan_for(1000, {"lr": -1.0})
     assert isinstance(chosen.plan_for(1000, {}), Plan)

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pytorch_impl import definitions, schedules
+from pytorch_impl import definitions, optimizers, schedules
 from pytorch_impl.weights import tensor
 from shared import contract
 from shared.contract import Seen, flat
@@ -38,6 +38,9 @@ class Trainer(contract.Trainer):
         )
         factor = definitions.schedule(plan.schedule)
         self.scheduler = schedules.Scheduled(self.optimizer, factor)
+        self.ema: Any = None
+        if plan.ema is not None:
+            self.ema = optimizers.Ema(self.parameters.values(), decay=plan.ema.decay)
         self.batches = 0
         torch.manual_seed(plan.seed)
 
@@ -86,6 +89,8 @@ class Trainer(contract.Trainer):
         self.optimizer.step()
         if self.batches % self.plan.passes == 0:
             self.scheduler.step()
+        if self.ema:
+            self.ema.update()
         self.optimizer.zero_grad()
 
     def predict(self, inputs: tuple[Array, ...]) -> tuple[Array, ...]:
@@ -125,9 +130,19 @@ class Trainer(contract.Trainer):
         self.scheduler.base_lrs = [group["lr"] for group in self.optimizer.param_groups]
 
     def optimizer_state(self) -> dict[str, Array]:
-        return definitions.state(self.optimizer, self.parameters)
+        found = definitions.state(self.optimizer, self.parameters)
+        if self.ema:
+            averages = zip(self.parameters, self.ema.averages, strict=True)
+            found |= {f"ema/{name}": a.cpu().numpy().copy() for name, a in averages}
+        return found
 
     def set_optimizer_state(self, state: dict[str, Array]) -> None:
+        state = dict(state)
+        if self.ema:
+            self.ema.averages = [
+                torch.as_tensor(state.pop(f"ema/{name}").copy(), device=p.device)
+                for name, p in self.parameters.items()
+            ]
         definitions.set_state(self.optimizer, self.parameters, state)
         updates = int(state["t"]) // self.plan.passes
         self.batches = int(state["t"]) * self.plan.accumulate
@@ -147,7 +162,22 @@ class Trainer(contract.Trainer):
 
     @contextmanager
     def evaluating(self) -> Iterator[None]:
-        yield
+        """Back to the very bits, so that to evaluate does not change a run."""
+        parameters = list(self.parameters.values())
+        own = [p.detach().clone() for p in parameters]
+        optimizer = self.optimizer
+        with torch.no_grad():
+            if isinstance(optimizer, optimizers.ScheduleFreeAdamW):
+                optimizer.eval()
+            elif self.ema:
+                torch._foreach_copy_(parameters, self.ema.averages)
+        try:
+            yield
+        finally:
+            with torch.no_grad():
+                if isinstance(optimizer, optimizers.ScheduleFreeAdamW):
+                    optimizer.train()
+                torch._foreach_copy_(parameters, own)
 
     # Arrays in
 

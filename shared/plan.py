@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from shared.fields import Checked, Index, NonNegative, Size
 from shared.losses import Loss
-from shared.optimizers import Clip, Optimizer
+from shared.optimizers import Clip, Ema, Optimizer, ScheduleFreeAdamW, SophiaG
 from shared.schedules import Constant, ReduceOnPlateau, Schedule
 from shared.weights import Array
 
@@ -18,6 +18,7 @@ class Plan(Checked):
     plateau: lowers the learning rate when the validation loss falls no more.
     heads: the weight of each output in the loss, in their order; those beyond have
         none. None: the loss takes all outputs together.
+    ema: the model is evaluated and saved with the moving average of its parameters.
     accumulate: batches whose gradients are averaged for one update.
     patience: epochs without a better validation metric before the run stops; the best
         weights are then restored. None: it goes on to the end, and keeps the last.
@@ -30,6 +31,7 @@ class Plan(Checked):
     schedule: Schedule = field(default_factory=Constant)
     plateau: ReduceOnPlateau | None = None
     clip: Clip | None = None
+    ema: Ema | None = None
     accumulate: Size = 1
     epochs: Size
     batch_size: Size
@@ -43,6 +45,17 @@ class Plan(Checked):
         if self.accumulate > 1 and self.passes > 1:
             kind = type(self.optimizer).__name__
             self.refuse("accumulate", self.accumulate, f"1 with {kind}")
+        if self.accumulate > 1 and self.ema:
+            self.refuse("accumulate", self.accumulate, "1 with an average")
+        if self.ema and isinstance(self.optimizer, ScheduleFreeAdamW):
+            self.refuse(
+                "ema", self.ema, "None with ScheduleFreeAdamW, which has its own"
+            )
+        if isinstance(self.optimizer, SophiaG):
+            allowed = (
+                "one that takes no second gradient, of labels drawn from the model"
+            )
+            self.refuse("optimizer", self.optimizer, allowed)
         if self.plateau and not isinstance(self.schedule, Constant):
             self.refuse("plateau", self.plateau, "None with a schedule")
 

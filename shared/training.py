@@ -303,7 +303,7 @@ def _place(trainer: Trainer, key: str) -> tuple[str, Layout | None]:
     kept, _, name = key.partition("/")
     if not name:
         return key, None
-    keeps = trainer.plan.optimizer.keeps
+    keeps = {**trainer.plan.optimizer.keeps, "ema": LIKE}
     layout = trainer.model.slots()[name].layout
     if keeps[kept] == LIKE:
         return key, layout
