@@ -40,6 +40,12 @@ _ALLOWED = {
 }
 
 
+def _whole(g: Any) -> KerasTensor:
+    # In a compiled step the size of an axis may be unknown.
+    shape = [-1 if size is None else size for size in g.shape]
+    return g if shape.count(-1) > 1 else ops.reshape(g, shape)
+
+
 class _Optimizer(keras.optimizers.Optimizer):
     """What all have in common. A variable's state is what it `needs` of `keeps`, each
     like it where `keep` says nothing else; `once` is what is kept of all together, with
@@ -124,7 +130,7 @@ class _Optimizer(keras.optimizers.Optimizer):
     def _clip_gradients(self, grads: list[Any]) -> list[KerasTensor]:
         """DIFF(keras-sparse): on TensorFlow an embedding's gradient is IndexedSlices,
         with which 0.9 * g fails; to reshape it makes a tensor of it."""
-        return [ops.reshape(g, g.shape) for g in super()._clip_gradients(grads)]
+        return [_whole(g) for g in super()._clip_gradients(grads)]
 
     def coupled(self, gradient: KerasTensor, variable: keras.Variable) -> KerasTensor:
         """The gradient, weight decay in it."""

@@ -324,7 +324,7 @@ def test_an_average_goes_on_where_it_was(framework, tmp_path):
 
 
 def test_every_optimizer_trains_compiled_and_alike(tmp_path):
-    """As people run it: compiled, what goes in given away; float32, so alike to 1e-3."""
+    """As people run it, compiled, what goes in given away; float32: alike to 1e-3."""
     chosen = task("diabetes")
     losses = {}
     for framework in NATIVE:
