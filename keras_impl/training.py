@@ -1,7 +1,7 @@
 """Training in Keras: `compile`, `fit`, and a callback.
 
-To train in another way, override `train_step`, `test_step` or `predict_step`, as in
-any keras.Model, or `compute_loss`.
+To train in another way, override `compute_loss`, `train_step`, `test_step` or
+`predict_step` of Learner, as of any keras.Model, and name it in `Trainer.learner_kind`.
 """
 
 from collections.abc import Iterator
@@ -76,6 +76,8 @@ class Follow(keras.callbacks.Callback):
 
 
 class Trainer(contract.Trainer):
+    learner_kind = Learner
+
     def __init__(self, model: Any, plan: Plan):
         self.model, self.plan, self.dtype = model, plan, model.dtype
         self.native: keras.Model = model.native
@@ -97,7 +99,7 @@ class Trainer(contract.Trainer):
         )
         for number, generator in enumerate(self._generators()):
             generator.assign(np.array([plan.seed, number], "uint32"))
-        self.learner = Learner(self.native, plan)
+        self.learner = self.learner_kind(self.native, plan)
         self.learner.compile(self.optimizer, jit_compile=False)
 
     # The loop

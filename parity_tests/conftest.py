@@ -3,7 +3,6 @@
 import textwrap
 import zlib
 
-import numpy as np
 import pytest
 
 from parity_tests.engine import Workers
@@ -16,26 +15,17 @@ def workers():
         yield running
 
 
-_NOTHING = {
-    "pytorch": "__import__('torch').nn.Identity()",
-    "keras": "__import__('keras').layers.Identity()",
-    "jax": "__import__('flax.nnx').nnx.Module()",
-}
-
-
 @pytest.fixture
 def within(workers, tmp_path):
     """Calls a function of a source in a framework's worker; what it asserts holds."""
 
     def call(framework, source, name, dtype="float64"):
-        package = framework.partition("[")[0]
-        text = f"{textwrap.dedent(source)}\n\ndef ran():\n    {name}()\n"
-        text += f"    return {_NOTHING[package]}\n"
+        text = textwrap.dedent(source)
         module = f"within_{zlib.crc32(text.encode()):x}"
         (tmp_path / f"{module}.py").write_text(text)
         worker = workers.get(framework, dtype)
         try:
-            worker.adopt(f"{module}:ran", (np.zeros((1, 1)),), (str(tmp_path),)).drop()
+            worker.ask(f"{module}:{name}", paths=(str(tmp_path),))
         except WorkerRaised as error:
             raise AssertionError(f"{error}\n{error.details}") from None
 

@@ -205,3 +205,44 @@ def test_optimizers_lists_presets_and_built_ins():
     assert verdicts["torch.optim.Adam"] == "equal"
     assert verdicts["optax.nadam"] == "another algorithm"
     assert "addam" in one_line_error(run("optimizers", "addam"))
+
+
+def test_train_lists_its_tasks():
+    done = run("train")
+    assert done.returncode == 0
+    assert "digits_mlp" in done.stdout
+    assert "test accuracy >= 0.95" in done.stdout
+
+
+def test_train_runs_one_task_in_one_framework(tmp_path):
+    asked = ("train", "diabetes", "--framework", "pytorch", "--out", str(tmp_path))
+    done = run(*asked, "--json", str(tmp_path / "out.json"))
+    assert done.returncode == 0, done.stderr
+    assert "reached" in done.stdout
+    told = json.loads((tmp_path / "out.json").read_text())
+    assert told["pytorch"]["test_r2"] > 0.4
+    assert (tmp_path / "diabetes" / "curves.png").exists()
+    again = run(*asked)
+    assert again.returncode == 2
+    assert "--resume goes on with it" in again.stderr
+    missed = run(*asked, "--fresh", "--epochs", "1", "--lr", "1e-6")
+    assert missed.returncode == 1
+    assert "MISSED" in missed.stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["digits"], "unknown task 'digits'"),
+        (["diabetes", "--framework", "mxnet"], "allowed: pytorch, keras, jax, all"),
+        (["diabetes", "--lr", "-1"], "SGD.lr is -1.0; allowed: a number of at least 0"),
+        (["diabetes", "--optimizer", "adma"], "the nearest are adam"),
+        (["diabetes", "--batch-size", "5000"], "at least 5000 are needed"),
+        (["diabetes", "--device", "tpu"], "device 'tpu': looked for tpu or xla"),
+    ],
+)
+def test_train_refuses_in_one_line(options, said, tmp_path):
+    done = run("train", *options, "--out", str(tmp_path))
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert done.stderr.count("\n") == 1

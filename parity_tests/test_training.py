@@ -21,7 +21,7 @@ from shared.plan import Plan
 from shared.schedules import ReduceOnPlateau
 from shared.tasks import task
 from shared.training import Job
-from shared.worker import NATIVE, Worker, WorkerCrashed, WorkerRaised
+from shared.worker import NATIVE, PACKAGES, Worker, WorkerCrashed, WorkerRaised
 
 LONG = 100
 # A plan refuses sophia, which takes a second gradient.
@@ -118,6 +118,74 @@ def test_accumulated_batches_are_one_large_batch(workers, framework):
             ends.append(seen[-1].weights)
         for key, value in ends[0].items():
             np.testing.assert_allclose(value, ends[1][key], rtol=0, atol=1e-12)
+
+
+HOOKS = {
+    "pytorch": """
+    from pytorch_impl.training import Trainer
+
+    class Doubled(Trainer):
+        def training_step(self, inputs, targets):
+            return 2 * super().training_step(inputs, targets)
+
+        def predict_step(self, inputs):
+            return tuple(-output for output in super().predict_step(inputs))
+    """,
+    "keras": """
+    from keras_impl import training
+
+    class Own(training.Learner):
+        def compute_loss(self, *args, **kwargs):
+            loss = 2 * super().compute_loss(*args, **kwargs)
+            self.last.assign(loss)
+            return loss
+
+        def predict_step(self, data):
+            return tuple(-output for output in super().predict_step(data))
+
+    class Doubled(training.Trainer):
+        learner_kind = Own
+    """,
+    "jax": """
+    from jax_impl.training import Trainer
+
+    class Doubled(Trainer):
+        def training_step(self, model, inputs, targets):
+            return 2 * super().training_step(model, inputs, targets)
+
+        def predict_step(self, model, inputs):
+            return tuple(-output for output in super().predict_step(model, inputs))
+    """,
+}
+SHOWN = """
+    import importlib
+    import numpy as np
+    from parity_tests import training
+    from shared.catalog import VARIANTS
+
+    def shown():
+        package = "{package}"
+        adapter = importlib.import_module(package + ".adapter").Adapter("float64", 1)
+        own = importlib.import_module(package + ".training").Trainer
+        spec = VARIANTS["mlp_tiny_gelu"].spec
+        plan = training.plans(spec)["momentum"]
+        batch = training.batches(spec)[0]
+        seen, outputs = [], []
+        for kind in (own, Doubled):
+            model = adapter.build(spec, "")
+            model.start(0)
+            trainer = kind(model, plan)
+            outputs.append(trainer.predict(batch.inputs)[0])
+            seen.append(trainer.observe(batch, 0, 0).loss)
+        assert seen[1] == 2 * seen[0] > 0
+        np.testing.assert_array_equal(outputs[1], -outputs[0])
+"""
+
+
+@pytest.mark.parametrize("framework", NATIVE)
+def test_steps_can_be_overridden(within, framework):
+    shown = SHOWN.replace("{package}", PACKAGES[framework])
+    within(framework, HOOKS[framework] + shown, "shown")
 
 
 # Runs of a task
