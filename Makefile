@@ -25,7 +25,7 @@ compare: setup
 	@$(BIN)/triptych compare
 
 test: lint
-	@$(BIN)/python -m pytest -q
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 lint: setup
 	@$(BIN)/ruff format --check -q .
