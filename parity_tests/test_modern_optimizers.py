@@ -479,7 +479,7 @@ KERAS = """
     x = np.linspace(-1, 1, 24).reshape(8, 3)
     y = x.sum(1, keepdims=True)
 
-    def loss(net): return float(ops.mean(ops.square(net(x) - y)))
+    def loss(net): return np.mean((ops.convert_to_numpy(net(x)) - y) ** 2)
 
     def fits():
         for definition, settings in zip(MODERN, RENAMED):
