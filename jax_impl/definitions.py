@@ -2,6 +2,7 @@
 through them (shared/contract.py)."""
 
 import dataclasses
+import functools
 import re
 from collections.abc import Callable
 from types import ModuleType
@@ -164,12 +165,17 @@ def observe(definition: ReduceOnPlateau, values: list[float]) -> list[float]:
     return found
 
 
+@functools.cache
+def differentiated(definition: Loss) -> Callable[..., Any]:
+    native = loss(definition)
+    return jax.jit(jax.value_and_grad(lambda leaves, wanted: native(*leaves, *wanted)))
+
+
 def evaluate(
     definition: Loss, outputs: tuple[Array, ...], targets: tuple[Array, ...]
 ) -> tuple[Array, tuple[Array, ...]]:
     """A loss and its gradients with respect to what was put out."""
-    native = loss(definition)
     leaves = tuple(jnp.asarray(value) for value in outputs)
     wanted = tuple(jnp.asarray(value) for value in targets)
-    value, found = jax.value_and_grad(lambda leaves: native(*leaves, *wanted))(leaves)
+    value, found = differentiated(definition)(leaves, wanted)
     return np.asarray(value), tuple(np.asarray(g) for g in found)

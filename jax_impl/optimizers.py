@@ -904,7 +904,7 @@ def prodigy(
     mask: Mask = None,
 ) -> optax.GradientTransformation:
     _check("prodigy", locals())
-    root = math.sqrt(beta2)
+    root = beta2**0.5
 
     def init(params: Any) -> ProdigyState:
         m, v, s, p = (_zeros(params) for _ in range(4))
@@ -957,8 +957,9 @@ def schedule_free_adamw(
 ) -> optax.GradientTransformation:
     """The parameters to evaluate with are schedule_free_evaluated's."""
     _check("schedule_free_adamw", locals())
-    if not beta1:
-        raise ValueError("schedule_free_adamw: beta1 is 0.0; allowed: above 0, below 1")
+    if not _used(beta1):
+        reason = f"beta1 is {beta1!r}; allowed: above 0, below 1"
+        raise ValueError(f"schedule_free_adamw: {reason}")
 
     def init(params: Any) -> ScheduleFreeAdamWState:
         z = jax.tree.map(jnp.array, params)  # a copy: both may be donated

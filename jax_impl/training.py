@@ -88,7 +88,7 @@ class Trainer(contract.Trainer):
         if plan.clip is not None:
             self.optimizer = _clipped(definitions.clip(plan.clip), self.optimizer)
         if plan.accumulate > 1:
-            # DIFF(accumulator): optax adds gradients up in float32 unless it is told.
+            # DIFF(multi-steps): optax adds up in float32 unless told otherwise.
             self.optimizer = optax.MultiSteps(
                 self.optimizer, plan.accumulate, accumulator_dtype=self.dtype
             )

@@ -1,4 +1,4 @@
-"""What Keras leaves to its back end: differentiation, and compiling one call.
+"""What Keras leaves to its back end: differentiation, and compiling one call or update.
 
 Each gradient function runs `call` on the inputs once, differentiates the inner
 product of its outputs with the cotangents, and returns the outputs with the gradients
@@ -14,6 +14,7 @@ import keras
 Call = Callable[[list[Any]], tuple[Any, ...]]
 Variables = Sequence[keras.Variable]
 Found = tuple[tuple[Any, ...], list[Any], list[Any]]
+Update = Callable[[list[Any]], object]  # of gradients
 
 
 def without_gradients() -> contextlib.AbstractContextManager[Any]:
@@ -23,6 +24,15 @@ def without_gradients() -> contextlib.AbstractContextManager[Any]:
     import torch
 
     return torch.no_grad()
+
+
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """On JAX, which else compiles each operation by itself."""
+    if keras.backend.backend() != "jax":
+        return function
+    import jax
+
+    return jax.jit(function)
 
 
 def gradient_tensorflow(
@@ -137,9 +147,54 @@ def infer_jax(model: keras.Layer, inputs: list[Any]) -> Callable[[], object]:
     return lambda: jax.block_until_ready(function(values, inputs))
 
 
+def update_tensorflow(
+    optimizer: keras.optimizers.Optimizer, variables: list[keras.Variable]
+) -> Update:
+    """The first few in Python, so that both ways are taken."""
+    import tensorflow as tf
+
+    compiled = tf.function(lambda gradients: optimizer.apply(gradients, variables))
+
+    def update(gradients: list[Any]) -> None:
+        if int(optimizer.iterations) < 4:
+            optimizer.apply(gradients, variables)
+        else:
+            compiled(gradients)
+
+    return update
+
+
+def update_torch(
+    optimizer: keras.optimizers.Optimizer, variables: list[keras.Variable]
+) -> Update:
+    return lambda gradients: optimizer.apply(gradients, variables)
+
+
+def update_jax(
+    optimizer: keras.optimizers.Optimizer, variables: list[keras.Variable]
+) -> Update:
+    import jax
+
+    compiled = jax.jit(optimizer.stateless_apply)
+    kept = [*variables, *optimizer.variables]
+
+    def update(gradients: list[Any]) -> None:
+        state = [v.value for v in optimizer.variables]
+        found = compiled(state, gradients, [v.value for v in variables])
+        for variable, value in zip(kept, (*found[0], *found[1]), strict=True):
+            variable.assign(value)
+
+    return update
+
+
 GRADIENTS = {
     "tensorflow": gradient_tensorflow,
     "torch": gradient_torch,
     "jax": gradient_jax,
 }
 INFERENCE = {"tensorflow": infer_tensorflow, "torch": infer_torch, "jax": infer_jax}
+UPDATES = {
+    "tensorflow": update_tensorflow,
+    "torch": update_torch,
+    "jax": update_jax,
+}

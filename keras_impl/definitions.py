@@ -2,7 +2,8 @@
 (shared/contract.py)."""
 
 import dataclasses
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
@@ -125,14 +126,14 @@ def optimize(stream: Stream) -> Steps:
             **clipping(stream.clip),
             **surroundings(stream),
         )
+    update = backends.UPDATES[keras.backend.backend()](native, list(variables.values()))
     path, averages = [], []
     estimates = iter(stream.estimates)
     for gradients in stream.gradients:
         if isinstance(native, optimizers.SophiaG) and bool(native.due):
             drawn = next(estimates)
             native.estimate([ops.convert_to_tensor(drawn[n], dtype) for n in variables])
-        found = [ops.convert_to_tensor(gradients[n], dtype) for n in variables]
-        native.apply(found, list(variables.values()))
+        update([ops.convert_to_tensor(gradients[n], dtype) for n in variables])
         path.append(copies(variables))
         if stream.ema is not None:
             held = zip(variables, native._model_variables_moving_average, strict=True)
@@ -157,20 +158,30 @@ def observe(definition: ReduceOnPlateau, values: list[float]) -> list[float]:
     return [native.observe(value) for value in values]
 
 
+@functools.cache
+def differentiated(definition: Loss) -> Callable[..., Any]:
+    native, differentiate = (
+        loss(definition),
+        backends.GRADIENTS[keras.backend.backend()],
+    )
+
+    def both(leaves: list[Any], wanted: list[Any]) -> Any:
+        def call(arguments: list[Any]) -> tuple[Any, ...]:
+            return (native(one_or_all(wanted), one_or_all(arguments)),)
+
+        return differentiate(call, leaves, [], [], [np.ones(())])
+
+    return backends.compiled(both)
+
+
 def evaluate(
     definition: Loss, outputs: tuple[Array, ...], targets: tuple[Array, ...]
 ) -> tuple[Array, tuple[Array, ...]]:
     """A loss and its gradients with respect to what was put out."""
-    native = loss(definition)
     dtype = keras.config.floatx()
     leaves = [ops.convert_to_tensor(value, dtype) for value in outputs]
     wanted = [ops.convert_to_tensor(value) for value in targets]
-
-    def call(arguments: list[Any]) -> tuple[Any, ...]:
-        return (native(one_or_all(wanted), one_or_all(arguments)),)
-
-    differentiate = backends.GRADIENTS[keras.backend.backend()]
-    (value,), _, found = differentiate(call, leaves, [], [], [np.ones(())])
+    (value,), _, found = differentiated(definition)(leaves, wanted)
     return (
         np.asarray(ops.convert_to_numpy(value)),
         tuple(np.asarray(ops.convert_to_numpy(g)) for g in found),

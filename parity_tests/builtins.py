@@ -27,10 +27,15 @@ from shared.worker import ROOT, WorkerFailure
 
 RECORD = ROOT / "docs" / "builtins.json"
 PAGE = ROOT / "docs" / "differences.md"
-TORCH, KERAS, OPTAX = "pytorch", "keras[jax]", "jax"
-MODULES = {TORCH: "torch.optim", KERAS: "keras.optimizers", OPTAX: "optax"}
+TORCH, KERAS, KERAS_TF, OPTAX = "pytorch", "keras[jax]", "keras", "jax"
+MODULES = {
+    TORCH: "torch.optim",
+    KERAS: "keras.optimizers",
+    KERAS_TF: "keras.optimizers",
+    OPTAX: "optax",
+}
 AFTER = (1, 10, 100)  # updates
-EQUAL, ANOTHER = "equal", "another algorithm"
+EQUAL, ANOTHER, FAILS = "equal", "another algorithm", "does not run"
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,7 @@ class Case:
 
     arguments: what gives the built-in the preset's settings.
     also: what is changed on top to make the two equal; ours: the same in the preset.
+    tensors: all, or the matrices alone.
     """
 
     preset: str
@@ -48,6 +54,14 @@ class Case:
     why: str = ""
     also: dict[str, Any] = field(default_factory=dict)
     ours: dict[str, Any] = field(default_factory=dict)
+    tensors: str = "all"
+
+    @property
+    def said(self) -> str:
+        """The built-in, and on what it was measured where that is not the usual."""
+        where = [self.tensors] if self.tensors != "all" else []
+        where += ["TensorFlow"] if self.framework == KERAS_TF else []
+        return " on ".join((f"{MODULES[self.framework]}.{self.name}", *where))
 
     @property
     def definition(self) -> Optimizer:
@@ -85,6 +99,25 @@ _HAT = "eps beside the root of the v that is not corrected"
 _GRAVES_K = {"rho": 0.95, "momentum": 0.9, "epsilon": 1e-4, "centered": True}
 _GRAVES_T = {"alpha": 0.95, "momentum": 0.9, "eps": 1e-4, "centered": True}
 _GRAVES_O = {"decay": 0.95, "momentum": 0.9, "eps": 1e-4, "centered": True}
+_NO_DECAY = {"weight_decay": 0.0}
+_LARS = {"weight_decay": 5e-4, "trust_coefficient": 1e-3, "momentum": 0.9}
+_LAMB_K = {"epsilon": 1e-6, "weight_decay": 1e-2}
+_KERNELS = "factors kernels too"
+_MUON_T = {"weight_decay": 0.1, "momentum": 0.95, "adjust_lr_fn": "match_rms_adamw"}
+_MUON_K = {
+    "weight_decay": 0.1,
+    "adam_weight_decay": 0.1,
+    "adam_beta_2": 0.95,
+    "epsilon": 1e-8,
+    "exclude_embeddings": False,
+}
+_MUON_O = {
+    "weight_decay": 0.1,
+    "adam_weight_decay": 0.1,
+    "adam_b2": 0.95,
+    "eps": 1e-8,
+    "consistent_rms": 0.2,
+}
 
 CASES = (
     Case("gradient_descent", TORCH, "SGD"),
@@ -169,19 +202,92 @@ CASES = (
     Case("radam", OPTAX, "radam", {}, "adapts from rho = 5", {"threshold": 4.0}),
     Case("lion", KERAS, "Lion", {"beta_1": 0.9, "beta_2": 0.99}),
     Case("lion", OPTAX, "lion", {"weight_decay": 0.0}),
-    # These run once there are presets of their names.
-    Case("lamb", KERAS, "Lamb"),
-    Case("lamb", OPTAX, "lamb"),
-    Case("lars", OPTAX, "lars"),
-    Case("adafactor", TORCH, "Adafactor"),
-    Case("adafactor", KERAS, "Adafactor"),
-    Case("adafactor", OPTAX, "adafactor", {"min_dim_size_to_factor": 1}),
-    Case("muon", KERAS, "Muon"),
-    Case("muon", OPTAX, "muon"),
-    Case("adan", OPTAX, "adan"),
-    Case("prodigy", OPTAX, "prodigy"),
-    Case("schedule_free_sgd", OPTAX, "schedule_free_sgd"),
-    Case("schedule_free_adamw", OPTAX, "schedule_free_adamw"),
+    Case("lars", OPTAX, "lars", _LARS, "the norm of g + decay x", _NO_DECAY, _NO_DECAY),
+    Case(
+        "lamb", KERAS, "Lamb", _LAMB_K, "decay beside the ratio", _NO_DECAY, _NO_DECAY
+    ),
+    Case("lamb", OPTAX, "lamb", {"eps": 1e-6, "weight_decay": 1e-2}),
+    Case("adafactor", TORCH, "Adafactor", {}, f"{_KERNELS}; eps1 bounds the result"),
+    Case("adafactor", KERAS, "Adafactor", {}, _KERNELS),
+    Case(
+        "adafactor",
+        KERAS,
+        "Adafactor",
+        tensors="matrices",
+    ),
+    Case(
+        "adafactor",
+        OPTAX,
+        "adafactor",
+        {"min_dim_size_to_factor": 1},
+        f"{_KERNELS}; lr is not bounded by 1 / sqrt(t)",
+    ),
+    Case(
+        "adan",
+        OPTAX,
+        "adan",
+        {"eps_root": 0.0, "weight_decay": 2e-2},
+        "weighs the difference by 1 - beta2; decay outside the quotient",
+        {"b2": 0.5, "weight_decay": 0.0},
+        {"beta2": 0.5, "weight_decay": 0.0},
+    ),
+    Case(
+        "sophia",
+        OPTAX,
+        "sophia",
+        why="asks for the loss itself (Sophia-H)",
+    ),
+    Case(
+        "muon",
+        TORCH,
+        "Muon",
+        _MUON_T,
+        "refuses others; its iteration is in bfloat16",
+        tensors="matrices",
+    ),
+    Case(
+        "muon", KERAS, "Muon", _MUON_K, "eps fixed at 1e-7; Adam's as in Keras's Adam"
+    ),
+    Case(
+        "muon",
+        KERAS,
+        "Muon",
+        _MUON_K,
+        "eps fixed at 1e-7",
+        {},
+        {"eps": 1e-7},
+        tensors="matrices",
+    ),
+    Case(
+        "muon",
+        OPTAX,
+        "muon",
+        _MUON_O,
+        "nesterov, in its Adam too, mixes corrected averages; eps beside an average",
+        {"nesterov": False, "eps": 0.0},
+        {"nesterov": False, "eps": 0.0},
+    ),
+    Case(
+        "prodigy",
+        OPTAX,
+        "prodigy",
+        why="corrects the averages; eps times the new d; x - x0 loses digits",
+    ),
+    Case("schedule_free", KERAS, "ScheduleFreeAdamW", {"weight_decay": 0.0}),
+    Case(
+        "schedule_free",
+        KERAS_TF,
+        "ScheduleFreeAdamW",
+        {"weight_decay": 0.0},
+        "z is changed before x is found from it (on torch as well)",
+    ),
+    Case("schedule_free", OPTAX, "schedule_free_adamw"),
+    Case(
+        "sam",
+        OPTAX,
+        "sam",
+        why="its arguments are optimizers; NaN where a whole gradient is 0",
+    ),
 )
 
 
@@ -201,20 +307,19 @@ def measure(case: Case, workers: Workers) -> Row:
         if case.fixable:
             changed = _errors(case, workers, case.also, case.ours)
     except WorkerFailure as failure:
-        reason = f"does not run: {failure}"
+        reason = case.why or str(failure)
     said = ", ".join(f"{k}={v!r}" for k, v in case.also.items())
     ours = ", ".join(f"{k}={v!r}" for k, v in case.ours.items())
     both = "; ".join(part for part in (said, ours and f"ours {ours}") if part)
-    verdict = ANOTHER
+    verdict = ANOTHER if as_is else FAILS
     if as_is and max(as_is) <= tolerances.OPTIMIZER:
         verdict = EQUAL
     elif changed and max(changed) <= tolerances.OPTIMIZER:
         verdict = f"{EQUAL} with {both}"
-    builtin = f"{MODULES[case.framework]}.{case.name}"
     return Row(
         case.preset,
         case.framework,
-        builtin,
+        case.said,
         case.builtin({}).arguments,
         verdict,
         [as_is[n - 1] for n in AFTER] if as_is else [],
@@ -228,6 +333,8 @@ def _errors(
     case: Case, workers: Workers, also: dict[str, Any], ours: dict[str, Any]
 ) -> list[float]:
     given = streams.dense(replace(case.definition, **ours))
+    if case.tensors == "matrices":
+        given = streams.matrices(given)
     theirs = replace(given, optimizer=case.builtin(also))
     found = workers.get(case.framework, "float64").optimize(theirs)
     return streams.errors(given, found)

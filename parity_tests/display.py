@@ -47,18 +47,24 @@ def _cell(checks: Sequence[Check]) -> Text:
 
 
 def presets(found: Sequence[Mapping[str, Any]]) -> Table:
-    table = _plain("optimizer", "class", "settings", "paper")
+    table = _plain("optimizer", "paper, and what it is set to")
     for preset in found:
         settings = " ".join(f"{k}={v}" for k, v in preset["settings"].items())
-        table.add_row(preset["preset"], preset["optimizer"], settings, preset["paper"])
+        made = Text(f"{preset['optimizer']}: {settings}", style="dim")
+        table.add_row(preset["preset"], Text(f"{preset['paper']}\n") + made)
     return table
 
 
 def builtins(rows: Sequence[Row]) -> Table:
-    table = _plain("ours", "built-in", "verdict", "after 1, 10, 100 updates", "why")
+    table = _plain("ours", "built-in", "off after 1, 10, 100", "verdict")
+    last = ""
     for row in rows:
         errors = ", ".join(f"{error:.0e}" if error else "0" for error in row.errors)
-        table.add_row(row.preset, row.builtin, row.verdict, errors, row.why)
+        verdict = ": ".join(part for part in (row.verdict, row.why) if part)
+        module, _, name = row.builtin.partition(".")
+        name = f"{module} {name.rpartition('.')[2]}"
+        table.add_row("" if row.preset == last else row.preset, name, errors, verdict)
+        last = row.preset
     return table
 
 

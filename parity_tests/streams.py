@@ -79,6 +79,16 @@ def dense(optimizer: Optimizer, updates: int = UPDATES) -> Stream:
     return replace(given, gradients=gradients, excluded=frozenset())
 
 
+def matrices(given: Stream) -> Stream:
+    """The matrices alone."""
+    kept = [name for name, shape in SHAPES.items() if len(shape) == 2]
+    return replace(
+        given,
+        parameters={name: given.parameters[name] for name in kept},
+        gradients=tuple({n: gs[n] for n in kept} for gs in given.gradients),
+    )
+
+
 @dataclass(frozen=True)
 class Update:
     xs: dict[str, Array]

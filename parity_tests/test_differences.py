@@ -40,6 +40,15 @@ TORCH = """
     def adaptive(): return nn.AdaptiveAvgPool2d((3, 2))
     def lrn(): return nn.LocalResponseNorm(5, alpha=0.2, beta=0.6, k=1.5)
     def lrn_times_size(): return nn.LocalResponseNorm(5, alpha=1.0, beta=0.6, k=1.5)
+    def norms():
+        from pytorch_impl import optimizers
+
+        ours, theirs = (nn.Parameter(torch.zeros(2)) for _ in range(2))
+        for p in (ours, theirs):
+            p.grad = torch.tensor([3e-3, 4e-3])
+        nn.utils.clip_grad_norm_([theirs], 1e-3)
+        optimizers.clip_by_global_norm([ours.grad], 1e-3)
+        return [float(p.grad.norm() / 1e-3) for p in (theirs, ours)]
 """
 KERAS = """
     import keras
@@ -629,6 +638,13 @@ def test_keras_accumulation(ask):
 def test_keras_ema(ask):
     """From 1, one update to 0 with decay 3/4: it has 0, the definition 3/4."""
     assert ask("keras", "averages") == [0.0, 0.75]
+
+
+def test_clip_norm(ask):
+    """A norm of 5e-3 to 1e-3."""
+    theirs, ours = ask("pytorch", "norms")
+    assert 1e-4 < 1 - theirs < 3e-4
+    assert abs(1 - ours) < 1e-15
 
 
 def test_multi_steps(ask):

@@ -32,13 +32,7 @@ from shared.worker import FRAMEWORKS
 NAMES = "lars lamb adafactor adan sophia muon shampoo prodigy schedule_free sam"
 MODERN = {name: OPTIMIZERS[name] for name in NAMES.split()}
 VARIANTS = {
-    **{
-        f"{name} with decay": replace(MODERN[name], weight_decay=0.1)
-        for name in ("adafactor", "shampoo", "prodigy", "schedule_free", "sam")
-    },
-    "lars without decay": LARS(weight_decay=0.0),
     "lars without trust": LARS(trust=False),
-    "lamb without decay": LAMB(weight_decay=0.0),
     "lamb without trust": LAMB(trust=False, eps=1e-3),
     "adafactor by lr": Adafactor(lr=1e-3, power=0.5, limit=0.5, eps2=2.0),
     "adan by momenta": Adan(beta1=0.9, beta2=0.8, beta3=0.95, weight_decay=0.0),
@@ -485,12 +479,17 @@ KERAS = """
     x = np.linspace(-1, 1, 24).reshape(8, 3)
     y = x.sum(1, keepdims=True)
 
+    def loss(net): return np.mean((ops.convert_to_numpy(net(x)) - y) ** 2)
+
     def fits():
         for definition, settings in zip(MODERN, RENAMED):
             net = model()
             net.compile(native(kind(definition))(**settings), "mse")
-            losses = net.fit(x, y, batch_size=8, epochs=80, verbose=0).history["loss"]
-            assert losses[-1] < 0.9 * losses[0], (definition, losses)
+            first = loss(net)
+            # 80 updates in one epoch: another costs more than they do.
+            rows = np.tile(x, (80, 1)), np.tile(y, (80, 1))
+            net.fit(*rows, batch_size=8, shuffle=False, verbose=0)
+            assert loss(net) < 0.7 * first, (definition, first, loss(net))
         return done()
 
     def embeds():
