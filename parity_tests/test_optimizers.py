@@ -11,7 +11,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from parity_tests import streams, tolerances
+from parity_tests import following, streams, tolerances
+from parity_tests.following import CLIPS
 from shared.errors import UsageError
 from shared.optimizers import (
     OPTIMIZERS,
@@ -21,9 +22,6 @@ from shared.optimizers import (
     Adam,
     Adamax,
     AdamW,
-    ClipByGlobalNorm,
-    ClipByNorm,
-    ClipByValue,
     Ema,
     Lion,
     NAdam,
@@ -36,7 +34,6 @@ from shared.optimizers import (
 from shared.schedules import SCHEDULES
 from shared.worker import FRAMEWORKS, NATIVE, WorkerRaised
 
-CLIPS = [ClipByValue(limit=0.5), ClipByNorm(limit=1.0), ClipByGlobalNorm(limit=2.0)]
 KINDS = {type(found).__name__: type(found) for found in OPTIMIZERS.values()}
 
 
@@ -44,25 +41,17 @@ KINDS = {type(found).__name__: type(found) for found in OPTIMIZERS.values()}
 @pytest.mark.parametrize("decay", ["own", 0.1])
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_follows_the_definition(workers, framework, name, decay):
-    chosen, schedule = OPTIMIZERS[name], "warmup_cosine"
-    if decay != "own":
-        chosen = replace(chosen, weight_decay=decay)
-    if name == "rprop" and decay != "own":
-        # Decay alone brings all of x to 0 within a few updates, where the last digit of
-        # a cosine is many digits of x; 1 has no last digit.
-        schedule = "constant"
-    given = streams.stream(chosen, SCHEDULES[schedule])
-    found = workers.get(framework, "float64").optimize(given)
-    assert max(streams.errors(given, found)) <= tolerances.OPTIMIZER
-    assert streams.state_error(given, found) <= tolerances.OPTIMIZER
+    given = following.scheduled(OPTIMIZERS[name], None if decay == "own" else decay)
+    worker = workers.get(framework, "float64")
+    assert following.of_optimizer(worker, given) <= tolerances.OPTIMIZER
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 @pytest.mark.parametrize("clip", CLIPS, ids=lambda clip: type(clip).__name__)
 def test_clipped(workers, framework, clip):
     given = streams.stream(AdamW(weight_decay=0.1), clip=clip)
-    found = workers.get(framework, "float64").optimize(given)
-    assert max(streams.errors(given, found)) <= tolerances.OPTIMIZER
+    worker = workers.get(framework, "float64")
+    assert following.of_optimizer(worker, given) <= tolerances.OPTIMIZER
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
@@ -72,18 +61,16 @@ def test_accumulated(workers, framework, name):
     given = replace(given, accumulate=4)
     if framework == "keras[jax]":  # outside of jit it compiles anew at every set
         given = replace(given, gradients=given.gradients[:20])
-    found = workers.get(framework, "float64").optimize(given)
-    assert max(streams.errors(given, found)) <= tolerances.OPTIMIZER
-    assert streams.state_error(given, found) <= tolerances.OPTIMIZER
+    worker = workers.get(framework, "float64")
+    assert following.of_optimizer(worker, given) <= tolerances.OPTIMIZER
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_averaged(workers, framework):
     given = streams.stream(AdamW(), SCHEDULES["warmup_cosine"])
     given = replace(given, ema=Ema(decay=0.9))
-    found = workers.get(framework, "float64").optimize(given)
-    assert max(streams.errors(given, found)) <= tolerances.OPTIMIZER
-    assert max(streams.average_errors(given, found)) <= tolerances.OPTIMIZER
+    worker = workers.get(framework, "float64")
+    assert following.of_optimizer(worker, given) <= tolerances.OPTIMIZER
 
 
 def test_averages_start_at_the_first_parameters():
