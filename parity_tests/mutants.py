@@ -109,7 +109,10 @@ def changed(text: str, definition: bool = False) -> Iterator[tuple[int, str, str
     """
     tree = ast.parse(text)
     untouched, places = _untouched(tree), arithmetic.places(tree)
-    for node in (node for node in ast.walk(tree) if node not in untouched):
+    written = [ast.unparse(statement) for statement in tree.body]
+    for i, node in _inside(tree):
+        if node in untouched:
+            continue
         made = list(_replacements(node))
         if definition:
             made += arithmetic.replacements(node, places.get(node))
@@ -117,8 +120,16 @@ def changed(text: str, definition: bool = False) -> Iterator[tuple[int, str, str
             before, after = ast.unparse(node), ast.unparse(replacement)
             if before != after:
                 line: int = node.lineno  # type: ignore[attr-defined]
-                source = _with(tree, node, replacement)
+                statement = _with(tree.body[i], node, replacement)
+                source = "\n".join([*written[:i], statement, *written[i + 1 :]])
                 yield line, f"{before} -> {after}", source
+
+
+def _inside(tree: ast.Module) -> Iterator[tuple[int, ast.AST]]:
+    """Every node, with the number of its outermost statement."""
+    for i, statement in enumerate(tree.body):
+        for node in ast.walk(statement):
+            yield i, node
 
 
 def _untouched(tree: ast.Module) -> set[ast.AST]:
@@ -139,7 +150,7 @@ def _untouched(tree: ast.Module) -> set[ast.AST]:
     return left
 
 
-def _with(tree: ast.Module, old: ast.AST, new: ast.AST) -> str:
+def _with(tree: ast.stmt, old: ast.AST, new: ast.AST) -> str:
     class Swap(ast.NodeTransformer):
         def visit(self, node: ast.AST) -> ast.AST:
             if node is old:
