@@ -150,8 +150,18 @@ CASES: dict[str, Callable[[Loss, Any], Example]] = {
     "sequences": lambda loss, draw: _example(loss, draw, (2, 3)),
     "huge": lambda loss, draw: _example(loss, draw, (6,), 1e4),
     "zeros": lambda loss, draw: _example(loss, draw, (4,), 0.0),
+    "one of zeros": lambda loss, draw: _with_zeros(_example(loss, draw, (4,))),
     "none": lambda loss, draw: _example(loss, draw, (0,)),
 }
+
+
+def _with_zeros(given: Example) -> Example:
+    """The first row of what is put out first, not of what it is compared with."""
+    (first, *others), targets = given
+    return (
+        first * (np.arange(len(first)) > 0).reshape(-1, *[1] * (first.ndim - 1)),
+        *others,
+    ), targets
 
 
 def example(name: str, case: str) -> Example:
@@ -192,10 +202,12 @@ def of_schedule(worker: Worker, name: str) -> float:
 
 
 def _metric() -> list[float]:
-    """Falling in stairs, with noise, what is not finite, and below 0 at the end."""
+    """Falling in stairs, with noise, equal values, what is not finite (at the start
+    too), and below 0 at the end."""
     draw = np.random.default_rng(0)
     values = 2 - np.repeat(np.arange(15), 20) / 5 + 0.05 * draw.standard_normal(300)
-    values[[17, 140]] = math.nan, math.inf
+    values[[0, 17, 140]] = math.nan, math.nan, math.inf
+    values[205:212] = values[204]
     return values.tolist()
 
 

@@ -4,6 +4,7 @@ native optimizers, losses and schedules against the definitions in NumPy.
 
     python -m parity_tests.mutants [FAMILY ...] [--framework F] [--json FILE]
     python -m parity_tests.mutants --definitions [optimizers losses schedules] ...
+    python -m parity_tests.mutants --read FILE ... [--again] --json FILE
     python -m parity_tests.mutants --read FILE ... --docs docs/mutants.md
 """
 
@@ -435,6 +436,17 @@ def read(files: list[Path]) -> list[Outcome]:
     return [replace(o, explained=explained.get(key(o), "")) for o in outcomes]
 
 
+def again(outcomes: list[Outcome]) -> list[Outcome]:
+    """The survivors of earlier runs judged anew, by the tests of today."""
+    wanted = {key(o) for o in outcomes if not o.caught}
+    parts = {Path(o.path).stem for o in outcomes if not o.caught}
+    frameworks = sorted({o.framework for o in outcomes})
+    mutants = [m for m in collect(sorted(parts), frameworks) if key(m) in wanted]
+    names = [name for name, variant in VARIANTS.items() if variant.tiny]
+    found = run(mutants, names, Progress(len(mutants)))
+    return [o for o in outcomes if key(o) not in wanted] + found
+
+
 def summary(outcomes: list[Outcome]) -> str:
     caught = sum(o.caught for o in outcomes)
     explained = sum(not o.caught and bool(o.explained) for o in outcomes)
@@ -515,14 +527,20 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--json", type=Path, help="write the outcomes here")
     parser.add_argument("--read", type=Path, action="append", help="outcomes to read")
     parser.add_argument("--docs", type=Path, help="write the page about them here")
+    parser.add_argument("--again", action="store_true", help="judge survivors anew")
     options = parser.parse_args(arguments)
     if options.read:
         outcomes = read(options.read)
+        if options.again:
+            outcomes = again(outcomes)
     else:
         named = options.names or [*([] if options.definitions else FAMILIES), *PARTS]
         mutants = collect(named, options.framework or list(NATIVE))
         names = [name for name, variant in VARIANTS.items() if variant.tiny]
         outcomes = run(mutants, names, Progress(len(mutants), options.json))
+    if options.json and options.read:
+        lines = [json.dumps(asdict(outcome)) for outcome in outcomes]
+        options.json.write_text("\n".join(lines) + "\n")
     if options.docs:
         options.docs.write_text(page(outcomes))
     for outcome in outcomes:

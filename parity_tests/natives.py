@@ -13,7 +13,7 @@ REALS = (
     *(float("-inf"), -1.0, -5e-324, 0.0, 5e-324, 1e-323, 0.4, 0.5, 1 - 2**-53, 1.0),
     *(1 + 2**-52, 1 + 2**-51, 1.5, 2.0, 2.5, 1e300, float("inf"), float("nan")),
 )
-WHOLES = (-1, 0, 1, 2, 3, 10**6)
+WHOLES = (-1, 0, 1, 2, 3, 50, 10**6)
 
 
 def defaults(package: str, part: str, definition: Any) -> dict[str, Any]:
@@ -54,6 +54,7 @@ def _candidates(definition: Any) -> list[tuple[str, Any]]:
         elif isinstance(value, tuple):
             kinds = REALS if isinstance(value[0], float) else WHOLES
             found += [(field.name, (*value[:-1], one)) for one in kinds]
+            found += [(field.name, (one, *value[1:])) for one in kinds]
     return found
 
 

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 from parity_tests import following, tolerances
+from parity_tests.definition_judge import settings
 from parity_tests.following import CASES, CLASSES, off
 from shared import losses
 from shared.errors import UsageError
 from shared.losses import LOSSES
 from shared.randomness import generator
-from shared.worker import FRAMEWORKS
+from shared.worker import FRAMEWORKS, NATIVE, PACKAGES
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
@@ -23,6 +24,13 @@ from shared.worker import FRAMEWORKS
 def test_follows_the_definition(workers, framework, name, case):
     worker = workers.get(framework, "float64")
     assert following.of_loss(worker, name, case) <= tolerances.OPTIMIZER
+
+
+@pytest.mark.parametrize("framework", NATIVE)
+@pytest.mark.parametrize("name", LOSSES)
+def test_takes_what_the_definition_takes(workers, framework, name):
+    check = settings(PACKAGES[framework], "losses", LOSSES[name])
+    assert check(workers.get(framework, "float64")) == ""
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from parity_tests import following, streams, tolerances
+from parity_tests.definition_judge import settings
 from parity_tests.following import CLIPS
 from shared.errors import UsageError
 from shared.optimizers import (
@@ -32,7 +33,7 @@ from shared.optimizers import (
     optimizer,
 )
 from shared.schedules import SCHEDULES
-from shared.worker import FRAMEWORKS, NATIVE, WorkerRaised
+from shared.worker import FRAMEWORKS, NATIVE, PACKAGES, WorkerRaised
 
 KINDS = {type(found).__name__: type(found) for found in OPTIMIZERS.values()}
 
@@ -44,6 +45,13 @@ def test_follows_the_definition(workers, framework, name, decay):
     given = following.scheduled(OPTIMIZERS[name], None if decay == "own" else decay)
     worker = workers.get(framework, "float64")
     assert following.of_optimizer(worker, given) <= tolerances.OPTIMIZER
+
+
+@pytest.mark.parametrize("framework", NATIVE)
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_takes_what_the_definition_takes(workers, framework, name):
+    check = settings(PACKAGES[framework], "optimizers", OPTIMIZERS[name])
+    assert check(workers.get(framework, "float64")) == ""
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)

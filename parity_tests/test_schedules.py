@@ -5,6 +5,7 @@ import re
 import pytest
 
 from parity_tests import following, tolerances
+from parity_tests.definition_judge import settings
 from parity_tests.following import PLATEAUS
 from shared.errors import UsageError
 from shared.schedules import (
@@ -19,7 +20,7 @@ from shared.schedules import (
     WarmRestarts,
     Warmup,
 )
-from shared.worker import FRAMEWORKS
+from shared.worker import FRAMEWORKS, NATIVE, PACKAGES
 
 # What a native file must hold where it stands, without this suite.
 TORCH = """
@@ -271,6 +272,13 @@ CHECKS = [
 def test_follows_the_definition(workers, framework, name):
     worker = workers.get(framework, "float64")
     assert following.of_schedule(worker, name) <= tolerances.OPTIMIZER
+
+
+@pytest.mark.parametrize("framework", NATIVE)
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_takes_what_the_definition_takes(workers, framework, name):
+    check = settings(PACKAGES[framework], "schedules", SCHEDULES[name])
+    assert check(workers.get(framework, "float64")) == ""
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
