@@ -151,6 +151,7 @@ CASES: dict[str, Callable[[Loss, Any], Example]] = {
     "huge": lambda loss, draw: _example(loss, draw, (6,), 1e4),
     "zeros": lambda loss, draw: _example(loss, draw, (4,), 0.0),
     "one of zeros": lambda loss, draw: _with_zeros(_example(loss, draw, (4,))),
+    "one": lambda loss, draw: _example(loss, draw, (1,)),
     "none": lambda loss, draw: _example(loss, draw, (0,)),
 }
 
