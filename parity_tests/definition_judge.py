@@ -147,6 +147,8 @@ def _optimizers(package: str) -> Iterator[Check]:
     yield "Ema", "averages", _follows(replace(given, ema=Ema(decay=0.9)))
     yield "", "accumulated", _follows(replace(given, accumulate=4))
     yield from _settings(package, "optimizers", every)
+    if package != "keras_impl":  # Keras has its own
+        yield from _settings(package, "optimizers", {"averages": Ema(decay=0.9)})
     yield "Prodigy", "rising", _follows(following.rising(Prodigy(weight_decay=0.1)))
     for name, chosen in OPTIMIZERS.items():
         kind = type(chosen).__name__

@@ -173,7 +173,9 @@ def off(a: Array, b: Array) -> float:
     if a.shape != b.shape or not np.isfinite(b).all():
         return math.inf
     difference = np.abs(a - b).max(initial=0.0)
-    return float(difference / np.abs(a).max()) if difference else 0.0
+    if not difference:
+        return 0.0
+    return float(difference / np.abs(a).max()) if a.any() else math.inf
 
 
 def of_loss(worker: Worker, name: str, case: str) -> float:
@@ -208,7 +210,7 @@ def _metric() -> list[float]:
     draw = np.random.default_rng(0)
     values = 2 - np.repeat(np.arange(15), 20) / 5 + 0.05 * draw.standard_normal(300)
     values[[0, 17, 140]] = math.nan, math.nan, math.inf
-    values[205:212] = values[204]
+    values[205:212] = np.nanmin(values[:205])
     return values.tolist()
 
 

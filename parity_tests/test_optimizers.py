@@ -81,6 +81,12 @@ def test_averaged(workers, framework):
     assert following.of_optimizer(worker, given) <= tolerances.OPTIMIZER
 
 
+@pytest.mark.parametrize("framework", ["pytorch", "jax"])
+def test_averages_take_what_the_definition_takes(workers, framework):
+    check = settings(PACKAGES[framework], "optimizers", Ema(decay=0.9))
+    assert check(workers.get(framework, "float64")) == ""
+
+
 def test_averages_start_at_the_first_parameters():
     average, x = {"x": np.array([1.0])}, {"x": np.array([3.0])}
     assert Ema(decay=0.75).update(average, x)["x"] == 1.5
