@@ -145,7 +145,7 @@ def _optimizers(package: str) -> Iterator[Check]:
         yield type(clip).__name__, type(clip).__name__, _follows(given)
     given = streams.stream(AdamW(), SCHEDULES["warmup_cosine"])
     yield "Ema", "averages", _follows(replace(given, ema=Ema(decay=0.9)))
-    yield "", "accumulated", _follows(replace(given, accumulate=4))
+    yield "accumulation", "accumulated", _follows(replace(given, accumulate=4))
     yield from _settings(package, "optimizers", every)
     if package != "keras_impl":  # Keras has its own
         yield from _settings(package, "optimizers", {"averages": Ema(decay=0.9)})
