@@ -1,7 +1,10 @@
 """Does parity fail when it should? One change in one place of one framework, each
-checked by the tiers of parity against another framework's unchanged evidence.
+checked by the tiers of parity against another framework's unchanged evidence; in the
+native optimizers, losses and schedules against the definitions in NumPy.
 
     python -m parity_tests.mutants [FAMILY ...] [--framework F] [--json FILE]
+    python -m parity_tests.mutants --definitions [optimizers losses schedules] ...
+    python -m parity_tests.mutants --read FILE ... [--again] --json FILE
     python -m parity_tests.mutants --read FILE ... --docs docs/mutants.md
 """
 
@@ -20,6 +23,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from parity_tests import arithmetic
+from parity_tests.definition_judge import PARTS, DefinitionJudge
 from parity_tests.engine import Evidence, Session, Workers, measure
 from shared.catalog import FAMILIES, VARIANTS, family_of
 from shared.worker import NATIVE, PACKAGES, ROOT, WorkerFailure
@@ -53,6 +58,7 @@ class Mutant:
     code: str  # the line
     change: str  # "before -> after"
     source: str
+    owner: str = ""  # in a definition's file the class or function around it
 
 
 @dataclass(frozen=True)
@@ -65,11 +71,13 @@ class Outcome:
     caught: bool
     by: str
     explained: str = ""
+    owner: str = ""
 
 
 def key(one: Mutant | Outcome) -> str:
     """What a survivor's explanation is filed under; it outlives moved lines."""
-    return f"{one.path}: {one.code}: {one.change}"
+    place = f"{one.path}: {one.owner}" if one.owner else one.path
+    return f"{place}: {one.code}: {one.change}"
 
 
 # Making them
@@ -78,23 +86,51 @@ def key(one: Mutant | Outcome) -> str:
 def mutants_of(framework: str, path: Path) -> Iterator[Mutant]:
     """Every mutant of one file."""
     text, name = path.read_text(), str(path.relative_to(ROOT))
-    lines = text.splitlines()
-    for line, change, source in changed(text):
-        code = lines[line - 1].strip()
-        yield Mutant(framework, name, line, code, change, source)
+    lines, definition = text.splitlines(), path.stem in PARTS
+    owners = _owners(text) if definition else {}
+    for line, change, source in changed(text, definition):
+        code, owner = lines[line - 1].strip(), owners.get(line, "")
+        yield Mutant(framework, name, line, code, change, source, owner)
 
 
-def changed(text: str) -> Iterator[tuple[int, str, str]]:
-    """Every change in one place: its line, the change, the whole source after it."""
+def _owners(text: str) -> dict[int, str]:
+    """By line, the class or function of the file's outermost level."""
+    return {
+        line: node.name
+        for node in ast.parse(text).body
+        if isinstance(node, ast.ClassDef | ast.FunctionDef)
+        for line in range(node.lineno, (node.end_lineno or node.lineno) + 1)
+    }
+
+
+def changed(text: str, definition: bool = False) -> Iterator[tuple[int, str, str]]:
+    """Every change in one place: its line, the change, the whole source after it.
+
+    definition: with the changes of arithmetic.
+    """
     tree = ast.parse(text)
-    untouched = _untouched(tree)
-    for node in (node for node in ast.walk(tree) if node not in untouched):
-        for replacement in _replacements(node):
+    untouched, places = _untouched(tree), arithmetic.places(tree)
+    written = [ast.unparse(statement) for statement in tree.body]
+    for i, node in _inside(tree):
+        if node in untouched:
+            continue
+        made = list(_replacements(node))
+        if definition:
+            made += arithmetic.replacements(node, places.get(node))
+        for replacement in made:
             before, after = ast.unparse(node), ast.unparse(replacement)
             if before != after:
                 line: int = node.lineno  # type: ignore[attr-defined]
-                source = _with(tree, node, replacement)
+                statement = _with(tree.body[i], node, replacement)
+                source = "\n".join([*written[:i], statement, *written[i + 1 :]])
                 yield line, f"{before} -> {after}", source
+
+
+def _inside(tree: ast.Module) -> Iterator[tuple[int, ast.AST]]:
+    """Every node, with the number of its outermost statement."""
+    for i, statement in enumerate(tree.body):
+        for node in ast.walk(statement):
+            yield i, node
 
 
 def _untouched(tree: ast.Module) -> set[ast.AST]:
@@ -115,7 +151,7 @@ def _untouched(tree: ast.Module) -> set[ast.AST]:
     return left
 
 
-def _with(tree: ast.Module, old: ast.AST, new: ast.AST) -> str:
+def _with(tree: ast.stmt, old: ast.AST, new: ast.AST) -> str:
     class Swap(ast.NodeTransformer):
         def visit(self, node: ast.AST) -> ast.AST:
             if node is old:
@@ -308,66 +344,78 @@ def gather(names: list[str]) -> dict[str, dict[str, Evidence]]:
     return found
 
 
+def copied(root: Path) -> None:
+    """The suite, for a judge to change files in."""
+    for part in ("shared", *(PACKAGES[f] for f in NATIVE), "parity_tests", "docs"):
+        shutil.copytree(ROOT / part, root / part)
+    shutil.copy(ROOT / "pyproject.toml", root)
+
+
 def run(mutants: list[Mutant], names: list[str], say: "Progress") -> list[Outcome]:
-    evidence = gather(names)
+    of_models = any(Path(mutant.path).stem not in PARTS for mutant in mutants)
+    evidence = gather(names) if of_models else {}
     explained = explanations()
     outcomes: list[Outcome] = []
 
     def work(framework: str) -> None:
         with tempfile.TemporaryDirectory() as folder:
             root = Path(folder)
-            for part in (
-                "shared",
-                *(PACKAGES[f] for f in NATIVE),
-                "parity_tests",
-                "docs",
-            ):
-                shutil.copytree(ROOT / part, root / part)
-            shutil.copy(ROOT / "pyproject.toml", root)
-            judge = Judge(framework, root, evidence[REFERENCE[framework]])
+            copied(root)
+            models = Judge(framework, root, evidence.get(REFERENCE[framework], {}))
+            definitions = DefinitionJudge(framework, root)
             try:
                 for mutant in [m for m in mutants if m.framework == framework]:
+                    of_definition = Path(mutant.path).stem in PARTS
+                    judge = definitions if of_definition else models
                     by = judge.judge(mutant)
-                    outcome = Outcome(
-                        framework,
-                        mutant.path,
-                        mutant.line,
-                        mutant.code,
-                        mutant.change,
-                        bool(by),
-                        by[:200],
-                        explained.get(key(mutant), ""),
-                    )
+                    why = explained.get(key(mutant), "")
+                    outcome = outcome_of(mutant, by, why)
                     outcomes.append(outcome)
                     say.done(outcome)
             finally:
-                judge.workers.close()
+                models.workers.close()
+                definitions.workers.close()
 
     with ThreadPoolExecutor(max_workers=3) as pool:
         list(pool.map(work, NATIVE))
     return outcomes
 
 
+def outcome_of(mutant: Mutant, by: str, explained: str) -> Outcome:
+    of_mutant = {k: v for k, v in asdict(mutant).items() if k != "source"}
+    return Outcome(**of_mutant, caught=bool(by), by=by[:200], explained=explained)
+
+
 class Progress:
-    def __init__(self, total: int):
+    """Says how far it is; each outcome goes to the file at once."""
+
+    def __init__(self, total: int, file: Path | None = None):
         self.total, self.finished, self.lock = total, 0, threading.Lock()
+        self.file = file
+        if file is not None:
+            file.write_text("")
 
     def done(self, outcome: Outcome) -> None:
         with self.lock:
             self.finished += 1
+            if self.file is not None:
+                with self.file.open("a") as file:
+                    file.write(json.dumps(asdict(outcome)) + "\n")
             mark = "caught  " if outcome.caught else "SURVIVED"
             place = f"{outcome.path}:{outcome.line}"
             print(f"{self.finished}/{self.total} {mark} {place} {outcome.change}")
             sys.stdout.flush()
 
 
-def collect(families: list[str], frameworks: list[str]) -> list[Mutant]:
+def collect(names: list[str], frameworks: list[str]) -> list[Mutant]:
+    """names: of families and of PARTS."""
     found: list[Mutant] = []
     for framework in frameworks:
         folder = ROOT / PACKAGES[framework]
-        files = [folder / "models" / f"{family}.py" for family in families]
-        if families == list(FAMILIES):
+        files = [folder / "models" / f"{name}.py" for name in names if name in FAMILIES]
+        if set(names) >= set(FAMILIES):
             files.append(folder / "layers.py")
+        files += [folder / f"{name}.py" for name in names if name in PARTS]
         for file in files:
             found += mutants_of(framework, file)
     return found
@@ -388,6 +436,17 @@ def read(files: list[Path]) -> list[Outcome]:
     return [replace(o, explained=explained.get(key(o), "")) for o in outcomes]
 
 
+def again(outcomes: list[Outcome]) -> list[Outcome]:
+    """The survivors of earlier runs judged anew, by the tests of today."""
+    wanted = {key(o) for o in outcomes if not o.caught}
+    parts = {Path(o.path).stem for o in outcomes if not o.caught}
+    frameworks = sorted({o.framework for o in outcomes})
+    mutants = [m for m in collect(sorted(parts), frameworks) if key(m) in wanted]
+    names = [name for name, variant in VARIANTS.items() if variant.tiny]
+    found = run(mutants, names, Progress(len(mutants)))
+    return [o for o in outcomes if key(o) not in wanted] + found
+
+
 def summary(outcomes: list[Outcome]) -> str:
     caught = sum(o.caught for o in outcomes)
     explained = sum(not o.caught and bool(o.explained) for o in outcomes)
@@ -400,6 +459,13 @@ def summary(outcomes: list[Outcome]) -> str:
 
 def page(outcomes: list[Outcome]) -> str:
     """docs/mutants.md."""
+    of_models = [o for o in outcomes if Path(o.path).stem not in PARTS]
+    of_definitions = [o for o in outcomes if Path(o.path).stem in PARTS]
+    parts = [(MODELS, of_models), (DEFINITIONS, of_definitions)]
+    return "# Mutants\n\n" + "\n".join(_part(*part) for part in parts if part[1])
+
+
+def _part(text: str, outcomes: list[Outcome]) -> str:
     rows = ["| framework | file | made | caught | explained |", "|---|---|---|---|---|"]
     for framework, path in sorted({(o.framework, o.path) for o in outcomes}):
         here = [o for o in outcomes if o.path == path]
@@ -407,19 +473,22 @@ def page(outcomes: list[Outcome]) -> str:
         explained = sum(not o.caught and bool(o.explained) for o in here)
         rows.append(f"| {framework} | {path} | {len(here)} | {caught} | {explained} |")
     survivors = sorted(
-        {(o.path, o.code, o.change, o.explained) for o in outcomes if not o.caught}
+        {
+            (o.path, o.owner, o.code, o.change, o.explained)
+            for o in outcomes
+            if not o.caught
+        }
     )
     listed = [
-        f"- {path}: `{code}`, {change}: {why or 'NOT EXPLAINED'}"
-        for path, code, change, why in survivors
+        f"- {path}{owner and ', '}{owner}: `{code}`, {change}: {why or 'NOT EXPLAINED'}"
+        for path, owner, code, change, why in survivors
     ]
-    return PAGE.format(
+    return text.format(
         summary=summary(outcomes), table="\n".join(rows), survivors="\n".join(listed)
     )
 
 
-PAGE = """# Mutants
-
+MODELS = """\
 Would parity notice? `make mutants` changes one thing in one place of one framework (a
 number, a stride, an eps, an activation, a bias, a residual, a dropout, an axis, an
 order, a flag), runs the tiers names, counts, forward, gradients and buffers against
@@ -432,23 +501,44 @@ Generated from the last whole run: {summary}.
 
 {survivors}
 """
+DEFINITIONS = """## Optimizers, losses and schedules
+
+The same for the native versions of the definitions in `shared/`, with what arithmetic
+has besides: a term or a sign left out, + for -, * for /, another power, min for max, a
+root, a square or a whole line left out, beta1 for beta2, < for <=, a condition turned.
+Each is held against NumPy, update by update (optimizers), by value and gradient
+(losses) or factor by factor (schedules), then against the definition's defaults and the
+values it refuses, and where all of that holds, the framework's own tests of it.
+From the last whole run: {summary}.
+
+{table}
+
+### What of these survived, and why it may
+
+{survivors}
+"""
 
 
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m parity_tests.mutants")
-    parser.add_argument("families", nargs="*", default=list(FAMILIES))
+    parser.add_argument("names", nargs="*", help="families or definitions; all")
+    parser.add_argument("--definitions", action="store_true", help="these alone")
     parser.add_argument("--framework", choices=NATIVE, action="append")
     parser.add_argument("--json", type=Path, help="write the outcomes here")
     parser.add_argument("--read", type=Path, action="append", help="outcomes to read")
     parser.add_argument("--docs", type=Path, help="write the page about them here")
+    parser.add_argument("--again", action="store_true", help="judge survivors anew")
     options = parser.parse_args(arguments)
     if options.read:
         outcomes = read(options.read)
+        if options.again:
+            outcomes = again(outcomes)
     else:
-        mutants = collect(options.families, options.framework or list(NATIVE))
+        named = options.names or [*([] if options.definitions else FAMILIES), *PARTS]
+        mutants = collect(named, options.framework or list(NATIVE))
         names = [name for name, variant in VARIANTS.items() if variant.tiny]
-        outcomes = run(mutants, names, Progress(len(mutants)))
-    if options.json:
+        outcomes = run(mutants, names, Progress(len(mutants), options.json))
+    if options.json and options.read:
         lines = [json.dumps(asdict(outcome)) for outcome in outcomes]
         options.json.write_text("\n".join(lines) + "\n")
     if options.docs:

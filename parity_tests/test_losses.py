@@ -8,105 +8,37 @@ import re
 import numpy as np
 import pytest
 
-from parity_tests import tolerances
+from parity_tests import following, tolerances
+from parity_tests.definition_judge import settings
+from parity_tests.following import CASES, CLASSES, off
 from shared import losses
 from shared.errors import UsageError
 from shared.losses import LOSSES
 from shared.randomness import generator
-from shared.worker import FRAMEWORKS
+from shared.worker import FRAMEWORKS, NATIVE, PACKAGES
 
-CLASSES = 5
 IGNORING = [n for n, v in LOSSES.items() if getattr(v, "ignore", None) is not None]
-OF_NUMBERS = (losses.MSE, losses.MAE, losses.MBE, losses.Huber)
-OF_CHOICE = (losses.CrossEntropy, losses.NLL, losses.MulticlassHinge)
-OF_SHARES = (losses.DenseCrossEntropy, losses.KL)
-OF_LOGITS = (losses.BinaryCrossEntropy, losses.Focal, losses.Hinge)
-OF_PAIRS = (losses.Contrastive, losses.CosineEmbedding)
-
-
-def example(loss, draw, shape, size=1.0):
-    """What a model puts out and what is wanted; shape: without the last axis."""
-    if isinstance(loss, losses.CTC):
-        # Its gradient is exp of differences of sums: of 1e4, right to 1e-11 only.
-        return _sequences(draw, shape[0], min(size, 1e2))
-    z = size * draw.standard_normal((*shape, CLASSES))
-    other = size * draw.standard_normal((*shape, CLASSES))
-    if isinstance(loss, OF_NUMBERS):
-        return (z,), (other,)
-    if isinstance(loss, OF_CHOICE):
-        target = draw.integers(0, CLASSES, shape)
-        ignore = getattr(loss, "ignore", None)
-        if ignore is not None:
-            target = np.where(draw.random(shape) < 0.3, ignore, target)
-        return (losses._log_softmax(z) if isinstance(loss, losses.NLL) else z,), (
-            target,
-        )
-    if isinstance(loss, OF_SHARES):
-        target = draw.dirichlet(np.ones(CLASSES), shape) * (z < size)
-        return (z,), (target,)
-    if isinstance(loss, OF_LOGITS):
-        target = (draw.random(z.shape) < 0.5).astype(float)
-        if isinstance(loss, losses.Hinge):
-            target = 2 * target - 1
-        return (z,), (target,)
-    if isinstance(loss, OF_PAIRS):
-        target = (draw.random(shape) < 0.5).astype(float)
-        if isinstance(loss, losses.CosineEmbedding):
-            target = 2 * target - 1
-        return (z, other), (target,)
-    return (z, other, size * draw.standard_normal(z.shape)), ()
-
-
-def _sequences(draw, batch, size):
-    """Of all lengths, with equal neighbours; the last is too short for its labels."""
-    z = size * draw.standard_normal((batch, 9, CLASSES))
-    labels = draw.integers(1, 3, (batch, 4))
-    steps, lengths = np.arange(9, 9 - batch, -1), np.arange(batch) % 5
-    lengths[steps < 5] = 1
-    if batch > 1:
-        steps[-1], lengths[-1] = 3, 4
-    return (z,), (labels, steps, lengths)
-
-
-CASES = {
-    "rows": lambda loss, draw: example(loss, draw, (7,)),
-    "sequences": lambda loss, draw: example(loss, draw, (2, 3)),
-    "huge": lambda loss, draw: example(loss, draw, (7,), 1e4),
-    "zeros": lambda loss, draw: example(loss, draw, (7,), 0.0),
-    "none": lambda loss, draw: example(loss, draw, (0,)),
-}
-
-
-def given(name, case):
-    return CASES[case](LOSSES[name], generator("loss", name, case))
-
-
-def off(a, b):
-    assert a.shape == b.shape
-    assert np.isfinite(b).all()
-    difference = np.abs(a - b).max(initial=0.0)
-    return difference / np.abs(a).max() if difference else 0.0
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("name", LOSSES)
 def test_follows_the_definition(workers, framework, name, case):
-    loss, (outputs, targets) = LOSSES[name], given(name, case)
     worker = workers.get(framework, "float64")
-    value, gradients = worker.evaluate(loss, outputs, targets)
-    wanted = np.asarray(loss.value(outputs, targets))
-    scale = np.maximum(np.abs(wanted), 1e-3)  # a sum of rests has no digits of its own
-    assert value.shape == ()
-    assert np.abs(value - wanted) / scale <= tolerances.OPTIMIZER
-    for a, b in zip(loss.gradient(outputs, targets), gradients, strict=True):
-        assert off(a, b) <= tolerances.OPTIMIZER
+    assert following.of_loss(worker, name, case) <= tolerances.OPTIMIZER
+
+
+@pytest.mark.parametrize("framework", NATIVE)
+@pytest.mark.parametrize("name", LOSSES)
+def test_takes_what_the_definition_takes(workers, framework, name):
+    check = settings(PACKAGES[framework], "losses", LOSSES[name])
+    assert check(workers.get(framework, "float64")) == ""
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 @pytest.mark.parametrize("name", LOSSES)
 def test_in_float32(workers, framework, name):
-    loss, (outputs, targets) = LOSSES[name], given(name, "rows")
+    loss, (outputs, targets) = LOSSES[name], following.example(name, "rows")
     single = [
         tuple(a.astype(np.float32) if a.dtype.kind == "f" else a for a in arrays)
         for arrays in (outputs, targets)
@@ -139,7 +71,7 @@ def test_nothing_counts(workers, framework, name):
 @pytest.mark.parametrize("name", LOSSES)
 def test_the_gradient_is_the_slope(name, case):
     """Against differences over 2e-6; no kink lies so near to random numbers."""
-    loss, (outputs, targets) = LOSSES[name], given(name, case)
+    loss, (outputs, targets) = LOSSES[name], following.example(name, case)
     for i, gradient in enumerate(loss.gradient(outputs, targets)):
         slope = np.zeros_like(gradient)
         for place in np.ndindex(gradient.shape):
@@ -155,7 +87,7 @@ def test_the_gradient_is_the_slope(name, case):
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("name", LOSSES)
 def test_finite_everywhere_and_nothing_of_nothing(name, case):
-    loss, (outputs, targets) = LOSSES[name], given(name, case)
+    loss, (outputs, targets) = LOSSES[name], following.example(name, case)
     value = loss.value(outputs, targets)
     assert np.isfinite(value)
     assert value == 0 or case != "none"

@@ -10,7 +10,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from parity_tests import streams, tolerances
+from parity_tests import following, streams, tolerances
+from parity_tests.following import VARIANTS
 from shared.errors import UsageError
 from shared.optimizers import (
     LAMB,
@@ -31,42 +32,22 @@ from shared.worker import FRAMEWORKS
 
 NAMES = "lars lamb adafactor adan sophia muon shampoo prodigy schedule_free sam"
 MODERN = {name: OPTIMIZERS[name] for name in NAMES.split()}
-VARIANTS = {
-    "lars without trust": LARS(trust=False),
-    "lamb without trust": LAMB(trust=False, eps=1e-3),
-    "adafactor by lr": Adafactor(lr=1e-3, power=0.5, limit=0.5, eps2=2.0),
-    "adan by momenta": Adan(beta1=0.9, beta2=0.8, beta3=0.95, weight_decay=0.0),
-    "sophia by batches": SophiaG(batch_size=8, every=3, gamma=0.5),
-    "muon without nesterov": Muon(nesterov=False, steps=3),
-    "shampoo by eps": Shampoo(eps=1e-4, momentum=0.0),
-    "prodigy from afar": Prodigy(d0=0.1, lr=0.5, beta2=0.99),
-    "schedule_free by beta1": ScheduleFreeAdamW(beta1=0.5, weight_decay=0.1),
-    "sam by radius": SAM(momentum=0.0, radius=0.5),
-}
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 @pytest.mark.parametrize("name", VARIANTS)
 def test_variants_follow_the_definition(workers, framework, name):
-    given = streams.stream(VARIANTS[name])
-    found = workers.get(framework, "float64").optimize(given)
-    assert max(streams.errors(given, found)) <= tolerances.OPTIMIZER
-    assert streams.state_error(given, found) <= tolerances.OPTIMIZER
+    worker, given = workers.get(framework, "float64"), streams.stream(VARIANTS[name])
+    assert following.of_optimizer(worker, given) <= tolerances.OPTIMIZER
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_prodigy_follows_where_d_grows(workers, framework):
-    given = streams.stream(Prodigy(weight_decay=0.1))
-    rising = tuple(
-        {name: np.abs(g) if t < 30 else g for name, g in gs.items()}
-        for t, gs in enumerate(given.gradients)
-    )
-    given = replace(given, gradients=rising)
+    given = following.rising(Prodigy(weight_decay=0.1))
     *_, last = streams.definition(given)
     assert last.state["d"] > 0.05
-    found = workers.get(framework, "float64").optimize(given)
-    assert max(streams.errors(given, found)) <= tolerances.OPTIMIZER
-    assert streams.state_error(given, found) <= tolerances.OPTIMIZER
+    worker = workers.get(framework, "float64")
+    assert following.of_optimizer(worker, given) <= tolerances.OPTIMIZER
 
 
 # The definitions

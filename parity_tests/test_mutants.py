@@ -4,6 +4,7 @@ import ast
 
 import pytest
 
+from parity_tests.definition_judge import PARTS
 from parity_tests.mutants import ROOT, changed, collect, explanations, key
 from shared.catalog import FAMILIES
 from shared.worker import NATIVE
@@ -39,7 +40,55 @@ OF_CALLS = ("bias=not spec.bias", "torch.cat([y - x, x + y], dim=1)")
 
 @pytest.fixture(scope="module")
 def everything():
-    return collect(list(FAMILIES), list(NATIVE))
+    return collect([*FAMILIES, *PARTS], list(NATIVE))
+
+
+ARITHMETIC = """
+class Adam(Optimizer):
+    def update(self, group, ps, gs, ms, vs):
+        beta1, decay = group["beta1"], group["decay"]
+        rate = -group["lr"] / (1 - beta1 ** group["t"])
+        torch._foreach_addcmul_(vs, gs, gs, 1 - decay)
+        roots = torch._foreach_sqrt(vs)
+        if decay > 0 and not rate:
+            torch._foreach_add_(ps, torch._foreach_maximum(gs, ms), alpha=rate)
+        return roots * min(rate, decay) + decay
+"""
+OF_ARITHMETIC = {
+    "'beta1' -> 'beta2'",
+    "beta1 -> beta2",
+    "-group['lr'] -> group['lr']",
+    "1 - beta1 ** group['t'] -> 1",
+    "beta1 ** group['t'] -> beta1 * group['t']",
+    "torch._foreach_addcmul_(vs, gs, gs, 1 - decay) -> None",
+    "torch._foreach_sqrt(vs) -> vs",
+    "decay > 0 -> decay >= 0",
+    "decay > 0 and (not rate) -> not (decay > 0 and (not rate))",
+    "decay > 0 and (not rate) -> decay > 0 or not rate",
+    "not rate -> rate",
+    "torch._foreach_maximum -> torch._foreach_minimum",
+    "min -> max",
+    "roots * min(rate, decay) -> roots / min(rate, decay)",
+    "roots * min(rate, decay) + decay -> roots * min(rate, decay) - decay",
+    "roots * min(rate, decay) + decay -> decay",
+}
+
+
+def test_definitions_have_the_changes_of_arithmetic_besides():
+    found = {change for _, change, _ in changed(ARITHMETIC, definition=True)}
+    assert found >= OF_ARITHMETIC
+    assert any("2 * (1 - decay)" in change for change in found)
+    assert any("alpha=2 * rate" in change for change in found)
+    fewer = {change for _, change, _ in changed(ARITHMETIC)}
+    assert fewer < found
+    assert not fewer & {"min -> max", "not rate -> rate", "beta1 -> beta2"}
+
+
+def test_a_definitions_mutant_knows_whose_it_is(everything):
+    owners = {(m.path, m.owner) for m in everything}
+    assert ("pytorch_impl/optimizers.py", "Muon") in owners
+    assert ("jax_impl/schedules.py", "warm_restarts") in owners
+    assert {m.owner for m in everything if "/models/" in m.path} == {""}
 
 
 def test_each_changes_one_place():
@@ -61,7 +110,8 @@ def test_every_file_has_some(everything):
     for package in ("pytorch_impl", "keras_impl", "jax_impl"):
         for family in FAMILIES:
             assert f"{package}/models/{family}.py" in files
-        assert f"{package}/layers.py" in files
+        for name in ("layers", *PARTS):
+            assert f"{package}/{name}.py" in files
     assert len(everything) >= 400
 
 

@@ -10,7 +10,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from parity_tests import streams, tolerances
+from parity_tests import following, streams, tolerances
+from parity_tests.definition_judge import settings
+from parity_tests.following import CLIPS, DECAYS
 from shared.errors import UsageError
 from shared.optimizers import (
     OPTIMIZERS,
@@ -20,9 +22,6 @@ from shared.optimizers import (
     Adam,
     Adamax,
     AdamW,
-    ClipByGlobalNorm,
-    ClipByNorm,
-    ClipByValue,
     Ema,
     Lion,
     NAdam,
@@ -33,42 +32,32 @@ from shared.optimizers import (
     optimizer,
 )
 from shared.schedules import SCHEDULES
-from shared.worker import FRAMEWORKS, NATIVE, WorkerRaised
+from shared.worker import FRAMEWORKS, NATIVE, PACKAGES, WorkerRaised
 
-CLIPS = [ClipByValue(limit=0.5), ClipByNorm(limit=1.0), ClipByGlobalNorm(limit=2.0)]
 KINDS = {type(found).__name__: type(found) for found in OPTIMIZERS.values()}
-
-
-# Once without decay and once with; a setting with two names once.
-DECAYS = [
-    (name, decay)
-    for number, (name, chosen) in enumerate(OPTIMIZERS.items())
-    if chosen not in list(OPTIMIZERS.values())[:number]
-    for decay in (0.0, chosen.weight_decay or 0.1)
-]
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 @pytest.mark.parametrize(("name", "decay"), DECAYS)
 def test_follows_the_definition(workers, framework, name, decay):
-    chosen = replace(OPTIMIZERS[name], weight_decay=decay)
-    schedule = "warmup_cosine"
-    if name == "rprop" and decay:
-        # Decay alone brings all of x to 0 within a few updates, where the last digit of
-        # a cosine is many digits of x; 1 has no last digit.
-        schedule = "constant"
-    given = streams.stream(chosen, SCHEDULES[schedule])
-    found = workers.get(framework, "float64").optimize(given)
-    assert max(streams.errors(given, found)) <= tolerances.OPTIMIZER
-    assert streams.state_error(given, found) <= tolerances.OPTIMIZER
+    given = following.scheduled(OPTIMIZERS[name], decay)
+    worker = workers.get(framework, "float64")
+    assert following.of_optimizer(worker, given) <= tolerances.OPTIMIZER
+
+
+@pytest.mark.parametrize("framework", NATIVE)
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_takes_what_the_definition_takes(workers, framework, name):
+    check = settings(PACKAGES[framework], "optimizers", OPTIMIZERS[name])
+    assert check(workers.get(framework, "float64")) == ""
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 @pytest.mark.parametrize("clip", CLIPS, ids=lambda clip: type(clip).__name__)
 def test_clipped(workers, framework, clip):
     given = streams.stream(AdamW(weight_decay=0.1), clip=clip)
-    found = workers.get(framework, "float64").optimize(given)
-    assert max(streams.errors(given, found)) <= tolerances.OPTIMIZER
+    worker = workers.get(framework, "float64")
+    assert following.of_optimizer(worker, given) <= tolerances.OPTIMIZER
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
@@ -76,18 +65,22 @@ def test_clipped(workers, framework, clip):
 def test_accumulated(workers, framework, name):
     given = streams.stream(OPTIMIZERS[name], SCHEDULES["warmup_cosine"])
     given = replace(given, accumulate=4)
-    found = workers.get(framework, "float64").optimize(given)
-    assert max(streams.errors(given, found)) <= tolerances.OPTIMIZER
-    assert streams.state_error(given, found) <= tolerances.OPTIMIZER
+    worker = workers.get(framework, "float64")
+    assert following.of_optimizer(worker, given) <= tolerances.OPTIMIZER
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_averaged(workers, framework):
     given = streams.stream(AdamW(), SCHEDULES["warmup_cosine"])
     given = replace(given, ema=Ema(decay=0.9))
-    found = workers.get(framework, "float64").optimize(given)
-    assert max(streams.errors(given, found)) <= tolerances.OPTIMIZER
-    assert max(streams.average_errors(given, found)) <= tolerances.OPTIMIZER
+    worker = workers.get(framework, "float64")
+    assert following.of_optimizer(worker, given) <= tolerances.OPTIMIZER
+
+
+@pytest.mark.parametrize("framework", ["pytorch", "jax"])
+def test_averages_take_what_the_definition_takes(workers, framework):
+    check = settings(PACKAGES[framework], "optimizers", Ema(decay=0.9))
+    assert check(workers.get(framework, "float64")) == ""
 
 
 def test_averages_start_at_the_first_parameters():

@@ -1,12 +1,12 @@
 """Every schedule against its definition in NumPy, float64; round trips; bad values."""
 
-import math
 import re
 
-import numpy as np
 import pytest
 
-from parity_tests import tolerances
+from parity_tests import following, tolerances
+from parity_tests.definition_judge import settings
+from parity_tests.following import PLATEAUS
 from shared.errors import UsageError
 from shared.schedules import (
     SCHEDULES,
@@ -20,9 +20,7 @@ from shared.schedules import (
     WarmRestarts,
     Warmup,
 )
-from shared.worker import FRAMEWORKS
-
-UPDATES = 300
+from shared.worker import FRAMEWORKS, NATIVE, PACKAGES
 
 # What a native file must hold where it stands, without this suite.
 TORCH = """
@@ -272,40 +270,22 @@ CHECKS = [
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_follows_the_definition(workers, framework, name):
-    schedule = SCHEDULES[name]
-    found = workers.get(framework, "float64").factors(schedule, UPDATES)
-    wanted = [schedule.factor(t) for t in range(UPDATES)]
-    # Relative, but for what is 0 in truth: the cosine's last value, (1 + cos pi) / 2.
-    off = np.abs(np.subtract(found, wanted)) / np.maximum(np.abs(wanted), 1e-3)
-    assert off.max() <= tolerances.OPTIMIZER
+    worker = workers.get(framework, "float64")
+    assert following.of_schedule(worker, name) <= tolerances.OPTIMIZER
 
 
-def _metric() -> list[float]:
-    """Falling in stairs, with noise, what is not finite, and below 0 at the end."""
-    draw = np.random.default_rng(0)
-    values = 2 - np.repeat(np.arange(15), 20) / 5 + 0.05 * draw.standard_normal(300)
-    values[[17, 140]] = math.nan, math.inf
-    return values.tolist()
-
-
-PLATEAUS = [
-    ReduceOnPlateau(),
-    ReduceOnPlateau(gamma=0.5, patience=3, threshold=0.05, cooldown=4, lowest=0.01),
-    ReduceOnPlateau(gamma=0.9, patience=0, threshold=0.0),
-    ReduceOnPlateau(gamma=0.5, patience=1, threshold=0.3, cooldown=1),
-]
+@pytest.mark.parametrize("framework", NATIVE)
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_takes_what_the_definition_takes(workers, framework, name):
+    check = settings(PACKAGES[framework], "schedules", SCHEDULES[name])
+    assert check(workers.get(framework, "float64")) == ""
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 @pytest.mark.parametrize("schedule", PLATEAUS, ids=range(len(PLATEAUS)))
 def test_the_plateau_follows_the_definition(workers, framework, schedule):
-    values, wanted, state = _metric(), [], schedule.start()
-    for value in values:
-        state = schedule.observe(state, value)
-        wanted.append(state.factor)
-    found = workers.get(framework, "float64").observe(schedule, values)
-    assert np.abs(np.divide(found, wanted) - 1).max() <= tolerances.OPTIMIZER
-    assert wanted[-1] < 1
+    worker = workers.get(framework, "float64")
+    assert following.of_plateau(worker, schedule) <= tolerances.OPTIMIZER
 
 
 @pytest.mark.parametrize(("framework", "name"), CHECKS)

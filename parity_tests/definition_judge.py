@@ -1,0 +1,213 @@
+"""What judges a mutant of a native optimizer, loss or schedule: the definition."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import MISSING, fields, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
+
+from parity_tests import following, streams, tolerances
+from parity_tests.engine import Workers
+from shared.contract import Stream
+from shared.errors import UsageError
+from shared.losses import LOSSES
+from shared.optimizers import OPTIMIZERS, AdamW, Ema, Prodigy
+from shared.schedules import SCHEDULES
+from shared.worker import PACKAGES, Worker, WorkerFailure
+
+PARTS = ("optimizers", "losses", "schedules")
+FILES = {
+    "optimizers": ("test_optimizers.py", "test_modern_optimizers.py"),
+    "losses": ("test_losses.py",),
+    "schedules": ("test_schedules.py",),
+}
+SHORT = 16  # updates; they show most
+RENEWED = 200  # mutants after which a worker is, for what its caches hold
+
+# A check of one kind (Adam, CTC): its name, and what it says of a worker, "" if good.
+Check = tuple[str, str, Callable[[Worker], str]]
+
+
+class Changed(Protocol):
+    """parity_tests.mutants.Mutant."""
+
+    @property
+    def path(self) -> str: ...
+    @property
+    def source(self) -> str: ...
+    @property
+    def owner(self) -> str: ...
+
+
+class DefinitionJudge:
+    """One framework's mutants, one after another, in a copy of the suite."""
+
+    def __init__(self, framework: str, root: Path):
+        self.framework, self.root, self.count = framework, root, 0
+        self.workers = Workers(timeout=90.0, root=root)
+        self.last = ""
+        package = PACKAGES[framework]
+        self.every = {part: list(checks(part, package)) for part in PARTS}
+
+    def judge(self, mutant: Changed) -> str:
+        """By which check it was caught, or ""."""
+        file = self.root / mutant.path
+        original = file.read_text()
+        file.write_text(mutant.source)
+        self.count += 1
+        if self.count % RENEWED == 0:
+            self.workers.close()
+        part = file.stem
+        try:
+            return (
+                self._import(part)
+                or self._first_failure(part, mutant.owner)
+                or self._failing_test(part)
+            )
+        finally:
+            file.write_text(original)
+            if self._import(part):
+                self.workers.close()
+
+    def _import(self, part: str) -> str:
+        package = PACKAGES[self.framework]
+        modules = [f"{package}.{part}", f"{package}.definitions"]
+        try:
+            self.workers.get(self.framework, "float64").reload(modules)
+        except (WorkerFailure, UsageError) as failure:
+            return f"import: {failure}"
+        return ""
+
+    def _first_failure(self, part: str, owner: str) -> str:
+        for name, check in self._checks(part, owner):
+            try:
+                reason = check(self.workers.get(self.framework, "float64"))
+            except (WorkerFailure, UsageError, ValueError) as failure:
+                reason = str(failure)
+            if reason:
+                self.last = name
+                return f"{name}: {reason}"
+        return ""
+
+    def _checks(
+        self, part: str, owner: str
+    ) -> list[tuple[str, Callable[[Worker], str]]]:
+        """Of its own kind; of all, where what was changed is no kind's own. What
+        caught the last one will often catch its neighbour."""
+        every = self.every[part]
+        own = [check for check in every if check[0].lower() == _kind(owner)]
+        found = [(name, check) for _, name, check in own or every]
+        return sorted(found, key=lambda one: one[0] != self.last)
+
+    def _failing_test(self, part: str) -> str:
+        """What else is pinned: configurations, states, files, groups."""
+        files = [f"parity_tests/{name}" for name in FILES[part]]
+        others = "follow or clipped or accumulated or averaged or float32"
+        only = f"{self.framework} and not keras[jax] and not keras[torch]"
+        command = ["-m", "pytest", "-qx", *files, "-k", f"{only} and not ({others})"]
+        done = subprocess.run(
+            [sys.executable, *command],
+            cwd=self.root,
+            env={**os.environ, "PYTHONPATH": str(self.root)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode > 1:
+            raise RuntimeError(f"the tests could not be run: {done.stdout[-2000:]}")
+        return done.stdout.strip().splitlines()[-2] if done.returncode else ""
+
+
+def _kind(owner: str) -> str:
+    """schedule_free_adamw, AdamState -> as the definition is called, in small."""
+    if owner.startswith("_"):
+        return owner
+    return owner.lower().replace("_", "").removesuffix("state")
+
+
+def checks(part: str, package: str) -> Iterator[Check]:
+    """Every check of a part, the short ones first."""
+    made = {"optimizers": _optimizers, "losses": _losses, "schedules": _schedules}
+    yield from made[part](package)
+
+
+def _optimizers(package: str) -> Iterator[Check]:
+    every = {**OPTIMIZERS, **following.VARIANTS}
+    for name, chosen in every.items():
+        given = following.scheduled(chosen, 0.1)
+        given = replace(given, gradients=given.gradients[:SHORT])
+        yield type(chosen).__name__, f"{name}, {SHORT} updates", _follows(given)
+    for clip in following.CLIPS:
+        given = streams.stream(AdamW(weight_decay=0.1), clip=clip)
+        yield type(clip).__name__, type(clip).__name__, _follows(given)
+    given = streams.stream(AdamW(), SCHEDULES["warmup_cosine"])
+    yield "Ema", "averages", _follows(replace(given, ema=Ema(decay=0.9)))
+    yield "accumulation", "accumulated", _follows(replace(given, accumulate=4))
+    yield from _settings(package, "optimizers", every)
+    if package != "keras_impl":  # Keras has its own
+        yield from _settings(package, "optimizers", {"averages": Ema(decay=0.9)})
+    yield "Prodigy", "rising", _follows(following.rising(Prodigy(weight_decay=0.1)))
+    for name, decay in following.DECAYS:
+        kind, given = type(every[name]), following.scheduled(every[name], decay)
+        yield kind.__name__, f"{name}, decay {decay}", _follows(given)
+    for name, chosen in following.VARIANTS.items():
+        yield type(chosen).__name__, name, _follows(streams.stream(chosen))
+
+
+def _losses(package: str) -> Iterator[Check]:
+    for case in following.CASES:
+        for name, loss in LOSSES.items():
+            yield type(loss).__name__, f"{name}, {case}", _loss(name, case)
+    yield from _settings(package, "losses", LOSSES)
+
+
+def _schedules(package: str) -> Iterator[Check]:
+    for name, schedule in SCHEDULES.items():
+        error = partial(following.of_schedule, name=name)
+        yield type(schedule).__name__, name, _within(error)
+    plateaus = {f"plateau {i}": one for i, one in enumerate(following.PLATEAUS)}
+    for name, plateau in plateaus.items():
+        error = partial(following.of_plateau, schedule=plateau)
+        yield "ReduceOnPlateau", name, _within(error)
+    given = following.scheduled(OPTIMIZERS["momentum"])
+    yield "Scheduled", "an optimizer", _follows(given)
+    yield from _settings(package, "schedules", {**SCHEDULES, **plateaus})
+
+
+def _follows(given: Stream) -> Callable[[Worker], str]:
+    return _within(partial(following.of_optimizer, given=given))
+
+
+def _loss(name: str, case: str) -> Callable[[Worker], str]:
+    return _within(partial(following.of_loss, name=name, case=case))
+
+
+def _within(error: Callable[[Worker], float]) -> Callable[[Worker], str]:
+    def check(worker: Worker) -> str:
+        found = error(worker)
+        return "" if found <= tolerances.OPTIMIZER else f"off by {found:.1e}"
+
+    return check
+
+
+def _settings(package: str, part: str, presets: dict[str, Any]) -> Iterator[Check]:
+    for name, preset in presets.items():
+        kind = type(preset).__name__
+        yield kind, f"settings of {name}", settings(package, part, preset)
+
+
+def settings(package: str, part: str, preset: Any) -> Callable[[Worker], str]:
+    """The definition's defaults, and no other values taken than by it."""
+    has = [field for field in fields(preset) if field.default is not MISSING]
+    wanted = {field.name: field.default for field in has}
+
+    def check(worker: Worker) -> str:
+        module, given = "parity_tests.natives", (package, part, preset)
+        if (found := worker.ask(f"{module}:defaults", *given)) != wanted:
+            return f"defaults: {found}"
+        return "; ".join(worker.ask(f"{module}:differently", *given))
+
+    return check

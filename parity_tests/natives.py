@@ -1,0 +1,93 @@
+"""What a framework's own forms of the definitions take; runs in the worker, where it is
+asked for by name (shared/worker.py)."""
+
+import dataclasses
+import importlib
+import inspect
+from typing import Any
+
+from shared.errors import UsageError
+
+# Around every bound there is, each with its neighbours.
+REALS = (
+    *(float("-inf"), -1.0, -5e-324, 0.0, 5e-324, 1e-323, 0.4, 0.5, 1 - 2**-53, 1.0),
+    *(1 + 2**-52, 1 + 2**-51, 1.5, 2.0, 2.5, 1e300, float("inf"), float("nan")),
+)
+WHOLES = (-1, 0, 1, 2, 3, 50, 10**6)
+
+
+def defaults(package: str, part: str, definition: Any) -> dict[str, Any]:
+    """What is taken where nothing is said, by the definition's names."""
+    given = inspect.signature(_native(package, part, definition)).parameters
+    names = {"lr" if name == "learning_rate" else name: name for name in given}
+    return {
+        field.name: given[names[field.name]].default
+        for field in dataclasses.fields(definition)
+        if field.default is not dataclasses.MISSING
+    }
+
+
+def differently(package: str, part: str, definition: Any) -> list[str]:
+    """The values that one of both refuses and the other takes."""
+    found = []
+    for name, value in _candidates(definition):
+        try:
+            dataclasses.replace(definition, **{name: value})
+            wanted = "taken"
+        except UsageError:
+            wanted = "refused"
+        if (said := _said(package, part, definition, {name: value})) != wanted:
+            found.append(f"{name} = {value!r} is {said}, by the definition {wanted}")
+    return found
+
+
+def _candidates(definition: Any) -> list[tuple[str, Any]]:
+    found: list[tuple[str, Any]] = []
+    for field in dataclasses.fields(definition):
+        value = getattr(definition, field.name)
+        if field.name == "momentum" and getattr(definition, "nesterov", False):
+            continue  # which the definition asks for together
+        if isinstance(value, float):
+            found += [(field.name, real) for real in REALS]
+        elif isinstance(value, int) and not isinstance(value, bool):
+            found += [(field.name, whole) for whole in WHOLES]
+        elif isinstance(value, tuple):
+            kinds = REALS if isinstance(value[0], float) else WHOLES
+            found += [(field.name, (*value[:-1], one)) for one in kinds]
+            found += [(field.name, (one, *value[1:])) for one in kinds]
+    return found
+
+
+def _said(package: str, part: str, definition: Any, changed: dict[str, Any]) -> str:
+    fields = [field.name for field in dataclasses.fields(definition)]
+    values = {name: getattr(definition, name) for name in fields}
+    try:
+        make(package, part, definition, {**values, **changed})
+    except ValueError as error:
+        return "refused" if "; allowed: " in str(error) else f"refused with {error}"
+    return "taken"
+
+
+def make(package: str, part: str, definition: Any, values: dict[str, Any]) -> Any:
+    """The native form, by whatever else it wants."""
+    native = _native(package, part, definition)
+    wanted = inspect.signature(native).parameters
+    more: dict[str, Any] = {}
+    if "learning_rate" in wanted:
+        values = {("learning_rate" if k == "lr" else k): v for k, v in values.items()}
+    if {"parameters", "optimizer"} & set(wanted):
+        torch = importlib.import_module("torch")
+        one = [torch.nn.Parameter(torch.ones(2))]
+        if "parameters" in wanted:
+            more["parameters"] = one
+        else:
+            more["optimizer"] = torch.optim.SGD(one, lr=0.1)
+    return native(**more, **values)
+
+
+def _native(package: str, part: str, definition: Any) -> Any:
+    module = importlib.import_module(f"{package}.{part}")
+    if package == "jax_impl":
+        adapter = importlib.import_module(f"{package}.definitions")
+        return adapter.maker(module, definition)
+    return getattr(module, type(definition).__name__)
