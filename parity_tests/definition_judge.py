@@ -95,11 +95,14 @@ class DefinitionJudge:
     def _checks(
         self, part: str, owner: str
     ) -> list[tuple[str, Callable[[Worker], str]]]:
-        """Of its own kind; of all, where what was changed is no kind's own. What
-        caught the last one will often catch its neighbour."""
+        """Of its own kind; of all, where what was changed is no kind's own, and of
+        tables the settings first. What caught the last one will often catch its
+        neighbour."""
         every = self.every[part]
         own = [check for check in every if check[0].lower() == _kind(owner)]
         found = [(name, check) for _, name, check in own or every]
+        if owner in ("", "_check"):
+            found.sort(key=lambda one: not one[0].startswith("settings"))
         return sorted(found, key=lambda one: one[0] != self.last)
 
     def _failing_test(self, part: str) -> str:
@@ -140,6 +143,12 @@ def _optimizers(package: str) -> Iterator[Check]:
         given = following.scheduled(chosen, 0.1)
         given = replace(given, gradients=given.gradients[:SHORT])
         yield type(chosen).__name__, f"{name}, {SHORT} updates", _follows(given)
+    if package == "pytorch_impl":
+        for name in following.FUSED:
+            error = partial(
+                following.of_foreach, given=following.scheduled(every[name], 0.1)
+            )
+            yield type(every[name]).__name__, f"{name} by foreach", _within(error)
     for clip in following.CLIPS:
         given = streams.stream(AdamW(weight_decay=0.1), clip=clip)
         yield type(clip).__name__, type(clip).__name__, _follows(given)

@@ -10,7 +10,7 @@ import numpy as np
 
 from parity_tests import streams
 from shared import losses
-from shared.contract import Stream
+from shared.contract import Steps, Stream
 from shared.losses import LOSSES, Loss
 from shared.optimizers import (
     LAMB,
@@ -40,7 +40,9 @@ Example = tuple[tuple[Array, ...], tuple[Array, ...]]
 # Optimizers
 
 CLIPS = [ClipByValue(limit=0.5), ClipByNorm(limit=1.0), ClipByGlobalNorm(limit=2.0)]
+FUSED = ("momentum", "nesterov", "adam", "amsgrad", "adamw")  # by torch
 VARIANTS: dict[str, Optimizer] = {
+    "rprop by bounds": Rprop(delta_min=0.02, delta_max=0.15),
     "lars without trust": LARS(trust=False),
     "lamb without trust": LAMB(trust=False, eps=1e-3),
     "adafactor by lr": Adafactor(lr=1e-3, power=0.5, limit=0.5, eps2=2.0),
@@ -83,7 +85,15 @@ def rising(chosen: Optimizer) -> Stream:
 
 def of_optimizer(worker: Worker, given: Stream) -> float:
     """The largest error at any update, of what is kept and of the averages."""
-    found = worker.optimize(given)
+    return _largest_of(given, worker.optimize(given))
+
+
+def of_foreach(worker: Worker, given: Stream) -> float:
+    """The same of torch where it has no fused kernel."""
+    return _largest_of(given, worker.ask("parity_tests.natives:unfused", given))
+
+
+def _largest_of(given: Stream, found: Steps) -> float:
     averages = streams.average_errors(given, found) if given.ema else []
     errors = [*streams.errors(given, found), *averages]
     return max(*errors, streams.state_error(given, found))

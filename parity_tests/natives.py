@@ -5,7 +5,9 @@ import dataclasses
 import importlib
 import inspect
 from typing import Any
+from unittest import mock
 
+from shared.contract import Steps, Stream
 from shared.errors import UsageError
 
 # Around every bound there is, each with its neighbours.
@@ -14,6 +16,15 @@ REALS = (
     *(1 + 2**-52, 1 + 2**-51, 1.5, 2.0, 2.5, 1e300, float("inf"), float("nan")),
 )
 WHOLES = (-1, 0, 1, 2, 3, 50, 10**6)
+
+
+def unfused(stream: Stream) -> Steps:
+    """torch without its kernels for a whole update."""
+    optimizers = importlib.import_module("pytorch_impl.optimizers")
+    definitions = importlib.import_module("pytorch_impl.definitions")
+    with mock.patch.object(optimizers, "_fusable", return_value=False):
+        found: Steps = definitions.optimize(stream)
+    return found
 
 
 def defaults(package: str, part: str, definition: Any) -> dict[str, Any]:

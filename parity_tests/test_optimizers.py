@@ -12,7 +12,7 @@ import pytest
 
 from parity_tests import following, streams, tolerances
 from parity_tests.definition_judge import settings
-from parity_tests.following import CLIPS, DECAYS
+from parity_tests.following import CLIPS, DECAYS, FUSED
 from shared.errors import UsageError
 from shared.optimizers import (
     OPTIMIZERS,
@@ -43,6 +43,14 @@ def test_follows_the_definition(workers, framework, name, decay):
     given = following.scheduled(OPTIMIZERS[name], decay)
     worker = workers.get(framework, "float64")
     assert following.of_optimizer(worker, given) <= tolerances.OPTIMIZER
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.1])
+@pytest.mark.parametrize("name", FUSED)
+def test_follows_without_fused_kernels(workers, name, decay):
+    given = following.scheduled(OPTIMIZERS[name], decay)
+    worker = workers.get("pytorch", "float64")
+    assert following.of_foreach(worker, given) <= tolerances.OPTIMIZER
 
 
 @pytest.mark.parametrize("framework", NATIVE)
