@@ -1,0 +1,237 @@
+"""What a benchmark leaves behind: lines of JSON, only ever added to.
+
+A comparison is one `start` line (what runs where), one `round` line for every round, as
+soon as it is over, and one `end` line with the results. A killed run thus keeps its
+rounds; what is not ended can be gone on with.
+"""
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+from shared.errors import UsageError
+
+SCHEMA = 1
+RECORDS = Path(__file__).with_name("records")
+
+Task = Literal["inference", "training", "optimizer", "loading"]
+Dtype = Literal["float32", "tf32", "bfloat16", "float64"]
+Device = Literal["cpu", "cuda", "tpu"]
+Verdict = Literal["reference", "faster", "slower", "equal", "inconclusive"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Machine:
+    system: str
+    cpu: str
+    cores: int
+    memory_gib: float
+    accelerator: str = ""
+    python: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """What all contenders of a comparison share.
+
+    changes: fields of the catalog's spec that were changed, to fit the machine.
+    flops: of one call, by shared/flops.py; None where nothing is multiplied.
+    processes: that one step is spread over.
+    """
+
+    model: str
+    family: str
+    changes: dict[str, int] = field(default_factory=dict)
+    task: Task
+    batch: int
+    parameters: int
+    flops: int | None
+    dtype: Dtype
+    device: Device
+    threads: int
+    affinity: list[int]
+    processes: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contender:
+    """One way to do it.
+
+    peer: the public original it is, as `torchvision 0.28.0 resnet18`; "" for ours.
+    first_s, second_s: the first two calls; the first compiles.
+    memory_mib: the peak, above what the process held before there was a model.
+    calls: in each round.
+    failed: why it did not run.
+    """
+
+    name: str
+    framework: str
+    mode: str
+    peer: str = ""
+    versions: dict[str, str] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict)
+    layout: str = ""
+    import_s: float | None = None
+    build_s: float | None = None
+    first_s: float | None = None
+    second_s: float | None = None
+    memory_mib: float | None = None
+    calls: int = 0
+    failed: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Start:
+    schema: int = SCHEMA
+    kind: Literal["start"] = "start"
+    run: str
+    date: str
+    revision: str
+    machine: Machine
+    setting: Setting
+    contenders: list[Contender]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Round:
+    """seconds: of each call, by contender, in the order in which they took turns.
+    busy: CPU time over wall time.  probe: of a matrix product, in GFLOP/s."""
+
+    schema: int = SCHEMA
+    kind: Literal["round"] = "round"
+    run: str
+    number: int
+    seconds: dict[str, list[float]]
+    busy: dict[str, float] = field(default_factory=dict)
+    probe: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """Of one contender; ratio: its speed over the reference's, within a round.
+
+    low, high: the bootstrap's 95 % of the median.  spread: the quartiles' distance over
+    the median.  fraction: of what the probe reached.
+    """
+
+    contender: str
+    reference: str
+    median_s: float
+    fastest_s: float
+    p90_s: float
+    spread: float
+    per_second: float
+    gflops: float | None
+    fraction: float | None
+    ratio: float
+    low: float
+    high: float
+    verdict: Verdict
+
+
+@dataclass(frozen=True, kw_only=True)
+class End:
+    """dropped: rounds in which the probe was below 90 % of its best; noisy: many."""
+
+    schema: int = SCHEMA
+    kind: Literal["end"] = "end"
+    run: str
+    rounds: int
+    dropped: list[int]
+    noisy: bool
+    ceiling_gflops: float | None
+    results: list[Result]
+
+
+Line = Start | Round | End
+KINDS: dict[str, type[Line]] = {"start": Start, "round": Round, "end": End}
+
+
+@dataclass
+class Comparison:
+    """The lines of one comparison put together."""
+
+    start: Start
+    rounds: list[Round]
+    end: End | None = None
+
+    @property
+    def setting(self) -> Setting:
+        return self.start.setting
+
+    def contender(self, name: str) -> Contender:
+        return next(c for c in self.start.contenders if c.name == name)
+
+
+def append(path: Path, line: Line) -> None:
+    """Checked, and on the disk when this returns."""
+    text = json.dumps(asdict(line), separators=(",", ":"))
+    checked(json.loads(text), str(path))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as file:
+        file.write(text + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def read(paths: Iterable[Path]) -> list[Comparison]:
+    """All comparisons of some files, in the order in which they were begun."""
+    found: dict[str, Comparison] = {}
+    for path in paths:
+        for line in _lines(path):
+            if isinstance(line, Start):
+                found[line.run] = Comparison(line, [])
+                continue
+            if line.run not in found:
+                raise UsageError(f"{path}: a {line.kind} of {line.run}, never started")
+            if isinstance(line, Round):
+                found[line.run].rounds.append(line)
+            else:
+                found[line.run].end = line
+    return list(found.values())
+
+
+def _lines(path: Path) -> Iterator[Line]:
+    try:
+        text = path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} cannot be read: {error}") from None
+    # A run that was killed while it wrote leaves half a line.
+    whole = text.splitlines() if text.endswith("\n") else text.splitlines()[:-1]
+    for number, line in enumerate(whole, 1):
+        where = f"{path}:{number}"
+        try:
+            plain = json.loads(line)
+        except ValueError as error:
+            raise UsageError(f"{where} is no JSON: {error}") from None
+        yield checked(plain, where)
+
+
+def checked(plain: Any, where: str) -> Line:
+    """A line, if it is one of this schema."""
+    from pydantic import ValidationError
+
+    if not isinstance(plain, dict) or plain.get("kind") not in KINDS:
+        raise UsageError(f"{where}: no line of a benchmark; kinds: {', '.join(KINDS)}")
+    if plain.get("schema") != SCHEMA:
+        raise UsageError(
+            f"{where}: schema {plain.get('schema')}, this version reads {SCHEMA}"
+        )
+    try:
+        return _validator(plain["kind"]).validate_python(plain)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise UsageError(f"{where}: {place}: {first['msg']}") from None
+
+
+@cache
+def _validator(kind: str) -> Any:
+    from pydantic import ConfigDict, TypeAdapter, with_config
+
+    strict = ConfigDict(extra="forbid", strict=False)
+    return TypeAdapter(with_config(strict)(KINDS[kind]))
