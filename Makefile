@@ -48,7 +48,7 @@ builtins: setup
 
 readme: setup
 	@$(BIN)/triptych compare --json out/compare.json
-	@$(BIN)/python -m benchmarks.readme out/compare.json
+	@$(BIN)/python -m benchmarks.readme out
 
 clean:
 	@rm -rf .venv out build *.egg-info .pytest_cache .mypy_cache .ruff_cache

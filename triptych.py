@@ -354,6 +354,82 @@ def doctor(json: Json = None) -> None:
     raise typer.Exit(0 if report.healthy else 1)
 
 
+class _Bench(typer.core.TyperGroup):
+    """`bench NAMES` is `bench run NAMES`."""
+
+    def parse_args(self, context: Any, args: list[str]) -> list[str]:
+        if not args or (args[0] not in self.commands and args[0] != "--help"):
+            args = ["run", *args]
+        return super().parse_args(context, args)
+
+
+benches = typer.Typer(cls=_Bench, rich_markup_mode=None, help="Throughput, in turns.")
+app.add_typer(benches, name="bench")
+Records = Annotated[Path, typer.Argument(help="lines of JSON from bench")]
+
+
+@benches.command("run")
+def bench(
+    names: Names = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="every model but the tiny ones")
+    ] = False,
+    task: Annotated[
+        str, typer.Option(help="inference, training, optimizer, loading")
+    ] = "inference,training",
+    mode: Annotated[
+        str, typer.Option(help="eager, compiled; more by framework")
+    ] = "eager,compiled",
+    frameworks: Frameworks = "pytorch,keras,jax",
+    device: Annotated[str, typer.Option(help="cpu, cuda or tpu")] = "cpu",
+    dtype: Annotated[str, typer.Option(help="float32, tf32, bfloat16")] = "float32",
+    threads: Annotated[int, typer.Option(help="cores that each is held to")] = 1,
+    rounds: Annotated[int, typer.Option(help="undisturbed ones")] = 7,
+    batch: Annotated[int, typer.Option(help="0: as the model's size suggests")] = 0,
+    change: Annotated[
+        list[str] | None, typer.Option("--set", help="a field: image_size=64")
+    ] = None,
+    peers: Annotated[bool, typer.Option("--peers", help="originals too")] = False,
+    out: Annotated[Path, typer.Option(help="where lines are added")] = Path(
+        "out/bench.jsonl"
+    ),
+    resume: Annotated[
+        bool, typer.Option("--resume", help="go on with what OUT has not ended")
+    ] = False,
+) -> None:
+    """Time models against one another, each round in turns."""
+    from benchmarks import bench as job
+
+    options = job.Options(
+        tasks=tuple(task.split(",")),
+        frameworks=tuple(frameworks.split(",")),
+        modes=tuple(mode.split(",")),
+        device=device,  # type: ignore[arg-type]
+        dtype=dtype,  # type: ignore[arg-type]
+        threads=threads,
+        rounds=rounds,
+        batch=batch or None,
+        changes=job.changes(change or []),
+        peers=peers,
+    )
+    models = job.chosen(names or [], everything)
+    with _Progress(len(models) * len(options.tasks)) as progress:
+        found = job.bench(models, options, out, resume, progress.step)
+    _console(None).print(job.table(found))
+    print(f"added to {out}")
+    raise typer.Exit(1 if job.failures(found) else 0)
+
+
+@benches.command("compare")
+def bench_compare(old: Records, new: Records) -> None:
+    """What became slower between two runs; exit code 1 if anything did."""
+    from benchmarks import regressions as job
+
+    found = job.regressions(old, new)
+    _console(None).print(job.table(found))
+    raise typer.Exit(1 if any(one.verdict == "slower" for one in found) else 0)
+
+
 @app.command()
 def compare(
     out: Annotated[Path, typer.Option(help="the page to write")] = Path(
@@ -361,21 +437,23 @@ def compare(
     ),
     json: Json = None,
 ) -> None:
-    """The main job: parity of every family, a first timing, a page."""
+    """The main job: parity of every family, throughput, a page."""
+    from benchmarks import bench
     from benchmarks import compare as job
     from parity_tests import display
 
-    start = time.monotonic()
+    start, lines = time.monotonic(), out.with_suffix(".jsonl")
+    lines.unlink(missing_ok=True)
     with _Progress(job.steps()) as progress:
-        checks, timings = job.compare(progress.step)
+        checks, timings = job.compare(lines, progress.step)
     console = _console(json)
     console.print(display.certificate(checks))
     display.failures(console, checks)
-    console.print(job.table(timings))
+    console.print(bench.table(timings))
     job.write_page(out, checks, timings)
     console.print(f"{display.summary(checks)}; all in {time.monotonic() - start:.0f} s")
     console.print(f"open {out}")
-    _write_json(json, {"checks": checks, "timings": timings})
+    _write_json(json, {"checks": checks, "timings": [t.end for t in timings]})
     raise typer.Exit(0 if all(check.passed for check in checks) else 1)
 
 

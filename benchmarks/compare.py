@@ -2,23 +2,24 @@
 
 import html
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 
-from rich.table import Table
-
-from benchmarks.timing import Timing, time_models
+from benchmarks.bench import Options, works
+from benchmarks.measure import Stable, Way, cores, measure
+from benchmarks.records import Comparison, Contender, Result
 from parity_tests.engine import Check, Workers
 from parity_tests.run import Job, run
 from shared.catalog import FAMILIES, VARIANTS, family_of, variant
-from shared.specs.base import Spec
 from shared.weights import write_bytes
 from shared.worker import NATIVE
 
 PARITY_TIERS = ("names", "counts", "exchange", "forward", "gradients", "buffers")
 ROUNDS = 7
 BARS = {"pytorch": "#ee4c2c", "keras": "#d00000", "jax": "#5e97f6"}
+# As people run each framework fast on a CPU.
+WAYS = (Way("pytorch", "eager"), Way("keras", "compiled"), Way("jax", "compiled"))
 
 
 @dataclass(frozen=True)
@@ -30,15 +31,12 @@ class Timed:
     changes: tuple[tuple[str, int], ...] = ()
 
     @property
-    def spec(self) -> Spec:
-        return replace(variant(self.model).spec, **dict(self.changes))
-
-    @property
-    def label(self) -> str:
-        changed = "".join(f", {k} {v}" for k, v in self.changes)
-        return f"{self.model}{changed}"
+    def options(self) -> Options:
+        changes = dict(self.changes)
+        return Options(tasks=TASKS, batch=self.batch, changes=changes, rounds=ROUNDS)
 
 
+TASKS = ("inference", "training")
 TIMED = (
     Timed("mlp_784_128_10", 64),
     Timed("lenet", 64),
@@ -48,28 +46,35 @@ TIMED = (
 )
 
 
-def compare(say: Callable[[str], None]) -> tuple[list[Check], list[Timing]]:
+def compare(
+    path: Path, say: Callable[[str], None]
+) -> tuple[list[Check], list[Comparison]]:
     """Parity of the first small model of each family, then the timing of a few: of
-    families that passed."""
+    families that passed. path: where the lines of the timing are added."""
     names = [_first_tiny(family) for family in FAMILIES]
     checks: list[Check] = []
     with Workers() as workers:
         for name in names:
             say(f"parity of {name}")
             checks += run([Job(name, NATIVE, PARITY_TIERS)], workers, "float64")
-    models = [(timed.label, timed.spec, timed.batch) for timed in timed_of(checks)]
-    return checks, time_models(models, NATIVE, ROUNDS, say)
+    found = []
+    with Stable("float32", "cpu", 1, cores(1)) as stable:
+        for timed in timed_of(checks):
+            for work in works(timed.model, timed.options, stable):
+                say(f"timing {timed.model}, {work.setting.task}")
+                found.append(measure(work, WAYS, stable, ROUNDS, path))
+    return checks, found
 
 
 def timed_of(checks: Sequence[Check]) -> list[Timed]:
     """What fell short is not worth a timing."""
     short = {family_of(variant(c.model).spec) for c in checks if not c.passed}
-    return [timed for timed in TIMED if family_of(timed.spec) not in short]
+    return [t for t in TIMED if family_of(variant(t.model).spec) not in short]
 
 
 def steps() -> int:
     """How often `compare` says what it is at."""
-    return len(FAMILIES) + len(TIMED)
+    return len(FAMILIES) + len(TIMED) * len(TASKS)
 
 
 def _first_tiny(family: str) -> str:
@@ -77,28 +82,12 @@ def _first_tiny(family: str) -> str:
     return next(name for name, found in variants.items() if found.tiny)
 
 
-def table(found: Sequence[Timing]) -> Table:
-    shown = Table(box=None, pad_edge=False, header_style="bold")
-    shown.add_column("inference")
-    shown.add_column("framework")
-    for column in ("speed", "lowest, highest", "samples/s", "first call"):
-        shown.add_column(column, justify="right")
-    for timing in found:
-        shown.add_row(
-            f"{timing.model}, batch {timing.batch}",
-            timing.framework,
-            f"{timing.ratio:.2f}",
-            f"{timing.ratio_low:.2f}, {timing.ratio_high:.2f}",
-            f"{timing.samples_per_s:,.0f}",
-            f"{timing.first_call_s:.1f} s",
-        )
-    return shown
-
-
 # The page
 
 
-def write_page(path: Path, checks: Sequence[Check], timings: Sequence[Timing]) -> None:
+def write_page(
+    path: Path, checks: Sequence[Check], timings: Sequence[Comparison]
+) -> None:
     template = Template(Path(__file__).with_name("compare.html").read_text())
     page = template.substitute(
         verdict=_verdict(checks), parity=_parity(checks), timing=_timing(timings)
@@ -137,23 +126,23 @@ def _cell(check: Check) -> str:
     return f'<td class={kind} title="{title}">{check.said}</td>'
 
 
-def _timing(timings: Sequence[Timing]) -> str:
+def _timing(found: Sequence[Comparison]) -> str:
     parts = []
-    for model in dict.fromkeys(timing.model for timing in timings):
-        mine = [timing for timing in timings if timing.model == model]
-        best = max(timing.ratio for timing in mine)
-        bars = "".join(_bar(timing, best) for timing in mine)
-        batch = mine[0].batch
-        parts.append(f"<h3>{html.escape(model)}, batch {batch}</h3>{bars}")
+    for one in found:
+        title = f"{one.setting.model}, {one.setting.task}, batch {one.setting.batch}"
+        results = one.end.results if one.end else []
+        best = max((r.ratio for r in results), default=1.0)
+        bars = "".join(_bar(one.contender(r.contender), r, best) for r in results)
+        parts.append(f"<h3>{html.escape(title)}</h3>{bars}")
     return "".join(parts)
 
 
-def _bar(timing: Timing, best: float) -> str:
-    width = 100 * timing.ratio / best
+def _bar(contender: Contender, result: Result, best: float) -> str:
+    width = 100 * result.ratio / best
     return (
-        f"<div class=row><span class=who>{timing.framework}</span><span class=track>"
+        f"<div class=row><span class=who>{contender.framework}</span><span class=track>"
         f'<span class=bar style="width:{width:.1f}%;background:'
-        f'{BARS[timing.framework]}"></span></span><span class=value>{timing.ratio:.2f} '
-        f"<small>[{timing.ratio_low:.2f}, {timing.ratio_high:.2f}] "
-        f"first call {timing.first_call_s:.1f} s</small></span></div>"
+        f'{BARS[contender.framework]}"></span></span><span class=value>'
+        f"{result.ratio:.2f} <small>[{result.low:.2f}, {result.high:.2f}] "
+        f"first call {contender.first_s:.1f} s</small></span></div>"
     )

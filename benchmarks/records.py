@@ -19,6 +19,7 @@ SCHEMA = 1
 RECORDS = Path(__file__).with_name("records")
 
 Task = Literal["inference", "training", "optimizer", "loading"]
+TASKS: tuple[Task, ...] = ("inference", "training", "optimizer", "loading")
 Dtype = Literal["float32", "tf32", "bfloat16", "float64"]
 Device = Literal["cpu", "cuda", "tpu"]
 Verdict = Literal["reference", "faster", "slower", "equal", "inconclusive"]
@@ -45,7 +46,7 @@ class Setting:
 
     model: str
     family: str
-    changes: dict[str, int] = field(default_factory=dict)
+    changes: dict[str, int | float | str | list[int]] = field(default_factory=dict)
     task: Task
     batch: int
     parameters: int
@@ -64,7 +65,8 @@ class Contender:
     peer: the public original it is, as `torchvision 0.28.0 resnet18`; "" for ours.
     first_s, second_s: the first two calls; the first compiles.
     memory_mib: the peak, above what the process held before there was a model.
-    calls: in each round.
+    calls: in one sample; a sample lasts some milliseconds at least.
+    samples: in each round.
     failed: why it did not run.
     """
 
@@ -81,6 +83,7 @@ class Contender:
     second_s: float | None = None
     memory_mib: float | None = None
     calls: int = 0
+    samples: int = 0
     failed: str = ""
 
 
@@ -98,7 +101,7 @@ class Start:
 
 @dataclass(frozen=True, kw_only=True)
 class Round:
-    """seconds: of each call, by contender, in the order in which they took turns.
+    """seconds: a call took, in each sample; contenders in the order of their turns.
     busy: CPU time over wall time.  probe: of a matrix product, in GFLOP/s."""
 
     schema: int = SCHEMA
@@ -172,10 +175,21 @@ def append(path: Path, line: Line) -> None:
     text = json.dumps(asdict(line), separators=(",", ":"))
     checked(json.loads(text), str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as file:
-        file.write(text + "\n")
+    with path.open("ab") as file:
+        file.truncate(_whole(path))
+        file.write(text.encode() + b"\n")
         file.flush()
         os.fsync(file.fileno())
+
+
+def _whole(path: Path) -> int:
+    """Bytes up to the last line's end: a run that was killed leaves half a line."""
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(size - 1, 0))
+        if file.read() in (b"", b"\n"):
+            return size
+    return path.read_bytes().rfind(b"\n") + 1
 
 
 def read(paths: Iterable[Path]) -> list[Comparison]:
@@ -200,7 +214,6 @@ def _lines(path: Path) -> Iterator[Line]:
         text = path.read_text()
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} cannot be read: {error}") from None
-    # A run that was killed while it wrote leaves half a line.
     whole = text.splitlines() if text.endswith("\n") else text.splitlines()[:-1]
     for number, line in enumerate(whole, 1):
         where = f"{path}:{number}"

@@ -12,7 +12,7 @@ import numpy as np
 import orbax.checkpoint as orbax
 from flax import nnx
 
-from jax_impl import definitions, models
+from jax_impl import definitions, models, workloads
 from jax_impl.training import Trainer
 from jax_impl.weights import named_modules, native_names, slots
 from shared import catalog, contract, weights
@@ -61,12 +61,18 @@ class Adapter(contract.Framework):
         self.dtype, self.threads = dtype, threads
         jax.config.update("jax_enable_x64", dtype == "float64")
 
+    modes = workloads.MODES
+
     def describe(self) -> dict[str, Any]:
         return {
             "versions": {"jax": jax.__version__, "flax": flax.__version__},
             "devices": [str(device) for device in jax.devices()],
             "threads": self.threads,
         }
+
+    def memory(self) -> int | None:
+        found = jax.devices()[0].memory_stats()
+        return None if found is None else found.get("peak_bytes_in_use")
 
     def build(self, spec: Spec, name: str) -> "JaxModel":
         return _abstract(spec, self.dtype, name)
@@ -196,17 +202,11 @@ class JaxModel(contract.Model):
             },
         )
 
-    def compiled(self, inputs: tuple[Array, ...]) -> Callable[[], object]:
-        self.native.eval()
-        graph, state = nnx.split(self.native)
-        leaves, tree = jax.tree.flatten(state)
-        arguments = [self._input(value) for value in inputs]
+    def repeated(self, work: contract.Workload) -> Callable[[], Any]:
+        return workloads.make(self, work)
 
-        @jax.jit
-        def function(leaves: list[Any], arguments: list[Any]) -> Any:
-            return nnx.merge(graph, jax.tree.unflatten(tree, leaves))(*arguments)
-
-        return lambda: jax.block_until_ready(function(leaves, arguments))
+    def numbers(self, outputs: Any) -> tuple[Array, ...]:
+        return workloads.arrays(outputs)
 
     def _input(self, value: Array) -> jax.Array:
         return jnp.asarray(value, self.dtype if value.dtype.kind == "f" else None)

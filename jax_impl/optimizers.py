@@ -1029,6 +1029,7 @@ def sam(
         def step(here: Array, g: Array, v: Array, x: Array, d: float) -> Any:
             x = jnp.where(climbs, here, x)
             v = jnp.where(climbs, v, momentum * v + g + d * x)
+            # DIFF(optax-adds): going back takes the climb away again, but for rounding.
             return jnp.where(climbs, scale * g, x - here - lr * v), v, x
 
         decays = _decays(mask, weight_decay, params)

@@ -11,7 +11,7 @@ import numpy as np
 from keras import ops
 from keras.src.backend.common import dtypes, global_state
 
-from keras_impl import backends, definitions, models
+from keras_impl import backends, definitions, models, running, workloads
 from keras_impl.training import Trainer
 from keras_impl.weights import named_layers, slots
 from shared import catalog, contract, weights
@@ -62,6 +62,8 @@ class Adapter(contract.Framework):
         if dtype == "float64":
             _keep_float64()
 
+    modes = workloads.MODES
+
     def describe(self) -> dict[str, Any]:
         backend = keras.backend.backend()
         module = __import__(backend)
@@ -76,6 +78,9 @@ class Adapter(contract.Framework):
             "devices": devices,
             "threads": self.threads,
         }
+
+    def memory(self) -> int | None:
+        return running.MEMORY[running.BACKEND]()
 
     def build(self, spec: Spec, name: str) -> "KerasModel":
         return _abstract(spec, self.dtype, name)
@@ -197,10 +202,11 @@ class KerasModel(contract.Model):
             layers=layers,
         )
 
-    def compiled(self, inputs: tuple[Array, ...]) -> Callable[[], object]:
-        return backends.INFERENCE[keras.backend.backend()](
-            self.native, [self._input(value) for value in inputs]
-        )
+    def repeated(self, work: contract.Workload) -> Callable[[], Any]:
+        return workloads.make(self, work)
+
+    def numbers(self, outputs: Any) -> tuple[Array, ...]:
+        return workloads.arrays(outputs)
 
     def _input(self, value: Array) -> Any:
         return ops.convert_to_tensor(

@@ -1,4 +1,4 @@
-"""What Keras leaves to its back end: differentiation, and compiling one call or update.
+"""What Keras leaves to its back end: differentiation, and compiling an update.
 
 Each gradient function runs `call` on the inputs once, differentiates the inner
 product of its outputs with the cotangents, and returns the outputs with the gradients
@@ -116,37 +116,6 @@ def gradient_jax(
     return outputs, of_values, of_reals
 
 
-def infer_tensorflow(model: keras.Layer, inputs: list[Any]) -> Callable[[], object]:
-    import tensorflow as tf
-
-    function = tf.function(lambda arguments: model(*arguments, training=False))
-    return lambda: function(inputs)
-
-
-def infer_torch(model: keras.Layer, inputs: list[Any]) -> Callable[[], object]:
-    import torch
-
-    @torch.inference_mode()
-    def call() -> object:
-        return model(*inputs, training=False)
-
-    return call
-
-
-def infer_jax(model: keras.Layer, inputs: list[Any]) -> Callable[[], object]:
-    import jax
-
-    variables = list(model.variables)
-
-    @jax.jit
-    def function(values: list[Any], arguments: list[Any]) -> Any:
-        with keras.StatelessScope(list(zip(variables, values, strict=True))):
-            return model(*arguments, training=False)
-
-    values = [variable.value for variable in variables]
-    return lambda: jax.block_until_ready(function(values, inputs))
-
-
 def update_tensorflow(
     optimizer: keras.optimizers.Optimizer, variables: list[keras.Variable]
 ) -> Update:
@@ -192,7 +161,6 @@ GRADIENTS = {
     "torch": gradient_torch,
     "jax": gradient_jax,
 }
-INFERENCE = {"tensorflow": infer_tensorflow, "torch": infer_torch, "jax": infer_jax}
 UPDATES = {
     "tensorflow": update_tensorflow,
     "torch": update_torch,

@@ -142,7 +142,9 @@ def _optimizers(package: str) -> Iterator[Check]:
     for name, chosen in every.items():
         given = following.scheduled(chosen, 0.1)
         given = replace(given, gradients=given.gradients[:SHORT])
-        yield type(chosen).__name__, f"{name}, {SHORT} updates", _follows(given)
+        kind, nothing = type(chosen).__name__, streams.nothing(chosen)
+        yield kind, f"{name}, {SHORT} updates", _follows(given)
+        yield kind, f"{name} from nothing", _follows(nothing)
     if package == "pytorch_impl":
         for name in following.FUSED:
             error = partial(
@@ -160,8 +162,8 @@ def _optimizers(package: str) -> Iterator[Check]:
         yield from _settings(package, "optimizers", {"averages": Ema(decay=0.9)})
     yield "Prodigy", "rising", _follows(following.rising(Prodigy(weight_decay=0.1)))
     for name, decay in following.DECAYS:
-        kind, given = type(every[name]), following.scheduled(every[name], decay)
-        yield kind.__name__, f"{name}, decay {decay}", _follows(given)
+        given = following.scheduled(every[name], decay)
+        yield type(every[name]).__name__, f"{name}, decay {decay}", _follows(given)
     for name, chosen in following.VARIANTS.items():
         yield type(chosen).__name__, name, _follows(streams.stream(chosen))
 

@@ -524,6 +524,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("names", nargs="*", help="families or definitions; all")
     parser.add_argument("--definitions", action="store_true", help="these alone")
     parser.add_argument("--framework", choices=NATIVE, action="append")
+    parser.add_argument("--every", type=int, default=1, help="judge each n-th alone")
     parser.add_argument("--json", type=Path, help="write the outcomes here")
     parser.add_argument("--read", type=Path, action="append", help="outcomes to read")
     parser.add_argument("--docs", type=Path, help="write the page about them here")
@@ -535,7 +536,7 @@ def main(arguments: list[str]) -> int:
             outcomes = again(outcomes)
     else:
         named = options.names or [*([] if options.definitions else FAMILIES), *PARTS]
-        mutants = collect(named, options.framework or list(NATIVE))
+        mutants = collect(named, options.framework or list(NATIVE))[:: options.every]
         names = [name for name, variant in VARIANTS.items() if variant.tiny]
         outcomes = run(mutants, names, Progress(len(mutants), options.json))
     if options.json and options.read:

@@ -1,4 +1,4 @@
-"""Public originals, for the PyTorch worker to adopt (extra `[originals]`).
+"""Public originals, for a worker to adopt (extra `[originals]`).
 
 Imported in a worker only: `worker.adopt("parity_tests.originals:resnet18", ...)`.
 """
@@ -23,20 +23,36 @@ def _torchvision(name: str, **arguments: Any) -> Any:
     return getattr(models, name)(weights=None, **arguments)
 
 
+def gpt2() -> Any:
+    """transformers' GPT-2 at its published size."""
+    return _logits()
+
+
 def small_gpt2() -> Any:
     """transformers' GPT-2 at the sizes of test_originals.SMALL_GPT2."""
+    return _logits(vocab_size=101, n_positions=32, n_embd=48, n_layer=3, n_head=4)
+
+
+def _logits(**sizes: int) -> Any:
     _without_operators()  # transformers imports torchvision where it is installed
     transformers = importlib.import_module("transformers")
     model: Any = transformers.GPT2LMHeadModel
 
     class Logits(model):
         def forward(self, tokens: Any) -> Any:
-            return super().forward(tokens).logits
+            return super().forward(tokens, use_cache=False).logits
 
-    config = transformers.GPT2Config(
-        vocab_size=101, n_positions=32, n_embd=48, n_layer=3, n_head=4
-    )
-    return Logits(config)
+    return Logits(transformers.GPT2Config(**sizes))
+
+
+def keras_vgg16() -> Any:
+    applications = importlib.import_module("keras").applications
+    return applications.VGG16(weights=None, classifier_activation=None)
+
+
+def keras_vgg19() -> Any:
+    applications = importlib.import_module("keras").applications
+    return applications.VGG19(weights=None, classifier_activation=None)
 
 
 def __getattr__(name: str) -> Any:

@@ -79,6 +79,19 @@ def dense(optimizer: Optimizer, updates: int = UPDATES) -> Stream:
     return replace(given, gradients=gradients, excluded=frozenset())
 
 
+def nothing(optimizer: Optimizer) -> Stream:
+    """One tensor of one row, which starts at 0 and at first has no gradient."""
+    given = stream(optimizer, updates=20)
+    draws = [generator("row", t).standard_normal((1, 4)) for t in range(20)]
+    return replace(
+        given,
+        parameters={"row.weight": np.zeros((1, 4))},
+        gradients=tuple({"row.weight": (t > 2) * g} for t, g in enumerate(draws)),
+        estimates=tuple({"row.weight": g} for g in draws[: len(given.estimates)]),
+        excluded=frozenset(),
+    )
+
+
 def matrices(given: Stream) -> Stream:
     """The matrices alone."""
     kept = [name for name, shape in SHAPES.items() if len(shape) == 2]

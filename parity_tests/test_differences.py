@@ -16,10 +16,10 @@ from parity_tests import streams
 from parity_tests.compare import error
 from parity_tests.engine import request
 from shared.catalog import variant
-from shared.contract import Builtin, Request
-from shared.optimizers import Adam, AdamW
+from shared.contract import Builtin, Request, Stream
+from shared.optimizers import SAM, Adam, AdamW
 from shared.weights import count
-from shared.worker import WorkerRaised
+from shared.worker import NATIVE, WorkerRaised
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "differences.md"
@@ -651,6 +651,20 @@ def test_multi_steps(ask):
     off = ask("jax", "sums")
     assert off[0] > 1e-10
     assert off[1] < 1e-15
+
+
+def test_optax_adds(workers):
+    """Of the second of two updates of 1e-14 that climb by 0.05."""
+    tiny = {"w": np.array([1e-12, 1e-12])}
+    start = {"w": np.zeros(2)}
+    given = Stream(SAM(momentum=0.0), start, (tiny, tiny))
+    off = {
+        f: max(streams.errors(given, workers.get(f, "float64").optimize(given)))
+        for f in NATIVE
+    }
+    assert off["pytorch"] <= 1e-15
+    assert off["keras"] <= 1e-15
+    assert 1e-6 < off["jax"] < 1e-3
 
 
 def test_ctc_float32(within):

@@ -45,6 +45,14 @@ def test_follows_the_definition(workers, framework, name, decay):
     assert following.of_optimizer(worker, given) <= tolerances.OPTIMIZER
 
 
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+@pytest.mark.parametrize("name", dict(DECAYS))
+def test_follows_from_nothing(workers, framework, name):
+    given = streams.nothing(OPTIMIZERS[name])
+    worker = workers.get(framework, "float64")
+    assert following.of_optimizer(worker, given) <= tolerances.OPTIMIZER
+
+
 @pytest.mark.parametrize("decay", [0.0, 0.1])
 @pytest.mark.parametrize("name", FUSED)
 def test_follows_without_fused_kernels(workers, name, decay):
@@ -360,8 +368,44 @@ TORCH = """
         for p in (nn.Parameter(values.clone()), nn.Parameter(values.T.clone().T)):
             kind = native(type(OPTIMIZERS[name]))
             settings = dataclasses.asdict(OPTIMIZERS[name])
-            found += follow(kind([p], **{**settings, "weight_decay": 0.1}), [p], 5)
+            optimizer = kind([p], **{**settings, "weight_decay": 0.1})
+            for _ in range(5):
+                # With the gradient laid out in another way than what it is of.
+                p.grad = torch.sin(p.detach()).contiguous()
+                optimizer.step()
+            found.append(p.detach().numpy().copy())
         return found
+
+    def averaged():
+        ps = two()
+        first = optimizers.Ema(ps, decay=0.75)
+        with torch.no_grad():
+            ps[0].add_(1.0)
+        first.update()
+        kept = {k: v for k, v in first.state_dict().items()}
+        second = optimizers.Ema(two(), decay=0.5)
+        second.load_state_dict(kept)
+        with torch.no_grad():
+            for p in second.parameters:
+                p.mul_(2.0)
+        for p, q in zip(ps, second.parameters):
+            p.data.copy_(q)
+        first.update(), second.update()
+        return [a.numpy() for a in first.averages], [a.numpy() for a in second.averages]
+
+    def switched():
+        # Twice to evaluate is once; a group that comes later is in training too.
+        p, q = two()
+        optimizer = optimizers.ScheduleFreeAdamW([p], lr=0.1, beta1=0.5)
+        optimizer.add_param_group({"params": [q]})
+        follow(optimizer, [p, q], 3)
+        trained = [x.detach().numpy().copy() for x in (p, q)]
+        optimizer.eval()
+        once = [x.detach().numpy().copy() for x in (p, q)]
+        optimizer.eval()
+        twice = [x.detach().numpy().copy() for x in (p, q)]
+        optimizer.train()
+        return trained, once, twice, [x.detach().numpy().copy() for x in (p, q)]
 """
 KERAS = """
     import pathlib, tempfile
@@ -547,6 +591,17 @@ def test_pytorch_starts_a_parameter_at_its_first_gradient(native):
 @pytest.mark.parametrize("name", ["momentum", "nesterov", "adam", "amsgrad", "adamw"])
 def test_pytorch_without_fused_kernels_is_the_same(native, name):
     same(*([found] for found in native("pytorch", "strided", name)), bound=1e-14)
+
+
+def test_pytorch_averages_come_back(native):
+    same(*native("pytorch", "averaged"), bound=0)
+
+
+def test_pytorch_schedule_free_switches_once(native):
+    trained, once, twice, back = native("pytorch", "switched")
+    same(once, twice, bound=0)
+    same(trained, back, bound=1e-12)
+    assert all(np.abs(a - b).max() > 1e-3 for a, b in zip(trained, once, strict=True))
 
 
 @pytest.mark.parametrize("framework", ["keras", "keras[jax]", "keras[torch]"])

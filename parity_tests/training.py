@@ -60,7 +60,7 @@ def batches(spec: Spec, updates: int = UPDATES) -> list[Samples]:
     return [
         Samples(
             tuple(_real(sample(t, BATCH, SEED + 1000 + k)) for t in spec.inputs()),
-            (_target(spec, k),),
+            (target(spec, BATCH, k),),
         )
         for k in range(updates)
     ]
@@ -76,12 +76,13 @@ def joined(parts: Sequence[Samples]) -> Samples:
     )
 
 
-def _target(spec: Spec, k: int) -> Array:
+def target(spec: Spec, size: int, k: int = 0) -> Array:
+    """What the first output is held against, in batch k."""
     (tensor, *_), classes = spec.outputs(True), _classes(spec)
     if not classes:
-        return _real(sample(tensor, BATCH, SEED + 2000 + k))
+        return _real(sample(tensor, size, SEED + 2000 + k))
     draw = generator("target", SEED, k)
-    return draw.integers(0, classes, (BATCH, *tensor.shape[:-1]))
+    return draw.integers(0, classes, (size, *tensor.shape[:-1]))
 
 
 def _real(value: Array) -> Array:

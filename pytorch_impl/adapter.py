@@ -1,5 +1,6 @@
 """PyTorch behind the contract (shared/contract.py)."""
 
+import importlib.util
 import io
 import pickle
 from collections.abc import Callable
@@ -9,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pytorch_impl import definitions, models
+from pytorch_impl import definitions, models, workloads
 from pytorch_impl.training import Trainer
 from pytorch_impl.weights import set_tensor, slots, tensor
 from shared import catalog, contract, weights
@@ -61,16 +62,25 @@ class Adapter(contract.Framework):
         torch.set_num_threads(threads)
         torch.set_default_dtype(getattr(torch, dtype))
 
+    modes = workloads.MODES
+
     def describe(self) -> dict[str, Any]:
         devices = [
             f"cuda:{i} {torch.cuda.get_device_name(i)}"
             for i in range(torch.cuda.device_count())
         ]
+        if importlib.util.find_spec("torch_xla"):
+            devices.append("xla")
         return {
             "versions": {"torch": torch.__version__},
             "devices": ["cpu", *devices],
             "threads": torch.get_num_threads(),
         }
+
+    def memory(self) -> int | None:
+        if not torch.cuda.is_available():
+            return None
+        return torch.cuda.max_memory_allocated()
 
     def build(self, spec: Spec, name: str) -> "TorchModel":
         return _abstract(spec, self.dtype, name)
@@ -203,18 +213,17 @@ class TorchModel(contract.Model):
             if path
         ]
 
-    def compiled(self, inputs: tuple[Array, ...]) -> Callable[[], object]:
-        arguments = [self._input(value).detach() for value in inputs]
-        self.native.eval()
+    def repeated(self, work: contract.Workload) -> Callable[[], Any]:
+        return workloads.make(self, work)
 
-        @torch.inference_mode()
-        def call() -> object:
-            return self.native(*arguments)
-
-        return call
+    def numbers(self, outputs: Any) -> tuple[Array, ...]:
+        return workloads.arrays(outputs)
 
     def move(self, device: str) -> None:
-        self.native.to(device or "cpu")
+        if device == "tpu":
+            self.native.to(importlib.import_module("torch_xla").device())
+        else:
+            self.native.to(device or "cpu")
 
     def trainer(self, plan: Plan) -> Trainer:
         return Trainer(self, plan)

@@ -4,10 +4,11 @@
 follows from that alone (strict loading, dumping, filling, files) is here.
 """
 
+import itertools
 import json
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from shared import VERSION, randomness, weights
-from shared.data.batches import Arrays, Samples
+from shared.data.batches import Arrays, Samples, Shuffled
 from shared.losses import Loss
 from shared.optimizers import Clip, Ema, Optimizer
 from shared.plan import Plan
@@ -108,6 +109,53 @@ class Steps:
     averages: tuple[dict[str, Array], ...] = ()
 
 
+@dataclass(frozen=True)
+class Workload:
+    """What a benchmark repeats.
+
+    task: inference; training (forward, backward, update); optimizer (the update
+        alone, its gradients at hand); loading (the next batch of a shuffled data set,
+        as the framework's own tensors).
+    mode: one of `Framework.modes`.
+    batch: canonical; of loading the whole data set, of which the plan says how many
+        make a batch.
+    plan: loss, optimizer and precision.
+    tf32: float32 is multiplied with the 10 bits of TF32, where the device can.
+    """
+
+    task: str
+    mode: str
+    batch: Samples
+    plan: Plan
+    tf32: bool = False
+
+    def batches(self) -> Iterator[Samples]:
+        """Those of `loading`, without end."""
+        source = Shuffled(self.batch, self.plan.batch_size, self.plan.seed)
+        for epoch in itertools.count():
+            yield from source.epoch(epoch)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The first two calls of a workload.
+
+    outputs: of the first; canonical, of training the loss alone.
+    """
+
+    first_s: float
+    second_s: float
+    outputs: tuple[Array, ...]
+
+
+@dataclass(frozen=True)
+class Timed:
+    """seconds: a call took, in each sample. busy: CPU time over wall time."""
+
+    seconds: list[float]
+    busy: float
+
+
 class Model(ABC):
     """A model of one framework, named and laid out canonically.
 
@@ -140,9 +188,13 @@ class Model(ABC):
         """`run`, with all arrays in the framework's own layout."""
 
     @abstractmethod
-    def compiled(self, inputs: tuple[Array, ...]) -> Callable[[], object]:
-        """Inference on these inputs, in the framework's own layout, as its users run
-        it fast; a call returns when the result is there."""
+    def repeated(self, work: Workload) -> Callable[[], Any]:
+        """As the framework's users would run it; a call returns its outputs (or the
+        loss, or nothing) when the device is done."""
+
+    @abstractmethod
+    def numbers(self, outputs: Any) -> tuple[Array, ...]:
+        """What such a call returned; the framework's own layout, float32 or more."""
 
     @abstractmethod
     def write_native(self, path: Path, weights: Weights) -> None:
@@ -191,22 +243,42 @@ class Model(ABC):
             return outputs
         return _move(outputs, self.spec.outputs(training), -1, 1)
 
-    def prepare(self, inputs: tuple[Array, ...]) -> float:
-        """Compile inference for these inputs; the seconds the first call took."""
-        inputs = self.inward(inputs)
+    def prepare(self, work: Workload) -> Prepared:
+        """Ready the workload and call it twice."""
+        self._call = self.repeated(work)
         start = time.perf_counter()
-        self._call = self.compiled(inputs)
+        found = self._call()
+        first = time.perf_counter() - start
+        tells = work.task in ("inference", "training")
+        # At once, since some frameworks overwrite it at the next call.
+        outputs = self.numbers(found) if tells else ()
+        start = time.perf_counter()
         self._call()
-        return time.perf_counter() - start
+        second = time.perf_counter() - start
+        if work.task == "inference":
+            outputs = self.outward(outputs, False)
+        return Prepared(first, second, outputs)
 
-    def time(self, calls: int) -> list[float]:
-        """Seconds of each of `calls` calls, after `prepare`."""
+    def time(self, samples: int, calls: int = 1, handicap: float = 0.0) -> Timed:
+        """`samples` times `calls` calls, after `prepare` and one more that warms up.
+
+        handicap: a share of its own time by which each sample is prolonged; it shows
+            whether a benchmark would notice.
+        """
+        self._call()
         seconds = []
-        for _ in range(calls):
+        wall, busy = time.perf_counter(), time.process_time()
+        for _ in range(samples):
             start = time.perf_counter()
-            self._call()
-            seconds.append(time.perf_counter() - start)
-        return seconds
+            for _ in range(calls):
+                self._call()
+            end = time.perf_counter()
+            until = end + handicap * (end - start)
+            while end < until:
+                end = time.perf_counter()
+            seconds.append((end - start) / calls)
+        wall, busy = time.perf_counter() - wall, time.process_time() - busy
+        return Timed(seconds, busy / wall)
 
     def entries(self) -> dict[str, Entry]:
         return weights.describe(self.slots())
@@ -310,7 +382,12 @@ class Trainer(ABC):
 
 
 class Framework(ABC):
-    """A framework package in its process, in one precision."""
+    """A framework package in its process, in one precision.
+
+    modes: the ways it can run a workload, the plainest first.
+    """
+
+    modes: tuple[str, ...]
 
     @abstractmethod
     def __init__(self, dtype: str, threads: int): ...
@@ -318,6 +395,10 @@ class Framework(ABC):
     @abstractmethod
     def describe(self) -> dict[str, Any]:
         """Versions, devices, threads."""
+
+    @abstractmethod
+    def memory(self) -> int | None:
+        """The most bytes that the accelerator held; None without one."""
 
     @abstractmethod
     def build(self, spec: Spec, name: str) -> Model:

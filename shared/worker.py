@@ -7,6 +7,7 @@ started once and asked by message. A crash, a hang or an exception in it is a
 
 import contextlib
 import functools
+import gc
 import importlib
 import inspect
 import os
@@ -18,6 +19,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import time
 import traceback
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +29,16 @@ from typing import Any, NoReturn, Self
 import numpy as np
 
 from shared import training
-from shared.contract import Request, Result, Seen, Steps, Stream
+from shared.contract import (
+    Prepared,
+    Request,
+    Result,
+    Seen,
+    Steps,
+    Stream,
+    Timed,
+    Workload,
+)
 from shared.data.batches import Samples
 from shared.errors import UsageError, unknown
 from shared.losses import Loss
@@ -53,6 +64,16 @@ _BACKENDS = {"keras": "tensorflow", "keras[jax]": "jax", "keras[torch]": "torch"
 
 # By what a framework's own name of such a device is told.
 DEVICES = {"cpu": ("cpu",), "cuda": ("cuda", "gpu"), "tpu": ("tpu", "xla")}
+
+
+# The variables that say how a worker ran.
+TOLD = (
+    "KERAS_BACKEND",
+    "OMP_NUM_THREADS",
+    "OMP_WAIT_POLICY",
+    "XLA_FLAGS",
+    "TF_XLA_FLAGS",
+)
 
 
 class WorkerFailure(Exception):
@@ -94,6 +115,9 @@ def environment(
         "TF_NUM_INTRAOP_THREADS": str(threads),
         "TF_NUM_INTEROP_THREADS": "1",
         "TF_CPP_MIN_LOG_LEVEL": "2",
+        # Several share a device, so none takes all of its memory at once.
+        "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
+        "TF_FORCE_GPU_ALLOW_GROWTH": "true",
         "PYTHONFAULTHANDLER": "1",
     }
 
@@ -122,7 +146,9 @@ class Worker:
         if framework not in PACKAGES:
             raise unknown("framework", framework, FRAMEWORKS)
         self.framework, self.dtype, self.timeout = framework, dtype, timeout
+        self.device = device
         variables = environment(framework, dtype, threads, device)
+        self.environment = {k: v for k, v in variables.items() if k in TOLD}
         if root != ROOT:
             variables["PYTHONPATH"] = f"{root}{os.pathsep}{variables['PYTHONPATH']}"
         self._socket, other = socket.socketpair()
@@ -202,6 +228,14 @@ class Worker:
     def ask(self, target: str, *arguments: Any, paths: tuple[str, ...] = ()) -> Any:
         """What the function `package.module:name` gives over there."""
         return self.call("ask", target, arguments, paths)
+
+    def memory(self) -> float | None:
+        """MiB: the most that the device held since `forget_memory`, on a CPU the
+        process; None where the system does not tell."""
+        return self.call("memory")
+
+    def forget_memory(self) -> None:
+        self.call("forget_memory")
 
     def reload(self, modules: list[str]) -> None:
         """Import these modules again, in this order (their files changed)."""
@@ -310,11 +344,14 @@ class RemoteModel:
     ) -> tuple[list[Seen], Checkpoint]:
         return self.worker.call("follow", self.handle, plan, batches, seed, begin)
 
-    def prepare(self, inputs: tuple[Array, ...]) -> float:
-        return self._call("prepare", inputs)
+    def move(self, device: str) -> None:
+        self._call("move", device)
 
-    def time(self, calls: int) -> list[float]:
-        return self._call("time", calls)
+    def prepare(self, work: Workload) -> Prepared:
+        return self._call("prepare", work)
+
+    def time(self, samples: int, calls: int = 1, handicap: float = 0.0) -> Timed:
+        return self._call("time", samples, calls, handicap)
 
     def drop(self) -> None:
         """Free the model; the worker lives on."""
@@ -355,13 +392,20 @@ def _exactly(sock: socket.socket, size: int) -> memoryview:
 # The worker's side.
 
 
+STATUS = Path("/proc/self/status")
+CLEAR = Path("/proc/self/clear_refs")
+
+
 class Server:
     """Answers messages with one framework package."""
 
     def __init__(self, package: str, dtype: str, threads: int):
+        start = time.perf_counter()
         adapter = importlib.import_module(f"{package}.adapter")
         self.framework = adapter.Adapter(dtype, threads)
+        self.import_s = time.perf_counter() - start
         self.models: dict[int, Any] = {}
+        self.held = 0.0
 
     def answer(
         self, method: str, handle: int | None, args: Any, kwargs: Any
@@ -394,10 +438,29 @@ class Server:
 
     def drop(self, handle: int) -> None:
         del self.models[handle]
+        gc.collect()
 
     def describe(self) -> dict[str, Any]:
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return {**self.framework.describe(), "peak_mib": peak // 1024}
+        return {
+            **self.framework.describe(),
+            "modes": self.framework.modes,
+            "import_s": round(self.import_s, 3),
+            "peak_mib": peak // 1024,
+        }
+
+    def memory(self) -> float | None:
+        held = self.framework.memory()
+        if held is not None:
+            return held / 2**20
+        peak = _status("VmHWM")
+        return None if peak is None else peak - self.held
+
+    def forget_memory(self) -> None:
+        gc.collect()
+        with contextlib.suppress(OSError):
+            CLEAR.write_text("5")  # the peak is from here on
+        self.held = _status("VmRSS") or 0.0
 
     def optimize(self, stream: Stream) -> Steps:
         return self.framework.optimize(stream)
@@ -437,6 +500,13 @@ class Server:
         handle = max(self.models, default=0) + 1
         self.models[handle] = model
         return handle
+
+
+def _status(name: str) -> float | None:
+    """MiB, as Linux counts."""
+    lines = STATUS.read_text().splitlines() if CLEAR.exists() else []
+    found = [line for line in lines if line.startswith(f"{name}:")]
+    return int(found[0].split()[1]) / 1024 if found else None
 
 
 def _resolve(target: str) -> Any:

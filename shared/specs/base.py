@@ -71,6 +71,11 @@ class Spec(Checked):
     def outputs(self, training: bool) -> tuple[Tensor, ...]:
         raise NotImplementedError
 
+    def unnamed_products(self) -> int:
+        """Multiplications of one sample that belong to no layer's own weight, as
+        attention's (shared/flops.py)."""
+        return 0
+
     def starts(self) -> Mapping[str, Initializer]:
         """What tensors hold before training, by shell patterns of their canonical
         names; the first that fits holds. What all families share need not be said."""

@@ -47,6 +47,10 @@ class GPTSpec(Spec):
     def outputs(self, training: bool) -> tuple[Tensor, ...]:
         return (Tensor("logits", (self.tokens, self.vocab_size)),)
 
+    def unnamed_products(self) -> int:
+        attention = 2 * self.depth * self.tokens**2 * self.width
+        return attention + self.tokens * self.width * self.vocab_size
+
     def starts(self) -> Mapping[str, Initializer]:
         residual = Normal(std=0.02 / (2 * self.depth) ** 0.5)
         return {

@@ -1,0 +1,277 @@
+"""`triptych bench`: what to compare, at which size, and what came of it."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.table import Table
+
+from benchmarks import peers, records
+from benchmarks.measure import SEED, Stable, Way, Work, cores, measure
+from benchmarks.records import Comparison, Device, Dtype, Setting, Task
+from parity_tests.training import loss_of, target
+from shared import catalog, flops
+from shared.contract import Request
+from shared.data.batches import Samples
+from shared.errors import UsageError, unknown
+from shared.optimizers import AdamW
+from shared.plan import Plan
+from shared.randomness import sample
+from shared.specs.base import Spec, from_plain, to_plain
+from shared.weights import Array
+from shared.worker import PACKAGES, WorkerFailure
+
+TASKS = ("inference", "training", "optimizer", "loading")
+DTYPES = ("float32", "tf32", "bfloat16", "float64")
+DEVICES = ("cpu", "cuda", "tpu")
+# Operations of one inference, about: what a device does in the tenth of a second that a
+# block lasts, or less. The batch follows from it.
+OPERATIONS = {"cpu": 2e9, "cuda": 2e12, "tpu": 2e12}
+MOST = {"cpu": 64, "cuda": 256, "tpu": 256}
+# Batches of a data set to load from.
+LOADED = 32
+
+
+@dataclass(frozen=True)
+class Options:
+    """What all comparisons of a run share. batch: None to let the size decide."""
+
+    tasks: tuple[str, ...] = ("inference", "training")
+    frameworks: tuple[str, ...] = ("pytorch", "keras", "jax")
+    modes: tuple[str, ...] = ("eager", "compiled")
+    device: Device = "cpu"
+    dtype: Dtype = "float32"
+    threads: int = 1
+    rounds: int = 7
+    batch: int | None = None
+    changes: Mapping[str, Any] | None = None
+    peers: bool = False
+
+    def __post_init__(self) -> None:
+        for what, given, known in (
+            ("task", self.tasks, TASKS),
+            ("framework", self.frameworks, tuple(PACKAGES)),
+            ("device", (self.device,), DEVICES),
+            ("dtype", (self.dtype,), DTYPES),
+        ):
+            for value in given:
+                if value not in known:
+                    raise unknown(what, value, known)
+        for name in ("threads", "rounds", "batch"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise UsageError(f"{name} is {value}; allowed: from 1")
+
+
+def bench(
+    names: Sequence[str],
+    options: Options,
+    path: Path,
+    resume: bool,
+    say: Callable[[str], None],
+) -> list[Comparison]:
+    """Every model in every task, one comparison each."""
+    begun = {_key(c): c for c in _unfinished(path)} if resume else {}
+    done = {_key(c) for c in _finished(path)} if resume else set()
+    found = []
+    with Stable(
+        options.dtype, options.device, options.threads, cores(options.threads)
+    ) as stable:
+        _require(options, stable)
+        for name in names:
+            for work in works(name, options, stable):
+                ways = ways_of(name, options)
+                key = _identity(work.setting, [way.name for way in ways])
+                if key in done:
+                    continue
+                say(f"{name}, {work.setting.task}, batch {work.setting.batch}")
+                found.append(
+                    measure(work, ways, stable, options.rounds, path, begun.get(key))
+                )
+    return found
+
+
+def _require(options: Options, stable: Stable) -> None:
+    """What is asked for is there, before anything is timed."""
+    for framework in options.frameworks:
+        worker = stable.get(Way(framework, options.modes[0]), framework)
+        if options.device != "cpu":
+            worker.require(options.device)
+        known = worker.describe()["modes"]
+        for mode in options.modes:
+            if mode not in known:
+                raise unknown(f"mode of {framework}", mode, known)
+
+
+def _finished(path: Path) -> list[Comparison]:
+    return [c for c in records.read([path]) if c.end] if path.exists() else []
+
+
+def _unfinished(path: Path) -> list[Comparison]:
+    return [c for c in records.read([path]) if not c.end] if path.exists() else []
+
+
+def _key(found: Comparison) -> str:
+    return _identity(found.setting, [c.name for c in found.start.contenders])
+
+
+def _identity(setting: Setting, names: Sequence[str]) -> str:
+    return repr((asdict(setting), list(names)))
+
+
+def ways_of(name: str, options: Options) -> list[Way]:
+    ways = [Way(f, mode) for f in options.frameworks for mode in options.modes]
+    if options.peers:
+        ways += peers.ways_of(name, options.frameworks, options.modes)
+    return ways
+
+
+def works(name: str, options: Options, stable: Stable) -> Iterator[Work]:
+    spec = _changed(catalog.variant(name).spec, options.changes or {})
+    entries, once = _one_sample(name, spec, stable)
+    batch = options.batch or _batch(once, options.device)
+    parameters = sum(int(np.prod(e.shape)) for e in entries.values() if e.trainable)
+    for task in options.tasks:
+        training = task == "training"
+        count = batch * once * (flops.TRAINING if training else 1)
+        setting = Setting(
+            model=name,
+            family=catalog.family_of(spec),
+            changes=_told(options.changes or {}),
+            task=_task(task),
+            batch=batch,
+            parameters=parameters,
+            flops=count if task in ("inference", "training") else None,
+            dtype=options.dtype,
+            device=options.device,
+            threads=options.threads,
+            affinity=list(stable.cores),
+        )
+        size = batch * LOADED if task == "loading" else batch
+        yield Work(spec, setting, samples(spec, size), _plan(spec, batch, options))
+
+
+def changes(given: Sequence[str]) -> dict[str, Any]:
+    """`image_size=64` and the like, each value as JSON has it."""
+    found = {}
+    for text in given:
+        name, _, value = text.partition("=")
+        try:
+            found[name] = json.loads(value)
+        except ValueError:
+            raise UsageError(
+                f"--set {text}: allowed: FIELD=VALUE, as image_size=64 or "
+                "image_size=[64,64]"
+            ) from None
+    return found
+
+
+def _task(name: str) -> Task:
+    return next(task for task in records.TASKS if task == name)
+
+
+def _changed(spec: Spec, changes: Mapping[str, Any]) -> Spec:
+    return from_plain(type(spec), {**to_plain(spec), **changes}) if changes else spec
+
+
+def _told(changes: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: list(v) if isinstance(v, tuple) else v for k, v in changes.items()}
+
+
+def _one_sample(name: str, spec: Spec, stable: Stable) -> tuple[Any, int]:
+    """Names and shapes of the weights, and the operations of one sample."""
+    model = stable.get("probe", "pytorch").build(spec, name)
+    try:
+        entries = model.entries()
+        model.fill(SEED)
+        request = Request(_inputs(spec, 1), trace=True)
+        return entries, flops.of_one(spec, entries, model.run(request).layers)
+    except WorkerFailure as failure:
+        raise UsageError(f"{name} cannot be run once: {failure}") from None
+    finally:
+        if model.worker.alive:
+            model.drop()
+
+
+def _batch(once: int, device: str) -> int:
+    """The power of two that keeps a call short."""
+    batch = 1
+    while 2 * batch * once <= OPERATIONS[device] and batch < MOST[device]:
+        batch *= 2
+    return batch
+
+
+def samples(spec: Spec, size: int) -> Samples:
+    return Samples(_inputs(spec, size), (_single(target(spec, size)),))
+
+
+def _inputs(spec: Spec, size: int) -> tuple[Array, ...]:
+    return tuple(_single(sample(tensor, size, SEED)) for tensor in spec.inputs())
+
+
+def _single(array: Array) -> Array:
+    return array.astype(np.float32) if array.dtype.kind == "f" else array
+
+
+def _plan(spec: Spec, batch: int, options: Options) -> Plan:
+    precision = "float32" if options.dtype == "tf32" else options.dtype
+    return Plan(
+        loss=loss_of(spec),
+        heads=tuple(1 / (1 + k) for k in range(len(spec.outputs(True)))),
+        optimizer=AdamW(),
+        epochs=1,
+        batch_size=batch,
+        seed=SEED,
+        precision=precision,
+    )
+
+
+def table(found: Sequence[Comparison]) -> Table:
+    shown = Table(box=None, pad_edge=False, header_style="bold")
+    shown.add_column("model")
+    shown.add_column("way")
+    for column in ("speed", "95 %", "verdict", "samples/s", "of ceiling", "first call"):
+        shown.add_column(column, justify="right")
+    for comparison in found:
+        setting = comparison.setting
+        said = f"{setting.model}, {setting.task}, batch {setting.batch}"
+        if comparison.end and comparison.end.noisy:
+            said += " (noisy)"
+        for row in rows(comparison):
+            shown.add_row(said, *row)
+            said = ""
+    return shown
+
+
+def rows(comparison: Comparison) -> Iterator[tuple[str, ...]]:
+    results = {r.contender: r for r in comparison.end.results} if comparison.end else {}
+    for contender in comparison.start.contenders:
+        result = results.get(contender.name)
+        if result is None:
+            yield contender.name, "-", "", contender.failed or "no rounds", "", "", ""
+            continue
+        share = "" if result.fraction is None else f"{result.fraction:.0%}"
+        yield (
+            contender.name,
+            f"{result.ratio:.2f}",
+            f"{result.low:.2f}, {result.high:.2f}",
+            result.verdict,
+            f"{result.per_second:,.0f}",
+            share,
+            f"{contender.first_s:.2f} s",
+        )
+
+
+def failures(found: Sequence[Comparison]) -> int:
+    return sum(bool(c.failed) for one in found for c in one.start.contenders)
+
+
+def chosen(names: Sequence[str], everything: bool) -> list[str]:
+    """Models by their names or their families'; the tiny ones only by name."""
+    if bool(names) == everything:
+        raise UsageError("bench wants models, families or --all")
+    found = catalog.select(list(names))
+    return [n for n, variant in found.items() if n in names or not variant.tiny]

@@ -1,0 +1,353 @@
+"""Contenders in live processes that take turns, round after round, with a matrix
+product as the measure of what the machine gives at the moment."""
+
+import os
+import platform
+import subprocess
+import time
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from statistics import median
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+
+from benchmarks import records, statistics
+from benchmarks.records import Comparison, Contender, Machine, Round, Setting, Start
+from shared.contract import Workload
+from shared.data.batches import Samples
+from shared.errors import UsageError
+from shared.plan import Plan
+from shared.specs.base import Spec
+from shared.weights import Array
+from shared.worker import ROOT, RemoteModel, Worker, WorkerFailure
+
+# A contender's turn lasts about this long, and a sample of it this long at least, so
+# that a tick of the clock does not count.
+TURN_SECONDS = 0.1
+SAMPLE_SECONDS = 0.005
+# Rounds are made up for while the machine is disturbed, up to so many times as many.
+PATIENCE = 2
+PROBE = {"cpu": (1024, 0.03), "cuda": (8192, 0.03), "tpu": (8192, 0.03)}
+# Outputs of float32 and less, by the largest of them.
+AGREE = {"float64": 1e-9, "float32": 1e-3, "tf32": 2e-2, "bfloat16": 1e-1}
+SEED = 0
+
+
+@dataclass(frozen=True)
+class Way:
+    """How a model is run: ours, or a peer of the same framework.
+
+    peer: the model whose public original it is; label: as people know that.
+    handicap: see Model.time.
+    """
+
+    framework: str
+    mode: str
+    peer: str = ""
+    label: str = ""
+    handicap: float = 0.0
+
+    @property
+    def name(self) -> str:
+        return f"{self.label or self.framework}/{self.mode}"
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is repeated, but for the way. plan: its precision is the setting's."""
+
+    spec: Spec
+    setting: Setting
+    batch: Samples
+    plan: Plan
+
+    def of(self, way: Way) -> Workload:
+        task, tf32 = self.setting.task, self.setting.dtype == "tf32"
+        return Workload(task, way.mode, self.given(way), self.plan, tf32)
+
+    def given(self, way: Way) -> Samples:
+        """A peer takes its inputs as its framework has them."""
+        if not way.peer or way.framework == "pytorch":
+            return self.batch
+        inputs = zip(self.batch.inputs, self.spec.inputs(), strict=True)
+        moved = (np.moveaxis(a, 1, -1) if t.channels_first else a for a, t in inputs)
+        return Samples(tuple(map(np.ascontiguousarray, moved)), self.batch.targets)
+
+
+class Stable:
+    """The live workers, one a way; on an accelerator they last one comparison, since
+    its memory cannot be had back."""
+
+    def __init__(self, dtype: str, device: str, threads: int, cores: tuple[int, ...]):
+        self.dtype = "float64" if dtype == "float64" else "float32"
+        self.device, self.threads, self.cores = device, threads, cores
+        self.workers: dict[Any, Worker] = {}
+
+    def get(self, key: Any, framework: str) -> Worker:
+        found = self.workers.get(key)
+        if found is None or not found.alive:
+            found = Worker(
+                framework,
+                self.dtype,
+                threads=self.threads,
+                cores=self.cores,
+                device=self.device,
+            )
+            self.workers[key] = found
+        return found
+
+    def probe(self, dtype: str) -> float | None:
+        """GFLOP/s of a matrix product, by PyTorch."""
+        size, seconds = PROBE[self.device]
+        kind, tf32 = ("float32", True) if dtype == "tf32" else (dtype, False)
+        try:
+            found: float = self.get("probe", "pytorch").ask(
+                "pytorch_impl.workloads:probe", size, kind, self.device, tf32, seconds
+            )
+        except WorkerFailure:
+            return None
+        return found
+
+    def close(self) -> None:
+        for worker in self.workers.values():
+            worker.close()
+        self.workers.clear()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+@dataclass
+class Ready:
+    """A contender whose calls are compiled and whose outputs were seen."""
+
+    way: Way
+    model: RemoteModel
+    samples: int
+    calls: int
+
+
+def measure(
+    work: Work,
+    ways: Sequence[Way],
+    stable: Stable,
+    rounds: int,
+    path: Path,
+    begun: Comparison | None = None,
+) -> Comparison:
+    """One comparison, written to `path` as it goes. begun: one to go on with."""
+    ready, contenders = _prepare(work, ways, stable)
+    if begun is None:
+        start = Start(
+            run=uuid.uuid4().hex,
+            date=datetime.now(UTC).isoformat(timespec="seconds"),
+            revision=revision(),
+            machine=machine(stable),
+            setting=work.setting,
+            contenders=contenders,
+        )
+        records.append(path, start)
+        begun = Comparison(start, [])
+    _same(begun, ready)
+    try:
+        if ready:
+            _rounds(begun, ready, stable, rounds, path)
+    finally:
+        for one in ready:
+            if one.model.worker.alive:
+                one.model.drop()
+        if stable.device != "cpu":
+            stable.close()
+    begun.end = statistics.results(begun)
+    records.append(path, begun.end)
+    return begun
+
+
+def _same(begun: Comparison, ready: Sequence[Ready]) -> None:
+    names = [c.name for c in begun.start.contenders if not c.failed]
+    now = [one.way.name for one in ready]
+    if now != names:
+        raise UsageError(
+            f"{begun.setting.model} was begun with {', '.join(names)}; "
+            f"now there is {', '.join(now) or 'none'}"
+        )
+
+
+def _prepare(
+    work: Work, ways: Sequence[Way], stable: Stable
+) -> tuple[list[Ready], list[Contender]]:
+    ready, contenders = list[Ready](), list[Contender]()
+    outputs: tuple[Array, ...] | None = None
+    for way in ways:
+        contender = Contender(name=way.name, framework=way.framework, mode=way.mode)
+        try:
+            one, contender, found = _ready(contender, way, work, stable)
+            outputs = outputs or found
+            if reason := _differs(work, outputs, found):
+                raise UsageError(reason)
+            ready.append(one)
+        except (WorkerFailure, UsageError) as failure:
+            contender = replace(contender, failed=str(failure))
+        contenders.append(contender)
+    return ready, contenders
+
+
+def _ready(
+    contender: Contender, way: Way, work: Work, stable: Stable
+) -> tuple[Ready, Contender, tuple[Array, ...]]:
+    worker = stable.get(way, way.framework)
+    about = worker.describe()
+    worker.forget_memory()
+    model, build_s = _built(way, work, worker)
+    prepared = model.prepare(work.of(way))
+    once = median(model.time(3).seconds)
+    memory = worker.memory()
+    calls = max(1, round(SAMPLE_SECONDS / once))
+    samples = max(1, round(TURN_SECONDS / (calls * once)))
+    contender = replace(
+        contender,
+        peer=way.label,
+        versions=about["versions"],
+        environment=worker.environment,
+        layout="NHWC" if _last(way) else "NCHW",
+        import_s=about["import_s"],
+        build_s=round(build_s, 4),
+        first_s=round(prepared.first_s, 6),
+        second_s=round(prepared.second_s, 6),
+        memory_mib=None if memory is None else round(memory, 1),
+        calls=calls,
+        samples=samples,
+    )
+    return Ready(way, model, samples, calls), contender, prepared.outputs
+
+
+def _last(way: Way) -> bool:
+    return way.framework != "pytorch" or way.mode.endswith("-nhwc")
+
+
+def _built(way: Way, work: Work, worker: Worker) -> tuple[RemoteModel, float]:
+    start = time.perf_counter()
+    if way.peer:
+        model = _adopted(way, work, worker)
+    else:
+        model = worker.build(work.spec, work.setting.model)
+        model.fill(SEED)
+    model.move(worker.device)
+    return model, time.perf_counter() - start
+
+
+def _adopted(way: Way, work: Work, worker: Worker) -> RemoteModel:
+    from benchmarks.peers import peer
+
+    found = peer(way.peer, way.framework)
+    ours = worker.build(work.spec, work.setting.model)
+    ours.fill(SEED)
+    weights = ours.dump()
+    ours.drop()
+    model = worker.adopt(found.target, work.given(way).inputs)
+    model.load(found.weights(weights))
+    return model
+
+
+def _differs(work: Work, wanted: tuple[Array, ...], found: tuple[Array, ...]) -> str:
+    """What is timed must be the same function. A step of training tells by its loss,
+    unless chance has a part in it."""
+    if not all(np.isfinite(a).all() for a in found):
+        return "what it puts out is no number"
+    if work.setting.task == "training" and _random(work.spec):
+        return ""
+    for a, b in zip(wanted, found, strict=True):
+        if a.shape != b.shape:
+            return (
+                f"its output has the shape {b.shape}, the first contender's {a.shape}"
+            )
+        error = float(np.abs(a - b).max(initial=0.0) / max(np.abs(a).max(), 1e-30))
+        if not error <= AGREE[work.setting.dtype]:
+            return f"its output differs from the first's by {error:.1e}"
+    return ""
+
+
+def _random(spec: Spec) -> bool:
+    return any(v for k, v in vars(spec).items() if k.startswith("drop"))
+
+
+def _rounds(
+    found: Comparison, ready: list[Ready], stable: Stable, wanted: int, path: Path
+) -> None:
+    """As many undisturbed ones as are wanted, within patience."""
+    while len(found.rounds) < PATIENCE * wanted:
+        if len(statistics.kept(found.rounds)[0]) >= wanted:
+            return
+        number = len(found.rounds) + 1
+        probe = stable.probe(found.setting.dtype)
+        seconds, busy = dict[str, list[float]](), dict[str, float]()
+        for one in ready if number % 2 else ready[::-1]:
+            timed = one.model.time(one.samples, one.calls, one.way.handicap)
+            seconds[one.way.name] = [round(s, 9) for s in timed.seconds]
+            busy[one.way.name] = round(timed.busy, 3)
+        line = Round(
+            run=found.start.run, number=number, seconds=seconds, busy=busy, probe=probe
+        )
+        records.append(path, line)
+        found.rounds.append(line)
+
+
+# Where it ran
+
+
+def cores(threads: int) -> tuple[int, ...]:
+    """The last ones; the first is where a system does its own work."""
+    mine = sorted(os.sched_getaffinity(0))
+    if not 1 <= threads <= len(mine):
+        raise UsageError(f"threads is {threads}; allowed: from 1 to {len(mine)}")
+    return tuple(mine[-threads:])
+
+
+def machine(stable: Stable) -> Machine:
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return Machine(
+        system=f"{platform.system()} {platform.machine()}",
+        cpu=_cpu(),
+        cores=len(os.sched_getaffinity(0)),
+        memory_gib=round(memory / 2**30, 1),
+        accelerator=_accelerator(stable),
+        python=platform.python_version(),
+    )
+
+
+@cache
+def _cpu() -> str:
+    text = Path("/proc/cpuinfo")
+    lines = text.read_text().splitlines() if text.exists() else []
+    models = [x.partition(":")[2].strip() for x in lines if x.startswith("model name")]
+    return models[0] if models else platform.processor()
+
+
+def _accelerator(stable: Stable) -> str:
+    if stable.device == "cpu":
+        return ""
+    devices = stable.get("probe", "pytorch").describe()["devices"]
+    return ", ".join(d for d in devices if d != "cpu")
+
+
+@cache
+def revision() -> str:
+    command = ["git", "describe", "--always", "--dirty", "--exclude", "*"]
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    return done.stdout.strip()

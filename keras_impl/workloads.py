@@ -1,0 +1,71 @@
+"""What a benchmark repeats, as Keras's users run it fast."""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_impl import running
+from keras_impl.training import Trainer
+from shared.contract import Workload, flat
+from shared.weights import Array
+
+_XLA = ("xla",) if running.BACKEND == "tensorflow" else ()
+MODES: tuple[str, ...] = ("eager", "compiled", *_XLA)
+Call = Callable[[], Any]
+
+
+def make(model: Any, work: Workload) -> Call:
+    running.set_tf32(work.tf32)
+    trainer = Trainer(model, work.plan)
+    trainer.learner.run_eagerly = work.mode == "eager"
+    trainer.learner.jit_compile = work.mode == MODES[-1]  # graphs come without
+    return running.finished(TASKS[work.task](trainer, work))
+
+
+def arrays(outputs: Any) -> tuple[Array, ...]:
+    return tuple(
+        ops.convert_to_numpy(ops.cast(o, keras.config.floatx())) for o in flat(outputs)
+    )
+
+
+def inference(trainer: Trainer, work: Workload) -> Call:
+    inputs = [ops.convert_to_tensor(x) for x in trainer._inputs(work.batch.inputs)]
+    infer = running.INFERENCE[running.BACKEND]
+    return infer(trainer.native, inputs, work.mode)
+
+
+def training(trainer: Trainer, work: Workload) -> Call:
+    batch = [
+        tuple(ops.convert_to_tensor(a) for a in part)
+        for part in trainer._arrays(work.batch)
+    ]
+    return running.STEPS[running.BACKEND](trainer.learner, batch)
+
+
+def optimizer(trainer: Trainer, work: Workload) -> Call:
+    variables = list(trainer.variables.values())
+    trainer.optimizer.build(variables)
+    gradients = [ops.ones(v.shape, v.dtype) for v in variables]
+    apply = running.APPLY[running.BACKEND]
+    return apply(trainer.optimizer, variables, gradients, work.mode)
+
+
+def loading(trainer: Trainer, work: Workload) -> Call:
+    batches = work.batches()
+
+    def call() -> None:
+        for part in trainer._arrays(next(batches)):
+            for array in part:
+                ops.convert_to_tensor(array)
+
+    return call
+
+
+TASKS: dict[str, Callable[[Trainer, Workload], Call]] = {
+    "inference": inference,
+    "training": training,
+    "optimizer": optimizer,
+    "loading": loading,
+}

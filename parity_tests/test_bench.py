@@ -1,0 +1,356 @@
+"""The benchmark's statistics, its lines, and what it does when something goes wrong."""
+
+import json
+import re
+from dataclasses import asdict, replace
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import triptych
+from benchmarks import bench, measure, records, regressions, statistics
+from benchmarks.records import (
+    Comparison,
+    Contender,
+    End,
+    Machine,
+    Round,
+    Setting,
+    Start,
+)
+from parity_tests.engine import request
+from shared import flops
+from shared.catalog import variant
+from shared.errors import UsageError
+from shared.worker import WorkerCrashed
+
+MACHINE = Machine(system="Linux", cpu="one", cores=2, memory_gib=8.0, python="3.11")
+SETTING = Setting(
+    model="lenet",
+    family="lenet",
+    task="inference",
+    batch=8,
+    parameters=100,
+    flops=2_000_000,
+    dtype="float32",
+    device="cpu",
+    threads=1,
+    affinity=[1],
+)
+
+
+def started(*names: str, **changes) -> Start:
+    ways = [Contender(name=n, framework="pytorch", mode="eager") for n in names]
+    setting = replace(SETTING, **changes)
+    return Start(
+        run="-".join(names) + str(changes),
+        date="2026-01-01T00:00:00+00:00",
+        revision="abc",
+        machine=MACHINE,
+        setting=setting,
+        contenders=ways,
+    )
+
+
+def compared(number=15, seed=0, probe=100.0, noise=0.01, **slowness) -> Comparison:
+    """Rounds on a machine whose pace wanders; each contender has noise of its own."""
+    draw, start = np.random.default_rng(seed), started(*slowness)
+    rounds = []
+    for i in range(number):
+        pace = 0.01 * np.exp(0.3 * draw.standard_normal())
+        seconds = {
+            name: (pace * s * np.exp(noise * draw.standard_normal(5))).tolist()
+            for name, s in slowness.items()
+        }
+        rounds.append(Round(run=start.run, number=i + 1, seconds=seconds, probe=probe))
+    return Comparison(start, rounds)
+
+
+# Statistics
+
+
+@pytest.mark.parametrize(
+    ("slowness", "noise", "said"),
+    [
+        (1.0, 0.01, "equal"),
+        (1.05, 0.01, "slower"),
+        (0.95, 0.01, "faster"),
+        (1.05, 0.3, "inconclusive"),
+    ],
+)
+def test_verdicts(slowness, noise, said):
+    found = [
+        statistics.results(compared(seed=seed, noise=noise, a=1.0, b=slowness))
+        for seed in range(20)
+    ]
+    assert sum(one.results[1].verdict == said for one in found) >= 18
+
+
+def test_a_ratio_is_had_within_a_round():
+    (first, second) = statistics.results(compared(number=40, a=1.0, b=2.0)).results
+    assert (first.verdict, second.verdict) == ("reference", "slower")
+    assert second.ratio == pytest.approx(0.5, abs=0.01)
+    assert second.high - second.low < 0.02  # though the pace varies by 30 %
+
+
+def test_disturbed_rounds_do_not_count():
+    found = compared(number=10, a=1.0, b=1.0)
+    found.rounds[3] = replace(
+        found.rounds[3], probe=80.0, seconds={"a": [1.0], "b": [5.0]}
+    )
+    end = statistics.results(found)
+    assert (end.dropped, end.rounds, end.noisy) == ([4], 9, False)
+    assert end.results[1].ratio == pytest.approx(1.0, abs=0.02)
+    for i in (0, 1, 2):
+        found.rounds[i] = replace(found.rounds[i], probe=80.0)
+    assert statistics.results(found).noisy
+
+
+def test_nothing_is_claimed_of_few_rounds():
+    end = statistics.results(compared(number=4, a=1.0, b=3.0))
+    assert end.results[1].verdict == "inconclusive"
+
+
+def test_what_is_reached_of_the_ceiling():
+    end = statistics.results(compared(a=1.0))
+    (only,) = end.results
+    assert only.per_second == pytest.approx(8 / only.median_s)
+    assert only.gflops == pytest.approx(2e-3 / only.median_s)
+    assert only.fraction == pytest.approx(only.gflops / 100)
+
+
+@pytest.mark.parametrize(
+    ("model", "published"),
+    # torchvision's `GFLOPS`, which are multiplications with an addition each
+    [("alexnet", 0.71), ("resnet18", 1.81), ("resnet50", 4.09)],
+)
+def test_operations_are_the_published_ones(workers, model, published):
+    spec = variant(model).spec
+    built = workers.get("pytorch", "float32").build(spec, model)
+    built.fill(0)
+    asked = replace(request(spec, 1, training=False), trace=True)
+    asked = replace(asked, inputs=tuple(a.astype("float32") for a in asked.inputs))
+    found = flops.of_one(spec, built.entries(), built.run(asked).layers)
+    built.drop()
+    assert round(found / 2e9, 2) == published
+
+
+def test_operations_of_attention_and_recurrence(workers):
+    """By hand: every weight once a token or a step, and attention's two products."""
+    for model in ("gpt_tiny", "lstm_tiny"):
+        spec = variant(model).spec
+        built = workers.get("pytorch", "float64").build(spec, model)
+        built.fill(0)
+        asked = replace(request(spec, 1, training=False), trace=True)
+        found = flops.of_one(spec, built.entries(), built.run(asked).layers)
+        built.drop()
+        if model == "gpt_tiny":
+            block = 12 * spec.width**2 * spec.tokens + 2 * spec.tokens**2 * spec.width
+            wanted = spec.depth * block + spec.tokens * spec.width * spec.vocab_size
+        else:
+            gates = 4 * spec.hidden * (spec.features + spec.hidden)
+            wanted = spec.length * gates + spec.hidden * spec.num_classes * (
+                spec.length if len(spec.outputs(True)[0].shape) > 1 else 1
+            )
+        assert found == 2 * wanted, model
+
+
+# Lines
+
+
+def lines(found: Comparison):
+    return [found.start, *found.rounds, *([found.end] if found.end else [])]
+
+
+def written(path, *comparisons):
+    for found in comparisons:
+        for line in lines(found):
+            records.append(path, line)
+    return path
+
+
+def test_lines_come_back(tmp_path):
+    one, two = compared(number=5, a=1.0, b=1.1), compared(number=3, c=1.0)
+    one.end = statistics.results(one)
+    path = written(tmp_path / "deep" / "lines.jsonl", one, two)
+    assert records.read([path]) == [one, two]
+
+
+def test_half_a_line_is_left_out(tmp_path):
+    found = compared(number=5, a=1.0)
+    path = written(tmp_path / "lines.jsonl", found)
+    path.write_text(path.read_text()[:-20])
+    (back,) = records.read([path])
+    assert back.rounds == found.rounds[:-1]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"kind": "other"}, "kinds: start, round, end"),
+        ({"schema": 99}, "schema 99, this version reads 1"),
+        ({"seconds": {"a": ["x"]}}, "seconds.a.0"),
+        ({"more": 1}, "more"),
+        ({"run": "b"}, "a round of b, never started"),
+    ],
+)
+def test_bad_lines_are_refused(tmp_path, change, said):
+    found = compared(number=1, a=1.0)
+    path = written(tmp_path / "lines.jsonl", found)
+    first, second = path.read_text().splitlines()
+    path.write_text(f"{first}\n{json.dumps({**json.loads(second), **change})}\n")
+    with pytest.raises(UsageError, match=re.escape(said)):
+        records.read([path])
+
+
+def test_a_bad_line_is_not_written(tmp_path):
+    path = tmp_path / "lines.jsonl"
+    with pytest.raises(UsageError, match=r"setting\.batch"):
+        records.append(path, started("a", batch="many"))
+    assert not path.exists()
+
+
+# Regressions
+
+
+def test_what_became_slower(tmp_path):
+    old = compared(number=15, seed=1, a=1.0, b=1.0, c=1.0)
+    new = compared(number=15, seed=2, probe=50.0, a=2.0, b=2.0, c=2.4)
+    new.start = replace(old.start, run="new")
+    new.rounds = [replace(r, run="new") for r in new.rounds]
+    for found in (old, new):
+        found.end = statistics.results(found)
+    before, after = written(tmp_path / "o", old), written(tmp_path / "n", new)
+    said = {one.contender: one for one in regressions.regressions(before, after)}
+    assert said["c"].verdict == "slower"
+    assert said["c"].ratio == pytest.approx(1 / 1.2, abs=0.02)
+    result = CliRunner().invoke(
+        triptych.app, ["bench", "compare", str(before), str(after)]
+    )
+    assert result.exit_code == 1
+    same = CliRunner().invoke(
+        triptych.app, ["bench", "compare", str(before), str(before)]
+    )
+    assert same.exit_code == 0
+
+
+def test_nothing_in_common(tmp_path):
+    one, two = compared(a=1.0), compared(a=1.0)
+    two.start = replace(two.start, setting=replace(SETTING, batch=9))
+    for found in (one, two):
+        found.end = statistics.results(found)
+    paths = written(tmp_path / "o", one), written(tmp_path / "n", two)
+    with pytest.raises(UsageError, match="no ended comparison in common"):
+        regressions.regressions(*paths)
+
+
+# Runs
+
+OPTIONS = bench.Options(
+    tasks=("inference",),
+    frameworks=("pytorch", "jax"),
+    modes=("compiled",),
+    rounds=3,
+    batch=4,
+)
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory):
+    path = tmp_path_factory.mktemp("bench") / "lines.jsonl"
+    options = replace(OPTIONS, tasks=bench.TASKS, frameworks=("jax",))
+    return path, bench.bench(["lenet_tiny"], options, path, False, lambda text: None)
+
+
+def test_a_run_leaves_its_lines(first):
+    path, found = first
+    assert records.read([path]) == found
+    assert [c.setting.task for c in found] == list(bench.TASKS)
+    for one in found:
+        (contender,) = one.start.contenders
+        assert contender.failed == ""
+        assert contender.first_s > contender.second_s
+        assert {"jax", "flax"} <= contender.versions.keys()
+        assert all(
+            len(r.seconds["jax/compiled"]) == contender.samples for r in one.rounds
+        )
+        assert isinstance(one.end, End)
+        assert one.start.machine.cpu
+    training = found[bench.TASKS.index("training")]
+    assert training.setting.flops == 3 * found[0].setting.flops
+
+
+def test_a_killed_run_keeps_its_rounds_and_goes_on(first, tmp_path):
+    path, found = first
+    whole = path.read_text().splitlines(keepends=True)
+    cut = tmp_path / "cut.jsonl"
+    cut.write_text("".join(whole[:3]) + whole[3][:50])  # in the third round
+    options = replace(OPTIONS, frameworks=("jax",))
+    (again,) = bench.bench(["lenet_tiny"], options, cut, True, lambda text: None)
+    assert again.start == found[0].start
+    assert again.rounds[:2] == found[0].rounds[:2]
+    assert len(again.rounds) >= 3
+    assert records.read([cut]) == [again]
+    assert bench.bench(["lenet_tiny"], options, cut, True, lambda text: None) == []
+
+
+def test_a_contender_that_fails_is_told_and_the_others_go_on(tmp_path, monkeypatch):
+    ready = measure._ready
+
+    def dies(contender, way, work, stable):
+        if way.framework == "pytorch":
+            raise WorkerCrashed("pytorch died in prepare (SIGKILL)")
+        return ready(contender, way, work, stable)
+
+    monkeypatch.setattr(measure, "_ready", dies)
+    path = tmp_path / "lines.jsonl"
+    (found,) = bench.bench(["linear_tiny"], OPTIONS, path, False, lambda text: None)
+    torch, jax = found.start.contenders
+    assert torch.failed == "pytorch died in prepare (SIGKILL)"
+    assert jax.failed == ""
+    assert [r.contender for r in found.end.results] == ["jax/compiled"]
+    assert bench.failures([found]) == 1
+
+
+def test_another_function_is_not_timed():
+    spec, plan = variant("lenet_tiny").spec, None
+    work = measure.Work(spec, SETTING, bench.samples(spec, 2), plan)
+    one = np.ones((2, 4), "float32")
+    assert measure._differs(work, (one,), (one + 1e-5,)) == ""
+    assert "by 1.0e-02" in measure._differs(work, (one,), (one + 1e-2,))
+    assert "shape" in measure._differs(work, (one,), (one[:1],))
+    assert "no number" in measure._differs(work, (one,), (one * np.nan,))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["lenet_tiny", "--device", "moon"], "device 'moon'"),
+        (["lenet_tiny", "--device", "cuda"], "looked for cuda or gpu"),
+        (["lenet_tiny", "--task", "sleep"], "task 'sleep'"),
+        (["lenet_tiny", "--mode", "warp"], "mode of pytorch 'warp'"),
+        (["lenet_tiny", "--threads", "1000"], "threads is 1000"),
+        (["lenet_tiny", "--set", "width"], "FIELD=VALUE"),
+        (["lenet_tiny", "--set", "width=3"], "no field width"),
+        (["nothing"], "nothing"),
+        ([], "models, families or --all"),
+    ],
+)
+def test_wrong_use_is_one_line(arguments, said, tmp_path, capsys, monkeypatch):
+    out = tmp_path / "lines.jsonl"
+    monkeypatch.setattr(
+        "sys.argv",
+        ["triptych", "bench", *arguments, "--frameworks", "pytorch", "--out", str(out)],
+    )
+    with pytest.raises(SystemExit) as stopped:
+        triptych.main()
+    assert stopped.value.code == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert len(error.strip().splitlines()) == 1
+    assert not out.exists()
+
+
+def test_settings_are_plain():
+    json.dumps(asdict(SETTING))

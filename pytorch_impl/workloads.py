@@ -1,0 +1,125 @@
+"""What a benchmark repeats, as PyTorch's users run it fast."""
+
+import importlib
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from pytorch_impl.training import Trainer
+from shared.contract import Workload, flat
+from shared.weights import Array
+
+MODES = ("eager", "eager-nhwc", "compiled", "compiled-nhwc")
+Call = Callable[[], Any]
+
+
+def make(model: Any, work: Workload) -> Call:
+    torch.set_float32_matmul_precision("high" if work.tf32 else "highest")
+    torch.backends.cudnn.allow_tf32 = work.tf32
+    torch.backends.cudnn.benchmark = True
+    trainer = Trainer(model, work.plan)
+    call = TASKS[work.task](trainer, work)
+    if trainer.device.type == "cpu":
+        return call
+    wait = torch.cuda.synchronize
+    if trainer.device.type == "xla":
+        wait = importlib.import_module("torch_xla").sync
+
+    def finished() -> Any:
+        outputs = call()
+        wait()
+        return outputs
+
+    return finished
+
+
+def arrays(outputs: Any) -> tuple[Array, ...]:
+    return tuple(o.detach().float().cpu().numpy() for o in flat(outputs))
+
+
+def inference(trainer: Trainer, work: Workload) -> Call:
+    native = _arranged(trainer.native.eval(), work, freezing=True)
+    inputs, _ = _tensors(trainer, work)
+    low = work.plan.precision == "bfloat16"
+
+    @torch.inference_mode()
+    def call() -> Any:
+        with torch.autocast(trainer.device.type, torch.bfloat16, enabled=low):
+            return native(*inputs)
+
+    return call
+
+
+def training(trainer: Trainer, work: Workload) -> Call:
+    trainer.native = _arranged(trainer.native.train(), work)
+    inputs, targets = _tensors(trainer, work)
+
+    def call() -> Tensor:
+        loss = trainer.training_step(inputs, targets)
+        trainer.descend(loss)
+        return loss
+
+    return call
+
+
+def optimizer(trainer: Trainer, work: Workload) -> Call:
+    trainer.native = _arranged(trainer.native.train(), work)
+    torch.autograd.backward(trainer.training_step(*_tensors(trainer, work)))
+
+    def call() -> None:
+        trainer.optimizer.step()
+
+    return call
+
+
+def loading(trainer: Trainer, work: Workload) -> Call:
+    batches = work.batches()
+
+    def call() -> None:
+        trainer._tensors(next(batches))
+
+    return call
+
+
+TASKS: dict[str, Callable[[Trainer, Workload], Call]] = {
+    "inference": inference,
+    "training": training,
+    "optimizer": optimizer,
+    "loading": loading,
+}
+
+
+def _arranged(native: nn.Module, work: Workload, **options: Any) -> Any:
+    if work.mode.endswith("-nhwc"):
+        native = native.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if not work.mode.startswith("compiled"):
+        return native
+    return torch.compile(native, options=options)
+
+
+def _tensors(trainer: Trainer, work: Workload) -> tuple[Any, Any]:
+    inputs, targets = trainer._tensors(work.batch)
+    if work.mode.endswith("-nhwc"):
+        images = [
+            x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x
+            for x in inputs
+        ]
+        return tuple(images), targets
+    return inputs, targets
+
+
+def probe(size: int, dtype: str, device: str, tf32: bool, seconds: float) -> float:
+    """What a product of square matrices reaches, in GFLOP/s: the best of its calls."""
+    torch.set_float32_matmul_precision("high" if tf32 else "highest")
+    a = torch.ones(size, size, dtype=getattr(torch, dtype), device=device)
+    best, end = float("inf"), time.perf_counter() + seconds
+    while time.perf_counter() < end or best == float("inf"):
+        start = time.perf_counter()
+        a @ a
+        if a.is_cuda:
+            torch.cuda.synchronize()
+        best = min(best, time.perf_counter() - start)
+    return 2 * size**3 / best / 1e9

@@ -1,0 +1,45 @@
+"""What a model has to multiply and add, by one formula for all frameworks.
+
+Two operations for every weight at every place where its layer puts out something:
+convolutions, matrices and recurrent layers. Causal attention is counted in full.
+Sums, norms, activations and pooling are left out: they are bound by memory. A step of
+training is three times inference, since each product has two gradients.
+"""
+
+from collections.abc import Mapping
+
+from shared.contract import Layer
+from shared.specs.base import Spec
+from shared.weights import Entry
+
+TRAINING = 3
+
+
+def of_one(
+    spec: Spec, entries: Mapping[str, Entry], layers: Mapping[str, Layer]
+) -> int:
+    """Of one sample through the model; entries and layers as PyTorch names and lays
+    them out, from a run of one sample."""
+    products = spec.unnamed_products()
+    for name, entry in entries.items():
+        path, _, leaf = name.rpartition(".")
+        if leaf.startswith("weight") and len(entry.shape) > 1 and path in layers:
+            products += _size(entry.shape) * _places(leaf, entry, layers[path])
+    return 2 * products
+
+
+def _size(shape: tuple[int, ...]) -> int:
+    size = 1
+    for n in shape:
+        size *= n
+    return size
+
+
+def _places(leaf: str, entry: Entry, layer: Layer) -> int:
+    """How often the weight is used."""
+    if layer.entered is not None and layer.entered.dtype.kind != "f":
+        return 0  # an embedding is looked up
+    if leaf != "weight":  # of a recurrent layer
+        assert layer.entered is not None
+        return layer.entered.shape[1]
+    return layer.left.size // entry.shape[0]
