@@ -142,9 +142,11 @@ def _optimizers(package: str) -> Iterator[Check]:
     for name, chosen in every.items():
         given = following.scheduled(chosen, 0.1)
         given = replace(given, gradients=given.gradients[:SHORT])
-        kind, nothing = type(chosen).__name__, streams.nothing(chosen)
+        kind = type(chosen).__name__
         yield kind, f"{name}, {SHORT} updates", _follows(given)
-        yield kind, f"{name} from nothing", _follows(nothing)
+        for start in (0.0, 1.0):
+            nothing = _follows(streams.nothing(chosen, start))
+            yield kind, f"{name} from {start} without gradient", nothing
     if package == "pytorch_impl":
         for name in following.FUSED:
             error = partial(

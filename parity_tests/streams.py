@@ -79,15 +79,16 @@ def dense(optimizer: Optimizer, updates: int = UPDATES) -> Stream:
     return replace(given, gradients=gradients, excluded=frozenset())
 
 
-def nothing(optimizer: Optimizer) -> Stream:
-    """One tensor of one row, which starts at 0 and at first has no gradient."""
+def nothing(optimizer: Optimizer, start: float) -> Stream:
+    """One tensor of one number, which at first has no gradient; then of one sign, since
+    a number that comes back to 0 has no digits left."""
     given = stream(optimizer, updates=20)
-    draws = [generator("row", t).standard_normal((1, 4)) for t in range(20)]
+    draws = [-np.abs(generator("number", t).standard_normal((1, 1))) for t in range(20)]
     return replace(
         given,
-        parameters={"row.weight": np.zeros((1, 4))},
-        gradients=tuple({"row.weight": (t > 2) * g} for t, g in enumerate(draws)),
-        estimates=tuple({"row.weight": g} for g in draws[: len(given.estimates)]),
+        parameters={"number.weight": np.full((1, 1), start)},
+        gradients=tuple({"number.weight": (t > 2) * g} for t, g in enumerate(draws)),
+        estimates=tuple({"number.weight": g} for g in draws[: len(given.estimates)]),
         excluded=frozenset(),
     )
 

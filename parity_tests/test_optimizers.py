@@ -46,9 +46,10 @@ def test_follows_the_definition(workers, framework, name, decay):
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
+@pytest.mark.parametrize("start", [0.0, 1.0])
 @pytest.mark.parametrize("name", dict(DECAYS))
-def test_follows_from_nothing(workers, framework, name):
-    given = streams.nothing(OPTIMIZERS[name])
+def test_follows_without_gradient(workers, framework, name, start):
+    given = streams.nothing(OPTIMIZERS[name], start)
     worker = workers.get(framework, "float64")
     assert following.of_optimizer(worker, given) <= tolerances.OPTIMIZER
 
@@ -365,7 +366,7 @@ TORCH = """
         # Layouts that no fused kernel takes: the other path, the same numbers.
         values = torch.arange(12.0).reshape(3, 4) + 1
         found = []
-        for p in (nn.Parameter(values.clone()), nn.Parameter(values.T.clone().T)):
+        for p in (nn.Parameter(values.clone()), nn.Parameter(values.T.contiguous().T)):
             kind = native(type(OPTIMIZERS[name]))
             settings = dataclasses.asdict(OPTIMIZERS[name])
             optimizer = kind([p], **{**settings, "weight_decay": 0.1})
