@@ -1,0 +1,424 @@
+"""The pages: what is shown, put into templates. Evidence in, text by file name out."""
+
+import html
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from benchmarks.records import Comparison, Contender, Result
+from benchmarks.report import (
+    families,
+    groups,
+    optimizers,
+    plots,
+    prose,
+    svg,
+    tables,
+)
+from benchmarks.report.evidence import Certificate, Evidence, Recorded
+from benchmarks.report.families import Family
+from benchmarks.report.gather import Traced
+from benchmarks.report.groups import framework_name, model_name
+from parity_tests import tolerances
+from shared import VERSION
+from shared.catalog import FAMILIES, VARIANTS, family_of
+from shared.optimizers import OPTIMIZERS
+from shared.worker import NATIVE, ROOT
+
+MENU = (
+    ("Overview", "index.html"),
+    ("Models", "models.html"),
+    ("Optimizers", "optimizers.html"),
+    ("Benchmarks", "benchmarks.html"),
+    ("Differences", "differences.html"),
+    ("Certificates", "certificates.html"),
+    ("Records", "records.html"),
+)
+FOLDER = ROOT / "benchmarks" / "report" / "templates"
+
+
+@dataclass
+class Site:
+    evidence: Evidence
+    traced: Mapping[str, Traced] = field(default_factory=dict)
+    pages: dict[str, bytes] = field(default_factory=dict)
+
+    def render(self) -> dict[str, bytes]:
+        self._index()
+        self._models()
+        self._optimizers()
+        self._benchmarks()
+        self._certificates()
+        self._differences()
+        self._records()
+        for name in ("style.css", "site.js"):
+            self.pages[name] = (FOLDER / name).read_bytes()
+        self.pages["pages.js"] = self._names().encode()
+        return self.pages
+
+    @cached_property
+    def _environment(self) -> Any:
+        from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+        environment = Environment(
+            loader=FileSystemLoader(FOLDER),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        environment.globals |= {
+            "menu": MENU,
+            "version": VERSION,
+            "native": NATIVE,
+            "framework_name": framework_name,
+            "colour": svg.colour,
+            "mark": _mark,
+        }
+        return environment
+
+    def _page(self, name: str, template: str, section: str = "", **shown: Any) -> None:
+        root = "../" if "/" in name else ""
+        text = self._environment.get_template(template).render(
+            root=root, here=name, section=section, **shown
+        )
+        self.pages[name] = text.encode()
+
+    # What several pages show
+
+    @cached_property
+    def families(self) -> list[Family]:
+        return [families.family(name, self.traced) for name in FAMILIES]
+
+    @cached_property
+    def cards(self) -> list[dict[str, Any]]:
+        return [_card(family, self.evidence) for family in self.families]
+
+    @cached_property
+    def slugs(self) -> dict[str, str]:
+        """A file's name for each run, told apart where two would be equal."""
+        found: dict[str, str] = {}
+        for one in self.evidence.comparisons:
+            run = one.comparison.start.run
+            base = slug = prose.slug(run) or "run"
+            number = 2
+            while slug in found.values():
+                slug, number = f"{base}-{number}", number + 1
+            found[run] = slug
+        return found
+
+    def page_of(self, one: Recorded) -> str:
+        return f"benchmarks/{self.slugs[one.comparison.start.run]}.html"
+
+    def record_of(self, one: Recorded) -> str:
+        return f"records.html#run-{self.slugs[one.comparison.start.run]}"
+
+    @cached_property
+    def latest(self) -> list[Recorded]:
+        return groups.latest(self.evidence.comparisons)
+
+    @cached_property
+    def matrix(self) -> list[dict[str, Any]]:
+        return [tables.overview_row(one, self.page_of(one)) for one in self.latest]
+
+    @cached_property
+    def overview(self) -> list[plots.Figure]:
+        return plots.overviews(self.latest)
+
+    def _problems(self, found: Iterable[Recorded]) -> list[tuple[Any, str]]:
+        return [
+            ((groups.title(one.comparison.setting), said), self.page_of(one))
+            for one, said in groups.problems(list(found))
+        ]
+
+    def _certificate(self, models: Iterable[str] | None = None) -> dict[str, Any]:
+        checks = self.evidence.checks
+        if models is not None:
+            chosen = set(models)
+            checks = [check for check in checks if check.model in chosen]
+        return {
+            "rows": tables.certificate(checks),
+            "tiers": tables.tiers(checks),
+            "failures": [check for check in checks if not check.passed],
+        }
+
+    # The pages
+
+    def _index(self) -> None:
+        sources = ", ".join(one.source for one in self.evidence.certificates)
+        self._page(
+            "index.html",
+            "index.html",
+            facts=tables.facts(self.evidence),
+            certificate_sources=sources,
+            matrix=self.matrix,
+            overview=self.overview,
+            machines=tables.machines(self.evidence.comparisons),
+            families=self.cards,
+            **self._certificate(),
+        )
+
+    def _models(self) -> None:
+        titles = {family.name: family.title for family in self.families}
+        variants = [
+            {
+                "name": name,
+                "family": family_of(found.spec),
+                "title": titles[family_of(found.spec)],
+                "parameters": found.parameters,
+                "source": found.source,
+                "tiny": found.tiny,
+            }
+            for name, found in VARIANTS.items()
+        ]
+        self._page("models.html", "models.html", families=self.cards, variants=variants)
+        for family in self.families:
+            self._model(family)
+
+    def _model(self, family: Family) -> None:
+        mine = [
+            one
+            for one in self.evidence.comparisons
+            if one.comparison.setting.family == family.name
+        ]
+        self._page(
+            f"models/{family.name}.html",
+            "model.html",
+            "models.html",
+            family=family,
+            timings=[self._timing(one) for one in groups.latest(mine)],
+            problems=self._problems(mine),
+            **self._certificate(shown.name for shown in family.variants),
+        )
+
+    def _timing(self, one: Recorded) -> dict[str, Any]:
+        start = one.comparison.start
+        machine = start.machine.accelerator or start.machine.cpu
+        head, rows = tables.contenders(one.comparison)
+        return {
+            "page": self.page_of(one),
+            "record": self.record_of(one),
+            "title": groups.title(one.comparison.setting),
+            "about": f"{machine}; {start.date[:10]}, revision {start.revision[:12]}",
+            "figures": [_without_key(f) for f in (plots.forest(one), plots.throughput(one))],
+            "head": head,
+            "rows": rows,
+        }  # fmt: skip
+
+    def _optimizers(self) -> None:
+        rows, speeds = optimizers.built_ins(), self.evidence.speeds
+        kinds = [optimizers.kind(name, speeds, rows) for name in optimizers.kinds()]
+        cards = [
+            {"key": k.key, "name": k.name, "short": optimizers.paper(k.name)}
+            for k in kinds
+        ]
+        self._page(
+            "optimizers.html",
+            "optimizers.html",
+            kinds=cards,
+            presets=len(OPTIMIZERS),
+            builtins=rows,
+            speeds=[figure for kind in kinds for figure in kind.speeds],
+        )
+        for kind in kinds:
+            name = f"optimizers/{kind.key}.html"
+            self._page(
+                name, "optimizer.html", "optimizers.html",
+                kind=kind, builtins=kind.builtins,
+            )  # fmt: skip
+
+    def _benchmarks(self) -> None:
+        compared = self.evidence.comparisons
+        newest = {one.comparison.start.run for one in self.latest}
+        older = [
+            one
+            for one in groups.by_date(groups.finished(compared))
+            if one.comparison.start.run not in newest
+        ]
+        self._page(
+            "benchmarks.html",
+            "benchmarks.html",
+            matrix=self.matrix,
+            older=[self._listed(one) for one in older],
+            problems=self._problems(compared),
+            overview=self.overview,
+            sweeps=[self._linked(plots.sweep, g) for g in groups.sweeps(compared)],
+            histories=[self._linked(plots.history, g) for g in groups.histories(compared)],
+        )  # fmt: skip
+        for one in compared:
+            self._benchmark(one)
+
+    def _listed(self, one: Recorded) -> dict[str, str]:
+        start = one.comparison.start
+        return {
+            "page": self.page_of(one),
+            "title": groups.title(start.setting),
+            "date": start.date[:10],
+            "revision": start.revision[:12],
+        }
+
+    def _linked(self, plot: Any, group: Sequence[Recorded]) -> plots.Figure:
+        """With the record of the last."""
+        return _without_key(plot(group), self.record_of(group[-1]))
+
+    def _benchmark(self, one: Recorded) -> None:
+        comparison, setting = one.comparison, one.comparison.setting
+        head, rows = tables.contenders(comparison)
+        known = setting.family in FAMILIES
+        self._page(
+            self.page_of(one),
+            "benchmark.html",
+            "benchmarks.html",
+            title=groups.title(setting),
+            model=model_name(setting),
+            condition=groups.condition(setting),
+            start=comparison.start,
+            end=comparison.end,
+            why=groups.why_none(comparison),
+            failed=[c for c in comparison.start.contenders if c.failed],
+            figures=[plot(one) for plot in plots.OF_ONE],
+            head=head,
+            rows=rows,
+            setting=tables.setting(comparison),
+            record=self.record_of(one),
+            page=f"models/{setting.family}.html" if known else "",
+        )
+
+    def _certificates(self) -> None:
+        checks = self.evidence.checks
+        said, mutants = prose.mutants()
+        self._page(
+            "certificates.html",
+            "certificates.html",
+            checks=checks,
+            held=sum(check.passed for check in checks),
+            models=len({check.model for check in checks}),
+            certificates=[
+                {"source": one.source, "slug": prose.slug(one.source)}
+                for one in self.evidence.certificates
+            ],
+            tier_table=tables.TIERS,
+            tolerances=tables.tolerances(tolerances),
+            mutants_said=said,
+            mutants=mutants,
+            **self._certificate(),
+        )
+
+    def _differences(self) -> None:
+        intro, chapters = prose.differences()
+        met: dict[str, list[tuple[str, str]]] = {}
+        for family in self.families:
+            for one in family.below:
+                met.setdefault(one.tag, []).append((family.name, family.title))
+        keys = [entry.key for chapter in chapters for entry in chapter.entries]
+        self._page(
+            "differences.html",
+            "differences.html",
+            intro=intro,
+            chapters=chapters,
+            met={key: met.get(key, []) for key in keys},
+        )
+
+    def _records(self) -> None:
+        files = []
+        for path in self.evidence.files:
+            content = path.read_bytes()
+            self.pages[f"records/{path.name}"] = content
+            files.append(
+                {
+                    "name": path.name,
+                    "slug": prose.slug(path.name),
+                    "copy": f"records/{path.name}",
+                    "size": f"{len(content) / 1024:,.0f} KiB",
+                    "said": "",
+                    "runs": self._lines(path.name, content.decode()),
+                }
+            )
+        self._page("records.html", "records.html", files=files)
+
+    def _lines(self, name: str, content: str) -> list[dict[str, Any]]:
+        lines = content.splitlines()
+        found = [
+            self._run(one, lines)
+            for one in self.evidence.comparisons
+            if one.source == name
+        ]
+        found += [
+            {
+                "slug": f"{prose.slug(name)}-{speed.number}",
+                "title": f"Line {speed.number}: optimizers, {speed.record['date'][:10]}",
+                "where": f"revision {speed.record['revision']}",
+                "page": "optimizers.html",
+                "lines": [("The line", lines[speed.number - 1])],
+            }
+            for speed in self.evidence.speeds
+            if speed.source == name
+        ]
+        return found
+
+    def _run(self, one: Recorded, lines: Sequence[str]) -> dict[str, Any]:
+        start, end = one.comparison.start, one.comparison.end
+        first, last = one.lines[0], one.lines[-1]
+        parts = [("The start", lines[first - 1])]
+        if end is not None:
+            parts.append(("The end", lines[last - 1]))
+        rounds = len(one.comparison.rounds)
+        return {
+            "slug": f"run-{self.slugs[start.run]}",
+            "title": f"{start.run}: {groups.title(start.setting)}",
+            "where": f"Lines {first} to {last} of the file, {rounds} of them rounds.",
+            "page": self.page_of(one),
+            "lines": parts,
+        }
+
+    def _names(self) -> str:
+        """Every page by name, for the search."""
+        found = [[name, "page", to] for name, to in MENU]
+        found += [[f.title, "model", f"models/{f.name}.html"] for f in self.families]
+        found += [
+            [name, "variant", f"models/{family_of(v.spec)}.html#{name}"]
+            for name, v in VARIANTS.items()
+        ]
+        found += [
+            [kind, f"optimizer {' '.join(presets)}", f"optimizers/{prose.slug(kind)}.html"]
+            for kind, presets in optimizers.kinds().items()
+        ]  # fmt: skip
+        found += [
+            [entry.title or chapter.title, "difference", f"differences.html#{entry.key}"]
+            for chapter in prose.differences()[1]
+            for entry in chapter.entries
+        ]  # fmt: skip
+        found += [
+            [groups.title(one.comparison.setting), "benchmark", self.page_of(one)]
+            for one in self.evidence.comparisons
+        ]
+        return f"window.PAGES = {json.dumps(found, indent=0)};\n"
+
+
+def _without_key(figure: plots.Figure, record: str = "") -> plots.Figure:
+    """Where a page has several of a kind, none can have the kind's anchor."""
+    from dataclasses import replace
+
+    return replace(figure, key="", record=record or figure.record)
+
+
+def _mark(framework: str) -> Any:
+    from markupsafe import Markup
+
+    return Markup(svg.mark(framework, 0, 0, "", 6))  # noqa: S704
+
+
+def _card(family: Family, evidence: Evidence) -> dict[str, Any]:
+    names = {shown.name for shown in family.variants}
+    largest = max(shown.variant.parameters for shown in family.variants)
+    large = [s.variant.parameters for s in family.variants if not s.variant.tiny]
+    mine = [check for check in evidence.checks if check.model in names]
+    return {
+        "name": family.name,
+        "title": family.title,
+        "variants": family.variants,
+        "large": tables.span(min(large or [largest]), largest),
+        "worst": tables.worst(mine),
+    }
