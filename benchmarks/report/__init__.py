@@ -1,13 +1,16 @@
 """The report: a static site that opens from disk, made of records.
 
-`write` reads no framework but for the layers of the models, which it asks of one worker.
+What needs a framework, the layers of the models, is asked of one worker; the rest is
+text from records and sources.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.report.evidence import Evidence, certificate_of, committed, read
 from parity_tests.engine import Check
+from shared.errors import UsageError
 
 LISTING = ".triptych-report"  # what the last report wrote
 
@@ -24,8 +27,6 @@ def write(
 
     Returns its first page. The same records give the same bytes.
     """
-    from dataclasses import replace
-
     from benchmarks.report import gather, site, tutorial
     from shared.catalog import FAMILIES
 
@@ -45,8 +46,6 @@ def write(
 
 def _save(folder: Path, pages: dict[str, bytes]) -> None:
     """All of them, and nothing of an earlier report that is no longer there."""
-    from shared.errors import UsageError
-
     try:
         listing = folder / LISTING
         known = listing.read_text().splitlines() if listing.exists() else []
@@ -55,7 +54,8 @@ def _save(folder: Path, pages: dict[str, bytes]) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
         for name in set(known) - set(pages):
-            (folder / name).unlink(missing_ok=True)
+            if ".." not in name and not Path(name).is_absolute():
+                (folder / name).unlink(missing_ok=True)
         listing.write_text("".join(f"{name}\n" for name in sorted(pages)))
     except OSError as error:
         raise UsageError(f"{folder} cannot be written: {error}") from None

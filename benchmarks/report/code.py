@@ -66,6 +66,6 @@ def linked(escaped: str) -> str:
 
 
 def shown(said: str) -> str:
-    """An address as people read it: no scheme, and the middle left out if it is long."""
+    """An address as people read it: no scheme, and of a long one the ends."""
     text = re.sub(r"^https?://(www\.)?", "", said)
     return text if len(text) <= 48 else f"{text[:30]}…{text[-14:]}"

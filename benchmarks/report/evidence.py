@@ -74,6 +74,7 @@ def committed() -> list[Path]:
 
 def read(paths: Sequence[Path]) -> Evidence:
     """Files of any kind that this suite writes, told apart by what they hold."""
+    _refuse_namesakes(paths)
     certificates: list[Certificate] = []
     speeds: list[Speed] = []
     compared: list[Path] = []
@@ -88,6 +89,15 @@ def read(paths: Sequence[Path]) -> Evidence:
     return Evidence(
         tuple(certificates), tuple(_comparisons(compared)), tuple(speeds), tuple(paths)
     )
+
+
+def _refuse_namesakes(paths: Sequence[Path]) -> None:
+    """Their copies lie in one folder."""
+    known: dict[str, Path] = {}
+    for path in paths:
+        other = known.setdefault(path.name, path)
+        if other is not path:
+            raise UsageError(f"{other} and {path}: records need names of their own")
 
 
 def _plain(path: Path) -> Any:

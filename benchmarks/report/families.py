@@ -2,7 +2,7 @@
 
 import ast
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from benchmarks.report import code, gather, prose, samples, tutorial
@@ -99,7 +99,10 @@ def title(name: str) -> str:
 
 
 def _shown(name: str, variant: Variant) -> Shown:
-    settings = ", ".join(f"{k}={_brief(v)}" for k, v in to_plain(variant.spec).items())
+    plain = to_plain(variant.spec)
+    usual = {field.name: field.default for field in fields(variant.spec)}
+    chosen = {k: v for k, v in plain.items() if v != usual[k]}
+    settings = ", ".join(f"{k}={_brief(v)}" for k, v in chosen.items())
     return Shown(name, variant, settings)
 
 

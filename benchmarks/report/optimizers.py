@@ -1,18 +1,21 @@
 """What the page of an optimizer shows: its definition, its three sources, what the
 built-ins do beside it, its path, its speed."""
 
+import ast
 import re
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from benchmarks.report import code, prose, surfaces, svg
+from benchmarks.report import code, prose, surfaces
 from benchmarks.report.evidence import Speed
 from benchmarks.report.families import Panel
+from benchmarks.report.figures import Figure, spanned, told
 from benchmarks.report.groups import framework_name
-from benchmarks.report.plots import ROW, Figure, times
+from benchmarks.report.ratios import Ratio, rows_of
 from parity_tests import builtins
 from parity_tests.builtins import Row
 from shared import sources
@@ -110,9 +113,6 @@ def _docstring(source: str) -> str:
 
 def _body(source: str) -> list[str]:
     """A class's own lines, so that its docstring is that of a module."""
-    import ast
-    import textwrap
-
     node = ast.parse(source).body[0]
     if not isinstance(node, ast.ClassDef):
         return []
@@ -196,22 +196,15 @@ def _speed(speeds: Sequence[Speed], preset: str) -> Figure | None:
     last = next((speed for speed in reversed(speeds) if speed.rows(preset)), None)
     if last is None:
         return None
-    rows, named = last.rows(preset), f"Time of an update: {preset}"
-    low = min(0.9, *(row["low"] for row in rows))
-    high = max(1.15, *(row["high"] for row in rows))
-    scale = svg.across(low * 0.97, high * 1.03, log=True)
-    base = len(rows) * ROW + 10
+    found, record = last.rows(preset), last.record
+    title, rows = f"Time of an update: {preset}", tuple(_cells(row) for row in found)
     below = "our time over theirs; left of 1 is faster"
-    parts = [svg.bottom(scale, base, 4, below, svg.short)]
-    parts.append(svg.line(scale(1), 4, scale(1), base, "one"))
-    parts += [_row(scale, i * ROW + 6, row) for i, row in enumerate(rows)]
-    record = last.record
     return Figure(
         f"speed-{preset}",
-        named,
-        svg.picture(named, "".join(parts), base + 40, _told(rows)),
+        title,
+        rows_of(title, [_ratio(row) for row in found], below, told(rows)),
         ("framework", "beside", "our time over theirs [95 %]", "bound"),
-        tuple(_cells(row) for row in rows),
+        rows,
         f"{record['tensors']} float32 tensors, {record['parameters']:,} numbers; "
         f"{record['rounds']} interleaved rounds on {record['machine']['cpu']}, "
         f"{record['date'][:10]}, revision {record['revision']}.",
@@ -219,31 +212,9 @@ def _speed(speeds: Sequence[Speed], preset: str) -> Figure | None:
     )
 
 
-def _said(row: Mapping[str, Any]) -> str:
-    return f"{times(row['ratio'])} [{times(row['low'])}, {times(row['high'])}]"
-
-
-def _row(scale: svg.Scale, y: float, row: Mapping[str, Any]) -> str:
-    framework, middle = row["framework"], y + 24
-    kind = svg.colour(framework)
-    name = f"{framework_name(framework)}, beside {row['against']}"
-    return "".join(
-        (
-            svg.text(8, y + 12, name, "name"),
-            svg.text(svg.WIDTH - 8, y + 12, _said(row), "value", "end"),
-            svg.line(
-                scale(row["low"]), middle, scale(row["high"]), middle, f"span {kind}"
-            ),
-            svg.mark(framework, scale(row["ratio"]), middle),
-        )
-    )
-
-
-def _told(rows: Sequence[Mapping[str, Any]]) -> str:
-    return "; ".join(
-        f"{framework_name(r['framework'])} beside {r['against']} {_said(r)}"
-        for r in rows
-    )
+def _ratio(row: Mapping[str, Any]) -> Ratio:
+    name = f"{framework_name(row['framework'])}, beside {row['against']}"
+    return Ratio(name, row["framework"], row["ratio"], row["low"], row["high"])
 
 
 def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
@@ -251,7 +222,7 @@ def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
     return (
         framework_name(row["framework"]),
         str(row["against"]),
-        _said(row),
+        spanned(row["ratio"], row["low"], row["high"]),
         "none" if bound is None else f"at most {bound:g}",
     )
 

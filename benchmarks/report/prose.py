@@ -5,7 +5,6 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from benchmarks.report import code
@@ -13,6 +12,7 @@ from shared.worker import PACKAGES, ROOT
 
 DIFFERENCES = ROOT / "docs" / "differences.md"
 MUTANTS = ROOT / "docs" / "mutants.md"
+TESTS = ROOT / "parity_tests" / "test_differences.py"
 
 
 @cache
@@ -36,13 +36,14 @@ def markdown(text: str) -> str:
 
 @dataclass(frozen=True)
 class Difference:
-    """places: the files whose lines carry its tag."""
+    """places: the files whose lines carry its tag; test: the one that shows it."""
 
     key: str
     title: str
     body: str
     places: tuple[str, ...] = ()
     tagged: bool = True
+    test: str = ""
 
 
 @dataclass(frozen=True)
@@ -66,13 +67,35 @@ def differences(text: str | None = None) -> tuple[str, list[Chapter]]:
     return markdown(intro.partition("\n")[2]), chapters
 
 
+def explained() -> int:
+    chapters = differences()[1]
+    return sum(entry.tagged for chapter in chapters for entry in chapter.entries)
+
+
 def _entry(section: str, places: Mapping[str, Sequence[str]]) -> Difference:
     title, _, rest = section.partition("\n")
     tagged = title.startswith("`")
     key = title.strip("`") if tagged else slug(title)
     return Difference(
-        key, title.strip("`"), markdown(rest), tuple(places.get(key, ())), tagged
+        key,
+        title.strip("`"),
+        markdown(rest),
+        tuple(places.get(key, ())),
+        tagged,
+        _test_of(key) if tagged else "",
     )
+
+
+def _test_of(key: str) -> str:
+    """`test_bn_var`; several tags may share one."""
+    said = key.replace("-", "_")
+    return next((name for name in _tests() if said in name), "")
+
+
+@cache
+def _tests() -> tuple[str, ...]:
+    names = re.findall(r"^def (test_\w+)", TESTS.read_text(), re.MULTILINE)
+    return tuple(sorted(names, key=len))
 
 
 def slug(title: str) -> str:
@@ -137,7 +160,3 @@ def inline(text: str) -> str:
     joined = re.sub(r"(https?://\S+)\n\s*", r"\1 ", text)
     escaped = html.escape(" ".join(joined.split()), quote=False)
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", code.linked(escaped))
-
-
-def read(path: Path) -> str:
-    return path.read_text()

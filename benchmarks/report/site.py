@@ -1,24 +1,26 @@
 """The pages: what is shown, put into templates. Evidence in, text by file name out."""
 
-import html
-import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from benchmarks.records import Comparison, Contender, Result
 from benchmarks.report import (
+    bars,
     families,
     groups,
+    lines,
+    names,
     optimizers,
-    plots,
     prose,
+    ratios,
+    raw,
     svg,
     tables,
 )
-from benchmarks.report.evidence import Certificate, Evidence, Recorded
+from benchmarks.report.evidence import Evidence, Recorded
 from benchmarks.report.families import Family
+from benchmarks.report.figures import Figure
 from benchmarks.report.gather import Traced
 from benchmarks.report.groups import framework_name, model_name
 from parity_tests import tolerances
@@ -38,6 +40,17 @@ MENU = (
 )
 FOLDER = ROOT / "benchmarks" / "report" / "templates"
 
+# The pictures of one comparison.
+OF_ONE = (
+    ratios.forest,
+    bars.throughput,
+    bars.compute,
+    lines.noise,
+    bars.cold_start,
+    lines.break_even,
+    bars.memory,
+)
+
 
 @dataclass
 class Site:
@@ -55,7 +68,12 @@ class Site:
         self._records()
         for name in ("style.css", "site.js"):
             self.pages[name] = (FOLDER / name).read_bytes()
-        self.pages["pages.js"] = self._names().encode()
+        compared = [
+            (groups.title(one.comparison.setting), self.page_of(one))
+            for one in self.evidence.comparisons
+        ]
+        listed = names.listed(MENU, self.families, compared)
+        self.pages["pages.js"] = listed.encode()
         return self.pages
 
     @cached_property
@@ -124,8 +142,8 @@ class Site:
         return [tables.overview_row(one, self.page_of(one)) for one in self.latest]
 
     @cached_property
-    def overview(self) -> list[plots.Figure]:
-        return plots.overviews(self.latest)
+    def overview(self) -> list[Figure]:
+        return ratios.overviews(self.latest)
 
     def _problems(self, found: Iterable[Recorded]) -> list[tuple[Any, str]]:
         return [
@@ -144,15 +162,26 @@ class Site:
             "failures": [check for check in checks if not check.passed],
         }
 
+    def _certificates_of(self) -> list[dict[str, Any]]:
+        """Where they are from, and when and on what, as far as that is told."""
+        kept = {path.name for path in self.evidence.files}
+        return [
+            {
+                "source": one.source,
+                "slug": prose.slug(one.source) if one.source in kept else "",
+                "about": [str(value) for value in one.about.values()],
+            }
+            for one in self.evidence.certificates
+        ]
+
     # The pages
 
     def _index(self) -> None:
-        sources = ", ".join(one.source for one in self.evidence.certificates)
         self._page(
             "index.html",
             "index.html",
             facts=tables.facts(self.evidence),
-            certificate_sources=sources,
+            certificates=self._certificates_of(),
             matrix=self.matrix,
             overview=self.overview,
             machines=tables.machines(self.evidence.comparisons),
@@ -202,10 +231,10 @@ class Site:
             "record": self.record_of(one),
             "title": groups.title(one.comparison.setting),
             "about": f"{machine}; {start.date[:10]}, revision {start.revision[:12]}",
-            "figures": [_without_key(f) for f in (plots.forest(one), plots.throughput(one))],
+            "figures": [_without_key(plot(one)) for plot in OF_ONE[:2]],
             "head": head,
             "rows": rows,
-        }  # fmt: skip
+        }
 
     def _optimizers(self) -> None:
         rows, speeds = optimizers.built_ins(), self.evidence.speeds
@@ -225,9 +254,12 @@ class Site:
         for kind in kinds:
             name = f"optimizers/{kind.key}.html"
             self._page(
-                name, "optimizer.html", "optimizers.html",
-                kind=kind, builtins=kind.builtins,
-            )  # fmt: skip
+                name,
+                "optimizer.html",
+                "optimizers.html",
+                kind=kind,
+                builtins=kind.builtins,
+            )
 
     def _benchmarks(self) -> None:
         compared = self.evidence.comparisons
@@ -244,9 +276,11 @@ class Site:
             older=[self._listed(one) for one in older],
             problems=self._problems(compared),
             overview=self.overview,
-            sweeps=[self._linked(plots.sweep, g) for g in groups.sweeps(compared)],
-            histories=[self._linked(plots.history, g) for g in groups.histories(compared)],
-        )  # fmt: skip
+            sweeps=[self._linked(lines.sweep, g) for g in groups.sweeps(compared)],
+            histories=[
+                self._linked(lines.history, g) for g in groups.histories(compared)
+            ],
+        )
         for one in compared:
             self._benchmark(one)
 
@@ -259,7 +293,7 @@ class Site:
             "revision": start.revision[:12],
         }
 
-    def _linked(self, plot: Any, group: Sequence[Recorded]) -> plots.Figure:
+    def _linked(self, plot: Any, group: Sequence[Recorded]) -> Figure:
         """With the record of the last."""
         return _without_key(plot(group), self.record_of(group[-1]))
 
@@ -278,7 +312,7 @@ class Site:
             end=comparison.end,
             why=groups.why_none(comparison),
             failed=[c for c in comparison.start.contenders if c.failed],
-            figures=[plot(one) for plot in plots.OF_ONE],
+            figures=[plot(one) for plot in OF_ONE],
             head=head,
             rows=rows,
             setting=tables.setting(comparison),
@@ -295,10 +329,7 @@ class Site:
             checks=checks,
             held=sum(check.passed for check in checks),
             models=len({check.model for check in checks}),
-            certificates=[
-                {"source": one.source, "slug": prose.slug(one.source)}
-                for one in self.evidence.certificates
-            ],
+            certificates=self._certificates_of(),
             tier_table=tables.TIERS,
             tolerances=tables.tolerances(tolerances),
             mutants_said=said,
@@ -322,92 +353,21 @@ class Site:
         )
 
     def _records(self) -> None:
-        files = []
         for path in self.evidence.files:
-            content = path.read_bytes()
-            self.pages[f"records/{path.name}"] = content
-            files.append(
-                {
-                    "name": path.name,
-                    "slug": prose.slug(path.name),
-                    "copy": f"records/{path.name}",
-                    "size": f"{len(content) / 1024:,.0f} KiB",
-                    "said": "",
-                    "runs": self._lines(path.name, content.decode()),
-                }
-            )
+            self.pages[f"records/{path.name}"] = path.read_bytes()
+        files = raw.files(self.evidence, self.slugs, self.page_of)
         self._page("records.html", "records.html", files=files)
 
-    def _lines(self, name: str, content: str) -> list[dict[str, Any]]:
-        lines = content.splitlines()
-        found = [
-            self._run(one, lines)
-            for one in self.evidence.comparisons
-            if one.source == name
-        ]
-        found += [
-            {
-                "slug": f"{prose.slug(name)}-{speed.number}",
-                "title": f"Line {speed.number}: optimizers, {speed.record['date'][:10]}",
-                "where": f"revision {speed.record['revision']}",
-                "page": "optimizers.html",
-                "lines": [("The line", lines[speed.number - 1])],
-            }
-            for speed in self.evidence.speeds
-            if speed.source == name
-        ]
-        return found
 
-    def _run(self, one: Recorded, lines: Sequence[str]) -> dict[str, Any]:
-        start, end = one.comparison.start, one.comparison.end
-        first, last = one.lines[0], one.lines[-1]
-        parts = [("The start", lines[first - 1])]
-        if end is not None:
-            parts.append(("The end", lines[last - 1]))
-        rounds = len(one.comparison.rounds)
-        return {
-            "slug": f"run-{self.slugs[start.run]}",
-            "title": f"{start.run}: {groups.title(start.setting)}",
-            "where": f"Lines {first} to {last} of the file, {rounds} of them rounds.",
-            "page": self.page_of(one),
-            "lines": parts,
-        }
-
-    def _names(self) -> str:
-        """Every page by name, for the search."""
-        found = [[name, "page", to] for name, to in MENU]
-        found += [[f.title, "model", f"models/{f.name}.html"] for f in self.families]
-        found += [
-            [name, "variant", f"models/{family_of(v.spec)}.html#{name}"]
-            for name, v in VARIANTS.items()
-        ]
-        found += [
-            [kind, f"optimizer {' '.join(presets)}", f"optimizers/{prose.slug(kind)}.html"]
-            for kind, presets in optimizers.kinds().items()
-        ]  # fmt: skip
-        found += [
-            [entry.title or chapter.title, "difference", f"differences.html#{entry.key}"]
-            for chapter in prose.differences()[1]
-            for entry in chapter.entries
-        ]  # fmt: skip
-        found += [
-            [groups.title(one.comparison.setting), "benchmark", self.page_of(one)]
-            for one in self.evidence.comparisons
-        ]
-        return f"window.PAGES = {json.dumps(found, indent=0)};\n"
-
-
-def _without_key(figure: plots.Figure, record: str = "") -> plots.Figure:
+def _without_key(figure: Figure, record: str = "") -> Figure:
     """Where a page has several of a kind, none can have the kind's anchor."""
-    from dataclasses import replace
-
     return replace(figure, key="", record=record or figure.record)
 
 
 def _mark(framework: str) -> Any:
     from markupsafe import Markup
 
-    return Markup(svg.mark(framework, 0, 0, "", 6))  # noqa: S704
+    return Markup(svg.mark(framework, 0, 0, "", 6))
 
 
 def _card(family: Family, evidence: Evidence) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.report import svg
-from benchmarks.report.plots import Figure
+from benchmarks.report.figures import Figure
 from shared.optimizers import OPTIMIZERS, Optimizer, SophiaG
 
 Point = tuple[float, float]
@@ -133,7 +133,8 @@ def _contours(number: int) -> str:
     x, y = _scales(surface)
     parts = []
     for i, level in enumerate(surface.levels):
-        for line in generator.lines(level):
+        found: Any = generator.lines(level)
+        for line in found:
             at = [(x(float(px)), y(float(py))) for px, py in line]
             share = 0.75 - 0.55 * i / len(surface.levels)
             parts.append(svg.path(at, "contour", f"opacity:{share:.2f}"))
@@ -178,7 +179,7 @@ def _drawn(path: Path, i: int, x: svg.Scale, y: svg.Scale) -> str:
     first, last = at[0], at[-1]
     return "".join(
         (
-            svg.path(at, f"line thin {kind}"),
+            svg.path(at, f"line {'thin' if i else 'first'} {kind}"),
             *dots,
             svg.tag("circle", cx=first[0], cy=first[1], r=5, class_=f"ring {kind}"),
             svg.tag("circle", cx=last[0], cy=last[1], r=4.5, class_=f"dot {kind}"),

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 WIDTH = 480.0
-CHARACTER = 6.6  # of the text of a picture, about
+CHARACTER = 7.6  # of the text of a picture, about
 
 
 def number(value: float) -> str:

@@ -9,8 +9,8 @@ from typing import Any
 from benchmarks.records import Comparison, Contender, Result
 from benchmarks.report import code, groups, optimizers, prose
 from benchmarks.report.evidence import Evidence, Recorded
+from benchmarks.report.figures import interval, many, seconds, share, times
 from benchmarks.report.groups import DEVICES, framework_name, labels, model_name
-from benchmarks.report.plots import interval, many, seconds, share, times
 from parity_tests.engine import Check
 from shared.catalog import FAMILIES, VARIANTS, family_of
 from shared.optimizers import OPTIMIZERS
@@ -115,36 +115,31 @@ def tolerances(module: ModuleType) -> str:
 
 
 def facts(evidence: Evidence) -> list[dict[str, str]]:
-    checks = evidence.checks
-    held = sum(check.passed for check in checks)
-    models = len({check.model for check in checks})
     ended = len(groups.finished(evidence.comparisons))
     left = len(evidence.comparisons) - ended
-    differences = [
-        entry
-        for chapter in prose.differences()[1]
-        for entry in chapter.entries
-        if entry.tagged
-    ]
-    parity = _fact("none given", "certificates of parity", "certificates.html", "warn")
-    if checks:
-        said = f"checks of parity hold, over {models} models"
-        kind = "good" if held == len(checks) else "bad"
-        parity = _fact(f"{held} of {len(checks)}", said, "certificates.html", kind)
     more = f", {left} not ended" if left else ""
+    kinds, explained = len(optimizers.kinds()), prose.explained()
     mutants = prose.mutants()[0].removesuffix(" mutants caught")
+    presets = f"optimizers, {len(OPTIMIZERS)} presets"
+    variants = f"families, {len(VARIANTS)} variants"
     return [
-        parity,
+        _parity(evidence.checks),
         _fact(mutants, "planted mistakes caught", "certificates.html#mutants"),
-        _fact(str(len(FAMILIES)), f"families, {len(VARIANTS)} variants", "models.html"),
-        _fact(
-            str(len(optimizers.kinds())),
-            f"optimizers, {len(OPTIMIZERS)} presets",
-            "optimizers.html",
-        ),
-        _fact(str(len(differences)), "differences explained", "differences.html"),
+        _fact(str(len(FAMILIES)), variants, "models.html"),
+        _fact(str(kinds), presets, "optimizers.html"),
+        _fact(str(explained), "differences explained", "differences.html"),
         _fact(str(ended), f"comparisons{more}", "benchmarks.html"),
     ]
+
+
+def _parity(checks: Sequence[Check]) -> dict[str, str]:
+    if not checks:
+        return _fact("none", "no certificate was given", "certificates.html", "warn")
+    held = sum(check.passed for check in checks)
+    models = len({check.model for check in checks})
+    said = f"checks of parity hold, over {models} model{'s' * (models != 1)}"
+    kind = "good" if held == len(checks) else "bad"
+    return _fact(f"{held} of {len(checks)}", said, "certificates.html", kind)
 
 
 def _fact(value: str, said: str, to: str, kind: str = "") -> dict[str, str]:
