@@ -115,7 +115,7 @@ def panels(name: str) -> tuple[Panel, ...]:
     return tuple(
         Panel(
             part.name,
-            prose.slug(part.name),
+            f"def-{prose.slug(part.name)}",
             tuple(code.coloured(s, "../") if s else "" for s in part.sources),
         )
         for part in sources.aligned(name)

@@ -19,8 +19,8 @@ def listed(
     found: list[Entry] = [(name, "page", to) for name, to in menu]
     found += [(f.title, "model", f"models/{f.name}.html") for f in families]
     found += [
-        (name, "variant", f"models/{family_of(found.spec)}.html#{name}")
-        for name, found in VARIANTS.items()
+        (name, "variant", f"models/{family_of(one.spec)}.html#variant-{name}")
+        for name, one in VARIANTS.items()
     ]
     found += [
         (kind, f"optimizer {' '.join(presets)}", f"optimizers/{prose.slug(kind)}.html")

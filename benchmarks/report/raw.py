@@ -24,7 +24,7 @@ def files(evidence: Evidence, slugs: dict[str, str], page_of: Where) -> list[Any
             {
                 "name": path.name,
                 "slug": prose.slug(path.name),
-                "copy": f"records/{path.name}",
+                "address": f"records/{path.name}",
                 "size": f"{len(content) / 1024:,.0f} KiB",
                 "runs": runs,
             }

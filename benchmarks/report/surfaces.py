@@ -85,7 +85,8 @@ class Path:
 
 
 def follow(optimizer: Optimizer, surface: Surface, updates: int) -> list[Point]:
-    """Where the parameters to evaluate with were after each update."""
+    """Where the parameters to evaluate with were after each update, as long as they
+    stay within the picture."""
     shape = (1, 2) if type(optimizer).__name__ in MATRICES else (2,)
     xs = {"x": np.array(surface.start).reshape(shape)}
     state: Any = {}
@@ -97,12 +98,13 @@ def follow(optimizer: Optimizer, surface: Surface, updates: int) -> list[Point]:
             state = optimizer.estimate(gs, state)
         xs, state = optimizer.update(xs, gs, state, float(optimizer.lr))
         x, y = map(float, optimizer.evaluated(xs, state)["x"].ravel())
-        if not (abs(x) < 100 and abs(y) < 100):
+        if not _within((x, y), surface):
             break
         points.append((x, y))
     return points
 
 
+@cache
 def best(preset: str, surface: Surface) -> Path:
     """With the rate of a grid that gets lowest, and stays within the picture."""
     found = []
@@ -111,7 +113,7 @@ def best(preset: str, surface: Surface) -> Path:
         with np.errstate(all="ignore"):
             points = follow(optimizer, surface, UPDATES)
         value = float(surface.value(*points[-1]))
-        if len(points) <= UPDATES or not all(_within(p, surface) for p in points):
+        if len(points) <= UPDATES:
             value = math.inf
         found.append(Path(preset, rate, tuple(points), value))
     return min(found, key=lambda path: path.value)
