@@ -52,8 +52,8 @@ def _drawn(
             svg.text(svg.WIDTH - 8, y + 12, one.said, "value", "end"),
             _lengths(scale, y + 17, one),
         ]
-    if limit:
-        parts.append(svg.line(scale(limit), top, scale(limit), base, "limit"))
+        if limit:
+            parts.append(svg.line(scale(limit), y + 15, scale(limit), y + 33, "limit"))
     return svg.picture(title, "".join(parts), base + 40, told(rows))
 
 

@@ -9,7 +9,8 @@ ROW = 38.0  # of a picture with a row a contender
 
 @dataclass(frozen=True)
 class Figure:
-    """key: its anchor. Without a picture the note says why there is none."""
+    """key: its anchor. Without a picture the note says why there is none.
+    records: what each is called, and its address in the site."""
 
     key: str
     title: str
@@ -17,7 +18,7 @@ class Figure:
     head: tuple[str, ...] = ()
     rows: tuple[tuple[str, ...], ...] = ()
     note: str = ""
-    record: str = ""
+    records: tuple[tuple[str, str], ...] = ()
 
 
 def seconds(value: float | None) -> str:

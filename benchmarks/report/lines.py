@@ -28,16 +28,21 @@ class Series:
 
 
 def _keys(series: Sequence[Series]) -> str:
-    """Two a line, above the picture."""
-    parts = []
+    """Above the picture, two a line where they fit."""
+    parts, columns = [], _columns(series)
     for i, one in enumerate(series):
-        x, y = 8 + (i % 2) * svg.WIDTH / 2, 14.0 + 18 * (i // 2)
+        x, y = 8 + (i % columns) * svg.WIDTH / 2, 14.0 + 18 * (i // columns)
         kind, dash = f"line {svg.colour(one.framework)}", _dash(i, series)
         hollow = "hollow" if one.faint else ""
         parts.append(svg.path([(x, y - 4), (x + 24, y - 4)], kind, dash))
         parts.append(svg.mark(one.framework, x + 12, y - 4, hollow, 4))
         parts.append(svg.text(x + 30, y, one.name, "tick"))
     return "".join(parts)
+
+
+def _columns(series: Sequence[Series]) -> int:
+    room = svg.WIDTH / 2 - 40
+    return 2 if all(len(s.name) * svg.CHARACTER < room for s in series) else 1
 
 
 def _dash(i: int, series: Sequence[Series]) -> str:
@@ -48,7 +53,7 @@ def _dash(i: int, series: Sequence[Series]) -> str:
 
 def _frame(series: Sequence[Series]) -> tuple[float, float]:
     """The top and the base of the axes, below the keys."""
-    top = 40.0 + 18 * ((len(series) + 1) // 2)
+    top = 40.0 + 18 * -(-len(series) // _columns(series))
     return top, top + TALL
 
 
@@ -68,13 +73,19 @@ def _drawn(
 
 
 def _axes(
-    x: svg.Scale, y: svg.Scale, top: float, base: float, below: str, beside: str
+    x: svg.Scale,
+    y: svg.Scale,
+    top: float,
+    base: float,
+    said: tuple[str, str],
+    ticks: Sequence[float] = (),
 ) -> str:
+    below, beside = said
     return "".join(
         (
             svg.text(8, top - 12, beside, "label"),
             svg.left(y, LEFT - 8, svg.WIDTH - 8, svg.short),
-            svg.bottom(x, base + 8, top, below, svg.short),
+            svg.bottom(x, base + 8, top, below, svg.short, ticks),
         )
     )
 
@@ -99,8 +110,9 @@ def sweep(group: Sequence[Recorded]) -> Figure:
     title, series = f"Throughput over the batch: {model}", _rates(group)
     top, base = _frame(series)
     x, y = _scales(series, top, base)
-    inside = _axes(x, y, top, base, "batch", "samples a second") + _drawn(x, y, series)
     batches = [one.comparison.setting.batch for one in group]
+    inside = _axes(x, y, top, base, ("batch", "samples a second"), batches)
+    inside += _drawn(x, y, series)
     rows = tuple((s.name, *_at(s, batches)) for s in series)
     return Figure(
         "batch",
@@ -141,7 +153,7 @@ def break_even(one: Recorded) -> Figure:
     series, rows = _courses(pairs, named), tuple(_pays(pair, named) for pair in pairs)
     top, base = _frame(series)
     x, y = _scales(series, top, base)
-    inside = _axes(x, y, top, base, "calls", "seconds until it returned")
+    inside = _axes(x, y, top, base, ("calls", "seconds until it returned"))
     inside += _drawn(x, y, series, marks=False)
     inside += "".join(_crossing(x, y, pair) for pair in pairs)
     return Figure(

@@ -208,7 +208,7 @@ def _speed(speeds: Sequence[Speed], preset: str) -> Figure | None:
         f"{record['tensors']} float32 tensors, {record['parameters']:,} numbers; "
         f"{record['rounds']} interleaved rounds on {record['machine']['cpu']}, "
         f"{record['date'][:10]}, revision {record['revision']}.",
-        f"records.html#{prose.slug(last.source)}-{last.number}",
+        (("the record", f"records.html#{prose.slug(last.source)}-{last.number}"),),
     )
 
 

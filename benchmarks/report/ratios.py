@@ -95,18 +95,19 @@ def forest(one: Recorded) -> Figure:
 # All comparisons at once
 
 
-def overviews(found: Sequence[Recorded]) -> list[Figure]:
-    """One picture a task, precision and device: a row a comparison, and on it the
-    fastest of this suite's own in each framework."""
+def sorts(found: Sequence[Recorded]) -> list[tuple[str, list[Recorded]]]:
+    """Comparisons of one task, precision and device."""
     alike: dict[tuple[str, str, str], list[Recorded]] = {}
     for one in found:
         s = one.comparison.setting
         device = groups.DEVICES[s.device]
         alike.setdefault((s.task.capitalize(), s.dtype, device), []).append(one)
-    return [_overview(", ".join(key), mine) for key, mine in alike.items()]
+    return [(", ".join(key), mine) for key, mine in alike.items()]
 
 
-def _overview(title: str, found: Sequence[Recorded]) -> Figure:
+def overview(title: str, found: Sequence[Recorded]) -> Figure:
+    """A row a comparison, and on it the fastest of this suite's own in each
+    framework."""
     best = [_best(one) for one in found]
     every = [ratio for row in best for ratio in row]
     if not every:

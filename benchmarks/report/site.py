@@ -143,7 +143,20 @@ class Site:
 
     @cached_property
     def overview(self) -> list[Figure]:
-        return ratios.overviews(self.latest)
+        return [
+            self._of(mine, ratios.overview(title, mine))
+            for title, mine in ratios.sorts(self.latest)
+        ]
+
+    def _of(self, found: Sequence[Recorded], figure: Figure, key: str = "") -> Figure:
+        """With its records; where a page has several of a kind, none has the anchor."""
+        records = [(self._called(one), self.record_of(one)) for one in found]
+        return replace(figure, key=key, records=tuple(records))
+
+    def _called(self, one: Recorded) -> str:
+        start = one.comparison.start
+        title = groups.title(start.setting)
+        return f"{title}, {start.date[:10]}, {start.revision[:10]}"
 
     def _problems(self, found: Iterable[Recorded]) -> list[tuple[Any, str]]:
         return [
@@ -225,13 +238,12 @@ class Site:
     def _timing(self, one: Recorded) -> dict[str, Any]:
         start = one.comparison.start
         machine = start.machine.accelerator or start.machine.cpu
-        head, rows = tables.contenders(one.comparison)
+        head, rows = tables.brief(one.comparison)
         return {
             "page": self.page_of(one),
-            "record": self.record_of(one),
             "title": groups.title(one.comparison.setting),
             "about": f"{machine}; {start.date[:10]}, revision {start.revision[:12]}",
-            "figures": [_without_key(plot(one)) for plot in OF_ONE[:2]],
+            "figures": [self._of([one], plot(one)) for plot in OF_ONE[:2]],
             "head": head,
             "rows": rows,
         }
@@ -276,9 +288,9 @@ class Site:
             older=[self._listed(one) for one in older],
             problems=self._problems(compared),
             overview=self.overview,
-            sweeps=[self._linked(lines.sweep, g) for g in groups.sweeps(compared)],
+            sweeps=[self._of(g, lines.sweep(g)) for g in groups.sweeps(compared)],
             histories=[
-                self._linked(lines.history, g) for g in groups.histories(compared)
+                self._of(g, lines.history(g)) for g in groups.histories(compared)
             ],
         )
         for one in compared:
@@ -292,10 +304,6 @@ class Site:
             "date": start.date[:10],
             "revision": start.revision[:12],
         }
-
-    def _linked(self, plot: Any, group: Sequence[Recorded]) -> Figure:
-        """With the record of the last."""
-        return _without_key(plot(group), self.record_of(group[-1]))
 
     def _benchmark(self, one: Recorded) -> None:
         comparison, setting = one.comparison, one.comparison.setting
@@ -312,7 +320,7 @@ class Site:
             end=comparison.end,
             why=groups.why_none(comparison),
             failed=[c for c in comparison.start.contenders if c.failed],
-            figures=[plot(one) for plot in OF_ONE],
+            figures=[self._of([one], f, f.key) for f in (p(one) for p in OF_ONE)],
             head=head,
             rows=rows,
             setting=tables.setting(comparison),
@@ -357,11 +365,6 @@ class Site:
             self.pages[f"records/{path.name}"] = path.read_bytes()
         files = raw.files(self.evidence, self.slugs, self.page_of)
         self._page("records.html", "records.html", files=files)
-
-
-def _without_key(figure: Figure, record: str = "") -> Figure:
-    """Where a page has several of a kind, none can have the kind's anchor."""
-    return replace(figure, key="", record=record or figure.record)
 
 
 def _mark(framework: str) -> Any:

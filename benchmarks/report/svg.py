@@ -169,11 +169,16 @@ def across(low: float, high: float, log: bool = False, margin: float = 0.0) -> S
 
 
 def bottom(
-    scale: Scale, y: float, top: float, label: str, say: Callable[[float], str]
+    scale: Scale,
+    y: float,
+    top: float,
+    label: str,
+    say: Callable[[float], str],
+    ticks: Sequence[float] = (),
 ) -> str:
     """Ticks with grid lines up to `top`, their values, and what the axis is."""
     parts, free = [], -math.inf
-    for tick in scale.ticks():
+    for tick in ticks or scale.ticks():
         x, said = scale(tick), say(tick)
         parts.append(line(x, top, x, y, "grid"))
         half = len(said) * CHARACTER / 2

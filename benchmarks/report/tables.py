@@ -92,7 +92,8 @@ def worst(checks: Sequence[Check]) -> str:
         return ""
     if not all(check.passed for check in checks):
         return "falls short"
-    return f"within {max(check.error or 0.0 for check in checks):.1e}"
+    largest = max(check.error or 0.0 for check in checks)
+    return f"within {largest:.1e}" if largest else "exact"
 
 
 def span(low: int, high: int) -> str:
@@ -100,11 +101,10 @@ def span(low: int, high: int) -> str:
 
 
 def _count(value: int) -> str:
-    for limit, letter in ((1e9, " billion"), (1e6, " million"), (1e3, ",000")):
+    for limit, word in ((1e9, "billion"), (1e6, "million")):
         if value >= limit:
-            digits = f"{value / limit:.1f}" if limit > 1e3 else f"{value / limit:.0f}"
-            return f"{digits.removesuffix('.0')}{letter}"
-    return str(value)
+            return f"{value / limit:.1f}".removesuffix(".0") + f" {word}"
+    return f"{value:,}"
 
 
 def tolerances(module: ModuleType) -> str:
@@ -227,12 +227,22 @@ HEAD = (
 )
 
 
-def contenders(comparison: Comparison) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+# Of them what a model's page has room for.
+BRIEF = (0, 1, 2, 4, 5, 7, 9)
+Rows = list[tuple[str, ...]]
+
+
+def contenders(comparison: Comparison) -> tuple[tuple[str, ...], Rows]:
     named = labels(comparison)
     return HEAD, [
         (named[c.name], *_measured(c, groups.result_of(comparison, c.name)))
         for c in comparison.start.contenders
     ]
+
+
+def brief(comparison: Comparison) -> tuple[tuple[str, ...], Rows]:
+    head, rows = contenders(comparison)
+    return tuple(head[i] for i in BRIEF), [tuple(r[i] for i in BRIEF) for r in rows]
 
 
 def _measured(c: Contender, r: Result | None) -> tuple[str, ...]:
