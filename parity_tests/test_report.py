@@ -616,6 +616,18 @@ def test_a_lesson_runs(workers, family, framework, tmp_path, monkeypatch):
     assert (tmp_path / "mine.safetensors").exists()
 
 
+def test_the_command_writes_the_site(made, tmp_path):
+    out = tmp_path / "out"
+    command = [sys.executable, str(ROOT / "triptych.py"), "report", "--out", str(out)]
+    done = subprocess.run(
+        [*command, "--records", str(made)], capture_output=True, text=True, cwd=ROOT
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"open {out / 'index.html'}\n"
+    assert "conv1" in (out / "models" / "resnet.html").read_text()
+    assert (out / "benchmarks" / "gpt.html").exists()
+
+
 # In a browser
 
 
@@ -646,14 +658,19 @@ def browser():
 
 @pytest.fixture
 def visit(browser, written):
+    from selenium.webdriver.support.ui import WebDriverWait
+
     def go(page, width=1280, **media):
-        # Emulating a phone's viewport settles some time after the page has loaded.
         size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
         browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
         features = [{"name": k.replace("_", "-"), "value": v} for k, v in media.items()]
         browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
         name, _, anchor = page.partition("#")
         browser.get((written / name).as_uri() + (f"#{anchor}" if anchor else ""))
+        # A new page may be laid out in the window's own size at first.
+        WebDriverWait(browser, 5, 0.01).until(
+            lambda _: browser.execute_script("return innerWidth") == width
+        )
         return browser
 
     return go

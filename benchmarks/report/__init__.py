@@ -30,6 +30,8 @@ def write(
     from benchmarks.report import gather, site, tutorial
     from shared.catalog import FAMILIES
 
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder} is no folder")
     evidence = read(records)
     if checks:
         given = (*evidence.certificates, certificate_of(checks))
