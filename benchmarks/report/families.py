@@ -122,6 +122,12 @@ def panels(name: str) -> tuple[Panel, ...]:
     )
 
 
+def example(family: str, name: str) -> Panel:
+    """One definition, for a page in the site's own folder."""
+    part = next(one for one in sources.aligned(family) if one.name == name)
+    return Panel(name, family, tuple(code.coloured(s) for s in part.sources))
+
+
 # What lies below a model file: the layers it takes from its own package
 
 

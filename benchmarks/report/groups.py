@@ -21,6 +21,12 @@ def framework_name(framework: str) -> str:
     return f"{name} on {BACKENDS.get(backend, backend)}" if backend else name
 
 
+def mode_of(contender: Contender) -> str:
+    """How it ran, and on what where that is not its framework's usual."""
+    backend = framework_name(contender.framework).partition(" on ")[2]
+    return f"{contender.mode}, on {backend}" if backend else contender.mode
+
+
 def model_name(setting: Setting) -> str:
     changed = "".join(f", {k} {v}" for k, v in setting.changes.items())
     return f"{setting.model}{changed}"

@@ -132,7 +132,7 @@ def overview(title: str, found: Sequence[Recorded]) -> Figure:
 
 def _best(one: Recorded) -> list[Ratio]:
     pairs = [groups.best_of(one.comparison, framework) for framework in groups.NAMES]
-    return [_ratio(pair[0].mode, *pair) for pair in pairs if pair]
+    return [_ratio(groups.mode_of(pair[0]), *pair) for pair in pairs if pair]
 
 
 def _short(one: Recorded) -> str:

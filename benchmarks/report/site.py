@@ -40,6 +40,8 @@ MENU = (
 )
 FOLDER = ROOT / "benchmarks" / "report" / "templates"
 
+# A definition that shows at a glance what the suite is: a family and a name.
+EXAMPLE = ("gpt", "Block")
 # The pictures of one comparison.
 OF_ONE = (
     ratios.forest,
@@ -194,6 +196,7 @@ class Site:
             "index.html",
             "index.html",
             facts=tables.facts(self.evidence),
+            example=families.example(*EXAMPLE),
             certificates=self._certificates_of(),
             matrix=self.matrix,
             overview=self.overview,

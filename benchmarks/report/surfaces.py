@@ -168,10 +168,21 @@ def figure(presets: Sequence[str], number: int) -> Figure:
         svg.picture(surface.name, "".join(parts), 336, told),
         ("preset", "learning rate", f"value after {UPDATES} updates"),
         rows,
+        _note(surface, type(OPTIMIZERS[presets[0]])),
+    )
+
+
+def _note(surface: Surface, kind: type[Optimizer]) -> str:
+    said = (
         f"{surface.said}. {UPDATES} updates without decay, with the rate of "
         f"{RATES[0]:g} to {RATES[-1]:g} that ends lowest; it says how an algorithm "
-        "moves, not which is better.",
+        "moves, not which is better."
     )
+    if kind.__name__ in MATRICES:
+        said += " The point is a matrix of one row, which is what this one is for."
+    if kind is SophiaG:
+        said += " The curvature is of the same gradients: there are no labels to draw."
+    return said
 
 
 def _drawn(path: Path, i: int, x: svg.Scale, y: svg.Scale) -> str:

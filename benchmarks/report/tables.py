@@ -208,7 +208,7 @@ def _best(comparison: Comparison, framework: str) -> dict[str, Any] | None:
         "ratio": result.ratio,
         "said": times(result.ratio),
         "span": f"[{times(result.low)}, {times(result.high)}]",
-        "mode": contender.mode,
+        "mode": groups.mode_of(contender),
         "kind": kinds.get(result.verdict, ""),
     }
 
