@@ -78,6 +78,9 @@ RESNET = replace(
     flops=2_369_000_000,
 )
 GPT = replace(_setting("char_gpt", "gpt", 2, 10_770_816), flops=7_248_000_000)
+ADAMW = replace(
+    _setting("adamw", "optimizers", 1, 10_907_136), task="optimizer", flops=None
+)
 LSTM = _setting("lstm_3l_250h", "lstm", 8, 3_788_561)
 SECOND = "2026-11-21T09:30:00+00:00"
 
@@ -87,7 +90,7 @@ OTHER = ("keras[jax]", "compiled", "", 1.05, 2.1)  # Keras on another back end
 
 def comparisons() -> list[Made]:
     """Several families, both tasks, a sweep, bfloat16, peers, what failed or did not
-    end, a noisy one, two revisions, a GPU, another back end."""
+    end, a noisy one, two revisions, a GPU, another back end, an optimizer."""
     train = replace(RESNET, task="training")
     noisy, killed = LSTM, replace(LSTM, task="training")
     return [
@@ -97,6 +100,7 @@ def comparisons() -> list[Made]:
         Made("resnet-train", train, 0.11, (*USUAL, OTHER), SECOND),
         Made("gpt", GPT, 0.061, (*USUAL, OTHER), SECOND),
         *_faster(),
+        Made("adamw", ADAMW, 0.012, date=SECOND),
         Made("lstm-noisy", noisy, 0.02, noise=0.3, rounds=12),
         Made("lstm-killed", killed, 0.05, rounds=3, ended=False),
     ]

@@ -75,15 +75,13 @@ def timed(comparison: Comparison) -> list[tuple[Contender, Result]]:
 
 def why_none(comparison: Comparison) -> str:
     """Why a comparison has no results to show."""
-    failed = [f"{c.name}: {c.failed}" for c in comparison.start.contenders if c.failed]
     number = len(comparison.rounds)
-    rounds = f"{number} round{'s' * (number != 1)}"
-    told = (
-        f"It was not ended; {rounds} are kept."
-        if number != 1
-        else (f"It was not ended; {rounds} is kept.")
-    )
-    return " ".join([told, *(f"{one}." for one in failed)])
+    rounds = "1 round is" if number == 1 else f"{number} rounds are"
+    said = f"It was not ended; {rounds} kept."
+    if comparison.end is not None:
+        said = "No contender has a result."
+    failed = (f"{c.name}: {c.failed}." for c in comparison.start.contenders if c.failed)
+    return " ".join((said, *failed))
 
 
 # Alike in all but one thing

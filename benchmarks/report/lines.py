@@ -149,7 +149,9 @@ def break_even(one: Recorded) -> Figure:
     pairs = groups.break_evens(one.comparison)
     if not pairs:
         said = "No framework ran both eagerly and compiled here."
-        return Figure("break-even", title, note=said)
+        ended = one.comparison.end is not None
+        why = said if ended else groups.why_none(one.comparison)
+        return Figure("break-even", title, note=why)
     series, rows = _courses(pairs, named), tuple(_pays(pair, named) for pair in pairs)
     top, base = _frame(series)
     x, y = _scales(series, top, base)

@@ -267,14 +267,24 @@ class Site:
             speeds=[figure for kind in kinds for figure in kind.speeds],
         )
         for kind in kinds:
-            name = f"optimizers/{kind.key}.html"
             self._page(
-                name,
+                f"optimizers/{kind.key}.html",
                 "optimizer.html",
                 "optimizers.html",
                 kind=kind,
                 builtins=kind.builtins,
+                compared=self._updates({preset.name for preset in kind.presets}),
             )
+
+    def _updates(self, presets: set[str]) -> list[dict[str, Any]]:
+        """The latest comparisons of these presets' updates."""
+        mine = [
+            one
+            for one in self.latest
+            if one.comparison.setting.task == "optimizer"
+            and one.comparison.setting.model in presets
+        ]
+        return [self._timing(one) for one in mine]
 
     def _benchmarks(self) -> None:
         compared = self.evidence.comparisons

@@ -204,11 +204,12 @@ def _best(comparison: Comparison, framework: str) -> dict[str, Any] | None:
         return None
     contender, result = found
     kinds = {"faster": "good", "slower": "bad"}
+    undecided = ", not decided" if result.verdict == "inconclusive" else ""
     return {
         "ratio": result.ratio,
         "said": times(result.ratio),
         "span": f"[{times(result.low)}, {times(result.high)}]",
-        "mode": groups.mode_of(contender),
+        "mode": groups.mode_of(contender) + undecided,
         "kind": kinds.get(result.verdict, ""),
     }
 
