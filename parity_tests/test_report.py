@@ -741,6 +741,21 @@ def test_a_table_sorts_by_a_button_of_the_heading(visit):
     assert way == "descending"
 
 
+def test_seconds_sort_by_their_length_not_their_text(visit):
+    browser = visit("benchmarks.html")
+    heads = every(browser, "#contenders thead th")
+    place = heads.index("first call") + 1
+    browser.execute_script(
+        f"document.querySelector('#contenders th:nth-child({place}) button').click()"
+    )
+    said = every(browser, f"#contenders tbody td:nth-child({place})")
+    ran = [text.split() for text in said if text != "not recorded"]
+    units = {"s": 1.0, "ms": 1e-3}
+    lasted = [float(number) * units[unit] for number, unit in ran]
+    assert len(set(lasted)) > 5
+    assert lasted == sorted(lasted)
+
+
 def test_a_table_filters(visit):
     browser = visit("models.html")
     field = browser.find_element("css selector", "[data-filter=variants]")

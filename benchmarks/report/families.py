@@ -8,7 +8,7 @@ from pathlib import Path
 from benchmarks.report import code, gather, prose, samples, tutorial
 from benchmarks.report.gather import Node, Traced
 from benchmarks.report.prose import Settled
-from shared import sources
+from shared import checkpoints, sources
 from shared.catalog import FAMILIES
 from shared.specs.base import Variant, to_plain
 from shared.worker import NATIVE, PACKAGES, ROOT
@@ -55,6 +55,8 @@ class Family:
     spec: str
     lesson: Mapping[str, str]
     lesson_of: str
+    public: tuple[str, ...]
+    published: str
     trees: tuple[tuple[Traced, Node], ...]
     samples: tuple[samples.Sample, ...]
 
@@ -86,6 +88,8 @@ def family(name: str, traced: Mapping[str, Traced], pictures: bool = True) -> Fa
         if lesson
         else {},
         model,
+        checkpoints.sources(name),
+        _published(name),
         tuple((traced[n], gather.tree(traced[n])) for n in wanted if n in traced),
         tuple(samples.of(name)) if pictures else (),
     )
@@ -96,6 +100,14 @@ def title(name: str) -> str:
     path = ROOT / PACKAGES["pytorch"] / "models" / f"{name}.py"
     doc = code.docstring(path.read_text()) if path.exists() else ""
     return doc.partition(" in PyTorch")[0] or name
+
+
+def _published(name: str) -> str:
+    """The first variant that a library has as well."""
+    variants = FAMILIES[name].VARIANTS
+    libraries = ("torchvision", "transformers")
+    known = (n for n, v in variants.items() if v.source.startswith(libraries))
+    return next(known, "")
 
 
 def _shown(name: str, variant: Variant) -> Shown:

@@ -298,6 +298,7 @@ class Site:
             "benchmarks.html",
             "benchmarks.html",
             matrix=self.matrix,
+            everyone=tables.everyone(self.latest),
             older=[self._listed(one) for one in older],
             problems=self._problems(compared),
             overview=self.overview,

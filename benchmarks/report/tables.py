@@ -4,13 +4,14 @@ import inspect
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 from benchmarks.records import Comparison, Contender, Result
 from benchmarks.report import code, groups, optimizers, prose
 from benchmarks.report.evidence import Evidence, Recorded
 from benchmarks.report.figures import interval, many, seconds, share, times
 from benchmarks.report.groups import DEVICES, framework_name, labels, model_name
+from benchmarks.report.ratios import VERDICTS
 from parity_tests.engine import Check
 from shared.catalog import FAMILIES, VARIANTS, family_of
 from shared.optimizers import OPTIMIZERS
@@ -228,12 +229,21 @@ HEAD = (
 )
 
 
-# Of them what a model's page has room for.
+# Of them what a model's page, and a page of all, have room for.
 BRIEF = (0, 1, 2, 4, 5, 7, 9)
-Rows = list[tuple[str, ...]]
 
 
-def contenders(comparison: Comparison) -> tuple[tuple[str, ...], Rows]:
+class Cell(NamedTuple):
+    """What is read, and what it is sorted by."""
+
+    said: str
+    value: float
+
+
+Row = tuple[str | Cell, ...]
+
+
+def contenders(comparison: Comparison) -> tuple[tuple[str, ...], list[Row]]:
     named = labels(comparison)
     return HEAD, [
         (named[c.name], *_measured(c, groups.result_of(comparison, c.name)))
@@ -241,19 +251,43 @@ def contenders(comparison: Comparison) -> tuple[tuple[str, ...], Rows]:
     ]
 
 
-def brief(comparison: Comparison) -> tuple[tuple[str, ...], Rows]:
+def brief(comparison: Comparison) -> tuple[tuple[str, ...], list[Row]]:
     head, rows = contenders(comparison)
     return tuple(head[i] for i in BRIEF), [tuple(r[i] for i in BRIEF) for r in rows]
 
 
-def _measured(c: Contender, r: Result | None) -> tuple[str, ...]:
-    memory = "not recorded" if c.memory_mib is None else f"{c.memory_mib:,.1f}"
-    started = (seconds(c.first_s), seconds(c.second_s), memory, c.layout or "-")
+def everyone(found: Sequence[Recorded]) -> tuple[tuple[str, ...], list[Row]]:
+    """Each contender of each comparison, in one table to sort and filter."""
+    rows: list[Row] = []
+    for one in found:
+        setting = one.comparison.setting
+        where = (model_name(setting), groups.condition(setting))
+        rows += [(*where, *row) for row in brief(one.comparison)[1]]
+    return ("model", "setting", *(HEAD[i] for i in BRIEF)), rows
+
+
+def _measured(c: Contender, r: Result | None) -> Row:
+    started = (
+        _number(c.first_s, seconds(c.first_s)),
+        _number(c.second_s, seconds(c.second_s)),
+        _number(c.memory_mib, f"{c.memory_mib or 0.0:,.1f}"),
+        c.layout or "-",
+    )
     if r is None:
         why = f"did not run: {c.failed}" if c.failed else "no result"
         return ("-", "-", "-", "-", *started, why)
-    speed = (interval(r), many(r.per_second), seconds(r.median_s), share(r.fraction))
-    return (*speed, *started, r.verdict)
+    return (
+        Cell(interval(r), r.ratio),
+        Cell(many(r.per_second), r.per_second),
+        Cell(seconds(r.median_s), r.median_s),
+        _number(r.fraction, share(r.fraction)),
+        *started,
+        VERDICTS[r.verdict],
+    )
+
+
+def _number(value: float | None, said: str) -> str | Cell:
+    return "not recorded" if value is None else Cell(said, value)
 
 
 def setting(comparison: Comparison) -> list[tuple[str, str]]:
