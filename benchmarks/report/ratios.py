@@ -50,6 +50,8 @@ def rows_of(title: str, ratios: Sequence[Ratio], below: str, described: str) -> 
     for i, ratio in enumerate(ratios):
         y = i * ROW + 6
         said = spanned(ratio.middle, ratio.low, ratio.high)
+        wide = len(said) * svg.CHARACTER + 6
+        parts.append(svg.bar(svg.WIDTH - 5 - wide, y, wide, 15, "ground"))
         parts.append(svg.text(8, y + 12, ratio.name, "name"))
         parts.append(svg.text(svg.WIDTH - 8, y + 12, said, "value", "end"))
         parts.append(marked(scale, y + 24, ratio))
