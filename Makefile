@@ -6,7 +6,7 @@ export OMP_NUM_THREADS := 1
 export TF_CPP_MIN_LOG_LEVEL := 2
 export HF_HUB_OFFLINE := 1
 
-.PHONY: setup compare test lint parity train mutants builtins readme clean
+.PHONY: setup compare test lint parity train mutants builtins readme report clean
 
 setup: .venv/.done
 
@@ -49,6 +49,9 @@ builtins: setup
 readme: setup
 	@$(BIN)/triptych compare --json out/compare.json
 	@$(BIN)/python -m benchmarks.readme out
+
+report: setup
+	@$(BIN)/triptych report
 
 clean:
 	@rm -rf .venv out build *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -457,6 +457,28 @@ def compare(
     raise typer.Exit(0 if all(check.passed for check in checks) else 1)
 
 
+@app.command()
+def report(
+    records: Annotated[
+        list[Path] | None,
+        typer.Option(help="a record or certificate; may be repeated; default: ours"),
+    ] = None,
+    out: Annotated[Path, typer.Option(help="the folder to write")] = Path("out/report"),
+    open_: Annotated[bool, typer.Option("--open", help="show it in a browser")] = False,
+) -> None:
+    """Pages that open from disk: sources, certificates, benchmarks, differences."""
+    from benchmarks import report as pages
+
+    chosen = records or pages.committed()
+    with _Progress(2) as progress:
+        first = pages.write(out, chosen, say=progress.step)
+    print(f"open {first}")
+    if open_:
+        import webbrowser
+
+        webbrowser.open(first.absolute().as_uri())
+
+
 # What the commands share
 
 

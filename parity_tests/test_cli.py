@@ -67,6 +67,8 @@ def test_the_version():
         (["convert", "gone.pt", "out.pt", "--to", "jax"], "gone.pt: no such file"),
         (["list", "--json", "no/such/folder.json"], "cannot be written"),
         (["list", "--jsn", "x"], "--jsn"),
+        (["report", "--records", "no/such.jsonl"], "no/such.jsonl cannot be read"),
+        (["report", "--out", "README.md"], "README.md is no folder"),
     ],
 )
 def test_wrong_use_is_one_line_and_code_2(arguments, said):

@@ -1,0 +1,71 @@
+"""Sources in colour, their differences linked to where they are explained."""
+
+import ast
+import re
+from functools import cache
+from typing import Any
+
+DIFF = re.compile(r"DIFF\(([\w-]+)\)")
+LINK = re.compile(r"https?://[^\s,)\]]+[^\s,).:\];]|arXiv:\d{4}\.\d{4,5}")
+
+
+@cache
+def _pygments() -> tuple[Any, Any, Any]:
+    from pygments import highlight
+    from pygments.formatters import HtmlFormatter
+    from pygments.lexers import PythonLexer
+
+    return highlight, PythonLexer(), HtmlFormatter(nowrap=True)
+
+
+def coloured(source: str, root: str = "") -> str:
+    """HTML for inside <pre>; root: the way to the site's own folder."""
+    highlight, lexer, formatter = _pygments()
+    found = highlight(source, lexer, formatter).rstrip("\n")
+    link = rf'<a class="diff" href="{root}differences.html#\1">DIFF(\1)</a>'
+    return DIFF.sub(link, found)
+
+
+def tags(source: str) -> list[str]:
+    """The differences that a source names, each once."""
+    return list(dict.fromkeys(DIFF.findall(source)))
+
+
+def names(source: str) -> set[str]:
+    """What a definition refers to; not what its texts mention."""
+    nodes = ast.walk(ast.parse(source))
+    return {node.id for node in nodes if isinstance(node, ast.Name)}
+
+
+def docstring(source: str) -> str:
+    return ast.get_docstring(ast.parse(source)) or ""
+
+
+def paper(doc: str) -> tuple[str, str]:
+    """What a spec's docstring says in its first paragraph, and the rest."""
+    first, _, rest = doc.partition("\n\n")
+    return " ".join(first.split()), rest
+
+
+def links(text: str) -> list[str]:
+    """Addresses in a text, arXiv numbers as such, each once."""
+    joined = re.sub(r"(https?://\S+)\n", r"\1 ", text)
+    found = (address(one) for one in LINK.findall(joined))
+    return list(dict.fromkeys(found))
+
+
+def address(said: str) -> str:
+    if said.startswith("arXiv:"):
+        return f"https://arxiv.org/abs/{said.removeprefix('arXiv:')}"
+    return said
+
+
+def linked(escaped: str) -> str:
+    """Escaped text with its addresses as links."""
+    return LINK.sub(lambda m: f'<a href="{address(m[0])}">{shown(m[0])}</a>', escaped)
+
+
+def shown(said: str) -> str:
+    """An address as people read it: no scheme, and of a long one the ends."""
+    text = re.sub(r"^https?://(www\.)?", "", said)
+    return text if len(text) <= 48 else f"{text[:30]}…{text[-14:]}"

@@ -1,0 +1,159 @@
+"""What the pages stand on: certificates, comparisons and records of speed, each with
+the line of the file it came from."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from benchmarks import records
+from benchmarks.records import Comparison
+from parity_tests.engine import Check
+from shared.errors import UsageError
+from shared.worker import NATIVE
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """The checks of one file; about: when and where, as far as the file says."""
+
+    source: str
+    checks: tuple[Check, ...]
+    about: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A comparison, and where its lines stand."""
+
+    comparison: Comparison
+    source: str
+    lines: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Speed:
+    """A line of benchmarks/records/optimizers.jsonl."""
+
+    source: str
+    number: int
+    record: dict[str, Any]
+
+    def rows(self, preset: str) -> list[dict[str, Any]]:
+        return [row for row in self.all_rows if row["optimizer"] == preset]
+
+    @property
+    def all_rows(self) -> list[dict[str, Any]]:
+        frameworks = self.record["frameworks"]
+        named = [f for f in NATIVE if f in frameworks]
+        return [row for f in named for row in frameworks[f]["ratios"]]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    certificates: tuple[Certificate, ...] = ()
+    comparisons: tuple[Recorded, ...] = ()
+    speeds: tuple[Speed, ...] = ()
+    files: tuple[Path, ...] = ()
+
+    @property
+    def checks(self) -> list[Check]:
+        """The last word on each model, tier and set of frameworks."""
+        found = {
+            (check.model, check.tier, tuple(check.frameworks), check.dtype): check
+            for certificate in self.certificates
+            for check in certificate.checks
+        }
+        return list(found.values())
+
+
+def committed() -> list[Path]:
+    return sorted(records.RECORDS.glob("*.json*"))
+
+
+def read(paths: Sequence[Path]) -> Evidence:
+    """Files of any kind that this suite writes, told apart by what they hold."""
+    _refuse_namesakes(paths)
+    certificates: list[Certificate] = []
+    speeds: list[Speed] = []
+    compared: list[Path] = []
+    for path in paths:
+        plain = _plain(path)
+        if _is_certificate(plain):
+            certificates.append(_certificate(path, plain))
+        elif plain and isinstance(plain[0], dict) and "tensors" in plain[0]:
+            speeds += [Speed(path.name, i, line) for i, line in enumerate(plain, 1)]
+        else:
+            compared.append(path)
+    return Evidence(
+        tuple(certificates), tuple(_comparisons(compared)), tuple(speeds), tuple(paths)
+    )
+
+
+def _refuse_namesakes(paths: Sequence[Path]) -> None:
+    """Their copies lie in one folder."""
+    known: dict[str, Path] = {}
+    for path in paths:
+        other = known.setdefault(path.name, path)
+        if other is not path:
+            raise UsageError(f"{other} and {path}: records need names of their own")
+
+
+def _plain(path: Path) -> Any:
+    """A whole JSON value, or the first line of many that can be read."""
+    try:
+        content = path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} cannot be read: {error}") from None
+    try:
+        whole = json.loads(content)
+        # A file of one line is a value as well.
+        return whole if _is_certificate(whole) else [whole]
+    except ValueError:
+        return [_line(text) for text in content.splitlines() if text.strip()]
+
+
+def _line(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
+
+
+def _is_certificate(plain: Any) -> bool:
+    if isinstance(plain, dict):
+        return "checks" in plain
+    return bool(plain) and isinstance(plain[0], dict) and "tier" in plain[0]
+
+
+def _certificate(path: Path, plain: Any) -> Certificate:
+    checks = plain["checks"] if isinstance(plain, dict) else plain
+    said = plain if isinstance(plain, dict) else {}
+    about = {key: said[key] for key in ("date", "revision", "machine") if key in said}
+    try:
+        return Certificate(path.name, tuple(Check(**check) for check in checks), about)
+    except TypeError as error:
+        raise UsageError(f"{path}: no checks of parity: {error}") from None
+
+
+def certificate_of(checks: Sequence[Check], source: str = "this run") -> Certificate:
+    return Certificate(source, tuple(checks))
+
+
+def _comparisons(paths: Iterable[Path]) -> list[Recorded]:
+    paths = list(paths)
+    places: dict[str, tuple[str, list[int]]] = {}
+    for path in paths:
+        for number, text in enumerate(path.read_text().splitlines(), 1):
+            line = _line(text)
+            if not isinstance(line, dict) or "run" not in line:
+                continue
+            if line.get("kind") == "start":
+                places[line["run"]] = (path.name, [])
+            if line["run"] in places:
+                places[line["run"]][1].append(number)
+    return [
+        Recorded(one, places[one.start.run][0], tuple(places[one.start.run][1]))
+        for one in records.read(paths)
+    ]

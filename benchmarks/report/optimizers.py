@@ -1,0 +1,233 @@
+"""What the page of an optimizer shows: its definition, its three sources, what the
+built-ins do beside it, its path, its speed."""
+
+import ast
+import re
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from benchmarks.report import code, prose, surfaces
+from benchmarks.report.evidence import Speed
+from benchmarks.report.families import Panel
+from benchmarks.report.figures import Figure, spanned, told
+from benchmarks.report.groups import framework_name
+from benchmarks.report.ratios import Ratio, rows_of
+from parity_tests import builtins
+from parity_tests.builtins import Row
+from shared import sources
+from shared.optimizers import OPTIMIZERS, describe
+from shared.worker import NATIVE, PACKAGES, ROOT
+
+# What all optimizers of a package have in common.
+COMMON = {sources.HEAD, "_Optimizer", "Optimizer", "_check", "_used", "_ALLOWED"}
+
+
+@dataclass(frozen=True)
+class Preset:
+    name: str
+    settings: str
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Of the same class; `helpers` are what the sources below call."""
+
+    name: str
+    key: str
+    doc: str
+    links: tuple[str, ...]
+    presets: tuple[Preset, ...]
+    definition: str
+    natives: tuple[str, ...]
+    helpers: tuple[Panel, ...]
+    builtins: tuple[Row, ...]
+    paths: tuple[Figure, ...]
+    speeds: tuple[Figure, ...]
+    keeps: Mapping[str, str]
+
+
+def kinds() -> dict[str, list[str]]:
+    """Class -> its presets, in the order of the catalog."""
+    found: dict[str, list[str]] = {}
+    for name, preset in OPTIMIZERS.items():
+        found.setdefault(type(preset).__name__, []).append(name)
+    return found
+
+
+def kind(name: str, speeds: Sequence[Speed], rows: Sequence[Row]) -> Kind:
+    presets = kinds()[name]
+    made = type(OPTIMIZERS[presets[0]])
+    doc = _docstring(_shared()[name])
+    return Kind(
+        name,
+        prose.slug(name),
+        " ".join(part.text for part in prose.paragraphs(doc)),
+        tuple(code.links(doc)),
+        tuple(_preset(preset) for preset in presets),
+        code.coloured(_with_bases(name), "../"),
+        tuple(code.coloured(source, "../") for source in natives(name)),
+        _helpers(name),
+        tuple(row for row in rows if row.preset in presets),
+        tuple(surfaces.figure(_distinct(presets), i) for i in range(2)),
+        tuple(figure for figure in (_speed(speeds, p) for p in presets) if figure),
+        made.keeps,
+    )
+
+
+def _preset(name: str) -> Preset:
+    settings = asdict(OPTIMIZERS[name])
+    return Preset(name, ", ".join(f"{k}={v}" for k, v in settings.items()))
+
+
+def _distinct(presets: Sequence[str]) -> list[str]:
+    """Presets that are equal are one."""
+    found: dict[Any, str] = {}
+    for preset in presets:
+        found.setdefault(OPTIMIZERS[preset], preset)
+    return list(found.values())
+
+
+# Sources
+
+
+@cache
+def _definitions(path: Path) -> dict[str, str]:
+    return sources.definitions(path.read_text())
+
+
+def _shared() -> dict[str, str]:
+    return _definitions(ROOT / "shared" / "optimizers.py")
+
+
+def _native(framework: str) -> dict[str, str]:
+    return _definitions(ROOT / PACKAGES[framework] / "optimizers.py")
+
+
+def _docstring(source: str) -> str:
+    return code.docstring("\n".join(_body(source)))
+
+
+def _body(source: str) -> list[str]:
+    """A class's own lines, so that its docstring is that of a module."""
+    node = ast.parse(source).body[0]
+    if not isinstance(node, ast.ClassDef):
+        return []
+    first = node.body[0].lineno - 1
+    return textwrap.dedent("\n".join(source.splitlines()[first:])).splitlines()
+
+
+def _with_bases(name: str) -> str:
+    """With the definitions it derives from and the functions it calls before it."""
+    known, wanted = _shared(), {name}
+    waiting = [name]
+    while waiting:
+        for other in _called(known, waiting.pop()):
+            if other not in wanted and _supports(other, known):
+                wanted.add(other)
+                waiting.append(other)
+    return "\n\n\n".join(known[n] for n in known if n in wanted)
+
+
+def _supports(name: str, known: Mapping[str, str]) -> bool:
+    """Private, or a class that others derive from."""
+    bases = " ".join(
+        re.findall(r"^class \w+\((\w+)\)", "\n".join(known.values()), re.M)
+    )
+    return name.startswith("_") or name in bases.split()
+
+
+def _called(known: Mapping[str, str], name: str) -> list[str]:
+    called = code.names(known[name])
+    return [n for n in known if n in called and n != name and n not in COMMON]
+
+
+def native_name(framework: str, name: str) -> str:
+    """AdamW is adamw in JAX, as optax names things."""
+    if framework != "jax":
+        return name
+    return re.sub("(?<=[a-z])(?=[A-Z][a-z])", "_", name).lower()
+
+
+def natives(name: str) -> list[str]:
+    """In JAX with the state that goes before the function."""
+    found = []
+    for framework in NATIVE:
+        known, own = _native(framework), native_name(framework, name)
+        parts = [
+            known.get(f"{name}State", "") if framework == "jax" else "",
+            known[own],
+        ]
+        found.append("\n\n\n".join(part for part in parts if part))
+    return found
+
+
+def _helpers(name: str) -> tuple[Panel, ...]:
+    parts = []
+    for framework in NATIVE:
+        known, own = _native(framework), native_name(framework, name)
+        wanted: dict[str, None] = {}
+        waiting = _called(known, own)
+        while waiting:
+            other = waiting.pop(0)
+            if other in wanted or other in (own, f"{name}State"):
+                continue
+            wanted[other] = None
+            waiting += _called(known, other)
+        parts.append("\n\n\n".join(known[n] for n in known if n in wanted))
+    if not any(parts):
+        return ()
+    shown = tuple(code.coloured(part, "../") if part else "" for part in parts)
+    return (Panel("what these call", "helpers", shown),)
+
+
+def built_ins() -> list[Row]:
+    return builtins.read()
+
+
+# Speed
+
+
+def _speed(speeds: Sequence[Speed], preset: str) -> Figure | None:
+    """The time of ours over that of theirs, from the last record that has it."""
+    last = next((speed for speed in reversed(speeds) if speed.rows(preset)), None)
+    if last is None:
+        return None
+    found, record = last.rows(preset), last.record
+    title, rows = f"Time of an update: {preset}", tuple(_cells(row) for row in found)
+    below = "our time over theirs; left of 1 is faster"
+    return Figure(
+        f"speed-{preset}",
+        title,
+        rows_of(title, [_ratio(row) for row in found], below, told(rows)),
+        ("framework", "beside", "our time over theirs [95 %]", "bound"),
+        rows,
+        f"{record['tensors']} float32 tensors, {record['parameters']:,} numbers; "
+        f"{record['rounds']} interleaved rounds on {record['machine']['cpu']}, "
+        f"{record['date'][:10]}, revision {record['revision']}.",
+        (("the record", f"records.html#{prose.slug(last.source)}-{last.number}"),),
+    )
+
+
+def _ratio(row: Mapping[str, Any]) -> Ratio:
+    name = f"{framework_name(row['framework'])}, beside {row['against']}"
+    return Ratio(name, row["framework"], row["ratio"], row["low"], row["high"])
+
+
+def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
+    bound = row["bound"]
+    return (
+        framework_name(row["framework"]),
+        str(row["against"]),
+        spanned(row["ratio"], row["low"], row["high"]),
+        "none" if bound is None else f"at most {bound:g}",
+    )
+
+
+def paper(name: str) -> str:
+    return next(
+        row["paper"] for row in describe(kinds()[name][:1]) if row["optimizer"] == name
+    )

@@ -1,0 +1,159 @@
+"""Pictures of ratios: a mark with its 95 % interval, and a line at 1."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from benchmarks.records import Contender, Result
+from benchmarks.report import groups, svg
+from benchmarks.report.evidence import Recorded
+from benchmarks.report.figures import ROW, Figure, interval, spanned, told
+from benchmarks.report.groups import labels
+
+VERDICTS = {
+    "reference": "the reference",
+    "faster": "faster",
+    "slower": "slower",
+    "equal": "equal",
+    "inconclusive": "not decided",
+}
+UNDECIDED = ("equal", "inconclusive")
+
+
+@dataclass(frozen=True)
+class Ratio:
+    name: str
+    framework: str
+    middle: float
+    low: float
+    high: float
+    hollow: bool = False
+
+
+def scale_of(ratios: Sequence[Ratio], at_least: float = 1.1) -> svg.Scale:
+    """Logarithmic, with 1 on it."""
+    low = min(1 / at_least, *(r.low for r in ratios))
+    high = max(at_least, *(r.high for r in ratios))
+    return svg.across(low * 0.97, high * 1.03, log=True)
+
+
+def marked(scale: svg.Scale, y: float, ratio: Ratio) -> str:
+    kind, hollow = svg.colour(ratio.framework), "hollow" if ratio.hollow else ""
+    span = svg.line(scale(ratio.low), y, scale(ratio.high), y, f"span {kind}")
+    return span + svg.mark(ratio.framework, scale(ratio.middle), y, hollow)
+
+
+def rows_of(title: str, ratios: Sequence[Ratio], below: str, described: str) -> str:
+    """A row each: the name and the numbers, and under them the mark."""
+    scale, base = scale_of(ratios), len(ratios) * ROW + 10
+    parts = [svg.bottom(scale, base, 4, below, svg.short)]
+    parts.append(svg.line(scale(1), 4, scale(1), base, "one"))
+    for i, ratio in enumerate(ratios):
+        y = i * ROW + 6
+        said = spanned(ratio.middle, ratio.low, ratio.high)
+        wide = len(said) * svg.CHARACTER + 6
+        parts.append(svg.bar(svg.WIDTH - 5 - wide, y, wide, 15, "ground"))
+        parts.append(svg.text(8, y + 12, ratio.name, "name"))
+        parts.append(svg.text(svg.WIDTH - 8, y + 12, said, "value", "end"))
+        parts.append(marked(scale, y + 24, ratio))
+    return svg.picture(title, "".join(parts), base + 40, described)
+
+
+def _ratio(name: str, c: Contender, r: Result) -> Ratio:
+    undecided = r.verdict in UNDECIDED
+    return Ratio(name, c.framework, r.ratio, r.low, r.high, undecided)
+
+
+def forest(one: Recorded) -> Figure:
+    """Speed over the reference's, contender by contender."""
+    comparison, end = one.comparison, one.comparison.end
+    named, title = labels(comparison), "Speed beside the reference"
+    results = end.results if end else []
+    if not results:
+        return Figure("ratio", title, note=groups.why_none(comparison))
+    ratios = [
+        _ratio(named[r.contender], comparison.contender(r.contender), r)
+        for r in results
+    ]
+    rows = tuple(
+        (
+            named[r.contender],
+            named.get(r.reference, r.reference),
+            interval(r),
+            VERDICTS[r.verdict],
+        )
+        for r in results
+    )
+    return Figure(
+        "ratio",
+        title,
+        rows_of(title, ratios, "times the reference's speed", told(rows)),
+        ("contender", "beside", "speed [95 %]", "verdict"),
+        rows,
+        "To the right of 1 is faster. A bar spans the bootstrap's 95 % interval of the "
+        "median ratio within a round; a hollow mark is not decided.",
+    )
+
+
+# All comparisons at once
+
+
+def sorts(found: Sequence[Recorded]) -> list[tuple[str, list[Recorded]]]:
+    """Comparisons of one task, precision and device."""
+    alike: dict[tuple[str, str, str], list[Recorded]] = {}
+    for one in found:
+        s = one.comparison.setting
+        device = groups.DEVICES[s.device]
+        alike.setdefault((s.task.capitalize(), s.dtype, device), []).append(one)
+    return [(", ".join(key), mine) for key, mine in alike.items()]
+
+
+def overview(title: str, found: Sequence[Recorded]) -> Figure:
+    """A row a comparison, and on it the fastest of this suite's own in each
+    framework."""
+    best = [_best(one) for one in found]
+    every = [ratio for row in best for ratio in row]
+    if not every:
+        return Figure("", title, note="None of this suite's own ran.")
+    scale, base = scale_of(every), len(found) * ROW + 30
+    parts = [_key(), svg.bottom(scale, base, 24, "times the reference", svg.short)]
+    parts.append(svg.line(scale(1), 24, scale(1), base, "one"))
+    for i, (one, row) in enumerate(zip(found, best, strict=True)):
+        parts.append(svg.text(8, i * ROW + 38, _short(one), "name"))
+        parts += [marked(scale, i * ROW + 50, ratio) for ratio in row]
+    rows = tuple(
+        (_short(one), *_cells(row)) for one, row in zip(found, best, strict=True)
+    )
+    return Figure(
+        "",
+        title,
+        svg.picture(title, "".join(parts), base + 40, told(rows)),
+        ("comparison", *groups.NAMES.values()),
+        rows,
+    )
+
+
+def _best(one: Recorded) -> list[Ratio]:
+    pairs = [groups.best_of(one.comparison, framework) for framework in groups.NAMES]
+    return [_ratio(groups.mode_of(pair[0]), *pair) for pair in pairs if pair]
+
+
+def _short(one: Recorded) -> str:
+    setting = one.comparison.setting
+    return f"{groups.model_name(setting)}, batch {setting.batch}"
+
+
+def _key() -> str:
+    parts = []
+    for i, (framework, name) in enumerate(groups.NAMES.items()):
+        x = 14 + i * 90
+        parts.append(svg.mark(framework, x, 10, "", 4.5))
+        parts.append(svg.text(x + 11, 14, name, "tick"))
+    return "".join(parts)
+
+
+def _cells(row: Sequence[Ratio]) -> tuple[str, ...]:
+    found = {
+        r.framework.partition("[")[0]: f"{spanned(r.middle, r.low, r.high)} {r.name}"
+        for r in row
+    }
+    return tuple(found.get(framework, "-") for framework in groups.NAMES)

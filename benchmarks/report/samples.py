@@ -1,0 +1,155 @@
+"""What goes into a model and what is wanted of it: a few samples of the tasks whose
+data come with the suite, as pictures or text."""
+
+import base64
+import html
+import math
+import struct
+import zlib
+from dataclasses import dataclass
+
+import numpy as np
+
+from shared.catalog import family_of
+from shared.data.batches import Samples
+from shared.tasks import TASKS
+from shared.tasks.base import Task
+from shared.weights import Array
+
+# Others read files that a reader may not have.
+EMBEDDED = (
+    "diabetes",
+    "breast_cancer",
+    "digits_mlp",
+    "digits_lenet",
+    "temporal_order_lstm",
+    "sonnets_gpt",
+)
+LETTERS = "XYabcdefghijklmnopqrstuvw"
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A task, its aim, and HTML that shows a few samples."""
+
+    task: str
+    title: str
+    aim: str
+    recipe: str
+    shown: str
+
+
+def of(family: str) -> list[Sample]:
+    return [
+        sample(TASKS[name])
+        for name in EMBEDDED
+        if name in TASKS and family_of(TASKS[name].spec) == family
+    ]
+
+
+def sample(task: Task) -> Sample:
+    data = task.data()
+    recipe = (
+        f"{type(task.loss).__name__}, {type(task.optimizer).__name__} at "
+        f"{task.optimizer.lr:g}, {task.epochs} epochs of batches of {task.batch_size}, "
+        f"{len(data.train):,} samples"
+    )
+    return Sample(task.name, task.title, task.aim, recipe, _shown(task, data.test))
+
+
+def _shown(task: Task, found: Samples) -> str:
+    (x,), (y,) = found.inputs, found.targets
+    if task.spec.inputs()[0].below is not None:
+        return _text(x, y)
+    if x.ndim == 4:
+        return _images([image[0] for image in x[:10]], y[:10])
+    if x.ndim == 3:
+        return _sequences(x[:5], y[:5])
+    side = math.isqrt(x.shape[1])
+    if side >= 8 and side**2 == x.shape[1]:
+        return _images(list(x[:10].reshape(-1, side, side)), y[:10])
+    return _table(x[:3], y[:3])
+
+
+def _images(images: list[Array], targets: Array) -> str:
+    cells = [
+        f'<figure class="sample"><img width="72" height="72" src="{png(image)}" '
+        f'alt="a handwritten {target}"><figcaption>{target}</figcaption></figure>'
+        for image, target in zip(images, targets, strict=True)
+    ]
+    return f'<div class="samples">{"".join(cells)}</div>'
+
+
+def png(image: Array) -> str:
+    """Grey levels from 0 to 1 as an address that holds the picture itself."""
+    levels = np.clip(255 * (1 - image), 0, 255).astype(np.uint8)
+    height, width = levels.shape
+    rows = b"".join(b"\0" + row.tobytes() for row in levels)
+    content = b"\x89PNG\r\n\x1a\n" + b"".join(
+        (
+            _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)),
+            _chunk(b"IDAT", zlib.compress(rows, 9)),
+            _chunk(b"IEND", b""),
+        )
+    )
+    return f"data:image/png;base64,{base64.b64encode(content).decode()}"
+
+
+def _chunk(kind: bytes, content: bytes) -> bytes:
+    whole = kind + content
+    return (
+        struct.pack(">I", len(content)) + whole + struct.pack(">I", zlib.crc32(whole))
+    )
+
+
+def _sequences(x: Array, y: Array) -> str:
+    """One-hot symbols as letters, the two that count made plain."""
+    rows = []
+    for sequence, target in zip(x, y, strict=True):
+        letters = [LETTERS[int(i)] for i in sequence.argmax(-1)]
+        said = "".join(
+            f"<b>{letter}</b>" if letter in "XY" else letter for letter in letters
+        )
+        wanted = f"{LETTERS[int(target) // 2]}{LETTERS[int(target) % 2]}"
+        rows.append(f"<tr><td><code>{said}</code></td><td>{wanted}</td></tr>")
+    head = "<tr><th scope=col>sequence</th><th scope=col>wanted</th></tr>"
+    return _scrolling(
+        f"<table><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table>"
+    )
+
+
+def _text(x: Array, y: Array) -> str:
+    from shared.data.text import sonnets
+
+    characters = sonnets().characters
+    rows = []
+    for given, wanted in zip(x[:3], y[:3], strict=True):
+        both = [
+            html.escape("".join(characters[i] for i in line).replace("\n", "⏎"))
+            for line in (given, wanted)
+        ]
+        rows.append(
+            "<tr>" + "".join(f"<td><code>{t}</code></td>" for t in both) + "</tr>"
+        )
+    head = "<tr><th scope=col>given</th><th scope=col>wanted, at each place</th></tr>"
+    return _scrolling(
+        f"<table><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table>"
+    )
+
+
+def _table(x: Array, y: Array) -> str:
+    rows = []
+    for values, target in zip(x, y, strict=True):
+        said = " ".join(f"{value:.2f}" for value in values[:10])
+        more = " …" if len(values) > 10 else ""
+        rows.append(
+            f"<tr><td><code>{said}{more}</code></td><td>{float(target[0]):.2f}</td></tr>"
+        )
+    head = "<tr><th scope=col>measurements</th><th scope=col>wanted</th></tr>"
+    return _scrolling(
+        f"<table><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table>"
+    )
+
+
+def _scrolling(table: str) -> str:
+    return f'<div class="scroll">{table}</div>'
