@@ -6,7 +6,8 @@ export OMP_NUM_THREADS := 1
 export TF_CPP_MIN_LOG_LEVEL := 2
 export HF_HUB_OFFLINE := 1
 
-.PHONY: setup compare test lint parity train mutants builtins readme report clean
+.PHONY: setup compare test lint parity train mutants builtins records readme report
+.PHONY: clean
 
 setup: .venv/.done
 
@@ -45,6 +46,12 @@ mutants: setup
 
 builtins: setup
 	@$(BIN)/python -m parity_tests.builtins --write
+
+# A model of every family at full size, by task and mode; long, and wants a quiet machine.
+RECORDED := softmax_regression mlp_784_128_10 lenet_relu alexnet vgg11 resnet18 \
+	lstm_3l_250h char_gpt
+records: setup
+	@$(BIN)/triptych bench $(RECORDED) --resume --out benchmarks/records/cpu.jsonl
 
 readme: setup
 	@$(BIN)/triptych compare --json out/compare.json

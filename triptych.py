@@ -432,28 +432,30 @@ def bench_compare(old: Records, new: Records) -> None:
 
 @app.command()
 def compare(
-    out: Annotated[Path, typer.Option(help="the page to write")] = Path(
-        "out/compare.html"
+    out: Annotated[Path, typer.Option(help="the folder of the report")] = Path(
+        "out/report"
     ),
     json: Json = None,
 ) -> None:
-    """The main job: parity of every family, throughput, a page."""
-    from benchmarks import bench
+    """The main job: parity of every family, throughput, and the report of both."""
+    from benchmarks import bench, measure, records
     from benchmarks import compare as job
+    from benchmarks import report as pages
     from parity_tests import display
 
-    start, lines = time.monotonic(), out.with_suffix(".jsonl")
+    start, lines = time.monotonic(), out.parent / "compare.jsonl"
     lines.unlink(missing_ok=True)
-    with _Progress(job.steps()) as progress:
+    with _Progress(job.steps() + 2) as progress:
         checks, timings = job.compare(lines, progress.step)
+        optimizers = records.RECORDS / "optimizers.jsonl"
+        first = pages.write(out, [lines, optimizers], checks, progress.step)
     console = _console(json)
     console.print(display.certificate(checks))
     display.failures(console, checks)
     console.print(bench.table(timings))
-    job.write_page(out, checks, timings)
     console.print(f"{display.summary(checks)}; all in {time.monotonic() - start:.0f} s")
-    console.print(f"open {out}")
-    _write_json(json, {"checks": checks, "timings": [t.end for t in timings]})
+    console.print(f"open {first}")
+    _write_json(json, {**measure.here(), "checks": checks})
     raise typer.Exit(0 if all(check.passed for check in checks) else 1)
 
 

@@ -154,7 +154,7 @@ def measure(
     if begun is None:
         start = Start(
             run=uuid.uuid4().hex,
-            date=datetime.now(UTC).isoformat(timespec="seconds"),
+            date=now(),
             revision=revision(),
             machine=machine(stable),
             setting=work.setting,
@@ -327,6 +327,16 @@ def machine(stable: Stable) -> Machine:
         accelerator=_accelerator(stable),
         python=platform.python_version(),
     )
+
+
+def here() -> dict[str, Any]:
+    """When, of which revision and where, for what is no benchmark."""
+    with Stable("float32", "cpu", 1, cores(1)) as stable:
+        return {"date": now(), "revision": revision(), "machine": machine(stable)}
+
+
+def now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 @cache

@@ -1,6 +1,7 @@
 """README's tables and its picture, from the committed record of one `triptych compare`.
 
-`make readme` runs the comparison, replaces the record and writes both anew.
+`make readme` runs the comparison, replaces the record and writes both anew; `make
+records` times a model of every family for the table of throughput.
 """
 
 import json
@@ -11,15 +12,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks import records
-from benchmarks.compare import BARS
 from benchmarks.records import RECORDS, Comparison
 from parity_tests.engine import Check
 
 ROOT = Path(__file__).resolve().parent.parent
 CHECKS = RECORDS / "compare.json"
 TIMINGS = RECORDS / "compare.jsonl"
+CPU = sorted(RECORDS.glob("cpu*.jsonl"))
 README = ROOT / "README.md"
 PICTURE = ROOT / "docs" / "compare.svg"
+BARS = {"pytorch": "#ee4c2c", "keras": "#d00000", "jax": "#5e97f6"}
 TIERS = ("forward/evaluation", "forward/training", "gradients", "buffers")
 
 
@@ -76,21 +78,57 @@ def picture(timings: Sequence[Comparison]) -> str:
     )
 
 
-def fill(readme: str, checks: Sequence[Check]) -> str:
-    """README with the table between its markers replaced."""
-    pattern = r"(<!-- certificate -->\n).*?(<!-- end -->)"
-    table = certificate(checks)
-    return re.sub(pattern, lambda m: f"{m[1]}{table}\n{m[2]}", readme, flags=re.DOTALL)
+def throughput(found: Sequence[Comparison]) -> str:
+    """One row a model and task: speed over the first contender's, which is 1. Of each
+    the last comparison; * where the machine was disturbed."""
+    last = {(c.setting.model, c.setting.task): c for c in found if c.end}
+    names = list(
+        dict.fromkeys(k.name for c in last.values() for k in c.start.contenders)
+    )
+    heads = " | ".join(name.replace("/", " ") for name in names)
+    lines = [
+        f"| model, batch | task | {heads} |",
+        f"|---|---|{'---:|' * len(names)}",
+    ]
+    for (model, task), comparison in last.items():
+        assert comparison.end
+        ratios = {r.contender: r.ratio for r in comparison.end.results}
+        best = max(ratios.values(), default=0.0)
+        cells = [_ratio(ratios.get(name), best) for name in names]
+        mark = " *" if comparison.end.noisy else ""
+        batch = comparison.setting.batch
+        lines.append(f"| `{model}`, {batch} | {task}{mark} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _ratio(ratio: float | None, best: float) -> str:
+    if ratio is None:
+        return "failed"
+    said = f"{ratio:.2f}"
+    return f"**{said}**" if ratio == best else said
+
+
+def fill(readme: str, checks: Sequence[Check], found: Sequence[Comparison]) -> str:
+    """README with the tables between their markers replaced."""
+    for name, table in (
+        ("certificate", certificate(checks)),
+        ("throughput", throughput(found)),
+    ):
+        pattern = rf"(<!-- {name} -->\n).*?(<!-- end -->)"
+        with_table = rf"\g<1>{table}\n\g<2>"
+        readme = re.sub(pattern, with_table, readme, flags=re.DOTALL)
+    return readme
 
 
 def main(folder: Path) -> None:
     """folder: where `triptych compare` wrote."""
     plain = json.loads((folder / "compare.json").read_text())
-    CHECKS.write_text(json.dumps({"checks": plain["checks"]}, indent=1) + "\n")
+    kept = {k: plain[k] for k in ("date", "revision", "machine", "checks")}
+    CHECKS.write_text(json.dumps(kept, indent=1) + "\n")
     shutil.copyfile(folder / "compare.jsonl", TIMINGS)
     checks, timings = committed()
     PICTURE.write_text(picture(timings))
-    README.write_text(fill(README.read_text(), checks))
+    README.write_text(fill(README.read_text(), checks, records.read(CPU)))
 
 
 if __name__ == "__main__":

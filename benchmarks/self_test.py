@@ -11,12 +11,12 @@ import json
 import sys
 import tempfile
 from collections import Counter
-from datetime import UTC, datetime
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from benchmarks.bench import Options, works
-from benchmarks.measure import Stable, Way, cores, machine, measure, revision
+from benchmarks.measure import Stable, Way, cores, here, measure
 from benchmarks.records import RECORDS
 from shared.worker import NATIVE
 
@@ -73,12 +73,10 @@ def main(arguments: list[str]) -> int:
     print(f"same: {good[0.0]} of {options.runs} equal or inconclusive")
     print(f"{PLANTED:.0%} slower: found in {good[PLANTED]} of {options.runs}")
     if not options.no_record:
-        with Stable("float32", "cpu", 1, cores(1)) as stable:
-            here = vars(machine(stable))
+        where = here()
         record = {
-            "date": datetime.now(UTC).isoformat(timespec="seconds"),
-            "revision": revision(),
-            "machine": here,
+            **where,
+            "machine": asdict(where["machine"]),
             "framework": options.framework,
             "rounds": ROUNDS,
             "same": found[0.0],

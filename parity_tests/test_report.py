@@ -177,7 +177,8 @@ def test_there_is_a_page_for_everything(pages, found):
     wanted += [f"optimizers/{kind.lower()}.html" for kind in kinds]
     wanted += [f"benchmarks/{m.run}.html" for m in made_records.comparisons()]
     assert set(wanted) <= set(pages)
-    assert len(found.comparisons) == len(made_records.comparisons())
+    made = {m.run for m in made_records.comparisons()}
+    assert made < {one.comparison.start.run for one in found.comparisons}
 
 
 def test_every_link_and_anchor_leads_somewhere(pages, parsed):

@@ -51,10 +51,24 @@ class Speed:
 
 
 @dataclass(frozen=True)
+class SelfTest:
+    """What benchmarks/self_test.py left: short runs of a model against itself, and
+    against itself slowed down. right: of those, as should be said."""
+
+    source: str
+    record: dict[str, Any]
+
+    def right(self, kind: str) -> int:
+        wanted = {"same": ("equal", "inconclusive"), "slower": ("slower",)}[kind]
+        return sum(run["verdict"] in wanted for run in self.record[kind])
+
+
+@dataclass(frozen=True)
 class Evidence:
     certificates: tuple[Certificate, ...] = ()
     comparisons: tuple[Recorded, ...] = ()
     speeds: tuple[Speed, ...] = ()
+    self_tests: tuple[SelfTest, ...] = ()
     files: tuple[Path, ...] = ()
 
     @property
@@ -77,6 +91,7 @@ def read(paths: Sequence[Path]) -> Evidence:
     _refuse_namesakes(paths)
     certificates: list[Certificate] = []
     speeds: list[Speed] = []
+    tests: list[SelfTest] = []
     compared: list[Path] = []
     for path in paths:
         plain = _plain(path)
@@ -84,10 +99,16 @@ def read(paths: Sequence[Path]) -> Evidence:
             certificates.append(_certificate(path, plain))
         elif plain and isinstance(plain[0], dict) and "tensors" in plain[0]:
             speeds += [Speed(path.name, i, line) for i, line in enumerate(plain, 1)]
+        elif plain and isinstance(plain[0], dict) and "same" in plain[0]:
+            tests += [SelfTest(path.name, line) for line in plain]
         else:
             compared.append(path)
     return Evidence(
-        tuple(certificates), tuple(_comparisons(compared)), tuple(speeds), tuple(paths)
+        tuple(certificates),
+        tuple(_comparisons(compared)),
+        tuple(speeds),
+        tuple(tests),
+        tuple(paths),
     )
 
 

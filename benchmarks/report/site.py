@@ -301,6 +301,7 @@ class Site:
             everyone=tables.everyone(self.latest),
             older=[self._listed(one) for one in older],
             problems=self._problems(compared),
+            self_tests=self.evidence.self_tests,
             overview=self.overview,
             sweeps=[self._of(g, lines.sweep(g)) for g in groups.sweeps(compared)],
             histories=[
