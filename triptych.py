@@ -238,6 +238,9 @@ def train(
     save_every: Annotated[
         int, typer.Option(help="updates between checkpoints within an epoch")
     ] = 0,
+    processes: Annotated[
+        int, typer.Option(help="of each framework, that train one model together")
+    ] = 1,
     device: Annotated[str, typer.Option(help="cpu, cuda or tpu")] = "",
     resume: Annotated[
         bool, typer.Option("--resume", help="go on where it was")
@@ -286,6 +289,7 @@ def train(
             chosen,
             out / task,
             changes,
+            processes=processes,
             device=device,
             resume=resume,
             fresh=fresh,

@@ -11,7 +11,9 @@ from rich.table import Table
 
 from shared import curves, saving
 from shared.errors import UsageError
+from shared.plan import Plan
 from shared.tasks.base import Task
+from shared.team import Team
 from shared.training import Job
 from shared.worker import Worker
 
@@ -24,19 +26,24 @@ def run(
     out: Path,
     changes: Mapping[str, Any],
     *,
+    processes: int = 1,
     device: str = "",
     resume: bool = False,
     fresh: bool = False,
     source: Path | None = None,
     say: Say = lambda text: None,
 ) -> dict[str, dict[str, Any]]:
-    """Outcomes by framework; `out` gets a folder each, and the curves of all."""
+    """Outcomes by framework; `out` gets a folder each, and the curves of all.
+
+    processes: of each framework; they train one model together.
+    """
     folders = {framework: out / framework for framework in frameworks}
     for folder in folders.values():
         _clear(folder, resume, fresh)
     # A plan that cannot be is said at once, not by three workers.
     data = task.data()
-    task.plan_for(len(data.train), dict(changes))
+    plan = task.plan_for(len(data.train), dict(changes))
+    _check(processes, plan, frameworks)
     with ThreadPoolExecutor(max_workers=len(frameworks)) as pool:
         futures = {
             framework: pool.submit(
@@ -46,7 +53,7 @@ def run(
                 Job(
                     task.name, folder.absolute(), dict(changes), resume, source, device
                 ),
-                device,
+                processes,
             )
             for framework, folder in folders.items()
         }
@@ -83,15 +90,35 @@ def table(task: Task, outcomes: Mapping[str, Mapping[str, Any]]) -> Table:
     return table
 
 
-def _one(framework: str, task: Task, job: Job, device: str) -> dict[str, Any]:
+def _check(processes: int, plan: Plan, frameworks: list[str]) -> None:
+    rows = plan.batch_size
+    if not 1 <= processes <= rows:
+        allowed = f"from 1 up to the batch size, {rows}"
+        raise UsageError(f"processes is {processes}; allowed: {allowed}")
+    if "jax" in frameworks and rows % processes:
+        raise UsageError(
+            f"processes is {processes}; allowed with jax, which gives each as many "
+            f"rows: a divisor of the batch size, {rows}"
+        )
+
+
+def _one(framework: str, task: Task, job: Job, processes: int) -> dict[str, Any]:
     precision = job.changes.get("precision", "float32")
     dtype = "float64" if precision == "float64" else "float32"
-    with Worker(framework, dtype, device=device, timeout=None) as worker:
-        if device:
-            worker.require(device)
+    options: dict[str, Any] = {"device": job.device, "timeout": None}
+
+    def train(worker: Worker) -> dict[str, Any]:
+        if job.device:
+            worker.require(job.device)
         model = worker.build(task.spec, task.name)
         model.start(job.changes.get("seed") or 0)
         return model.train(job)
+
+    if processes == 1:
+        with Worker(framework, dtype, **options) as worker:
+            return train(worker)
+    with Team(framework, dtype, processes, **options) as team:
+        return team.each(train)[0]
 
 
 def _clear(folder: Path, resume: bool, fresh: bool) -> None:
