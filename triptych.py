@@ -258,6 +258,7 @@ def train(
 ) -> None:
     """One recipe in each framework: same start, same batches; three curves."""
     from shared import runs
+    from shared.distributed import Place
     from shared.tasks import TASKS
     from shared.tasks import task as named
     from shared.worker import DEVICES, NATIVE
@@ -296,6 +297,8 @@ def train(
             source=start_from,
             say=progress.say,
         )
+    if not Place.told().first:
+        return  # another process tells how it went
     console = _console(json)
     console.print(runs.table(recipe, outcomes))
     console.print(f"open {out / task / 'curves.png'}")

@@ -13,6 +13,7 @@ from jax.experimental import multihost_utils
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 from shared.distributed import HOST, Place
+from shared.errors import UsageError
 from shared.weights import Array
 
 
@@ -77,6 +78,12 @@ def sharded(arrays: tuple[jax.Array, ...]) -> tuple[jax.Array, ...]:
     """Rows over the devices: every process has the whole batch, and keeps its part."""
     if jax.process_count() == 1:
         return arrays
+    for array in arrays:
+        if len(array) % jax.device_count():
+            raise UsageError(
+                f"a batch of {len(array)} rows for {jax.device_count()} processes; JAX "
+                "gives each as many"
+            )
     return tuple(_spread(array, _sharding("batch")) for array in arrays)
 
 

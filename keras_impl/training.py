@@ -63,11 +63,17 @@ class Learner(keras.Model):
         self.last.assign(loss)
         return loss
 
+    def _maybe_symbolic_build(self, *args: Any, **kwargs: Any) -> None:
+        """DIFF(replica-build): to see shapes, Keras on TensorFlow would average a batch
+        over the processes, and fails; here all is built."""
+
     def compute_metrics(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        """DIFF(replica-metrics): Keras cannot average a metric over processes."""
-        if distributed.place().size > 1:
-            return {}
-        return super().compute_metrics(*args, **kwargs)
+        """DIFF(replica-metrics): Keras averages those of several processes along their
+        first axis, which a number does not have."""
+        found = super().compute_metrics(*args, **kwargs)
+        if distributed.place().size == 1:
+            return found
+        return {name: ops.reshape(value, (1,)) for name, value in found.items()}
 
 
 class Follow(keras.callbacks.Callback):

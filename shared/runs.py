@@ -10,6 +10,7 @@ from typing import Any
 from rich.table import Table
 
 from shared import curves, saving
+from shared.distributed import Place
 from shared.errors import UsageError
 from shared.plan import Plan
 from shared.tasks.base import Task
@@ -35,15 +36,20 @@ def run(
 ) -> dict[str, dict[str, Any]]:
     """Outcomes by framework; `out` gets a folder each, and the curves of all.
 
-    processes: of each framework; they train one model together.
+    processes: of each framework; they train one model together. Where a launcher
+        started this process as one of several, it has one worker, and the first of
+        them clears, tells and draws.
     """
+    here = Place.told()
     folders = {framework: out / framework for framework in frameworks}
-    for folder in folders.values():
-        _clear(folder, resume, fresh)
     # A plan that cannot be is said at once, not by three workers.
     data = task.data()
     plan = task.plan_for(len(data.train), dict(changes))
-    _check(processes, plan, frameworks)
+    _check(processes, here, plan, frameworks)
+    for folder in folders.values() if here.first else ():
+        _clear(folder, resume, fresh)
+    if processes > 1 and "keras" in frameworks:
+        say("keras: TensorFlow listens on every interface of this machine")
     with ThreadPoolExecutor(max_workers=len(frameworks)) as pool:
         futures = {
             framework: pool.submit(
@@ -57,12 +63,13 @@ def run(
             )
             for framework, folder in folders.items()
         }
-        _follow(folders, futures, say)
+        if here.first:
+            _follow(folders, futures, say)
     outcomes = {framework: future.result() for framework, future in futures.items()}
     histories = {f: outcome["history"] for f, outcome in outcomes.items()}
-    curves.draw(
-        out / "curves.png", task.title, histories, task.metric.name, task.target
-    )
+    if here.first:
+        drawn = out / "curves.png"
+        curves.draw(drawn, task.title, histories, task.metric.name, task.target)
     return outcomes
 
 
@@ -90,8 +97,14 @@ def table(task: Task, outcomes: Mapping[str, Mapping[str, Any]]) -> Table:
     return table
 
 
-def _check(processes: int, plan: Plan, frameworks: list[str]) -> None:
+def _check(processes: int, here: Place, plan: Plan, frameworks: list[str]) -> None:
+    if here.size > 1 and (frameworks != ["pytorch"] or processes > 1):
+        raise UsageError(
+            "started by torchrun (WORLD_SIZE is set): allowed is --framework pytorch, "
+            "without --processes"
+        )
     rows = plan.batch_size
+    processes = here.size if processes == 1 else processes
     if not 1 <= processes <= rows:
         allowed = f"from 1 up to the batch size, {rows}"
         raise UsageError(f"processes is {processes}; allowed: {allowed}")
@@ -115,7 +128,9 @@ def _one(framework: str, task: Task, job: Job, processes: int) -> dict[str, Any]
         return model.train(job)
 
     if processes == 1:
-        with Worker(framework, dtype, **options) as worker:
+        here = Place.told()
+        place = here if here.size > 1 else None
+        with Worker(framework, dtype, place=place, **options) as worker:
             return train(worker)
     with Team(framework, dtype, processes, **options) as team:
         return team.each(train)[0]

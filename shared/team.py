@@ -27,8 +27,8 @@ class Team:
             raise
 
     def each(self, work: Callable[[Worker], T]) -> list[T]:
-        """What each made of it, by rank. When one fails, all end: the others would
-        wait for it."""
+        """What each made of it, by rank. When one fails and others do not answer, or
+        one has died, all end: they would wait for it."""
         with ThreadPoolExecutor(max_workers=len(self.workers)) as pool:
             ended: list[Future[T]] = []  # the first first
             futures = [pool.submit(work, worker) for worker in self.workers]
@@ -41,7 +41,9 @@ class Team:
                 self.end()
                 raise
             if failure is not None:
-                self.end()
+                _, waiting = wait(futures, timeout=GRACE)
+                if waiting or not self.alive:
+                    self.end()
         if failure is not None:
             raise failure
         return [future.result() for future in futures]
@@ -62,6 +64,10 @@ class Team:
             if plain or killed or time.monotonic() > until:
                 return [*plain, *killed, *told][0]
             wait([f for f in futures if not f.done()], timeout=0.05)
+
+    @property
+    def alive(self) -> bool:
+        return all(worker.alive for worker in self.workers)
 
     def end(self) -> None:
         for worker in self.workers:

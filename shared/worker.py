@@ -249,6 +249,7 @@ class Worker:
         """From another thread than the one that waits for an answer."""
         if self._process.poll() is None:
             self._process.kill()
+            self._process.wait()
 
     def close(self) -> None:
         self._stop()
