@@ -12,6 +12,7 @@ import numpy as np
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+from torch._C._distributed_c10d import TCPStore
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.parallel import DistributedDataParallel
 
@@ -36,13 +37,13 @@ def join() -> None:
     dist.init_process_group(backend, store=store, rank=here.rank, world_size=here.size)
 
 
-def _meeting(here: Place) -> dist.Store:
+def _meeting(here: Place) -> TCPStore:
     host, _, port = here.addresses[0].rpartition(":")
     listen: dict[str, Any] = {}
     if here.first:
         listening = socket.create_server((host, int(port)))
         listen = {"is_master": True, "master_listen_fd": listening.detach()}
-    return dist.TCPStore(host, int(port), here.size, **listen)
+    return TCPStore(host, int(port), here.size, **listen)
 
 
 def place() -> Place:
@@ -79,7 +80,8 @@ def synchronized(model: nn.Module) -> nn.Module:
     if not dist.is_initialized():
         return model
     if next(model.parameters()).is_cuda:
-        return nn.SyncBatchNorm.convert_sync_batchnorm(model)
+        convert: Any = nn.SyncBatchNorm.convert_sync_batchnorm
+        return convert(model)
     for parent in list(model.modules()):
         for name, child in list(parent.named_children()):
             if isinstance(child, _BatchNorm):
@@ -89,6 +91,10 @@ def synchronized(model: nn.Module) -> nn.Module:
 
 class BatchNorm(_BatchNorm):
     """DIFF(sync-bn): torch's own SyncBatchNorm runs on GPUs only."""
+
+    running_mean: Tensor
+    running_var: Tensor
+    momentum: float
 
     @classmethod
     def like(cls, other: _BatchNorm) -> "BatchNorm":
@@ -118,7 +124,8 @@ class BatchNorm(_BatchNorm):
 
 def total(value: Tensor) -> Tensor:
     """The sum over all processes, which can be differentiated."""
-    return _Total.apply(value)
+    sum_up: Any = _Total.apply
+    return sum_up(value)
 
 
 class _Total(torch.autograd.Function):
