@@ -113,21 +113,30 @@ def parity(
     dtype: Dtype = "float64",
     full: Annotated[bool, typer.Option(help="full-size models at every tier")] = False,
     timeout: Annotated[float, typer.Option(help="seconds for one answer")] = 3600.0,
+    on: Annotated[str, typer.Option(help="here, or ray: the jobs over a cluster")] = (
+        "here"
+    ),
     json: Json = None,
 ) -> None:
     """Do the frameworks compute the same? Every tier, model by model."""
     from parity_tests import display
     from parity_tests.engine import Workers
-    from parity_tests.run import plan, run
+    from parity_tests.run import plan, run, run_on_cluster
 
     _one_of("dtype", dtype, ("float64", "float32"))
+    _one_of("on", on, ("here", "ray"))
     if bool(names) == all_:
         raise UsageError("name models or families, or give --all")
     jobs = plan(names or [], tier or [], _split(frameworks), full)
     checks = []
     with Workers(timeout) as workers, _Progress(len(jobs)) as progress:
         started: set[Any] = set()
-        for check in run(jobs, workers, dtype, full):
+        found = (
+            run_on_cluster(jobs, dtype, full, timeout)
+            if on == "ray"
+            else run(jobs, workers, dtype, full)
+        )
+        for check in found:
             checks.append(check)
             key = (check.model, tuple(check.frameworks))
             if key not in started:

@@ -2,7 +2,6 @@
 what happens when one of them dies."""
 
 import contextlib
-import os
 import shutil
 import signal
 import subprocess
@@ -16,7 +15,9 @@ import numpy as np
 import pytest
 
 from parity_tests import following, training
-from shared import runs, saving, weights
+from parity_tests.processes import children, is_loopback, listening, runs
+from shared import runs as task_runs
+from shared import saving, weights
 from shared.catalog import VARIANTS
 from shared.data.batches import Samples
 from shared.distributed import Place, places
@@ -86,7 +87,7 @@ def test_two_processes_train_as_one(workers, team, framework, name):
 def weighted():
     """Cross-entropy whose mean is over very unlike parts: of the second process's rows
     none counts in one batch, and in another some weigh little."""
-    spec = VARIANTS["lenet_tiny"].spec
+    spec = VARIANTS["mlp_tiny"].spec
     classes = spec.outputs(True)[0].shape[-1]
     class_weights = tuple(0.5 + k for k in range(classes))
     loss = CrossEntropy(class_weights=class_weights, ignore=-1)
@@ -102,9 +103,9 @@ def weighted():
 @pytest.mark.parametrize("framework", NATIVE)
 def test_a_mean_over_what_counts_is_over_the_whole_batch(workers, team, framework):
     plan, batches = weighted()
-    one = follow(workers.get(framework, "float64"), "lenet_tiny", plan, batches)
+    one = follow(workers.get(framework, "float64"), "mlp_tiny", plan, batches)
     many = team(framework).each(
-        lambda worker: follow(worker, "lenet_tiny", plan, batches)
+        lambda worker: follow(worker, "mlp_tiny", plan, batches)
     )
     assert_alike(one, many)
 
@@ -112,7 +113,7 @@ def test_a_mean_over_what_counts_is_over_the_whole_batch(workers, team, framewor
 @pytest.mark.parametrize("framework", NATIVE)
 def test_parts_of_unequal_size(workers, team, framework):
     """Five rows for two processes; JAX, which gives each as many, refuses."""
-    name = "lenet_tiny"
+    name = "mlp_tiny"
     spec = VARIANTS[name].spec
     plan = training.plans(spec)["momentum"]
     four = training.batches(spec, 2 * UPDATES)
@@ -129,11 +130,11 @@ def test_parts_of_unequal_size(workers, team, framework):
 @pytest.mark.parametrize("framework", NATIVE)
 def test_accumulated_batches(workers, team, framework):
     """Clipped is the sum of all, not what one process has of it."""
-    spec = VARIANTS["lenet_tiny"].spec
+    spec = VARIANTS["mlp_tiny"].spec
     plan = replace(training.plans(spec)["adamw"], accumulate=2)
     batches = training.batches(spec, 4)
-    one = follow(workers.get(framework, "float64"), "lenet_tiny", plan, batches)
-    many = team(framework).each(lambda w: follow(w, "lenet_tiny", plan, batches))
+    one = follow(workers.get(framework, "float64"), "mlp_tiny", plan, batches)
+    many = team(framework).each(lambda w: follow(w, "mlp_tiny", plan, batches))
     assert_alike(one, many)
 
 
@@ -304,27 +305,14 @@ def test_when_the_caller_is_killed_no_process_stays(tmp_path):
     while not history.exists():
         assert caller.poll() is None
         time.sleep(0.05)
-    children = _children(caller.pid)
-    assert len(children) == 2
+    started = children(caller.pid)
+    assert len(started) == 2
     caller.send_signal(signal.SIGKILL)
     caller.wait()
     until = time.monotonic() + 20
-    while any(_runs(child) for child in children) and time.monotonic() < until:
+    while any(runs(child) for child in started) and time.monotonic() < until:
         time.sleep(0.05)
-    assert not any(_runs(child) for child in children)
-
-
-def _children(parent):
-    tasks = Path(f"/proc/{parent}/task").glob("*/children")
-    return [int(child) for path in tasks for child in path.read_text().split()]
-
-
-def _runs(process):
-    try:
-        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
-        return False
-    return state != "Z"
+    assert not any(runs(child) for child in started)
 
 
 @pytest.mark.parametrize(
@@ -337,7 +325,7 @@ def _runs(process):
 )
 def test_as_many_as_can_be(processes, frameworks, said, tmp_path):
     with pytest.raises(UsageError, match=said):
-        runs.run(task("digits_mlp"), frameworks, tmp_path, {}, processes=processes)
+        task_runs.run(task("digits_mlp"), frameworks, tmp_path, {}, processes=processes)
     assert not list(tmp_path.iterdir())
 
 
@@ -375,25 +363,7 @@ def test_nothing_listens_beyond_this_machine(team, framework):
     two.each(lambda worker: worker.describe())
     found = [a for w in two.workers for a in listening(w._process.pid)]
     assert found
-    loopback = ("0100007F", "00000000000000000000000001000000")
-    assert all(
-        address in loopback or address.endswith("FFFF00000100007F") for address in found
-    )
-
-
-def listening(process):
-    """The addresses, as Linux writes them, on which it waits for others."""
-    sockets = set()
-    for path in Path(f"/proc/{process}/fd").iterdir():
-        with contextlib.suppress(FileNotFoundError):
-            sockets.add(os.readlink(path).removeprefix("socket:[").removesuffix("]"))
-    rows = [
-        line.split()
-        for table in ("tcp", "tcp6")
-        for line in Path(f"/proc/{process}/net/{table}").read_text().splitlines()[1:]
-    ]
-    waiting = [row[1] for row in rows if row[3] == "0A" and row[9] in sockets]
-    return [address.rpartition(":")[0] for address in waiting]
+    assert all(map(is_loopback, found))
 
 
 def test_torchrun(tmp_path):
