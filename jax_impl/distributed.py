@@ -5,6 +5,7 @@ each, and the compiler puts the sums between them. So the step, BatchNorm, losse
 dropout are those of one process, on arrays that no process has whole.
 """
 
+import functools
 from typing import Any
 
 import jax
@@ -46,11 +47,6 @@ def gather(value: Array) -> Array:
     return found.view(value.dtype).reshape(-1, *value.shape)
 
 
-def everywhere() -> NamedSharding | None:
-    """The same on every device; with one process nothing need be said."""
-    return _sharding() if jax.process_count() > 1 else None
-
-
 def replicated(tree: Any) -> Any:
     """What each process has alike, as arrays of all."""
     if jax.process_count() == 1:
@@ -67,13 +63,6 @@ def _replicated(leaf: jax.Array) -> jax.Array:
     return _spread(leaf, _sharding())
 
 
-def local(tree: Any) -> Any:
-    """Such arrays, as this process's own."""
-    if jax.process_count() == 1:
-        return tree
-    return jax.tree.map(lambda leaf: leaf.addressable_data(0), tree)
-
-
 def sharded(arrays: tuple[jax.Array, ...]) -> tuple[jax.Array, ...]:
     """Rows over the devices: every process has the whole batch, and keeps its part."""
     if jax.process_count() == 1:
@@ -87,11 +76,24 @@ def sharded(arrays: tuple[jax.Array, ...]) -> tuple[jax.Array, ...]:
     return tuple(_spread(array, _sharding("batch")) for array in arrays)
 
 
+def everywhere() -> NamedSharding | None:
+    """The same on every device; with one process nothing need be said."""
+    return _sharding() if jax.process_count() > 1 else None
+
+
+def local(tree: Any) -> Any:
+    """Such arrays, as this process's own."""
+    if jax.process_count() == 1:
+        return tree
+    return jax.tree.map(lambda leaf: leaf.addressable_data(0), tree)
+
+
 def _spread(array: jax.Array, sharding: NamedSharding) -> jax.Array:
     whole = np.asarray(array)
     return jax.make_array_from_callback(whole.shape, sharding, whole.__getitem__)
 
 
+@functools.cache
 def _sharding(*axes: str) -> NamedSharding:
     number = jax.device_count()
     mesh = jax.make_mesh((number,), ("batch",), axis_types=(AxisType.Auto,))

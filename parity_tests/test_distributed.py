@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from parity_tests import following, training
+from parity_tests import distributed, following, training
+from parity_tests.distributed import UPDATES, follow
 from parity_tests.processes import children, is_loopback, listening, runs
 from shared import runs as task_runs
 from shared import saving, weights
@@ -30,8 +31,6 @@ from shared.training import Job
 from shared.worker import NATIVE, WorkerCrashed, WorkerRaised
 
 ROOT = Path(__file__).resolve().parent.parent
-BOUND = 1e-10
-UPDATES = 3
 # Convolutions, BatchNorm, dropout and attention, recurrence; every optimizer twice.
 FAMILIES = {
     "lenet_tiny": "momentum",
@@ -57,18 +56,9 @@ def team():
         yield get
 
 
-def follow(worker, name, plan, batches):
-    model = worker.build(VARIANTS[name].spec, name)
-    model.fill(training.SEED)
-    seen, _ = model.follow(plan, batches, training.SEED)
-    model.drop()
-    return seen
-
-
-def assert_alike(one, many, bound=BOUND):
-    for rank, seen in enumerate(many):
-        worst = training.worst_update({"one": one, f"rank {rank}": seen})
-        assert worst.error <= bound, worst
+def assert_alike(one, many):
+    found = distributed.worst(one, many)
+    assert found.error <= distributed.BOUND, found
 
 
 @pytest.mark.parametrize("framework", NATIVE)
@@ -76,12 +66,9 @@ def assert_alike(one, many, bound=BOUND):
 def test_two_processes_train_as_one(workers, team, framework, name):
     spec = VARIANTS[name].spec
     plan = training.plans(spec)[FAMILIES[name]]
-    batches = training.batches(spec, UPDATES)
-    one = follow(workers.get(framework, "float64"), name, plan, batches)
-    many = team(framework).each(lambda worker: follow(worker, name, plan, batches))
-    assert len(one) == UPDATES
-    assert one[-1].loss != one[0].loss
-    assert_alike(one, many)
+    one = workers.get(framework, "float64")
+    found = distributed.compare(one, team(framework), name, plan)
+    assert 0 <= found.error <= distributed.BOUND, found
 
 
 def weighted():
@@ -136,6 +123,41 @@ def test_accumulated_batches(workers, team, framework):
     one = follow(workers.get(framework, "float64"), "mlp_tiny", plan, batches)
     many = team(framework).each(lambda w: follow(w, "mlp_tiny", plan, batches))
     assert_alike(one, many)
+
+
+UNUSED = """
+import torch
+from pytorch_impl import distributed
+
+class Two(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.used, self.unused = torch.nn.Linear(2, 1), torch.nn.Linear(2, 1)
+
+    def forward(self, x):
+        return self.used(x), self.unused(x)
+
+def without_gradient(partial):
+    model = Two()
+    network = distributed.replicated(model, partial)
+    for _ in range(2):
+        network(torch.ones(3, 2))[0].sum().backward()
+    return [name for name, p in model.named_parameters() if p.grad is None]
+"""
+
+
+def test_parameters_without_a_part_in_the_loss(team, tmp_path):
+    """PyTorch must know of them, else it waits for their gradients."""
+    (tmp_path / "unused.py").write_text(UNUSED)
+
+    def ask(partial):
+        return team("pytorch").each(
+            lambda w: w.ask("unused:without_gradient", partial, paths=(str(tmp_path),))
+        )
+
+    assert ask(True) == [["unused.weight", "unused.bias"]] * 2
+    with pytest.raises(WorkerRaised, match="Expected to have finished reduction"):
+        ask(False)
 
 
 @pytest.mark.parametrize("name", LOSSES)

@@ -107,16 +107,18 @@ class BatchNorm(_BatchNorm):
         if not self.training:
             return super().forward(x)
         axes, ones = [0, *range(2, x.ndim)], [1] * (x.ndim - 2)
-        sums = torch.cat([x.sum(axes), x.new_tensor([x.numel() // x.shape[1]])])
-        sums = total(sums)  # of all rows, and their number
+        exact = x.to(self.weight.dtype)  # also where x is bfloat16
+        number = exact.new_tensor([x.numel() // x.shape[1]])
+        sums = total(torch.cat([exact.sum(axes), number]))
         n = sums[-1].detach()
-        d = x - (sums[:-1] / n).view(-1, *ones)
+        d = exact - (sums[:-1] / n).view(-1, *ones)
         variance = total(d.square().sum(axes)) / n
         with torch.no_grad():
             self.running_mean.lerp_(sums[:-1] / n, self.momentum)
             self.running_var.lerp_(variance * n / (n - 1), self.momentum)
         y = d * torch.rsqrt(variance + self.eps).view(-1, *ones)
-        return y * self.weight.view(-1, *ones) + self.bias.view(-1, *ones)
+        y = y * self.weight.view(-1, *ones) + self.bias.view(-1, *ones)
+        return y.to(x.dtype)
 
     def _check_input_dim(self, x: Tensor) -> None:
         """Any number of axes."""

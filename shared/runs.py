@@ -46,6 +46,8 @@ def run(
     data = task.data()
     plan = task.plan_for(len(data.train), dict(changes))
     _check(processes, here, plan, frameworks)
+    if processes > 1 and device == "tpu":
+        raise UsageError("device is tpu; allowed with several processes: cpu, cuda")
     for folder in folders.values() if here.first else ():
         _clear(folder, resume, fresh)
     if processes > 1 and "keras" in frameworks:

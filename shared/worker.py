@@ -86,6 +86,7 @@ def environment(
     place: Place | None = None,
 ) -> dict[str, str]:
     """The variables that must be set before the framework is imported."""
+    device = device or ("cpu" if place else "")
     hidden = {"CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu"}
     backend = _BACKENDS.get(framework)
     # Workers see this suite first, then whatever the caller could import.
@@ -129,7 +130,8 @@ class Worker:
     device: cpu hides every other; cuda and tpu must be there. Without it the
         framework takes the best it finds, PyTorch the CPU.
     root: where the packages are imported from, if not from this suite itself.
-    place: it trains together with others (shared/team.py).
+    place: it trains together with others (shared/team.py), on the CPU where no device
+        is named.
     """
 
     def __init__(
