@@ -278,79 +278,6 @@ def test_the_first_draws_as_if_alone_and_others_otherwise():
     assert len({Place(rank, 4).seed(7) for rank in range(4)}) == 4
 
 
-# What goes wrong
-
-
-@pytest.mark.parametrize("framework", NATIVE)
-def test_a_loss_that_is_no_number_ends_the_run(team, framework, tmp_path):
-    changes = {"epochs": 3, "precision": "float64", "lr": 1e200}
-    with pytest.raises((WorkerRaised, WorkerCrashed), match=r"the loss is (nan|inf)"):
-        team(framework).each(lambda worker: run(worker, tmp_path, changes, "diabetes"))
-    assert not (tmp_path / "model.safetensors").exists()
-
-
-@pytest.mark.parametrize("framework", NATIVE)
-def test_a_killed_one_ends_all(team, framework, tmp_path):
-    two = team(framework)
-    processes = [worker._process for worker in two.workers]
-    killed = processes[1]
-
-    def kill():
-        until = time.monotonic() + 60
-        while not (tmp_path / "history.jsonl").exists() and time.monotonic() < until:
-            time.sleep(0.01)
-        killed.kill()
-
-    alarm = threading.Thread(target=kill)
-    alarm.start()
-    changes = {"epochs": 10_000, "precision": "float64"}
-    with pytest.raises(
-        WorkerCrashed, match=rf"^{framework}, rank 1 of 2, died in train \(SIGKILL\)"
-    ) as told:
-        two.each(lambda worker: run(worker, tmp_path, changes))
-    alarm.join()
-    assert "\n" not in str(told.value)
-    assert all(process.poll() is not None for process in processes)
-
-
-TRAIN = ["train", "digits_mlp", "--framework", "pytorch"]
-
-
-def test_when_the_caller_is_killed_no_process_stays(tmp_path):
-    long = ["--processes", "2", "--epochs", "100000", "--out", tmp_path]
-    caller = subprocess.Popen(
-        [sys.executable, ROOT / "triptych.py", *TRAIN, *long],
-        stderr=subprocess.DEVNULL,
-        cwd=ROOT,
-    )
-    history = tmp_path / "digits_mlp" / "pytorch" / "history.jsonl"
-    while not history.exists():
-        assert caller.poll() is None
-        time.sleep(0.05)
-    started = children(caller.pid)
-    assert len(started) == 2
-    caller.send_signal(signal.SIGKILL)
-    caller.wait()
-    until = time.monotonic() + 20
-    while any(runs(child) for child in started) and time.monotonic() < until:
-        time.sleep(0.05)
-    assert not any(runs(child) for child in started)
-
-
-@pytest.mark.parametrize(
-    ("processes", "frameworks", "said"),
-    [
-        (0, ["pytorch"], "processes is 0; allowed: from 1 up to the batch size, 64"),
-        (65, ["keras"], "processes is 65; allowed: from 1 up to the batch size, 64"),
-        (3, ["pytorch", "jax"], "3; allowed with jax, .* a divisor of the batch size"),
-    ],
-)
-def test_as_many_as_can_be(processes, frameworks, said, tmp_path):
-    with pytest.raises(UsageError, match=said):
-        task_runs.run(task("digits_mlp"), frameworks, tmp_path, {}, processes=processes)
-    assert not list(tmp_path.iterdir())
-
-
 # Where they are
 
 
@@ -388,6 +315,9 @@ def test_nothing_listens_beyond_this_machine(team, framework):
     assert all(map(is_loopback, found))
 
 
+TRAIN = ["train", "digits_mlp", "--framework", "pytorch"]
+
+
 def test_torchrun(tmp_path):
     """Its variables are honoured; the first process tells, and writes."""
     launch = ["-m", "torch.distributed.run", "--nproc-per-node", "2"]
@@ -403,3 +333,73 @@ def test_torchrun(tmp_path):
     folder = tmp_path / "digits_mlp" / "pytorch"
     checkpoint, _ = saving.newest(folder / "checkpoints")
     assert sorted(checkpoint.random) == ["1/cpu", "cpu"]
+
+
+# What goes wrong
+
+
+@pytest.mark.parametrize("framework", NATIVE)
+def test_a_loss_that_is_no_number_ends_the_run(team, framework, tmp_path):
+    changes = {"epochs": 3, "precision": "float64", "lr": 1e200}
+    with pytest.raises((WorkerRaised, WorkerCrashed), match=r"the loss is (nan|inf)"):
+        team(framework).each(lambda worker: run(worker, tmp_path, changes, "diabetes"))
+    assert not (tmp_path / "model.safetensors").exists()
+
+
+@pytest.mark.parametrize("framework", NATIVE)
+def test_a_killed_one_ends_all(team, framework, tmp_path):
+    two = team(framework)
+    processes = [worker._process for worker in two.workers]
+    killed = processes[1]
+
+    def kill():
+        until = time.monotonic() + 60
+        while not (tmp_path / "history.jsonl").exists() and time.monotonic() < until:
+            time.sleep(0.01)
+        killed.kill()
+
+    alarm = threading.Thread(target=kill)
+    alarm.start()
+    changes = {"epochs": 10_000, "precision": "float64"}
+    with pytest.raises(
+        WorkerCrashed, match=rf"^{framework}, rank 1 of 2, died in train \(SIGKILL\)"
+    ) as told:
+        two.each(lambda worker: run(worker, tmp_path, changes))
+    alarm.join()
+    assert "\n" not in str(told.value)
+    assert all(process.poll() is not None for process in processes)
+
+
+def test_when_the_caller_is_killed_no_process_stays(tmp_path):
+    long = ["--processes", "2", "--epochs", "100000", "--out", tmp_path]
+    caller = subprocess.Popen(
+        [sys.executable, ROOT / "triptych.py", *TRAIN, *long],
+        stderr=subprocess.DEVNULL,
+        cwd=ROOT,
+    )
+    history = tmp_path / "digits_mlp" / "pytorch" / "history.jsonl"
+    while not history.exists():
+        assert caller.poll() is None
+        time.sleep(0.05)
+    started = children(caller.pid)
+    assert len(started) == 2
+    caller.send_signal(signal.SIGKILL)
+    caller.wait()
+    until = time.monotonic() + 20
+    while any(runs(child) for child in started) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not any(runs(child) for child in started)
+
+
+@pytest.mark.parametrize(
+    ("processes", "frameworks", "said"),
+    [
+        (0, ["pytorch"], "processes is 0; allowed: from 1 up to the batch size, 64"),
+        (65, ["keras"], "processes is 65; allowed: from 1 up to the batch size, 64"),
+        (3, ["pytorch", "jax"], "3; allowed with jax, .* a divisor of the batch size"),
+    ],
+)
+def test_as_many_as_can_be(processes, frameworks, said, tmp_path):
+    with pytest.raises(UsageError, match=said):
+        task_runs.run(task("digits_mlp"), frameworks, tmp_path, {}, processes=processes)
+    assert not list(tmp_path.iterdir())
