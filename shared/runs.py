@@ -12,7 +12,6 @@ from rich.table import Table
 from shared import curves, saving
 from shared.distributed import Place
 from shared.errors import UsageError
-from shared.plan import Plan
 from shared.tasks.base import Task
 from shared.team import Team
 from shared.training import Job
@@ -41,26 +40,20 @@ def run(
         them clears, tells and draws.
     """
     here = Place.told()
+    _check(task, changes, frameworks, processes, here, device)
     folders = {framework: out / framework for framework in frameworks}
-    # A plan that cannot be is said at once, not by three workers.
-    data = task.data()
-    plan = task.plan_for(len(data.train), dict(changes))
-    _check(processes, here, plan, frameworks)
-    if processes > 1 and device == "tpu":
-        raise UsageError("device is tpu; allowed with several processes: cpu, cuda")
     for folder in folders.values() if here.first else ():
         _clear(folder, resume, fresh)
     if processes > 1 and "keras" in frameworks:
         say("keras: TensorFlow listens on every interface of this machine")
+    rest = dict(changes), resume, source, device
     with ThreadPoolExecutor(max_workers=len(frameworks)) as pool:
         futures = {
             framework: pool.submit(
                 _one,
                 framework,
                 task,
-                Job(
-                    task.name, folder.absolute(), dict(changes), resume, source, device
-                ),
+                Job(task.name, folder.absolute(), *rest),
                 processes,
             )
             for framework, folder in folders.items()
@@ -99,13 +92,21 @@ def table(task: Task, outcomes: Mapping[str, Mapping[str, Any]]) -> Table:
     return table
 
 
-def _check(processes: int, here: Place, plan: Plan, frameworks: list[str]) -> None:
+def _check(
+    task: Task,
+    changes: Mapping[str, Any],
+    frameworks: list[str],
+    processes: int,
+    here: Place,
+    device: str,
+) -> None:
+    """What cannot be is said at once, not by three workers."""
+    rows = task.plan_for(len(task.data().train), dict(changes)).batch_size
     if here.size > 1 and (frameworks != ["pytorch"] or processes > 1):
         raise UsageError(
             "started by torchrun (WORLD_SIZE is set): allowed is --framework pytorch, "
             "without --processes"
         )
-    rows = plan.batch_size
     processes = here.size if processes == 1 else processes
     if not 1 <= processes <= rows:
         allowed = f"from 1 up to the batch size, {rows}"
@@ -115,6 +116,8 @@ def _check(processes: int, here: Place, plan: Plan, frameworks: list[str]) -> No
             f"processes is {processes}; allowed with jax, which gives each as many "
             f"rows: a divisor of the batch size, {rows}"
         )
+    if processes > 1 and device == "tpu":
+        raise UsageError("device is tpu; allowed with several processes: cpu, cuda")
 
 
 def _one(framework: str, task: Task, job: Job, processes: int) -> dict[str, Any]:
