@@ -6,6 +6,7 @@ Gloo carries what lies on CPUs, NCCL what lies on GPUs. Started by `triptych tra
 
 import os
 import socket
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -73,6 +74,13 @@ def replicated(model: nn.Module, partial: bool) -> nn.Module:
     return DistributedDataParallel(
         model, forward_sync_buffers=False, find_unused_parameters=partial
     )
+
+
+def apart(network: nn.Module, last: bool) -> AbstractContextManager[None]:
+    """Within it gradients are only added up here, until the last of an update."""
+    if last or not isinstance(network, DistributedDataParallel):
+        return nullcontext()
+    return network.no_sync()
 
 
 def synchronized(model: nn.Module) -> nn.Module:

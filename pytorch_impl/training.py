@@ -77,8 +77,9 @@ class Trainer(contract.Trainer):
         for _ in run.epochs():
             self.native.train()
             for batch in run.batches():
-                loss = self.part_of_loss(batch)
-                self.descend(loss)
+                with distributed.apart(self.network, self.due):
+                    loss = self.part_of_loss(batch)
+                    self.descend(loss)
                 run.after_batch(loss.detach())
             run.after_epoch()
 
@@ -87,6 +88,11 @@ class Trainer(contract.Trainer):
         part = self.place.part(batch)
         loss = self.training_step(*self._tensors(part))
         return loss if part is batch else loss * self.plan.share(part, batch)
+
+    @property
+    def due(self) -> bool:
+        """Whether the next batch makes an update."""
+        return (self.batches + 1) % self.plan.accumulate == 0
 
     def descend(self, loss: Tensor) -> None:
         """Add the gradients of a batch; update when there are enough."""
@@ -116,12 +122,13 @@ class Trainer(contract.Trainer):
             if hasattr(module, "draws"):
                 module.draws = Draws(seed, path, step, self.place.cut(len(batch)))
         self.native.train()
-        loss = self.part_of_loss(batch)
         named = self.parameters.items()
-        found = torch.autograd.grad(
-            loss, list(self.parameters.values()), retain_graph=True, allow_unused=True
-        )
-        self.descend(loss)
+        with distributed.apart(self.network, self.due):
+            loss = self.part_of_loss(batch)
+            found = torch.autograd.grad(
+                loss, [p for _, p in named], retain_graph=True, allow_unused=True
+            )
+            self.descend(loss)
         gradients = {
             name: torch.zeros_like(p).numpy() if g is None else g.numpy().copy()
             for (name, p), g in zip(named, found, strict=True)
