@@ -6,8 +6,8 @@ export OMP_NUM_THREADS := 1
 export TF_CPP_MIN_LOG_LEVEL := 2
 export HF_HUB_OFFLINE := 1
 
-.PHONY: setup compare test lint parity train mutants builtins records readme report
-.PHONY: clean
+.PHONY: setup compare test lint parity train distributed mutants builtins records readme
+.PHONY: report clean
 
 setup: .venv/.done
 
@@ -40,6 +40,10 @@ parity: setup
 train: setup
 	@for task in $$($(BIN)/triptych train | cut -d' ' -f1); do \
 		$(BIN)/triptych train $$task --fresh || exit 1; done
+
+# Every tiny model in several processes against one; half an hour.
+distributed: setup
+	@$(BIN)/python -m parity_tests.distributed
 
 mutants: setup
 	@$(BIN)/python -m parity_tests.mutants --docs docs/mutants.md

@@ -113,21 +113,30 @@ def parity(
     dtype: Dtype = "float64",
     full: Annotated[bool, typer.Option(help="full-size models at every tier")] = False,
     timeout: Annotated[float, typer.Option(help="seconds for one answer")] = 3600.0,
+    on: Annotated[str, typer.Option(help="here, or ray: the jobs over a cluster")] = (
+        "here"
+    ),
     json: Json = None,
 ) -> None:
     """Do the frameworks compute the same? Every tier, model by model."""
     from parity_tests import display
     from parity_tests.engine import Workers
-    from parity_tests.run import plan, run
+    from parity_tests.run import plan, run, run_on_cluster
 
     _one_of("dtype", dtype, ("float64", "float32"))
+    _one_of("on", on, ("here", "ray"))
     if bool(names) == all_:
         raise UsageError("name models or families, or give --all")
     jobs = plan(names or [], tier or [], _split(frameworks), full)
     checks = []
     with Workers(timeout) as workers, _Progress(len(jobs)) as progress:
         started: set[Any] = set()
-        for check in run(jobs, workers, dtype, full):
+        found = (
+            run_on_cluster(jobs, dtype, full, timeout)
+            if on == "ray"
+            else run(jobs, workers, dtype, full)
+        )
+        for check in found:
             checks.append(check)
             key = (check.model, tuple(check.frameworks))
             if key not in started:
@@ -238,6 +247,9 @@ def train(
     save_every: Annotated[
         int, typer.Option(help="updates between checkpoints within an epoch")
     ] = 0,
+    processes: Annotated[
+        int, typer.Option(help="of each framework, that train one model together")
+    ] = 1,
     device: Annotated[str, typer.Option(help="cpu, cuda or tpu")] = "",
     resume: Annotated[
         bool, typer.Option("--resume", help="go on where it was")
@@ -255,6 +267,7 @@ def train(
 ) -> None:
     """One recipe in each framework: same start, same batches; three curves."""
     from shared import runs
+    from shared.distributed import Place
     from shared.tasks import TASKS
     from shared.tasks import task as named
     from shared.worker import DEVICES, NATIVE
@@ -286,12 +299,15 @@ def train(
             chosen,
             out / task,
             changes,
+            processes=processes,
             device=device,
             resume=resume,
             fresh=fresh,
             source=start_from,
             say=progress.say,
         )
+    if not Place.told().first:
+        return  # another process tells how it went
     console = _console(json)
     console.print(runs.table(recipe, outcomes))
     console.print(f"open {out / task / 'curves.png'}")

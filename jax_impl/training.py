@@ -15,7 +15,7 @@ import numpy as np
 import optax
 from flax import nnx
 
-from jax_impl import definitions, optimizers
+from jax_impl import definitions, distributed, optimizers
 from jax_impl.weights import named_modules
 from shared import contract
 from shared.contract import Seen, flat
@@ -76,8 +76,11 @@ class Trainer(contract.Trainer):
     """The parameters live in a flat dict of canonical names while it trains; `settle`
     writes them back into the module."""
 
+    draws_alone = False
+
     def __init__(self, model: Any, plan: Plan):
         self.model, self.plan, self.dtype = model, plan, model.dtype
+        self.place = distributed.place()
         self.native: nnx.Module = model.native
         self.loss = definitions.loss(plan.loss)
         shapes = {k: s.shape for k, s in model.slots().items() if s.trainable}
@@ -94,19 +97,19 @@ class Trainer(contract.Trainer):
             )
         for number, key in enumerate(self._random(nnx.RngKey)):
             key.set_value(jax.random.fold_in(jax.random.key(plan.seed), number))
-        self.update = jax.jit(self._update, donate_argnums=0)
-        self.observed = jax.jit(self._observe, static_argnums=4)
+        out = distributed.everywhere()
+        self.update = jax.jit(self._update, donate_argnums=0, out_shardings=out)
+        self.observed = jax.jit(self._observe, static_argnums=4, out_shardings=out)
         self.infer = jax.jit(self._infer)
         self.ema = None if plan.ema is None else optimizers.ema(decay=plan.ema.decay)
         self.draws: Any = None
-        self.factor = jnp.ones((), self.dtype)
+        self.factor = distributed.replicated(jnp.ones((), self.dtype))
         self.state = State({}, (), (), ())
         self._take()
         params = self.state.params
         average = self.ema.init(params) if self.ema else ()
-        self.state = self.state._replace(
-            kept=self.optimizer.init(params), average=average
-        )
+        kept = distributed.replicated(self.optimizer.init(params))
+        self.state = self.state._replace(kept=kept, average=average)
 
     # What a batch goes through
 
@@ -175,7 +178,8 @@ class Trainer(contract.Trainer):
 
     def predict(self, inputs: tuple[Array, ...]) -> tuple[Array, ...]:
         moved = self._inputs(self.model.inward(inputs))
-        found = self.infer(self.state.params, self.state.rest, moved)
+        own = distributed.local((self.state.params, self.state.rest))
+        found = self.infer(*own, moved)
         return self.model.outward(tuple(np.asarray(o) for o in found), False)
 
     def observe(self, batch: Samples, seed: int, step: int) -> Seen:
@@ -219,7 +223,7 @@ class Trainer(contract.Trainer):
         self._take()
 
     def scale(self, factor: float) -> None:
-        self.factor = jnp.asarray(factor, self.dtype)
+        self.factor = distributed.replicated(jnp.asarray(factor, self.dtype))
 
     def optimizer_state(self) -> dict[str, Array]:
         found = definitions.state(_own(self.state.kept))
@@ -234,10 +238,12 @@ class Trainer(contract.Trainer):
         if isinstance(kept, optax.MultiStepsState):
             done = jnp.asarray(state["t"], kept.gradient_step.dtype)
             own = kept._replace(inner_opt_state=own, gradient_step=done)
-        self.state = self.state._replace(kept=own)
+        self.state = self.state._replace(kept=distributed.replicated(own))
         if self.ema is not None:
             names = self.state.params
-            average = {name: jnp.array(state[f"ema/{name}"]) for name in names}
+            average = distributed.replicated(
+                {name: jnp.array(state[f"ema/{name}"]) for name in names}
+            )
             self.state = self.state._replace(average=optimizers.EmaState(average))
 
     def random_state(self) -> dict[str, Array]:
@@ -249,7 +255,7 @@ class Trainer(contract.Trainer):
         for i, count in enumerate(self._random(nnx.RngCount)):
             count.set_value(jnp.asarray(state[str(i)], jnp.uint32))
         rest = nnx.state(self.native, nnx.Not(nnx.Param))
-        self.state = self.state._replace(rest=rest)
+        self.state = self.state._replace(rest=distributed.replicated(rest))
 
     @contextmanager
     def evaluating(self) -> Iterator[None]:
@@ -281,12 +287,18 @@ class Trainer(contract.Trainer):
         }
         own = self.model.slots()
         params = {name: jnp.array(own[name].place.get_value()) for name in self.names}
+        params, rest = distributed.replicated((params, rest))
         self.state = self.state._replace(params=params, rest=rest)
 
     def _random(self, kind: type) -> list[Any]:
         return [
             node for _, node in nnx.iter_graph(self.native) if isinstance(node, kind)
         ]
+
+    # Among several processes
+
+    def gather(self, value: Array) -> Array:
+        return distributed.gather(value)
 
     # Arrays in
 
@@ -302,4 +314,5 @@ class Trainer(contract.Trainer):
             jnp.asarray(a, self.dtype if a.dtype.kind == "f" else None)
             for a in batch.targets
         )
-        return self._inputs(self.model.inward(batch.inputs)), targets
+        inputs = self._inputs(self.model.inward(batch.inputs))
+        return distributed.sharded(inputs), distributed.sharded(targets)

@@ -13,6 +13,7 @@ import numpy as np
 from keras import KerasTensor, layers, ops
 from keras.src import backend
 
+from keras_impl import distributed
 from shared.randomness import Draws
 from shared.specs.base import Spec, from_plain, to_plain
 from shared.specs.recurrent import Direction, StackSpec
@@ -89,10 +90,29 @@ class BatchNormalization(layers.BatchNormalization):
             return super().call(x, training=False)
         kept = self.moving_variance * self.momentum
         y = super().call(x, training=True)
-        n = ops.size(x) // ops.shape(x)[-1]
-        bessel = ops.cast(n, x.dtype) / ops.cast(n - 1, x.dtype)
+        n = self._number(x)
+        bessel = n / (n - 1)
         self.moving_variance.assign(kept + (self.moving_variance - kept) * bessel)
         return y
+
+    def _number(self, x: KerasTensor) -> KerasTensor:
+        """What one channel's statistics are taken over."""
+        n = ops.cast(ops.size(x) // ops.shape(x)[-1], x.dtype)
+        return distributed.total([n])[0] if self.synchronized else n
+
+    def _moments(
+        self, x: KerasTensor, mask: KerasTensor | None
+    ) -> tuple[KerasTensor, KerasTensor]:
+        """DIFF(sync-variance): that of Keras, E[x^2] - E[x]^2 where processes share
+        it, loses digits."""
+        if not self.synchronized:
+            return super()._moments(x, mask)
+        exact = ops.cast(x, self.variable_dtype)
+        n, axes = self._number(exact), self._reduction_axes
+        mean = distributed.total([ops.sum(exact, axes)])[0] / n
+        squares = ops.sum(ops.square(exact - mean), axes)
+        variance = distributed.total([squares])[0] / n
+        return ops.cast(mean, x.dtype), ops.cast(variance, x.dtype)
 
 
 class LayerNormalization(layers.LayerNormalization):

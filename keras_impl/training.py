@@ -12,7 +12,7 @@ import keras
 import numpy as np
 from keras import KerasTensor, ops
 
-from keras_impl import definitions, optimizers
+from keras_impl import definitions, distributed, optimizers
 from keras_impl.weights import named_layers
 from shared import contract
 from shared.contract import Seen, flat
@@ -30,7 +30,9 @@ class Learner(keras.Model):
         super().__init__()
         self.inner, self.plan, self.objective = inner, plan, definitions.loss(plan.loss)
         # fit tells a callback the mean over the epoch so far, not the batch's loss.
-        self.last = self.add_weight((), "zeros", trainable=False, name="last")
+        self.last = self.add_weight(
+            (), "zeros", trainable=False, name="last", aggregation="sum"
+        )
         self.built = True
 
     def call(
@@ -56,8 +58,22 @@ class Learner(keras.Model):
             )
 
         loss = self.plan.objective(objective, outputs, y)
+        if sample_weight is not None:  # this process's share of the batch
+            loss = loss * ops.cast(sample_weight, loss.dtype)
         self.last.assign(loss)
         return loss
+
+    def _maybe_symbolic_build(self, *args: Any, **kwargs: Any) -> None:
+        """DIFF(replica-build): to see shapes, Keras on TensorFlow would average a batch
+        over the processes, and fails; here all is built."""
+
+    def compute_metrics(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """DIFF(replica-metrics): Keras averages those of several processes along their
+        first axis, which a number does not have."""
+        found = super().compute_metrics(*args, **kwargs)
+        if distributed.place().size == 1:
+            return found
+        return {name: ops.reshape(value, (1,)) for name, value in found.items()}
 
 
 class Follow(keras.callbacks.Callback):
@@ -68,7 +84,7 @@ class Follow(keras.callbacks.Callback):
         self.run = run
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        self.run.after_batch(float(self.model.last))
+        self.run.after_batch(float(ops.convert_to_numpy(self.model.last)))
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         self.run.after_epoch()
@@ -80,7 +96,9 @@ class Trainer(contract.Trainer):
 
     def __init__(self, model: Any, plan: Plan):
         self.model, self.plan, self.dtype = model, plan, model.dtype
+        self.place = distributed.place()
         self.native: keras.Model = model.native
+        distributed.synchronized(self.native)
         found = {k: s for k, s in model.slots().items() if s.trainable}
         self.variables = {name: slot.place for name, slot in found.items()}
         shapes = {name: slot.shape for name, slot in found.items()}
@@ -97,8 +115,10 @@ class Trainer(contract.Trainer):
         self.optimizer = definitions.optimizer(
             plan.optimizer, self.variables, excluded(shapes), scheduled, **options
         )
+        distributed.replicated(self.optimizer)
         for number, generator in enumerate(self._generators()):
-            generator.assign(np.array([plan.seed, number], "uint32"))
+            seed = self.place.seed(plan.seed)
+            generator.assign(np.array([seed, number], "uint32"))
         self.learner = self.learner_kind(self.native, plan)
         self.learner.compile(self.optimizer, jit_compile=False)
 
@@ -109,7 +129,7 @@ class Trainer(contract.Trainer):
         begun = run.at.batch > 0
         while not run.stopped:
             self.learner.fit(
-                self._forever(run),
+                distributed.sharded(lambda: self._forever(run)),
                 initial_epoch=run.at.epoch,
                 epochs=run.at.epoch + 1 if begun else self.plan.epochs,
                 steps_per_epoch=run.per_epoch - run.at.batch,
@@ -125,17 +145,20 @@ class Trainer(contract.Trainer):
 
     def predict(self, inputs: tuple[Array, ...]) -> tuple[Array, ...]:
         found = self.learner.predict_on_batch(self._inputs(inputs))
-        return self.model.outward(tuple(found), False)
+        # DIFF(replica-predict): Keras gives every process what all put out.
+        own = tuple(output[self.place.rows(len(output))] for output in found)
+        return self.model.outward(own, False)
 
     def observe(self, batch: Samples, seed: int, step: int) -> Seen:
         for path, layer in named_layers(self.native):
             if hasattr(layer, "draws"):
-                layer.draws = Draws(seed, path, step)
+                layer.draws = Draws(seed, path, step, self.place.cut(len(batch)))
         seen: list[Any] = []
         apply = self.optimizer.apply
 
         def record(grads: Any, *rest: Any) -> Any:
-            seen[:] = [np.array(ops.convert_to_numpy(g)) for g in grads]
+            whole = distributed.total(grads)
+            seen[:] = [np.array(ops.convert_to_numpy(g)) for g in whole]
             return apply(grads, *rest)
 
         self.learner.run_eagerly = True
@@ -147,7 +170,8 @@ class Trainer(contract.Trainer):
         own = self.model.slots()
         named = zip(self.variables, seen, strict=True)
         gradients = {name: own[name].layout.canonical(g) for name, g in named}
-        return Seen(float(self.learner.last), gradients, self.weights())
+        loss = float(ops.convert_to_numpy(self.learner.last))
+        return Seen(loss, gradients, self.weights())
 
     # What a checkpoint holds
 
@@ -213,13 +237,23 @@ class Trainer(contract.Trainer):
             if getattr(layer, "seed_generator", None) is not None
         ]
 
+    # Among several processes
+
+    def gather(self, value: Array) -> Array:
+        return distributed.gather(value)
+
     # Arrays in
 
     def _inputs(self, arrays: tuple[Array, ...]) -> tuple[Array, ...]:
         return self._real(self.model.inward(arrays))
 
-    def _arrays(self, batch: Samples) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
-        return self._inputs(batch.inputs), self._real(batch.targets)
+    def _arrays(self, batch: Samples) -> tuple[Any, ...]:
+        """The rows that are this process's, and what its loss weighs in the batch's."""
+        if self.place.size == 1:
+            return self._inputs(batch.inputs), self._real(batch.targets)
+        part = self.place.part(batch)
+        share = np.array(self.plan.share(part, batch))
+        return self._inputs(part.inputs), self._real(part.targets), share
 
     def _real(self, arrays: tuple[Array, ...]) -> tuple[Array, ...]:
         return tuple(a.astype(self.dtype) if a.dtype.kind == "f" else a for a in arrays)

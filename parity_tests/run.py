@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from parity_tests import tolerances
 from parity_tests.engine import (
@@ -16,7 +17,7 @@ from parity_tests.engine import (
     tiers_for,
 )
 from parity_tests.trace import Trace, trace
-from shared import catalog
+from shared import catalog, cluster
 from shared.catalog import VARIANTS, select
 from shared.errors import UsageError, unknown
 from shared.worker import FRAMEWORKS, NATIVE
@@ -62,6 +63,25 @@ def plan(
     if not jobs:
         raise UsageError("full-size models are held to names and counts: give --full")
     return jobs
+
+
+def run_on_cluster(
+    jobs: Sequence[Job], dtype: str, full: bool = False, timeout: float = 600.0
+) -> Iterator[Check]:
+    """The same checks in the same order; each job has workers of its own, somewhere."""
+    kinds = dict.fromkeys(job.frameworks for job in jobs)
+    ordered = [job for kind in kinds for job in jobs if job.frameworks == kind]
+    work = partial(_alone, dtype=dtype, full=full, timeout=timeout)
+    for job, checks in zip(ordered, cluster.each(work, ordered), strict=True):
+        if isinstance(checks, cluster.Lost):
+            yield from (_refused(job, tier, dtype, str(checks)) for tier in job.tiers)
+        else:
+            yield from checks
+
+
+def _alone(job: Job, dtype: str, full: bool, timeout: float) -> list[Check]:
+    with Workers(timeout) as workers:
+        return list(run([job], workers, dtype, full))
 
 
 def run(

@@ -18,6 +18,7 @@ from parity_tests.engine import request
 from shared.catalog import variant
 from shared.contract import Builtin, Request, Stream
 from shared.optimizers import SAM, Adam, AdamW
+from shared.team import Team
 from shared.weights import count
 from shared.worker import NATIVE, WorkerRaised
 
@@ -750,6 +751,159 @@ def test_ctc_float32(within):
     """
     within("keras", keras, "shown")
     within("jax", flax, "shown")
+
+
+def test_sync_bn(within):
+    torch = """
+    import pytest
+    import torch
+    import torch.distributed as dist
+
+    def shown():
+        dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+        try:
+            layer = torch.nn.SyncBatchNorm(2)
+            with pytest.raises(ValueError, match="to be on"):
+                layer(torch.ones(3, 2, dtype=torch.float32))
+        finally:
+            dist.destroy_process_group()
+    """
+    within("pytorch", torch, "shown")
+
+
+def test_sync_variance(within):
+    keras = """
+    import numpy as np
+    from keras import ops
+
+    def shown():
+        x = np.random.default_rng(0).standard_normal((1000, 3)) + 100
+        exact = x.astype("float32").astype("float64").var(0)
+        for shared, low, high in ((False, 0, 1e-5), (True, 1e-4, 1)):
+            found = ops.moments(ops.array(x, "float32"), [0], synchronized=shared)[1]
+            off = np.abs(ops.convert_to_numpy(found) / exact - 1).max()
+            assert low <= off < high, (shared, off)
+    """
+    within("keras", keras, "shown")
+
+
+REPLICAS = """
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras_impl import distributed
+
+def strategy():
+    return tf.distribute.get_strategy()
+
+def listening():
+    lines = [line.split() for t in ("tcp", "tcp6")
+             for line in open(f"/proc/self/net/{t}").read().splitlines()[1:]]
+    return [l[1] for l in lines if l[3] == "0A"]
+
+def wildcard():
+    task = strategy().cluster_resolver.task_id
+    address = strategy().cluster_resolver.cluster_spec().task_address("worker", task)
+    port = f"{int(address.rpartition(':')[2]):04X}"
+    return [a.rpartition(":")[0] for a in listening() if a.endswith(f":{port}")]
+
+def updated(ours):
+    x = keras.Variable(0.0, dtype="float64")
+    optimizer = keras.optimizers.SGD(1.0, clipnorm=1.0)
+    optimizer.build([x])
+    if ours:
+        distributed.replicated(optimizer)
+    g = tf.constant(10.0, "float64")
+    strategy().run(tf.function(lambda: optimizer.apply([g], [x])))
+    return float(x.numpy())
+
+def model():
+    made = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    made.compile("sgd", "mse")
+    return made
+
+def predicted():
+    return model().predict_on_batch(np.ones((2, 2), "float64")).shape[0]
+
+def fitted(quiet):
+    own = model()
+    if quiet:
+        own._maybe_symbolic_build = lambda **_: None
+    x, y = np.ones((2, 2)), np.ones((2, 1))
+    made = tf.data.Dataset.from_tensors((x, y)).repeat()
+    fed = strategy().distribute_datasets_from_function(lambda _: made)
+    try:
+        own.fit(fed, steps_per_epoch=1, verbose=0)
+    except ValueError as error:
+        return str(error)
+    return ""
+
+def gathered(dtype):
+    value = np.ones((1, 3), dtype)
+    try:
+        strategy().gather(strategy().run(lambda: tf.constant(value)), 0)
+    except Exception as error:
+        return type(error).__name__
+    return ""
+"""
+
+
+@pytest.fixture(scope="module")
+def replicas(tmp_path_factory):
+    """Asks each of two processes of Keras, which train together."""
+    folder = tmp_path_factory.mktemp("replicas")
+    (folder / "replicas.py").write_text(REPLICAS)
+    with Team("keras", "float64", 2, timeout=120) as team:
+
+        def ask(name, *arguments):
+            found = team.each(
+                lambda w: w.ask(f"replicas:{name}", *arguments, paths=(str(folder),))
+            )
+            assert found[0] == found[1]
+            return found[0]
+
+        yield ask
+
+
+def test_replica_clip(replicas):
+    """Of two gradients of 10: each clipped to 1, or their sum."""
+    assert replicas("updated", False) == -2.0
+    assert replicas("updated", True) == -1.0
+
+
+def test_replica_build_and_replica_metrics(replicas):
+    assert "PerReplica" in replicas("fitted", False)
+    assert "Invalid reduction dimension 0" in replicas("fitted", True)
+
+
+def test_replica_predict(replicas):
+    assert replicas("predicted") == 4
+
+
+def test_gather_types(replicas):
+    assert replicas("gathered", "int32") == ""
+    assert replicas("gathered", "uint8") != ""
+
+
+def test_listening(replicas, within):
+    """On 0.0.0.0 or ::, where nothing else was asked for."""
+    assert [set(address) for address in replicas("wildcard")] == [{"0"}]
+    torch = """
+    from torch.distributed import TCPStore
+
+    def waiting():
+        return [line.split()[1] for table in ("tcp", "tcp6")
+                for line in open(f"/proc/self/net/{table}").read().splitlines()[1:]
+                if line.split()[3] == "0A"]
+
+    def shown():
+        store = TCPStore("127.0.0.1", 0, 1, True)
+        port = f":{store.port:04X}"
+        found = [a.removesuffix(port) for a in waiting() if a.endswith(port)]
+        assert [set(address) for address in found] == [{"0"}]
+    """
+    within("pytorch", torch, "shown")
 
 
 def test_the_page_lists_what_the_code_says_and_what_is_shown_here():

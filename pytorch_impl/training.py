@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from pytorch_impl import definitions, optimizers, schedules
+from pytorch_impl import definitions, distributed, optimizers, schedules
 from pytorch_impl.weights import tensor
 from shared import contract
 from shared.contract import Seen, flat
@@ -27,7 +28,11 @@ Tensors = tuple[Tensor, ...]
 class Trainer(contract.Trainer):
     def __init__(self, model: Any, plan: Plan):
         self.model, self.plan = model, plan
-        self.native: torch.nn.Module = model.native
+        self.place = distributed.place()
+        self.native: torch.nn.Module = distributed.synchronized(model.native)
+        heads, spec = plan.heads, model.spec
+        partial = not spec or (heads and len(heads) < len(spec.outputs(True)))
+        self.network = distributed.replicated(self.native, bool(partial))
         self.device = next(self.native.parameters()).device
         found = {k: s for k, s in model.slots().items() if s.trainable}
         self.parameters: dict[str, Any] = {k: tensor(s) for k, s in found.items()}
@@ -42,7 +47,7 @@ class Trainer(contract.Trainer):
         if plan.ema is not None:
             self.ema = optimizers.Ema(self.parameters.values(), decay=plan.ema.decay)
         self.batches = 0
-        torch.manual_seed(plan.seed)
+        torch.manual_seed(self.place.seed(plan.seed))
 
     # What a batch goes through
 
@@ -53,7 +58,7 @@ class Trainer(contract.Trainer):
             torch.bfloat16,
             enabled=self.plan.precision == "bfloat16",
         ):
-            outputs = flat(self.native(*inputs))
+            outputs = flat(self.network(*inputs))
         outputs = tuple(output.to(self._real) for output in outputs)
         return self.plan.objective(self.loss, outputs, targets)
 
@@ -72,14 +77,27 @@ class Trainer(contract.Trainer):
         for _ in run.epochs():
             self.native.train()
             for batch in run.batches():
-                loss = self.training_step(*self._tensors(batch))
-                self.descend(loss)
+                with distributed.apart(self.network, self.due):
+                    loss = self.part_of_loss(batch)
+                    self.descend(loss)
                 run.after_batch(loss.detach())
             run.after_epoch()
 
+    def part_of_loss(self, batch: Samples) -> Tensor:
+        """Of the rows that are this process's; all parts add up to the batch's loss."""
+        part = self.place.part(batch)
+        loss = self.training_step(*self._tensors(part))
+        return loss if part is batch else loss * self.plan.share(part, batch)
+
+    @property
+    def due(self) -> bool:
+        """Whether the next batch makes an update."""
+        return (self.batches + 1) % self.plan.accumulate == 0
+
     def descend(self, loss: Tensor) -> None:
         """Add the gradients of a batch; update when there are enough."""
-        torch.autograd.backward(loss / self.plan.accumulate)
+        # Of several processes' gradients the mean is taken, the sum is wanted.
+        torch.autograd.backward(loss / (self.plan.accumulate / self.place.size))
         self.batches += 1
         if self.batches % self.plan.accumulate:
             return
@@ -102,19 +120,22 @@ class Trainer(contract.Trainer):
     def observe(self, batch: Samples, seed: int, step: int) -> Seen:
         for path, module in self.native.named_modules():
             if hasattr(module, "draws"):
-                module.draws = Draws(seed, path, step)
+                module.draws = Draws(seed, path, step, self.place.cut(len(batch)))
         self.native.train()
-        loss = self.training_step(*self._tensors(batch))
         named = self.parameters.items()
-        found = torch.autograd.grad(
-            loss, list(self.parameters.values()), retain_graph=True, allow_unused=True
-        )
-        self.descend(loss)
+        with distributed.apart(self.network, self.due):
+            loss = self.part_of_loss(batch)
+            found = torch.autograd.grad(
+                loss, [p for _, p in named], retain_graph=True, allow_unused=True
+            )
+            self.descend(loss)
         gradients = {
             name: torch.zeros_like(p).numpy() if g is None else g.numpy().copy()
             for (name, p), g in zip(named, found, strict=True)
         }
-        return Seen(loss.item(), gradients, self.weights())
+        if self.place.size > 1:
+            gradients = {k: self.gather(g).sum(0) for k, g in gradients.items()}
+        return Seen(self.losses([loss.detach()])[0], gradients, self.weights())
 
     # What a checkpoint holds
 
@@ -178,6 +199,17 @@ class Trainer(contract.Trainer):
                 if isinstance(optimizer, optimizers.ScheduleFreeAdamW):
                     optimizer.train()
                 torch._foreach_copy_(parameters, own)
+
+    # Among several processes
+
+    def gather(self, value: Array) -> Array:
+        return distributed.gather(value)
+
+    def losses(self, values: list[Tensor]) -> list[float]:
+        found = [float(value) for value in values]
+        if self.place.size == 1:
+            return found
+        return list(map(float, self.gather(np.array(found)).sum(0)))
 
     # Arrays in
 

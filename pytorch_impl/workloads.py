@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from pytorch_impl.training import Trainer
 from shared.contract import Workload, flat
+from shared.data.batches import Samples
 from shared.weights import Array
 
 MODES = ("eager", "eager-nhwc", "compiled", "compiled-nhwc")
@@ -42,7 +43,7 @@ def arrays(outputs: Any) -> tuple[Array, ...]:
 
 def inference(trainer: Trainer, work: Workload) -> Call:
     native = _arranged(trainer.native.eval(), work, freezing=True)
-    inputs, _ = _tensors(trainer, work)
+    inputs, _ = _tensors(trainer, work, work.batch)
     low = work.plan.precision == "bfloat16"
 
     @torch.inference_mode()
@@ -54,20 +55,23 @@ def inference(trainer: Trainer, work: Workload) -> Call:
 
 
 def training(trainer: Trainer, work: Workload) -> Call:
-    trainer.native = _arranged(trainer.native.train(), work)
-    inputs, targets = _tensors(trainer, work)
+    trainer.network = _arranged(trainer.network.train(), work)
+    part = trainer.place.part(work.batch)
+    inputs, targets = _tensors(trainer, work, part)
+    share = 0.0 if part is work.batch else trainer.plan.share(part, work.batch)
 
     def call() -> Tensor:
         loss = trainer.training_step(inputs, targets)
-        trainer.descend(loss)
+        trainer.descend(loss * share if share else loss)
         return loss
 
     return call
 
 
 def optimizer(trainer: Trainer, work: Workload) -> Call:
-    trainer.native = _arranged(trainer.native.train(), work)
-    torch.autograd.backward(trainer.training_step(*_tensors(trainer, work)))
+    trainer.network = _arranged(trainer.network.train(), work)
+    tensors = _tensors(trainer, work, work.batch)
+    torch.autograd.backward(trainer.training_step(*tensors))
 
     def call() -> None:
         trainer.optimizer.step()
@@ -100,8 +104,8 @@ def _arranged(native: nn.Module, work: Workload, **options: Any) -> Any:
     return torch.compile(native, options=options)
 
 
-def _tensors(trainer: Trainer, work: Workload) -> tuple[Any, Any]:
-    inputs, targets = trainer._tensors(work.batch)
+def _tensors(trainer: Trainer, work: Workload, batch: Samples) -> tuple[Any, Any]:
+    inputs, targets = trainer._tensors(batch)
     if work.mode.endswith("-nhwc"):
         images = [
             x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x

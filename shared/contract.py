@@ -18,6 +18,7 @@ import numpy as np
 
 from shared import VERSION, randomness, weights
 from shared.data.batches import Arrays, Samples, Shuffled
+from shared.distributed import Place
 from shared.losses import Loss
 from shared.optimizers import Clip, Ema, Optimizer
 from shared.plan import Plan
@@ -334,10 +335,16 @@ class Seen:
 
 
 class Trainer(ABC):
-    """A model of one framework under training."""
+    """A model of one framework under training.
+
+    place: this process among those that train it. draws_alone: its random generators
+        are its own, not those of all together.
+    """
 
     model: Model
     plan: Plan
+    place: Place = Place()
+    draws_alone: ClassVar[bool] = True
 
     @abstractmethod
     def fit(self, run: Any) -> None:
@@ -379,6 +386,14 @@ class Trainer(ABC):
     @abstractmethod
     def evaluating(self) -> AbstractContextManager[None]:
         """Inside it the model holds the weights to evaluate with."""
+
+    @abstractmethod
+    def gather(self, value: Array) -> Array:
+        """What each process has, by rank; of one shape. All must ask."""
+
+    def losses(self, values: list[Any]) -> list[float]:
+        """Of whole batches, from what this process was told of them."""
+        return [float(value) for value in values]
 
 
 class Framework(ABC):

@@ -28,6 +28,11 @@ class Loss(Checked):
     def gradient(self, outputs: Arrays, targets: Arrays) -> Arrays:
         raise NotImplementedError
 
+    def counted(self, rows: int, targets: Arrays) -> float:
+        """What the mean over these rows is divided by, up to a factor that is the same
+        for all rows: by it the losses of parts make up that of the whole."""
+        return float(rows)
+
 
 # Of numbers
 
@@ -116,6 +121,9 @@ class CrossEntropy(Loss):
         wanted = self._wanted(z, target)
         return (wanted.sum(-1, keepdims=True) * np.exp(_log_softmax(z)) - wanted,)
 
+    def counted(self, rows: int, targets: Arrays) -> float:
+        return _counted(targets[0], self.class_weights, self.ignore)
+
     def _wanted(self, z: Array, target: Array) -> Array:
         """What each class is wanted, times the position's share of the mean."""
         chosen, weights, share = _chosen(z, target, self.class_weights, self.ignore)
@@ -138,6 +146,9 @@ class NLL(Loss):
     def gradient(self, outputs: Arrays, targets: Arrays) -> Arrays:
         (log_p,), (target,) = outputs, targets
         return (-self._wanted(log_p, target),)
+
+    def counted(self, rows: int, targets: Arrays) -> float:
+        return _counted(targets[0], self.class_weights, self.ignore)
 
     def _wanted(self, log_p: Array, target: Array) -> Array:
         chosen, weights, share = _chosen(log_p, target, self.class_weights, self.ignore)
@@ -408,6 +419,14 @@ def _share(a: Array) -> float:
     return 1 / max(a[..., 0].size, 1)
 
 
+def _counted(
+    target: Array, weights: tuple[float, ...] | None, ignore: int | None
+) -> float:
+    """The weights of all targets that count."""
+    target = target[target != ignore] if ignore is not None else target
+    return float(target.size if weights is None else np.array(weights)[target].sum())
+
+
 def _chosen(
     z: Array, target: Array, weights: tuple[float, ...] | None, ignore: int | None
 ) -> Arrays:
@@ -416,7 +435,7 @@ def _chosen(
     of_class = np.ones(classes) if weights is None else np.array(weights)
     counts = np.full(target.shape, True) if ignore is None else target != ignore
     safe = np.where(counts, target, 0)
-    total = (of_class[safe] * counts).sum()
+    total = _counted(target, weights, ignore)
     share = counts[..., None] / (total if total > 0 else 1.0)
     return np.eye(classes)[safe], of_class, share
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from shared.data.batches import Samples
 from shared.fields import Checked, Index, NonNegative, Size
 from shared.losses import Loss
 from shared.optimizers import Clip, Ema, Optimizer, ScheduleFreeAdamW, SophiaG
@@ -67,6 +68,11 @@ class Plan(Checked):
             return loss(*outputs, *targets)
         heads = zip(self.heads, outputs, strict=False)
         return sum(weight * loss(output, *targets) for weight, output in heads)
+
+    def share(self, part: Samples, whole: Samples) -> float:
+        """What the mean over a part weighs in the mean over the whole batch."""
+        total = self.loss.counted(len(whole), whole.targets)
+        return self.loss.counted(len(part), part.targets) / total if total else 0.0
 
     @property
     def passes(self) -> int:

@@ -16,22 +16,43 @@ def generator(*place: object) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(key=key))
 
 
+# The rows of a whole batch that one process has, and how many rows that batch has.
+Cut = tuple[slice, int]
+
+
 @dataclass(frozen=True)
 class Draws:
-    """The draws of one layer at one step; shapes are canonical (channels first)."""
+    """The draws of one layer at one step; shapes are canonical (channels first).
+
+    cut: drawn is for the whole batch, given out are these rows of it.
+    """
 
     seed: int
     path: str
     step: int = 0
+    cut: Cut | None = None
 
     def keep(self, shape: tuple[int, ...], rate: float) -> NDArray[np.bool_]:
         """True where dropout at `rate` keeps the value."""
         draw = generator("keep", self.seed, self.path, self.step)
-        return draw.random(shape) >= rate
+        return self._own(draw.random(self._whole(shape)), shape) >= rate
 
     def normal(self, shape: tuple[int, ...]) -> NDArray[np.float64]:
         draw = generator("normal", self.seed, self.path, self.step)
-        return draw.standard_normal(shape)
+        return self._own(draw.standard_normal(self._whole(shape)), shape)
+
+    def _whole(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        return shape if self.cut is None else (self.cut[1], *shape[1:])
+
+    def _own(
+        self, drawn: NDArray[np.float64], shape: tuple[int, ...]
+    ) -> NDArray[np.float64]:
+        if self.cut is None:
+            return drawn
+        own = drawn[self.cut[0]]
+        if own.shape != shape:
+            raise ValueError(f"{self.path}: a draw of {shape} has no row a sample")
+        return own
 
 
 def sample(tensor: Tensor, batch: int, seed: int) -> NDArray[np.generic]:

@@ -10,8 +10,10 @@ from typing import Any
 from rich.table import Table
 
 from shared import curves, saving
+from shared.distributed import Place
 from shared.errors import UsageError
 from shared.tasks.base import Task
+from shared.team import Team
 from shared.training import Job
 from shared.worker import Worker
 
@@ -24,38 +26,45 @@ def run(
     out: Path,
     changes: Mapping[str, Any],
     *,
+    processes: int = 1,
     device: str = "",
     resume: bool = False,
     fresh: bool = False,
     source: Path | None = None,
     say: Say = lambda text: None,
 ) -> dict[str, dict[str, Any]]:
-    """Outcomes by framework; `out` gets a folder each, and the curves of all."""
+    """Outcomes by framework; `out` gets a folder each, and the curves of all.
+
+    processes: of each framework; they train one model together. Where a launcher
+        started this process as one of several, it has one worker, and the first of
+        them clears, tells and draws.
+    """
+    here = Place.told()
+    _check(task, changes, frameworks, processes, here, device)
     folders = {framework: out / framework for framework in frameworks}
-    for folder in folders.values():
+    for folder in folders.values() if here.first else ():
         _clear(folder, resume, fresh)
-    # A plan that cannot be is said at once, not by three workers.
-    data = task.data()
-    task.plan_for(len(data.train), dict(changes))
+    if processes > 1 and "keras" in frameworks:
+        say("keras: TensorFlow listens on every interface of this machine")
+    rest = dict(changes), resume, source, device
     with ThreadPoolExecutor(max_workers=len(frameworks)) as pool:
         futures = {
             framework: pool.submit(
                 _one,
                 framework,
                 task,
-                Job(
-                    task.name, folder.absolute(), dict(changes), resume, source, device
-                ),
-                device,
+                Job(task.name, folder.absolute(), *rest),
+                processes,
             )
             for framework, folder in folders.items()
         }
-        _follow(folders, futures, say)
+        if here.first:
+            _follow(folders, futures, say)
     outcomes = {framework: future.result() for framework, future in futures.items()}
     histories = {f: outcome["history"] for f, outcome in outcomes.items()}
-    curves.draw(
-        out / "curves.png", task.title, histories, task.metric.name, task.target
-    )
+    if here.first:
+        drawn = out / "curves.png"
+        curves.draw(drawn, task.title, histories, task.metric.name, task.target)
     return outcomes
 
 
@@ -83,15 +92,53 @@ def table(task: Task, outcomes: Mapping[str, Mapping[str, Any]]) -> Table:
     return table
 
 
-def _one(framework: str, task: Task, job: Job, device: str) -> dict[str, Any]:
+def _check(
+    task: Task,
+    changes: Mapping[str, Any],
+    frameworks: list[str],
+    processes: int,
+    here: Place,
+    device: str,
+) -> None:
+    """What cannot be is said at once, not by three workers."""
+    rows = task.plan_for(len(task.data().train), dict(changes)).batch_size
+    if here.size > 1 and (frameworks != ["pytorch"] or processes > 1):
+        raise UsageError(
+            "started by torchrun (WORLD_SIZE is set): allowed is --framework pytorch, "
+            "without --processes"
+        )
+    processes = here.size if processes == 1 else processes
+    if not 1 <= processes <= rows:
+        allowed = f"from 1 up to the batch size, {rows}"
+        raise UsageError(f"processes is {processes}; allowed: {allowed}")
+    if "jax" in frameworks and rows % processes:
+        raise UsageError(
+            f"processes is {processes}; allowed with jax, which gives each as many "
+            f"rows: a divisor of the batch size, {rows}"
+        )
+    if processes > 1 and device == "tpu":
+        raise UsageError("device is tpu; allowed with several processes: cpu, cuda")
+
+
+def _one(framework: str, task: Task, job: Job, processes: int) -> dict[str, Any]:
     precision = job.changes.get("precision", "float32")
     dtype = "float64" if precision == "float64" else "float32"
-    with Worker(framework, dtype, device=device, timeout=None) as worker:
-        if device:
-            worker.require(device)
+    options: dict[str, Any] = {"device": job.device, "timeout": None}
+
+    def train(worker: Worker) -> dict[str, Any]:
+        if job.device:
+            worker.require(job.device)
         model = worker.build(task.spec, task.name)
         model.start(job.changes.get("seed") or 0)
         return model.train(job)
+
+    if processes == 1:
+        here = Place.told()
+        place = here if here.size > 1 else None
+        with Worker(framework, dtype, place=place, **options) as worker:
+            return train(worker)
+    with Team(framework, dtype, processes, **options) as team:
+        return team.each(train)[0]
 
 
 def _clear(folder: Path, resume: bool, fresh: bool) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 
 from shared import saving, weights
 from shared.contract import Model, Seen, Trainer, metadata
-from shared.data.batches import Dataset, Samples, Shuffled
+from shared.data.batches import Arrays, Dataset, Samples, Shuffled
 from shared.errors import UsageError
 from shared.optimizers import LIKE, TURNED
 from shared.plan import Metric, Plan, describe
@@ -72,6 +72,7 @@ class Run:
         self.at = Position()
         self.pending: list[Any] = []
         self.started = time.monotonic()
+        self.writes = trainer.place.first
         self.saves.mkdir(parents=True, exist_ok=True)
 
     @property
@@ -163,6 +164,7 @@ class Run:
     def finish(self) -> dict[str, Any]:
         """Restore the best weights where there is patience, then test."""
         if self.plan.patience is not None and self.at.best_epoch >= 0:
+            self.trainer.gather(np.zeros(1))  # until the best are written
             self.trainer.set_weights(weights.read(self.folder / "best.safetensors")[0])
             losses, score = self._end()
         else:
@@ -180,15 +182,26 @@ class Run:
 
     def score(self, samples: Samples) -> tuple[float, float]:
         """Loss and metric over all of them."""
-        parts = [
-            self.trainer.predict(batch.inputs)
-            for batch in samples.in_order(max(self.plan.batch_size, 64))
-        ]
-        outputs = tuple(np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-        outputs = tuple(array.astype(np.float64) for array in outputs)
+        outputs = tuple(array.astype(np.float64) for array in self._outputs(samples))
         judged = outputs if self.plan.heads is None else outputs[:1]
         loss = float(self.plan.loss.value(judged, samples.targets))
         return loss, self.metric.of(outputs[0], samples.targets[0])
+
+    def _outputs(self, samples: Samples) -> Arrays:
+        """Each process has as many rows, the last of them perhaps once more."""
+        place = self.trainer.place
+        each = -(-len(samples) // place.size)
+        own = np.minimum(np.arange(each) + place.rank * each, len(samples) - 1)
+        mine = samples if place.size == 1 else samples.take(own)
+        parts = [
+            self.trainer.predict(batch.inputs)
+            for batch in mine.in_order(max(self.plan.batch_size, 64))
+        ]
+        outputs = tuple(np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+        if place.size == 1:
+            return outputs
+        gathered = [np.concatenate(self.trainer.gather(array)) for array in outputs]
+        return tuple(array[: len(samples)] for array in gathered)
 
     # Checkpoints
 
@@ -199,7 +212,8 @@ class Run:
             "model": self.trainer.model.name,
         }
         checkpoint = snapshot(self.trainer, self.at.step, about)
-        saving.write(self.saves, self.at.step, checkpoint)
+        if self.writes:
+            saving.write(self.saves, self.at.step, checkpoint)
 
     def resume(self, source: Path | None = None) -> None:
         """From the newest whole checkpoint, of this folder or another run's."""
@@ -227,7 +241,7 @@ class Run:
         return self.at.seconds + time.monotonic() - self.started
 
     def _settle(self) -> None:
-        for loss in map(float, self.pending):
+        for loss in self.trainer.losses(self.pending):
             if not math.isfinite(loss):
                 last = next(iter(saving.found(self.saves)), None)
                 kept = f"the last good checkpoint is {last}" if last else "none saved"
@@ -240,9 +254,12 @@ class Run:
 
     def _write_history(self) -> None:
         lines = [json.dumps(line) + "\n" for line in self.at.history]
-        weights.write_bytes(self.folder / "history.jsonl", "".join(lines).encode())
+        if self.writes:
+            weights.write_bytes(self.folder / "history.jsonl", "".join(lines).encode())
 
     def _write_weights(self, name: str) -> None:
+        if not self.writes:
+            return
         model = self.trainer.model
         about = metadata(model.name, model.spec)
         weights.write(self.folder / name, self.trainer.weights(), about)
@@ -259,19 +276,41 @@ def snapshot(trainer: Trainer, step: int, about: dict[str, Any]) -> Checkpoint:
     return Checkpoint(
         trainer.weights(),
         canonical_state(trainer),
-        trainer.random_state(),
+        _random_states(trainer),
         {**about, "framework": _framework(trainer), "step": step},
     )
 
 
 def restore(trainer: Trainer, checkpoint: Checkpoint) -> int:
-    """The batches done. Another framework's generators mean nothing here: dropout
-    then draws as in a new run."""
+    """The batches done. Another framework's generators mean nothing here, and where
+    there are more processes than before some find none: dropout then draws as in a
+    new run."""
     trainer.set_weights(dict(checkpoint.model))
     set_canonical_state(trainer, dict(checkpoint.optimizer))
-    if checkpoint.about["framework"] == _framework(trainer):
-        trainer.set_random_state(dict(checkpoint.random))
+    own = f"{trainer.place.rank}/"
+    if trainer.place.first or not trainer.draws_alone:
+        own = ""
+    random = {
+        name.removeprefix(own): value
+        for name, value in checkpoint.random.items()
+        if name.startswith(own) and ("/" in name) == bool(own)
+    }
+    if random and checkpoint.about["framework"] == _framework(trainer):
+        trainer.set_random_state(random)
     return int(checkpoint.about["step"])
+
+
+def _random_states(trainer: Trainer) -> dict[str, Array]:
+    """Those of the first process by their names, of another as `1/cpu`."""
+    found = trainer.random_state()
+    if trainer.place.size == 1 or not trainer.draws_alone:
+        return found
+    states = {name: trainer.gather(value) for name, value in found.items()}
+    return {
+        f"{rank}/{name}" if rank else name: value
+        for name, values in states.items()
+        for rank, value in enumerate(values)
+    }
 
 
 def _framework(trainer: Trainer) -> str:
@@ -340,15 +379,20 @@ def train(model: Model, job: Job) -> dict[str, Any]:
     plan = task.plan_for(len(data.train), job.changes)
     model.move(job.device)
     trainer = model.trainer(plan)
-    run = Run(trainer, plan, data, task.metric, job.folder, _printer(job.folder))
+    say = _printer(job.folder) if trainer.place.first else _silent
+    run = Run(trainer, plan, data, task.metric, job.folder, say)
     if job.resume or job.source:
         run.resume(job.source)
     trainer.fit(run)
     outcome = run.finish()
-    weights.write_bytes(
-        job.folder / "outcome.json", (json.dumps(outcome, indent=1) + "\n").encode()
-    )
+    if run.writes:
+        content = json.dumps(outcome, indent=1) + "\n"
+        weights.write_bytes(job.folder / "outcome.json", content.encode())
     return outcome
+
+
+def _silent(text: str) -> None:
+    """Where another process says it."""
 
 
 def _printer(folder: Path) -> Callable[[str], None]:

@@ -13,12 +13,14 @@ import inspect
 import os
 import pickle
 import resource
+import select
 import signal
 import socket
 import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import traceback
 from dataclasses import dataclass
@@ -40,6 +42,7 @@ from shared.contract import (
     Workload,
 )
 from shared.data.batches import Samples
+from shared.distributed import VARIABLES, Place
 from shared.errors import UsageError, unknown
 from shared.losses import Loss
 from shared.plan import Plan
@@ -97,15 +100,25 @@ class WorkerRaised(WorkerFailure):
 
 
 def environment(
-    framework: str, dtype: str, threads: int, device: str = ""
+    framework: str,
+    dtype: str,
+    threads: int,
+    device: str = "",
+    place: Place | None = None,
 ) -> dict[str, str]:
     """The variables that must be set before the framework is imported."""
+    device = device or ("cpu" if place else "")
     hidden = {"CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu"}
     backend = _BACKENDS.get(framework)
     # Workers see this suite first, then whatever the caller could import.
     paths = [str(ROOT), *(p for p in sys.path if p)]
+    own = {k: v for k, v in os.environ.items() if place or k not in VARIABLES}
+    if place:
+        own |= place.variables()
+        if device == "cuda":
+            own["CUDA_VISIBLE_DEVICES"] = _own_device(place)
     return {
-        **os.environ,
+        **own,
         **({"KERAS_BACKEND": backend} if backend else {}),
         **(hidden if device == "cpu" else {}),
         "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths)),
@@ -122,6 +135,17 @@ def environment(
     }
 
 
+def _own_device(place: Place) -> str:
+    """One of those that the caller may see, for each process."""
+    seen = os.environ.get("CUDA_VISIBLE_DEVICES", "")
+    devices = seen.split(",") if seen else [str(k) for k in range(place.size)]
+    if place.local >= len(devices):
+        raise UsageError(
+            f"{place.size} processes: cuda has one device each, {seen!r} is seen"
+        )
+    return devices[place.local]
+
+
 class Worker:
     """One framework in one precision. Use as a context manager.
 
@@ -130,6 +154,8 @@ class Worker:
     device: cpu hides every other; cuda and tpu must be there. Without it the
         framework takes the best it finds, PyTorch the CPU.
     root: where the packages are imported from, if not from this suite itself.
+    place: it trains together with others (shared/team.py), on the CPU where no device
+        is named.
     """
 
     def __init__(
@@ -142,12 +168,15 @@ class Worker:
         device: str = "",
         timeout: float | None = 600.0,
         root: Path = ROOT,
+        place: Place | None = None,
     ):
         if framework not in PACKAGES:
             raise unknown("framework", framework, FRAMEWORKS)
         self.framework, self.dtype, self.timeout = framework, dtype, timeout
-        self.device = device
-        variables = environment(framework, dtype, threads, device)
+        self.device, self.name = device, framework
+        if place:
+            self.name = f"{framework}, rank {place.rank} of {place.size},"
+        variables = environment(framework, dtype, threads, device, place)
         self.environment = {k: v for k, v in variables.items() if k in TOLD}
         if root != ROOT:
             variables["PYTHONPATH"] = f"{root}{os.pathsep}{variables['PYTHONPATH']}"
@@ -251,6 +280,12 @@ class Worker:
         self._log.seek(0)
         return self._log.read().decode(errors="replace").splitlines()
 
+    def end(self) -> None:
+        """From another thread than the one that waits for an answer."""
+        if self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+
     def close(self) -> None:
         self._stop()
         self._log.close()
@@ -279,7 +314,7 @@ class Worker:
         fatal = [i for i, line in enumerate(lines) if line.startswith("Fatal Python")]
         lines = lines[: max(fatal[-1], 1)] if fatal else lines
         last = f"; its last line: {lines[-1].strip()}" if lines else ""
-        raise WorkerCrashed(f"{self.framework} died in {method} ({how}){last}")
+        raise WorkerCrashed(f"{self.name} died in {method} ({how}){last}")
 
     def _stop(self) -> None:
         self._socket.close()
@@ -406,6 +441,8 @@ class Server:
         self.import_s = time.perf_counter() - start
         self.models: dict[int, Any] = {}
         self.held = 0.0
+        if Place.told().size > 1:
+            importlib.import_module(f"{package}.distributed").join()
 
     def answer(
         self, method: str, handle: int | None, args: Any, kwargs: Any
@@ -534,10 +571,19 @@ def _resolve(target: str) -> Any:
     return value()
 
 
+def _leave_with(sock: socket.socket) -> None:
+    """End when the other side does, also in the middle of a run."""
+    poll = select.poll()
+    poll.register(sock, select.POLLRDHUP)
+    poll.poll()
+    os._exit(1)
+
+
 def main(package: str, dtype: str, descriptor: str, threads: str, cores: str) -> None:
     if cores:
         os.sched_setaffinity(0, map(int, cores.split(",")))
     with socket.socket(fileno=int(descriptor)) as sock:
+        threading.Thread(target=_leave_with, args=(sock,), daemon=True).start()
         server = Server(package, dtype, int(threads))
         while True:
             try:
