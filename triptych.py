@@ -400,6 +400,9 @@ def bench(
     device: Annotated[str, typer.Option(help="cpu, cuda or tpu")] = "cpu",
     dtype: Annotated[str, typer.Option(help="float32, tf32, bfloat16")] = "float32",
     threads: Annotated[int, typer.Option(help="cores that each is held to")] = 1,
+    processes: Annotated[
+        str, typer.Option(help="that share a step of training: 1,2,4")
+    ] = "1",
     rounds: Annotated[int, typer.Option(help="undisturbed ones")] = 7,
     batch: Annotated[int, typer.Option(help="0: as the model's size suggests")] = 0,
     change: Annotated[
@@ -423,6 +426,7 @@ def bench(
         device=device,  # type: ignore[arg-type]
         dtype=dtype,  # type: ignore[arg-type]
         threads=threads,
+        processes=job.numbers(processes),
         rounds=rounds,
         batch=batch or None,
         changes=job.changes(change or []),

@@ -45,6 +45,7 @@ class Options:
     device: Device = "cpu"
     dtype: Dtype = "float32"
     threads: int = 1
+    processes: tuple[int, ...] = (1,)
     rounds: int = 7
     batch: int | None = None
     changes: Mapping[str, Any] | None = None
@@ -64,6 +65,10 @@ class Options:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise UsageError(f"{name} is {value}; allowed: from 1")
+        if min(self.processes) < 1:
+            raise UsageError(f"processes is {min(self.processes)}; allowed: from 1")
+        if max(self.processes) > 1 and self.tasks != ("training",):
+            raise UsageError("--processes: only --task training is shared by several")
 
 
 def bench(
@@ -78,7 +83,10 @@ def bench(
     done = {_key(c) for c in _finished(path)} if resume else set()
     found = []
     with Stable(
-        options.dtype, options.device, options.threads, cores(options.threads)
+        options.dtype,
+        options.device,
+        options.threads,
+        cores(options.threads, max(options.processes)),
     ) as stable:
         _require(options, stable)
         for name in names:
@@ -97,10 +105,11 @@ def bench(
 def _require(options: Options, stable: Stable) -> None:
     """What is asked for is there, before anything is timed."""
     for framework in options.frameworks:
-        worker = stable.get(Way(framework, options.modes[0]), framework)
+        way = Way(framework, options.modes[0], processes=options.processes[0])
+        team = stable.get(way, framework, way.processes)
         if options.device != "cpu":
-            worker.require(options.device)
-        known = worker.describe()["modes"]
+            team.each(lambda worker: worker.require(options.device))
+        known = team.each(lambda worker: worker.describe())[0]["modes"]
         for mode in options.modes:
             if mode not in known:
                 raise unknown(f"mode of {framework}", mode, known)
@@ -123,7 +132,12 @@ def _identity(setting: Setting, names: Sequence[str]) -> str:
 
 
 def ways_of(name: str, options: Options) -> list[Way]:
-    ways = [Way(f, mode) for f in options.frameworks for mode in options.modes]
+    ways = [
+        Way(framework, mode, processes=processes)
+        for framework in options.frameworks
+        for mode in options.modes
+        for processes in options.processes
+    ]
     if options.peers:
         ways += peers.ways_of(name, options.frameworks, options.modes)
     return ways
@@ -169,6 +183,13 @@ def changes(given: Sequence[str]) -> dict[str, Any]:
     return found
 
 
+def numbers(given: str) -> tuple[int, ...]:
+    parts = given.split(",")
+    if not all(part.isdecimal() for part in parts):
+        raise UsageError(f"--processes {given}: allowed: whole numbers, as 1,2,4")
+    return tuple(map(int, parts))
+
+
 def _task(name: str) -> Task:
     return next(task for task in records.TASKS if task == name)
 
@@ -183,7 +204,7 @@ def _told(changes: Mapping[str, Any]) -> dict[str, Any]:
 
 def _one_sample(name: str, spec: Spec, stable: Stable) -> tuple[Any, int]:
     """Names and shapes of the weights, and the operations of one sample."""
-    model = stable.get("probe", "pytorch").build(spec, name)
+    model = stable.get("probe", "pytorch").workers[0].build(spec, name)
     try:
         entries = model.entries()
         model.fill(SEED)

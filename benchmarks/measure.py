@@ -19,11 +19,12 @@ import numpy as np
 
 from benchmarks import records, statistics
 from benchmarks.records import Comparison, Contender, Machine, Round, Setting, Start
-from shared.contract import Workload
+from shared.contract import Prepared, Timed, Workload
 from shared.data.batches import Samples
 from shared.errors import UsageError
 from shared.plan import Plan
 from shared.specs.base import Spec
+from shared.team import Team
 from shared.weights import Array
 from shared.worker import ROOT, RemoteModel, Worker, WorkerFailure
 
@@ -44,18 +45,20 @@ class Way:
     """How a model is run: ours, or a peer of the same framework.
 
     peer: the model whose public original it is; label: as people know that.
-    handicap: see Model.time.
+    processes: that share each step. handicap: see Model.time.
     """
 
     framework: str
     mode: str
     peer: str = ""
     label: str = ""
+    processes: int = 1
     handicap: float = 0.0
 
     @property
     def name(self) -> str:
-        return f"{self.label or self.framework}/{self.mode}"
+        several = f" x{self.processes}" if self.processes > 1 else ""
+        return f"{self.label or self.framework}/{self.mode}{several}"
 
 
 @dataclass(frozen=True)
@@ -81,25 +84,26 @@ class Work:
 
 
 class Stable:
-    """The live workers, one a way; on an accelerator they last one comparison, since
-    its memory cannot be had back."""
+    """The live workers, one a way or as many as it has processes; on an accelerator
+    they last one comparison, since its memory cannot be had back."""
 
     def __init__(self, dtype: str, device: str, threads: int, cores: tuple[int, ...]):
         self.dtype = "float64" if dtype == "float64" else "float32"
         self.device, self.threads, self.cores = device, threads, cores
-        self.workers: dict[Any, Worker] = {}
+        self.teams: dict[Any, Team] = {}
 
-    def get(self, key: Any, framework: str) -> Worker:
-        found = self.workers.get(key)
+    def get(self, key: Any, framework: str, processes: int = 1) -> Team:
+        found = self.teams.get(key)
         if found is None or not found.alive:
-            found = Worker(
+            found = Team(
                 framework,
                 self.dtype,
+                processes,
                 threads=self.threads,
-                cores=self.cores,
+                cores=self.cores[-self.threads * processes :],
                 device=self.device,
             )
-            self.workers[key] = found
+            self.teams[key] = found
         return found
 
     def probe(self, dtype: str) -> float | None:
@@ -107,17 +111,26 @@ class Stable:
         size, seconds = PROBE[self.device]
         kind, tf32 = ("float32", True) if dtype == "tf32" else (dtype, False)
         try:
-            found: float = self.get("probe", "pytorch").ask(
-                "pytorch_impl.workloads:probe", size, kind, self.device, tf32, seconds
+            found: float = (
+                self.get("probe", "pytorch")
+                .workers[0]
+                .ask(
+                    "pytorch_impl.workloads:probe",
+                    size,
+                    kind,
+                    self.device,
+                    tf32,
+                    seconds,
+                )
             )
         except WorkerFailure:
             return None
         return found
 
     def close(self) -> None:
-        for worker in self.workers.values():
-            worker.close()
-        self.workers.clear()
+        for team in self.teams.values():
+            team.close()
+        self.teams.clear()
 
     def __enter__(self) -> Self:
         return self
@@ -136,9 +149,24 @@ class Ready:
     """A contender whose calls are compiled and whose outputs were seen."""
 
     way: Way
-    model: RemoteModel
+    team: Team
+    models: dict[Worker, RemoteModel]
     samples: int
     calls: int
+
+    def time(self) -> Timed:
+        """As long as the slowest of its processes took."""
+        found = self.team.each(
+            lambda worker: self.models[worker].time(
+                self.samples, self.calls, self.way.handicap
+            )
+        )
+        slowest = map(max, zip(*(timed.seconds for timed in found), strict=True))
+        return Timed(list(slowest), sum(timed.busy for timed in found))
+
+    def drop(self) -> None:
+        if self.team.alive:
+            self.team.each(lambda worker: self.models[worker].drop())
 
 
 def measure(
@@ -168,8 +196,7 @@ def measure(
             _rounds(begun, ready, stable, rounds, path)
     finally:
         for one in ready:
-            if one.model.worker.alive:
-                one.model.drop()
+            one.drop()
         if stable.device != "cpu":
             stable.close()
     begun.end = statistics.results(begun)
@@ -193,11 +220,16 @@ def _prepare(
     ready, contenders = list[Ready](), list[Contender]()
     outputs: tuple[Array, ...] | None = None
     for way in ways:
-        contender = Contender(name=way.name, framework=way.framework, mode=way.mode)
+        contender = Contender(
+            name=way.name,
+            framework=way.framework,
+            mode=way.mode,
+            processes=way.processes,
+        )
         try:
             one, contender, found = _ready(contender, way, work, stable)
             outputs = outputs or found
-            if reason := _differs(work, outputs, found):
+            if way.processes == 1 and (reason := _differs(work, outputs, found)):
                 raise UsageError(reason)
             ready.append(one)
         except (WorkerFailure, UsageError) as failure:
@@ -209,20 +241,27 @@ def _prepare(
 def _ready(
     contender: Contender, way: Way, work: Work, stable: Stable
 ) -> tuple[Ready, Contender, tuple[Array, ...]]:
-    worker = stable.get(way, way.framework)
-    about = worker.describe()
-    worker.forget_memory()
-    model, build_s = _built(way, work, worker)
-    prepared = model.prepare(work.of(way))
-    once = median(model.time(3).seconds)
-    memory = worker.memory()
+    team = stable.get(way, way.framework, way.processes)
+    first = team.workers[0]
+    # All at once: to look at its devices JAX waits for the other processes.
+    about, *_ = team.each(lambda worker: worker.describe())
+    models: dict[Worker, RemoteModel] = {}
+
+    def start(worker: Worker) -> tuple[float, Prepared, float]:
+        worker.forget_memory()
+        models[worker], build_s = _built(way, work, worker)
+        prepared = models[worker].prepare(work.of(way))
+        return build_s, prepared, median(models[worker].time(3).seconds)
+
+    (build_s, prepared, once), *_ = team.each(start)
+    memory = first.memory()
     calls = max(1, round(SAMPLE_SECONDS / once))
     samples = max(1, round(TURN_SECONDS / (calls * once)))
     contender = replace(
         contender,
         peer=way.label,
         versions=about["versions"],
-        environment=worker.environment,
+        environment=first.environment,
         layout="NHWC" if _last(way) else "NCHW",
         import_s=about["import_s"],
         build_s=round(build_s, 4),
@@ -232,7 +271,7 @@ def _ready(
         calls=calls,
         samples=samples,
     )
-    return Ready(way, model, samples, calls), contender, prepared.outputs
+    return Ready(way, team, models, samples, calls), contender, prepared.outputs
 
 
 def _last(way: Way) -> bool:
@@ -296,7 +335,7 @@ def _rounds(
         probe = stable.probe(found.setting.dtype)
         seconds, busy = dict[str, list[float]](), dict[str, float]()
         for one in ready if number % 2 else ready[::-1]:
-            timed = one.model.time(one.samples, one.calls, one.way.handicap)
+            timed = one.time()
             seconds[one.way.name] = [round(s, 9) for s in timed.seconds]
             busy[one.way.name] = round(timed.busy, 3)
         line = Round(
@@ -309,12 +348,14 @@ def _rounds(
 # Where it ran
 
 
-def cores(threads: int) -> tuple[int, ...]:
+def cores(threads: int, processes: int = 1) -> tuple[int, ...]:
     """The last ones; the first is where a system does its own work."""
-    mine = sorted(os.sched_getaffinity(0))
-    if not 1 <= threads <= len(mine):
-        raise UsageError(f"threads is {threads}; allowed: from 1 to {len(mine)}")
-    return tuple(mine[-threads:])
+    mine, wanted = sorted(os.sched_getaffinity(0)), threads * processes
+    if not 1 <= wanted <= len(mine):
+        told = f"threads is {threads}"
+        told += f" in {processes} processes" if processes > 1 else ""
+        raise UsageError(f"{told}; allowed: from 1 to {len(mine)} in all")
+    return tuple(mine[-wanted:])
 
 
 def machine(stable: Stable) -> Machine:
@@ -350,7 +391,7 @@ def _cpu() -> str:
 def _accelerator(stable: Stable) -> str:
     if stable.device == "cpu":
         return ""
-    devices = stable.get("probe", "pytorch").describe()["devices"]
+    devices = stable.get("probe", "pytorch").workers[0].describe()["devices"]
     return ", ".join(d for d in devices if d != "cpu")
 
 

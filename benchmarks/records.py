@@ -41,7 +41,6 @@ class Setting:
 
     changes: fields of the catalog's spec that were changed, to fit the machine.
     flops: of one call, by shared/flops.py; None where nothing is multiplied.
-    processes: that one step is spread over.
     """
 
     model: str
@@ -55,14 +54,14 @@ class Setting:
     device: Device
     threads: int
     affinity: list[int]
-    processes: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)
 class Contender:
     """One way to do it.
 
-    peer: the public original it is, as `torchvision 0.28.0 resnet18`; "" for ours.
+    peer: the public original it is, as `torchvision 0.28.0`; "" for ours.
+    processes: that share a step, each on cores of its own.
     first_s, second_s: the first two calls; the first compiles.
     memory_mib: the peak, above what the process held before there was a model.
     calls: in one sample; a sample lasts some milliseconds at least.
@@ -74,6 +73,7 @@ class Contender:
     framework: str
     mode: str
     peer: str = ""
+    processes: int = 1
     versions: dict[str, str] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)
     layout: str = ""

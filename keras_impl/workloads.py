@@ -38,7 +38,9 @@ def inference(trainer: Trainer, work: Workload) -> Call:
 
 def training(trainer: Trainer, work: Workload) -> Call:
     batch = [
-        tuple(ops.convert_to_tensor(a) for a in part)
+        tuple(map(ops.convert_to_tensor, part))
+        if isinstance(part, tuple)
+        else ops.convert_to_tensor(part)  # what a process's loss weighs
         for part in trainer._arrays(work.batch)
     ]
     return running.STEPS[running.BACKEND](trainer.learner, batch)

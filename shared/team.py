@@ -14,14 +14,27 @@ GRACE = 1.0  # seconds for the others to tell why one of them failed
 
 
 class Team:
-    """As many workers as `size`; use as a context manager, like a Worker."""
+    """As many workers as `size`; use as a context manager, like a Worker.
 
-    def __init__(self, framework: str, dtype: str, size: int, **options: Any):
+    cores: divided among them, in equal parts.
+    """
+
+    def __init__(
+        self,
+        framework: str,
+        dtype: str,
+        size: int,
+        cores: tuple[int, ...] = (),
+        **options: Any,
+    ):
         self.framework = framework
         self.workers: list[Worker] = []
+        part = len(cores) // size
         try:
             for place in places(size):
-                self.workers.append(Worker(framework, dtype, place=place, **options))
+                own = cores[place.rank * part : (place.rank + 1) * part]
+                options = {**options, "place": place if size > 1 else None}
+                self.workers.append(Worker(framework, dtype, cores=own, **options))
         except BaseException:
             self.close()
             raise
@@ -29,6 +42,8 @@ class Team:
     def each(self, work: Callable[[Worker], T]) -> list[T]:
         """What each made of it, by rank. When one fails and others do not answer, or
         one has died, all end: they would wait for it."""
+        if len(self.workers) == 1:
+            return [work(self.workers[0])]
         with ThreadPoolExecutor(max_workers=len(self.workers)) as pool:
             ended: list[Future[T]] = []  # the first first
             futures = [pool.submit(work, worker) for worker in self.workers]

@@ -37,8 +37,6 @@ def condition(setting: Setting) -> str:
     threads = f"{setting.threads} thread{'s' * (setting.threads != 1)}"
     parts = [setting.task, f"batch {setting.batch}", setting.dtype]
     parts.append(f"{DEVICES[setting.device]}, {threads}")
-    if setting.processes > 1:
-        parts.append(f"{setting.processes} processes")
     return ", ".join(parts)
 
 
@@ -95,12 +93,11 @@ def alike(one: Recorded, batch: bool = True, revision: bool = True) -> Hashable:
     start, setting = one.comparison.start, one.comparison.setting
     return (
         setting.model,
-        tuple(sorted(setting.changes.items())),
+        str(setting.changes),
         setting.task,
         setting.dtype,
         setting.device,
         setting.threads,
-        setting.processes,
         _machine(start.machine),
         setting.batch if batch else None,
         start.revision if revision else None,
