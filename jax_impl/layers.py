@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jax import Array
 
+from jax_impl import forms
 from shared.randomness import Draws
 from shared.specs.recurrent import Direction, StackSpec
 
@@ -14,10 +15,9 @@ from shared.specs.recurrent import Direction, StackSpec
 class Conv(nnx.Conv):
     """A 2-D convolution with symmetric padding, in the form XLA's CPU is fast at.
 
-    DIFF(small-map): it is some hundred times slower where the map is smaller than the
-    kernel; there the same sum is written as one matrix product.
-    DIFF(grouped-conv): so is the gradient of a grouped convolution, ten to a hundred
-    times; there each group is convolved by itself.
+    DIFF(conv-forms): value and gradients each have the form that suits their shapes.
+    DIFF(grouped-conv): the gradient of a grouped convolution is ten to a hundred times
+    slower there; each group is convolved by itself.
     """
 
     def __init__(
@@ -42,12 +42,12 @@ class Conv(nnx.Conv):
             use_bias=use_bias,
             rngs=rngs,
         )
-        self.k, self.stride, self.pad = k, stride, padding
+        self.stride, self.pad = stride, padding
 
     def __call__(self, x: Array) -> Array:
-        groups, c_in = self.feature_group_count, x.shape[-1]
-        slow = 1 < groups < c_in or (groups == 1 and self._is_small(x))
-        if not slow or jax.default_backend() != "cpu":
+        groups = self.feature_group_count
+        depthwise = groups == x.shape[-1] > 1
+        if depthwise or jax.default_backend() != "cpu":
             return super().__call__(x)
         bias = None if self.bias is None else self.bias[...]
         x, kernel, bias = self.promote_dtype(
@@ -58,34 +58,9 @@ class Conv(nnx.Conv):
             jnp.split(kernel, groups, axis=-1),
             strict=True,
         )
-        y = jnp.concatenate([self._convolve(*part) for part in parts], axis=-1)
+        found = [forms.convolve(*part, self.stride, self.pad) for part in parts]
+        y = jnp.concatenate(found, axis=-1)
         return y if bias is None else y + bias
-
-    def _is_small(self, x: Array) -> bool:
-        return min(x.shape[1:3]) < self.k
-
-    def _convolve(self, x: Array, kernel: Array) -> Array:
-        if self._is_small(x):
-            patches = self._patches(x)  # [B, H', W', k * k * c_in]
-            return patches @ kernel.reshape(patches.shape[-1], -1)
-        return jax.lax.conv_general_dilated(
-            x,
-            kernel,
-            (self.stride, self.stride),
-            ((self.pad, self.pad), (self.pad, self.pad)),
-            dimension_numbers=("NHWC", "HWIO", "NHWC"),
-        )
-
-    def _patches(self, x: Array) -> Array:
-        pad, stride = self.pad, self.stride
-        x = jnp.pad(x, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
-        rows, columns = (n - self.k + 1 for n in x.shape[1:3])
-        shifted = [
-            x[:, i : i + rows : stride, j : j + columns : stride]
-            for i in range(self.k)
-            for j in range(self.k)
-        ]
-        return jnp.concatenate(shifted, axis=-1)
 
 
 class Linear(nnx.Linear):
@@ -239,12 +214,16 @@ class StackedLSTM(nnx.Module):
 
 
 def max_pool(x: Array, size: int, stride: int, padding: int = 0) -> Array:
+    if jax.default_backend() == "cpu":  # DIFF(pooling)
+        return forms.max_pool(x, size, stride, padding)
     return nnx.max_pool(
         x, (size, size), (stride, stride), ((padding, padding), (padding, padding))
     )
 
 
 def avg_pool(x: Array, size: int, stride: int) -> Array:
+    if size == stride and jax.default_backend() == "cpu":  # DIFF(pooling)
+        return forms.mean_pool(x, size)
     return nnx.avg_pool(x, (size, size), (stride, stride))
 
 

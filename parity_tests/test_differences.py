@@ -159,13 +159,61 @@ FLAX = """
     def grouped_own(): return own.Conv(6, 9, 3, 2, 1, 3, rngs=rngs)
     def adaptive(): return Call(lambda x: own.adaptive_avg_pool(x, (3, 2)))
     def convolutions(groups):
-        conv = own.Conv(6, 6, 3, 1, 1, groups, rngs=rngs)
-        counted = lambda x: str(jax.make_jaxpr(conv)(x)).count("conv_general_dilated[")
-        return Call(lambda x: jax.numpy.asarray(counted(x), float))
-    def convolutions_1(): return convolutions(1)
-    def convolutions_2(): return convolutions(2)
-    def convolutions_3(): return convolutions(3)
-    def convolutions_6(): return convolutions(6)
+        conv = own.Conv(40, 40, 3, 1, 1, groups, rngs=rngs)
+        x = jax.numpy.zeros((1, 16, 16, 40))
+        return str(jax.make_jaxpr(conv)(x)).count("conv_general_dilated[")
+
+    def grouped_convolutions(): return [convolutions(g) for g in (1, 2, 40)]
+
+    def off(one, other):
+        return float(abs(one - other).max() / abs(other).max())
+
+    def against(ours, theirs, *arguments):
+        # How far value and gradients are off.
+        value, pull = jax.vjp(theirs, *arguments)
+        found, own_pull = jax.vjp(ours, *arguments)
+        weights = jax.random.normal(jax.random.key(9), value.shape)
+        pairs = zip((found, *own_pull(weights)), (value, *pull(weights)), strict=True)
+        return max(off(*pair) for pair in pairs)
+
+    def convolved(batch, height, width, c_in, k, stride, pad, c_out):
+        # Also: how many plain convolutions, without and with the gradients.
+        from jax_impl import forms
+
+        def plain(x, kernel):
+            return jax.lax.conv_general_dilated(
+                x, kernel, (stride, stride), ((pad, pad), (pad, pad)),
+                dimension_numbers=("NHWC", "HWIO", "NHWC"),
+            )
+
+        def ours(x, kernel): return forms.convolve(x, kernel, stride, pad)
+        def gradients(*arguments):
+            y, pull = jax.vjp(ours, *arguments)
+            return pull(y)
+
+        x = jax.random.normal(jax.random.key(0), (batch, height, width, c_in))
+        kernel = jax.random.normal(jax.random.key(1), (k, k, c_in, c_out))
+        counts = [
+            str(jax.make_jaxpr(f)(x, kernel)).count("conv_general_dilated[")
+            for f in (ours, gradients)
+        ]
+        return [against(ours, plain, x, kernel), *counts]
+
+    def pooled():
+        # Whole numbers, so that many a window has its largest twice.
+        found = []
+        for size, stride, pad in ((2, 2, 0), (3, 2, 0), (3, 2, 1), (3, 1, 1)):
+            x = jax.random.normal(jax.random.key(0), (2, 9, 8, 5))
+            ours = lambda x: own.max_pool(x, size, stride, pad)
+            pads = ((pad, pad), (pad, pad))
+            theirs = lambda x: nnx.max_pool(x, (size, size), (stride, stride), pads)
+            found += [against(ours, theirs, a) for a in (x, nnx.relu(x.round()))]
+        for size in (2, 3):
+            ours = lambda x: own.avg_pool(x, size, size)
+            theirs = lambda x: nnx.avg_pool(x, (size, size), (size, size))
+            found.append(against(ours, theirs, x))
+        return found
+
     def sums():
         import jax.numpy as jnp
         import optax
@@ -197,9 +245,10 @@ def folder(tmp_path_factory):
 def ask(workers, folder):
     """What a function above gives."""
 
-    def call(framework, name):
+    def call(framework, name, *arguments):
         target = f"native_{framework[:5]}:{name}"
-        return workers.get(framework, "float64").ask(target, paths=(str(folder),))
+        worker = workers.get(framework, "float64")
+        return worker.ask(target, *arguments, paths=(str(folder),))
 
     return call
 
@@ -357,24 +406,32 @@ def test_matmul_2d_and_small_map_and_grouped_conv(native, kind, shape):
     assert error(output(theirs, x), output(ours, x)) < 1e-12
 
 
+def test_grouped_conv_takes_the_other_way(ask):
+    """How many convolutions XLA is asked for: one, one a group, one by itself."""
+    assert ask("jax", "grouped_convolutions") == [1, 2, 1]
+
+
 @pytest.mark.parametrize(
-    ("groups", "height", "width", "count"),
+    ("sizes", "value", "both"),
     [
-        (1, 3, 3, 1),
-        (1, 2, 9, 0),
-        (1, 9, 2, 0),
-        (2, 9, 9, 2),
-        (3, 9, 3, 3),
-        (6, 9, 9, 1),
+        ((2, 16, 16, 32, 3, 1, 1, 32), 1, 3),  # the plain one
+        ((2, 9, 8, 33, 1, 2, 0, 34), 0, 0),  # 1x1
+        ((1, 2, 9, 3, 3, 1, 1, 4), 0, 0),  # a map smaller than the kernel
+        ((1, 9, 2, 3, 3, 1, 1, 4), 0, 0),
+        ((1, 4, 5, 3, 3, 1, 1, 40), 0, 0),  # few places
+        ((2, 9, 8, 6, 3, 1, 1, 7), 0, 1),  # few maps and few terms
+        ((2, 9, 8, 12, 3, 2, 1, 7), 1, 2),  # few maps and many terms
+        ((1, 9, 8, 4, 3, 2, 1, 32), 1, 2),  # not many places
     ],
 )
-def test_small_map_and_grouped_conv_take_the_other_way(
-    native, groups, height, width, count
-):
-    """How many convolutions XLA is asked for."""
-    x = np.zeros((1, height, width, 6))
-    model = native("jax", f"convolutions_{groups}", x)
-    assert output(model, x) == count
+def test_conv_forms(ask, sizes, value, both):
+    off, *counts = ask("jax", "convolved", *sizes)
+    assert off < 1e-12
+    assert counts == [value, both]
+
+
+def test_pooling(ask):
+    assert max(ask("jax", "pooled")) < 1e-14
 
 
 @pytest.mark.parametrize("framework", ["keras", "jax"])
