@@ -12,7 +12,7 @@ import keras
 import numpy as np
 from keras import KerasTensor, ops
 
-from keras_impl import definitions, optimizers
+from keras_impl import backends, definitions, optimizers
 from keras_impl.weights import named_layers
 from shared import contract
 from shared.contract import Seen, flat
@@ -97,6 +97,7 @@ class Trainer(contract.Trainer):
         self.optimizer = definitions.optimizer(
             plan.optimizer, self.variables, excluded(shapes), scheduled, **options
         )
+        backends.fuse_update(self.optimizer)
         for number, generator in enumerate(self._generators()):
             generator.assign(np.array([plan.seed, number], "uint32"))
         self.learner = self.learner_kind(self.native, plan)
