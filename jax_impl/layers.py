@@ -1,6 +1,8 @@
 """Flax NNX layers where its defaults differ from the others', or are slow."""
 
 import math
+from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -197,20 +199,69 @@ class StackedLSTM(nnx.Module):
 
     def scan(self, x: Array, d: Direction) -> tuple[Array, State]:
         w_ih, w_hh, b_ih, b_hh = (getattr(self, name)[...] for name in d.shapes)
-
-        def step(state: State, gates: Array) -> tuple[State, Array]:
-            h, c = state
-            i, f, g, o = jnp.split(gates + h @ w_hh.T, 4, -1)
-            c = nnx.sigmoid(f) * c + nnx.sigmoid(i) * jnp.tanh(g)
-            h = nnx.sigmoid(o) * jnp.tanh(c)
-            return (h, c), h
-
         batch, length, _ = x.shape
         steps = x.swapaxes(0, 1).reshape(length * batch, -1)
         gates = (steps @ w_ih.T + (b_ih + b_hh)).reshape(length, batch, -1)
-        zeros = jnp.zeros((batch, d.hidden), x.dtype)
-        state, y = jax.lax.scan(step, (zeros, zeros), gates, reverse=d.backward)
+        y, state = recur(gates, w_hh.T, d.backward)
         return y.swapaxes(0, 1), state
+
+
+def _cell(state: State, gates: Array, w: Array) -> tuple[State, tuple[Array, ...]]:
+    h, c = state
+    i, f, g, o = jnp.split(gates + h @ w, 4, -1)
+    i, f, g, o = nnx.sigmoid(i), nnx.sigmoid(f), jnp.tanh(g), nnx.sigmoid(o)
+    c = f * c + i * g
+    return (o * jnp.tanh(c), c), (i, f, g, o)
+
+
+def _zeros(gates: Array) -> State:
+    zeros = jnp.zeros((gates.shape[1], gates.shape[2] // 4), gates.dtype)
+    return zeros, zeros
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(2,))
+def recur(gates: Array, w: Array, reverse: bool) -> tuple[Array, State]:
+    """gates: [T, B, 4 * hidden], of the inputs; w: [hidden, 4 * hidden].
+
+    DIFF(lstm-gradient): left to itself JAX adds to the gradient of w at every step;
+    with the derivative written out it is one product over all steps.
+    """
+
+    def step(state: State, gates: Array) -> tuple[State, Array]:
+        state, _ = _cell(state, gates, w)
+        return state, state[0]
+
+    state, y = jax.lax.scan(step, _zeros(gates), gates, reverse=reverse)
+    return y, state
+
+
+@recur.defjvp
+def _recur_jvp(reverse: bool, primals: Any, tangents: Any) -> Any:
+    (gates, w), (dgates, dw) = primals, tangents
+
+    def step(state: State, gates: Array) -> Any:
+        after, found = _cell(state, gates, w)
+        return after, (state, after, found)
+
+    state, seen = jax.lax.scan(step, _zeros(gates), gates, reverse=reverse)
+    (h, c), (y, c_after), (i, f, g, o) = seen
+    squashed = jnp.tanh(c_after)
+    # How the next cell depends on the gates before their squashing, and on itself.
+    of_gates = (i * (1 - i) * g, f * (1 - f) * c, i * (1 - g * g))
+    factors = (of_gates, f, o * (1 - squashed * squashed), o * (1 - o) * squashed)
+
+    def change(dstate: State, at: Any) -> tuple[State, Array]:
+        (dh, dc), (dz, (of_gates, f, of_cell, of_output)) = dstate, at
+        *parts, do = jnp.split(dz + dh @ w, 4, -1)
+        pairs = zip(of_gates, parts, strict=True)
+        dc = f * dc + sum(factor * part for factor, part in pairs)
+        dh = of_cell * dc + of_output * do
+        return (dh, dc), dh
+
+    flat = h.reshape(-1, h.shape[-1]) @ dw
+    dgates = dgates + flat.reshape(gates.shape)
+    dstate, dy = jax.lax.scan(change, _zeros(gates), (dgates, factors), reverse=reverse)
+    return (y, state), (dy, dstate)
 
 
 def max_pool(x: Array, size: int, stride: int, padding: int = 0) -> Array:

@@ -116,6 +116,28 @@ def gradient_jax(
     return outputs, of_values, of_reals
 
 
+def fuse_update(optimizer: keras.optimizers.Optimizer) -> None:
+    """DIFF(fused-update): TensorFlow runs an update operation by operation, each over
+    all of the memory; XLA makes one loop a tensor of it. The others need no help."""
+    if keras.backend.backend() != "tensorflow":
+        return
+    import tensorflow as tf
+
+    plain = optimizer.apply
+    order: list[keras.Variable] = []
+
+    @tf.function(jit_compile=True)
+    def fused(gradients: list[Any]) -> None:
+        plain(gradients, order)
+
+    def apply(gradients: Sequence[Any], variables: Variables) -> None:
+        order[:] = variables
+        # Rows of an embedding are made a tensor here: XLA would add one by one.
+        fused([tf.convert_to_tensor(g) for g in gradients])
+
+    optimizer.apply = apply
+
+
 def update_tensorflow(
     optimizer: keras.optimizers.Optimizer, variables: list[keras.Variable]
 ) -> Update:

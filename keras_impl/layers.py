@@ -224,19 +224,70 @@ class StackedLSTM(keras.Layer):
                 recurrent_activation=keras.activations.sigmoid,
                 return_sequences=True,
             )
-        except NotImplementedError:  # no cuDNN: a loop, the inputs' product before it
-
-            def step(gates: KerasTensor, state: list[KerasTensor]) -> Any:
-                h, c = state
-                i, f, g, o = ops.split(gates + ops.matmul(h, w_hh), 4, -1)
-                c = ops.sigmoid(f) * c + ops.sigmoid(i) * ops.tanh(g)
-                h = ops.sigmoid(o) * ops.tanh(c)
-                return h, [h, c]
-
+        except NotImplementedError:  # no cuDNN
             gates = ops.matmul(x, w_ih) + bias  # [B, T, 4 * hidden]
-            _, y, state = backend.rnn(step, gates, [zeros, zeros])
+            both = recur(gates, w_hh)
+            y, state = both[..., : d.hidden], ops.split(both[:, -1], 2, -1)
         h, c = state
         return ops.flip(y, 1) if d.backward else y, (h, c)
+
+
+@ops.custom_gradient
+def recur(gates: KerasTensor, w: KerasTensor) -> Any:
+    """gates: [B, T, 4 * hidden], of the inputs; w: [hidden, 4 * hidden]. What it gives
+    is hidden and cell of every step, beside each other.
+
+    DIFF(lstm-gradient): left to itself the gradient of a loop adds to that of w at
+    every step; with the derivative written out it is one product over all steps.
+    """
+    hidden = w.shape[0]
+    zeros = ops.zeros((ops.shape(gates)[0], hidden), gates.dtype)
+
+    def step(gates: KerasTensor, state: list[KerasTensor]) -> Any:
+        h, c = state
+        i, f, g, o = ops.split(gates + ops.matmul(h, w), 4, -1)
+        i, f, g, o = ops.sigmoid(i), ops.sigmoid(f), ops.tanh(g), ops.sigmoid(o)
+        c = f * c + i * g
+        h = o * ops.tanh(c)
+        return ops.concatenate([h, c], -1), [h, c]
+
+    _, seen, _ = backend.rnn(step, gates, [zeros, zeros])
+
+    def gradient(*args: Any, upstream: Any = None) -> Any:
+        (upstream,) = (upstream,) if args == () else args
+        return _back(gates, w, seen, upstream)
+
+    return seen, gradient
+
+
+def _back(
+    gates: KerasTensor, w: KerasTensor, seen: KerasTensor, upstream: KerasTensor
+) -> tuple[KerasTensor, KerasTensor]:
+    """The gradients of the gates and of w. What a step computed is computed anew, all
+    steps at once: cheaper than to keep it."""
+    zeros = ops.zeros_like(seen[:, :1])
+    h, before = ops.split(ops.concatenate([zeros, seen[:, :-1]], 1), 2, -1)
+    i, f, g, o = ops.split(gates + ops.matmul(h, w), 4, -1)
+    i, f, g, o = ops.sigmoid(i), ops.sigmoid(f), ops.tanh(g), ops.sigmoid(o)
+    c = ops.split(seen, 2, -1)[1]
+    squashed = ops.tanh(c)
+    # How the next cell depends on the gates before their squashing, and on itself.
+    of_gates = [i * (1 - i) * g, f * (1 - f) * before, i * (1 - g * g)]
+    factors = [*of_gates, f, o * (1 - squashed * squashed), o * (1 - o) * squashed]
+    turned = ops.flip(ops.concatenate([upstream, *factors], -1), 1)
+    across = ops.transpose(w)
+
+    def step(at: KerasTensor, state: list[KerasTensor]) -> Any:
+        dh, dc, of_i, of_f, of_g, f, of_cell, of_output = ops.split(at, 8, -1)
+        dh = dh + state[0]
+        dc = dc + state[1] + of_cell * dh
+        dz = ops.concatenate([of_i * dc, of_f * dc, of_g * dc, of_output * dh], -1)
+        return dz, [ops.matmul(dz, across), f * dc]
+
+    _, dz, _ = backend.rnn(step, turned, ops.split(zeros[:, 0], 2, -1))
+    dz = ops.flip(dz, 1)
+    rows = ops.transpose(ops.reshape(h, (-1, h.shape[-1])))
+    return dz, ops.matmul(rows, ops.reshape(dz, (-1, dz.shape[-1])))
 
 
 def max_pool(x: KerasTensor, size: int, stride: int, padding: int = 0) -> KerasTensor:

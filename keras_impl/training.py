@@ -12,7 +12,7 @@ import keras
 import numpy as np
 from keras import KerasTensor, ops
 
-from keras_impl import definitions, distributed, optimizers
+from keras_impl import backends, definitions, distributed, optimizers
 from keras_impl.weights import named_layers
 from shared import contract
 from shared.contract import Seen, flat
@@ -115,6 +115,8 @@ class Trainer(contract.Trainer):
         self.optimizer = definitions.optimizer(
             plan.optimizer, self.variables, excluded(shapes), scheduled, **options
         )
+        if self.place.size == 1:
+            backends.fuse_update(self.optimizer)
         distributed.replicated(self.optimizer)
         for number, generator in enumerate(self._generators()):
             seed = self.place.seed(plan.seed)

@@ -116,6 +116,49 @@ KERAS = """
         return [average(keras.optimizers.SGD), average(optimizers.SGD)]
 
     def adaptive(): return Call(lambda x: own.adaptive_avg_pool(x, (3, 2)))
+    def recurred():
+        import numpy as np
+        import tensorflow as tf
+
+        def plain(gates, w):
+            h, c, seen = ops.zeros((3, 5), w.dtype), ops.zeros((3, 5), w.dtype), []
+            for t in range(7):
+                i, f, g, o = ops.split(gates[:, t] + ops.matmul(h, w), 4, -1)
+                c = ops.sigmoid(f) * c + ops.sigmoid(i) * ops.tanh(g)
+                h = ops.sigmoid(o) * ops.tanh(c)
+                seen.append(ops.concatenate([h, c], -1))
+            return ops.stack(seen, 1)
+
+        def found(function):
+            draw = np.random.default_rng(0)
+            sizes = ((3, 7, 20), (5, 20), (3, 7, 10))
+            gates, w, cotangent = (tf.constant(draw.normal(size=s)) for s in sizes)
+            with tf.GradientTape() as tape:
+                tape.watch([gates, w])
+                y = function(gates, w)
+            return [y, *tape.gradient(y, [gates, w], cotangent)]
+
+        pairs = zip(found(own.recur), found(plain), strict=True)
+        return max(float(ops.max(ops.abs(a - b))) for a, b in pairs)
+
+    def updated():
+        import numpy as np
+        from keras_impl import backends, optimizers
+
+        def after(fused):
+            x = keras.Variable(np.arange(6.0).reshape(2, 3))
+            optimizer = optimizers.AdamW(0.1, weight_decay=0.1)
+            optimizer.build([x])
+            if fused:
+                backends.fuse_update(optimizer)
+            for k in range(5):
+                gradient = ops.convert_to_tensor(np.cos(np.arange(6.0) + k))
+                gradient = ops.reshape(gradient, (2, 3))
+                optimizer.apply([gradient], [x])
+            return ops.convert_to_numpy(x)
+
+        return float(abs(after(True) - after(False)).max())
+
     def lrn(): return Call(lambda x: own.local_response_norm(x, 5, 0.2, 0.6, 1.5))
     def embedding_gradient(times):
         import tensorflow as tf
@@ -176,6 +219,29 @@ FLAX = """
         weights = jax.random.normal(jax.random.key(9), value.shape)
         pairs = zip((found, *own_pull(weights)), (value, *pull(weights)), strict=True)
         return max(off(*pair) for pair in pairs)
+
+    def recurred(reverse):
+        import jax.numpy as jnp
+
+        def plain(gates, w):
+            def step(state, gates):
+                h, c = state
+                i, f, g, o = jnp.split(gates + h @ w, 4, -1)
+                c = nnx.sigmoid(f) * c + nnx.sigmoid(i) * jnp.tanh(g)
+                h = nnx.sigmoid(o) * jnp.tanh(c)
+                return (h, c), (h, c)
+
+            zeros = jnp.zeros((3, 5))
+            (h, c), (y, _) = jax.lax.scan(step, (zeros, zeros), gates, reverse=reverse)
+            return jnp.concatenate([y, h[None], c[None]])
+
+        def ours(gates, w):
+            y, (h, c) = own.recur(gates, w, reverse)
+            return jnp.concatenate([y, h[None], c[None]])
+
+        gates = jax.random.normal(jax.random.key(0), (7, 3, 20))
+        w = jax.random.normal(jax.random.key(1), (5, 20))
+        return against(ours, plain, gates, w)
 
     def convolved(batch, height, width, c_in, k, stride, pad, c_out):
         # Also: how many plain convolutions, without and with the gradients.
@@ -429,6 +495,15 @@ def test_conv_forms(ask, sizes, value, both):
     off, *counts = ask("jax", "convolved", *sizes)
     assert off < 1e-12
     assert counts == [value, both]
+
+
+def test_lstm_gradient(ask):
+    assert max(ask("jax", "recurred", reverse) for reverse in (False, True)) < 1e-12
+    assert ask("keras", "recurred") < 1e-12
+
+
+def test_fused_update(ask):
+    assert 0 <= ask("keras", "updated") < 1e-12
 
 
 def test_pooling(ask):
