@@ -583,7 +583,9 @@ def main(package: str, dtype: str, descriptor: str, threads: str, cores: str) ->
     if cores:
         os.sched_setaffinity(0, map(int, cores.split(",")))
     with socket.socket(fileno=int(descriptor)) as sock:
-        threading.Thread(target=_leave_with, args=(sock,), daemon=True).start()
+        # A copy: closing the other when it fails must not cut off its last words.
+        watched = sock.dup()
+        threading.Thread(target=_leave_with, args=(watched,), daemon=True).start()
         server = Server(package, dtype, int(threads))
         while True:
             try:
