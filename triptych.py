@@ -404,7 +404,9 @@ def bench(
         str, typer.Option(help="that share a step of training: 1,2,4")
     ] = "1",
     rounds: Annotated[int, typer.Option(help="undisturbed ones")] = 7,
-    batch: Annotated[int, typer.Option(help="0: as the model's size suggests")] = 0,
+    batch: Annotated[
+        str, typer.Option(help="1,8,64; without it as the model's size suggests")
+    ] = "",
     change: Annotated[
         list[str] | None, typer.Option("--set", help="a field: image_size=64")
     ] = None,
@@ -415,6 +417,9 @@ def bench(
     resume: Annotated[
         bool, typer.Option("--resume", help="go on with what OUT has not ended")
     ] = False,
+    on: Annotated[str, typer.Option(help="here, or ray: models over a cluster")] = (
+        "here"
+    ),
 ) -> None:
     """Time models against one another, each round in turns."""
     from benchmarks import bench as job
@@ -426,15 +431,21 @@ def bench(
         device=device,  # type: ignore[arg-type]
         dtype=dtype,  # type: ignore[arg-type]
         threads=threads,
-        processes=job.numbers(processes),
+        processes=job.numbers("--processes", processes),
         rounds=rounds,
-        batch=batch or None,
+        batches=job.numbers("--batch", batch) if batch else (),
         changes=job.changes(change or []),
         peers=peers,
     )
     models = job.chosen(names or [], everything)
-    with _Progress(len(models) * len(options.tasks)) as progress:
-        found = job.bench(models, options, out, resume, progress.step)
+    _one_of("on", on, ("here", "ray"))
+    each = len(options.tasks) * max(len(options.batches), 1)
+    with _Progress(len(models) * (1 if on == "ray" else each)) as progress:
+        found = (
+            job.bench_on_cluster(models, options, out, progress.step)
+            if on == "ray"
+            else job.bench(models, options, out, resume, progress.step)
+        )
     _console(None).print(job.table(found))
     print(f"added to {out}")
     raise typer.Exit(1 if job.failures(found) else 0)

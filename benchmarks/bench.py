@@ -1,6 +1,9 @@
 """`triptych bench`: what to compare, at which size, and what came of it."""
 
+import itertools
 import json
+import os
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,7 +16,7 @@ from benchmarks import peers, records
 from benchmarks.measure import SEED, Stable, Way, Work, cores, measure
 from benchmarks.records import Comparison, Device, Dtype, Setting, Task
 from parity_tests.training import loss_of, target
-from shared import catalog, flops
+from shared import catalog, cluster, flops
 from shared.contract import Request
 from shared.data.batches import Samples
 from shared.errors import UsageError, unknown
@@ -37,7 +40,7 @@ LOADED = 32
 
 @dataclass(frozen=True)
 class Options:
-    """What all comparisons of a run share. batch: None to let the size decide."""
+    """What all comparisons of a run share. batches: none to let the size decide."""
 
     tasks: tuple[str, ...] = ("inference", "training")
     frameworks: tuple[str, ...] = ("pytorch", "keras", "jax")
@@ -47,7 +50,7 @@ class Options:
     threads: int = 1
     processes: tuple[int, ...] = (1,)
     rounds: int = 7
-    batch: int | None = None
+    batches: tuple[int, ...] = ()
     changes: Mapping[str, Any] | None = None
     peers: bool = False
 
@@ -61,12 +64,10 @@ class Options:
             for value in given:
                 if value not in known:
                     raise unknown(what, value, known)
-        for name in ("threads", "rounds", "batch"):
+        for name in ("threads", "rounds", "batches", "processes"):
             value = getattr(self, name)
-            if value is not None and value < 1:
+            if min(value if isinstance(value, tuple) else (value,), default=1) < 1:
                 raise UsageError(f"{name} is {value}; allowed: from 1")
-        if min(self.processes) < 1:
-            raise UsageError(f"processes is {min(self.processes)}; allowed: from 1")
         if max(self.processes) > 1 and self.tasks != ("training",):
             raise UsageError("--processes: only --task training is shared by several")
 
@@ -100,6 +101,34 @@ def bench(
                     measure(work, ways, stable, options.rounds, path, begun.get(key))
                 )
     return found
+
+
+def bench_on_cluster(
+    names: Sequence[str], options: Options, path: Path, say: Callable[[str], None]
+) -> list[Comparison]:
+    """The same, a model a job; the lines come back and are added here. A job takes as
+    many cores as this machine has, so that none disturbs another."""
+    jobs = [(name, options) for name in names]
+    cores = float(os.cpu_count() or 1)
+    found: list[Comparison] = []
+    answers = cluster.each(_over_there, jobs, cores=cores)
+    for name, lines in zip(names, answers, strict=True):
+        if isinstance(lines, cluster.Lost):
+            raise UsageError(f"{name}: {lines}")
+        say(name)
+        for line in lines:
+            records.append(path, records.checked(line, name))
+        runs = {line["run"] for line in lines}
+        found += [c for c in records.read([path]) if c.start.run in runs]
+    return found
+
+
+def _over_there(job: tuple[str, Options]) -> list[dict[str, Any]]:
+    name, options = job
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "lines.jsonl"
+        bench([name], options, path, False, lambda text: None)
+        return [json.loads(line) for line in path.read_text().splitlines()]
 
 
 def _require(options: Options, stable: Stable) -> None:
@@ -146,9 +175,9 @@ def ways_of(name: str, options: Options) -> list[Way]:
 def works(name: str, options: Options, stable: Stable) -> Iterator[Work]:
     spec = _changed(catalog.variant(name).spec, options.changes or {})
     entries, once = _one_sample(name, spec, stable)
-    batch = options.batch or _batch(once, options.device)
+    batches = options.batches or (_batch(once, options.device),)
     parameters = sum(int(np.prod(e.shape)) for e in entries.values() if e.trainable)
-    for task in options.tasks:
+    for task, batch in itertools.product(options.tasks, batches):
         training = task == "training"
         count = batch * once * (flops.TRAINING if training else 1)
         setting = Setting(
@@ -183,10 +212,10 @@ def changes(given: Sequence[str]) -> dict[str, Any]:
     return found
 
 
-def numbers(given: str) -> tuple[int, ...]:
+def numbers(option: str, given: str) -> tuple[int, ...]:
     parts = given.split(",")
     if not all(part.isdecimal() for part in parts):
-        raise UsageError(f"--processes {given}: allowed: whole numbers, as 1,2,4")
+        raise UsageError(f"{option} {given}: allowed: whole numbers, as 1,2,4")
     return tuple(map(int, parts))
 
 

@@ -29,7 +29,9 @@ class Timed:
     @property
     def options(self) -> Options:
         changes = dict(self.changes)
-        return Options(tasks=TASKS, batch=self.batch, changes=changes, rounds=ROUNDS)
+        return Options(
+            tasks=TASKS, batches=(self.batch,), changes=changes, rounds=ROUNDS
+        )
 
 
 TASKS = ("inference", "training")

@@ -31,7 +31,7 @@ def runs(framework: str, number: int, handicap: float) -> list[dict[str, Any]]:
     mode, found = MODES[framework], []
     once = Way(framework, mode)
     twice = Way(framework, mode, label="again", handicap=handicap)
-    options = Options(tasks=("inference",), batch=BATCH, rounds=ROUNDS)
+    options = Options(tasks=("inference",), batches=(BATCH,), rounds=ROUNDS)
     with (
         tempfile.TemporaryDirectory() as folder,
         Stable("float32", "cpu", 1, cores(1)) as stable,

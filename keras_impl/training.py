@@ -115,7 +115,8 @@ class Trainer(contract.Trainer):
         self.optimizer = definitions.optimizer(
             plan.optimizer, self.variables, excluded(shapes), scheduled, **options
         )
-        if self.place.size == 1:
+        # XLA decomposes Shampoo's matrices in a way that is right to 1e-5 only.
+        if self.place.size == 1 and not isinstance(self.optimizer, optimizers.Shampoo):
             backends.fuse_update(self.optimizer)
         distributed.replicated(self.optimizer)
         for number, generator in enumerate(self._generators()):

@@ -15,6 +15,13 @@ def workers():
         yield running
 
 
+@pytest.fixture(autouse=True, scope="module")
+def lean(workers):
+    """What one file left in the frameworks' caches is not carried through the next."""
+    yield
+    workers.trim(limit_mib=1500)
+
+
 @pytest.fixture
 def within(workers, tmp_path):
     """Calls a function of a source in a framework's worker; what it asserts holds."""

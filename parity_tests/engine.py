@@ -94,6 +94,12 @@ class Workers:
             )
         return self._running[key]
 
+    def trim(self, limit_mib: int) -> None:
+        """End those that held more, for what their caches keep; they start anew."""
+        for key, worker in list(self._running.items()):
+            if not worker.alive or worker.describe()["peak_mib"] > limit_mib:
+                self._running.pop(key).close()
+
     def close(self) -> None:
         while self._running:
             self._running.popitem()[1].close()

@@ -80,9 +80,9 @@ def dense(optimizer: Optimizer, updates: int = UPDATES) -> Stream:
 
 
 def nothing(optimizer: Optimizer, start: float) -> Stream:
-    """One tensor of one number, which at first has no gradient; then of one sign, since
-    a number that comes back to 0 has no digits left."""
-    given = stream(optimizer, updates=20)
+    """One tensor of one number, without decay and at first without a gradient; then of
+    one sign, since a number that comes back to 0 has no digits left."""
+    given = stream(replace(optimizer, weight_decay=0.0), updates=20)
     draws = [-np.abs(generator("number", t).standard_normal((1, 1))) for t in range(20)]
     return replace(
         given,

@@ -252,7 +252,7 @@ OPTIONS = bench.Options(
     frameworks=("pytorch", "jax"),
     modes=("compiled",),
     rounds=3,
-    batch=4,
+    batches=(4,),
 )
 
 
@@ -313,6 +313,35 @@ def test_a_contender_that_fails_is_told_and_the_others_go_on(tmp_path, monkeypat
     assert bench.failures([found]) == 1
 
 
+def test_over_a_cluster(tmp_path):
+    pytest.importorskip("ray", reason="ray is not installed: pip install .[cluster]")
+    path = tmp_path / "lines.jsonl"
+    options = replace(OPTIONS, frameworks=("pytorch",), modes=("eager",))
+    names = ["linear_tiny", "lenet_tiny"]
+    found = bench.bench_on_cluster(names, options, path, lambda text: None)
+    assert [c.setting.model for c in found] == names
+    assert records.read([path]) == found
+    assert all(c.end and c.end.results for c in found)
+
+
+def test_several_processes_share_a_step(tmp_path):
+    options = replace(
+        OPTIONS,
+        tasks=("training",),
+        frameworks=("pytorch",),
+        modes=("eager",),
+        processes=(1, 2),
+    )
+    path = tmp_path / "lines.jsonl"
+    (found,) = bench.bench(["lenet_tiny"], options, path, False, lambda text: None)
+    assert [c.name for c in found.start.contenders] == [
+        "pytorch/eager",
+        "pytorch/eager x2",
+    ]
+    assert bench.failures([found]) == 0
+    assert len(found.end.results) == 2
+
+
 def test_another_function_is_not_timed():
     spec, plan = variant("lenet_tiny").spec, None
     work = measure.Work(spec, SETTING, bench.samples(spec, 2), plan)
@@ -332,6 +361,10 @@ def test_another_function_is_not_timed():
         (["lenet_tiny", "--mode", "warp"], "mode of pytorch 'warp'"),
         (["lenet_tiny", "--threads", "1000"], "threads is 1000"),
         (["lenet_tiny", "--set", "width"], "FIELD=VALUE"),
+        (["lenet_tiny", "--batch", "some"], "--batch some: allowed: whole numbers"),
+        (["lenet_tiny", "--processes", "0"], "processes is (0,); allowed: from 1"),
+        (["lenet_tiny", "--processes", "2"], "only --task training"),
+        (["lenet_tiny", "--on", "moon"], "moon"),
         (["lenet_tiny", "--set", "width=3"], "no field width"),
         (["nothing"], "nothing"),
         ([], "models, families or --all"),

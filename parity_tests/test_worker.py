@@ -18,6 +18,8 @@ ADAPTER = """
 
 
     class Adapter:
+        modes = ("plain",)
+
         def __init__(self, dtype, threads):
             self.said = (dtype, threads)
 
