@@ -12,19 +12,19 @@ foreach AdamW, which keeps twice as much.
 import argparse
 import json
 import os
-import platform
-import subprocess
 import sys
-from datetime import UTC, datetime
-from pathlib import Path
+from dataclasses import asdict
 from statistics import median
 from typing import Any
 
 import numpy as np
 
-from shared.worker import NATIVE, PACKAGES, ROOT, Worker
+from benchmarks.measure import here
+from benchmarks.records import RECORDS
+from benchmarks.statistics import interval
+from shared.worker import NATIVE, PACKAGES, Worker
 
-RECORD = ROOT / "benchmarks" / "records" / "optimizers.jsonl"
+RECORD = RECORDS / "optimizers.jsonl"
 NAMES = ("adamw", "momentum", "lion")
 _BLOCK = (
     *((768, 256), (768,), (256, 256), (256,)),
@@ -37,14 +37,6 @@ BOUNDS = {
     "keras": {"built-in": 0.5},
     "jax": {"built-in": 1.05},
 }
-
-
-def interval(ratios: list[float]) -> tuple[float, float]:
-    """The bootstrap's 95 % of the median."""
-    draw = np.random.default_rng(0)
-    medians = np.median(draw.choice(ratios, (2000, len(ratios))), axis=1)
-    low, high = np.quantile(medians, (0.025, 0.975))
-    return float(low), float(high)
 
 
 def compared(framework: str, name: str, found: dict[str, list[float]]) -> Any:
@@ -76,22 +68,6 @@ def holds(rows: list[dict[str, Any]]) -> bool:
     return not bounded or any(row["ratio"] <= row["bound"] for row in bounded)
 
 
-def machine() -> dict[str, Any]:
-    text = Path("/proc/cpuinfo")
-    lines = text.read_text().splitlines() if text.exists() else []
-    models = [x.partition(":")[2].strip() for x in lines if x.startswith("model name")]
-    cpu = models[0] if models else platform.processor()
-    return {"cores": os.cpu_count(), "cpu": cpu, "python": platform.python_version()}
-
-
-def revision() -> str:
-    command = ["git", "describe", "--always", "--dirty", "--exclude", "*"]
-    done = subprocess.run(
-        command, cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    return done.stdout.strip()
-
-
 def run(framework: str, rounds: int) -> dict[str, Any]:
     target = f"{PACKAGES[framework]}.contenders:time"
     core = max(os.sched_getaffinity(0))
@@ -121,10 +97,10 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--no-record", action="store_true")
     options = parser.parse_args(arguments)
     found = {f: run(f, options.rounds) for f in options.framework or NATIVE}
+    where = here()
     record = {
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "revision": revision(),
-        "machine": machine(),
+        **where,
+        "machine": asdict(where["machine"]),
         "tensors": len(SHAPES),
         "parameters": sum(int(np.prod(shape)) for shape in SHAPES),
         "rounds": options.rounds,

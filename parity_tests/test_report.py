@@ -658,7 +658,10 @@ def browser():
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     driver = shutil.which("chromedriver")
     if not chromium or not driver:
-        pytest.skip("no chromium and chromedriver on this machine")
+        pytest.skip(
+            "the pages were not opened: chromium or chromedriver is not installed "
+            "(Debian: apt install chromium chromium-driver)"
+        )
     from selenium import webdriver
 
     options = webdriver.ChromeOptions()
