@@ -48,7 +48,7 @@ def mae() -> Loss:
     def loss(y: Array, target: Array) -> Array:
         # DIFF(abs-gradient): that of jnp.abs is 1 at 0.
         d = y - target
-        return _mean(d * jax.lax.stop_gradient(jnp.sign(d)))
+        return _mean(d * jnp.sign(d))
 
     return loss
 
@@ -62,7 +62,7 @@ def huber(*, delta: float = 1.0) -> Loss:
 
     def loss(y: Array, target: Array) -> Array:
         d = y - target
-        inside = jax.lax.stop_gradient(jnp.clip(d, -delta, delta))
+        inside = jnp.clip(d, -delta, delta)
         near = jnp.abs(d) <= delta
         return _mean(jnp.where(near, d * d / 2, inside * (d - inside / 2)))
 

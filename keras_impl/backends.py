@@ -26,6 +26,19 @@ def without_gradients() -> contextlib.AbstractContextManager[Any]:
     return torch.no_grad()
 
 
+def splits_groups() -> bool:
+    """Are the groups of a convolution faster one by one?"""
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        return not tf.config.list_physical_devices("GPU")
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return jax.default_backend() == "cpu"
+    return False
+
+
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """On JAX, which else compiles each operation by itself."""
     if keras.backend.backend() != "jax":

@@ -13,7 +13,7 @@ import numpy as np
 from keras import KerasTensor, layers, ops
 from keras.src import backend
 
-from keras_impl import distributed
+from keras_impl import backends, distributed
 from shared.randomness import Draws
 from shared.specs.base import Spec, from_plain, to_plain
 from shared.specs.recurrent import Direction, StackSpec
@@ -42,7 +42,11 @@ class SpecModel(keras.Model):
 
 
 class Conv2D(layers.Conv2D):
-    """DIFF(padding): "same" is asymmetric at stride 2, so pad here, then "valid"."""
+    """DIFF(padding): "same" is asymmetric at stride 2, so pad here, then "valid".
+    DIFF(grouped-conv): the gradient of a grouped convolution is up to some hundred
+    times slower on a CPU; each group is convolved by itself.
+    DIFF(depthwise): one channel a group has an operation of its own.
+    """
 
     def __init__(
         self,
@@ -63,7 +67,20 @@ class Conv2D(layers.Conv2D):
     def call(self, x: KerasTensor) -> KerasTensor:
         if self.pad:
             x = ops.pad(x, [[0, 0], [self.pad] * 2, [self.pad] * 2, [0, 0]])
-        return super().call(x)
+        if self.groups == 1 or not backends.splits_groups():
+            return super().call(x)
+        if self.groups == self.filters == x.shape[-1]:
+            kernel = ops.reshape(self.kernel, (*self.kernel_size, self.filters, 1))
+            y = ops.depthwise_conv(x, kernel, self.strides, "valid")
+        else:
+            parts = zip(
+                ops.split(x, self.groups, axis=-1),
+                ops.split(self.kernel, self.groups, axis=-1),
+                strict=True,
+            )
+            found = [ops.conv(*part, self.strides, "valid") for part in parts]
+            y = ops.concatenate(found, axis=-1)
+        return y + self.bias if self.use_bias else y
 
 
 class Dense(layers.Dense):

@@ -79,7 +79,7 @@ class Huber(_Loss):
     def call(self, target: KerasTensor, y: KerasTensor) -> KerasTensor:
         d = y - target
         near = ops.abs(d) <= self.delta
-        inside = ops.stop_gradient(ops.where(near, d, self.delta * ops.sign(d)))
+        inside = ops.where(near, d, self.delta * ops.sign(d))
         return _mean(ops.where(near, d * d / 2, inside * (d - inside / 2)))
 
 

@@ -41,9 +41,7 @@ _ALLOWED = {
 
 
 def _whole(g: Any) -> KerasTensor:
-    # In a compiled step the size of an axis may be unknown.
-    shape = [-1 if size is None else size for size in g.shape]
-    return g if shape.count(-1) > 1 else ops.reshape(g, shape)
+    return ops.add(g, 0.0) if hasattr(g, "dense_shape") else g
 
 
 class _Optimizer(keras.optimizers.Optimizer):
@@ -129,7 +127,7 @@ class _Optimizer(keras.optimizers.Optimizer):
 
     def _clip_gradients(self, grads: list[Any]) -> list[KerasTensor]:
         """DIFF(keras-sparse): on TensorFlow an embedding's gradient is IndexedSlices,
-        with which 0.9 * g fails; to reshape it makes a tensor of it."""
+        with which 0.9 * g fails; to add to it makes a tensor of it."""
         return [_whole(g) for g in super()._clip_gradients(grads)]
 
     def coupled(self, gradient: KerasTensor, variable: keras.Variable) -> KerasTensor:

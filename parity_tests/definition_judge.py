@@ -147,6 +147,10 @@ def _optimizers(package: str) -> Iterator[Check]:
         for start in (0.0, 1.0):
             nothing = _follows(streams.nothing(chosen, start))
             yield kind, f"{name} from {start} without gradient", nothing
+    if package == "jax_impl":
+        for name, chosen in every.items():
+            leaves = partial(following.leaves_of_no_tensors, chosen=chosen)
+            yield type(chosen).__name__, f"{name} of no tensors", _within(leaves)
     if package == "pytorch_impl":
         for name in following.FUSED:
             error = partial(

@@ -95,6 +95,12 @@ def of_foreach(worker: Worker, given: Stream) -> float:
     return _largest_of(given, worker.ask("parity_tests.natives:unfused", given))
 
 
+def leaves_of_no_tensors(worker: Worker, chosen: Optimizer) -> float:
+    """0: JAX's trees may be empty."""
+    leaves: int = worker.ask("parity_tests.natives:of_no_tensors", chosen)
+    return leaves
+
+
 def _largest_of(given: Stream, found: Steps) -> float:
     averages = streams.average_errors(given, found) if given.ema else []
     errors = [*streams.errors(given, found), *averages]
@@ -231,6 +237,7 @@ PLATEAUS = [
     ReduceOnPlateau(gamma=0.5, patience=3, threshold=0.05, cooldown=4, lowest=0.01),
     ReduceOnPlateau(gamma=0.9, patience=0, threshold=0.0),
     ReduceOnPlateau(gamma=0.5, patience=1, threshold=0.3, cooldown=1),
+    ReduceOnPlateau(gamma=0.9, patience=2, threshold=0.3),
 ]
 
 

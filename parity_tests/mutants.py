@@ -392,8 +392,6 @@ class Progress:
     def __init__(self, total: int, file: Path | None = None):
         self.total, self.finished, self.lock = total, 0, threading.Lock()
         self.file = file
-        if file is not None:
-            file.write_text("")
 
     def done(self, outcome: Outcome) -> None:
         with self.lock:
@@ -528,6 +526,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--json", type=Path, help="write the outcomes here")
     parser.add_argument("--read", type=Path, action="append", help="outcomes to read")
     parser.add_argument("--docs", type=Path, help="write the page about them here")
+    parser.add_argument("--resume", action="store_true", help="what FILE lacks alone")
     parser.add_argument("--again", action="store_true", help="judge survivors anew")
     options = parser.parse_args(arguments)
     if options.read:
@@ -537,8 +536,15 @@ def main(arguments: list[str]) -> int:
     else:
         named = options.names or [*([] if options.definitions else FAMILIES), *PARTS]
         mutants = collect(named, options.framework or list(NATIVE))[:: options.every]
+        outcomes = []
+        if options.json and options.resume and options.json.exists():
+            outcomes = read([options.json])
+        elif options.json:
+            options.json.write_text("")
+        judged = {key(outcome) for outcome in outcomes}
+        mutants = [mutant for mutant in mutants if key(mutant) not in judged]
         names = [name for name, variant in VARIANTS.items() if variant.tiny]
-        outcomes = run(mutants, names, Progress(len(mutants), options.json))
+        outcomes += run(mutants, names, Progress(len(mutants), options.json))
     if options.json and options.read:
         lines = [json.dumps(asdict(outcome)) for outcome in outcomes]
         options.json.write_text("\n".join(lines) + "\n")

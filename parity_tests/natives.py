@@ -27,6 +27,16 @@ def unfused(stream: Stream) -> Steps:
     return found
 
 
+def of_no_tensors(definition: Any) -> int:
+    """How many leaves JAX's form makes of an empty tree, over init and update."""
+    jax = importlib.import_module("jax")
+    names = [field.name for field in dataclasses.fields(definition)]
+    values = {name: getattr(definition, name) for name in names}
+    made = make("jax_impl", "optimizers", definition, values)
+    state = made.init({})
+    return len(jax.tree.leaves(made.update({}, state, {})[0]))
+
+
 def defaults(package: str, part: str, definition: Any) -> dict[str, Any]:
     """What is taken where nothing is said, by the definition's names."""
     given = inspect.signature(_native(package, part, definition)).parameters

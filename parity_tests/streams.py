@@ -9,7 +9,7 @@ import numpy as np
 from shared.contract import Builtin, Steps, Stream
 from shared.optimizers import Clip, Optimizer, SophiaG, accumulated, excluded
 from shared.randomness import generator
-from shared.schedules import Schedule
+from shared.schedules import OneCycle, Schedule
 from shared.weights import Array
 
 UPDATES = 100
@@ -80,9 +80,11 @@ def dense(optimizer: Optimizer, updates: int = UPDATES) -> Stream:
 
 
 def nothing(optimizer: Optimizer, start: float) -> Stream:
-    """One tensor of one number, without decay and at first without a gradient; then of
-    one sign, since a number that comes back to 0 has no digits left."""
-    given = stream(replace(optimizer, weight_decay=0.0), updates=20)
+    """One tensor of one number, without decay, at first at a rate of 0 and without a
+    gradient; then of one sign, since a number that comes back to 0 has no digits left.
+    """
+    rising = OneCycle(steps=40, leg=16, start=0.0)
+    given = stream(replace(optimizer, weight_decay=0.0), rising, updates=20)
     draws = [-np.abs(generator("number", t).standard_normal((1, 1))) for t in range(20)]
     return replace(
         given,
@@ -163,5 +165,7 @@ def state_error(given: Stream, steps: Steps) -> float:
 def _error(a: Array, b: Array) -> float:
     if a.shape != b.shape or not np.isfinite(b).all():
         return float("inf")
-    difference = float(np.abs(a - b).max())
-    return difference / float(np.abs(a).max()) if difference else 0.0
+    difference, scale = float(np.abs(a - b).max()), float(np.abs(a).max())
+    if not difference:
+        return 0.0
+    return difference / scale if scale else float("inf")

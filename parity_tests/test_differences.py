@@ -75,6 +75,29 @@ KERAS = """
 
     def bn(): return layers.BatchNormalization(momentum=0.9, epsilon=1e-5)
     def conv(): return layers.Conv2D(4, 3, 2, padding="same", use_bias=False)
+    def grouped():
+        return layers.Conv2D(9, 3, 2, padding="valid", groups=3)
+    def grouped_own(): return own.Conv2D(6, 9, 3, 2, 0, 3)
+    def depthwise(): return layers.Conv2D(6, 3, 2, padding="valid", groups=6)
+    def depthwise_own(): return own.Conv2D(6, 6, 3, 2, 0, 6)
+    def convolutions():
+        import tensorflow as tf
+
+        def kinds(groups):
+            conv = own.Conv2D(6, 6, 3, 1, 1, groups)
+            def gradient(x):
+                with tf.GradientTape() as tape:
+                    tape.watch(x)
+                    y = tf.reduce_sum(conv(x) ** 2)
+                return tape.gradient(y, [x, conv.kernel.value])
+            shape = tf.TensorSpec((2, 8, 8, 6), "float64")
+            graph = tf.function(gradient).get_concrete_function(shape).graph
+            found = [operation.type for operation in graph.get_operations()]
+            return sorted(kind for kind in found if "Conv2d" in kind or "Conv2D" in kind
+                          or "Call" in kind)
+
+        return [kinds(groups) for groups in (1, 2, 6)]
+
     def pool(): return layers.MaxPooling2D(3, 2, padding="same")
     def leaky(): return Call(lambda x: ops.leaky_relu(x, 0.3))
     def gelu(): return Call(lambda x: ops.gelu(x, approximate=False))
@@ -471,6 +494,23 @@ def test_matmul_2d_and_small_map_and_grouped_conv(native, kind, shape):
     theirs, ours = native("jax", kind, x), native("jax", f"{kind}_own", x)
     ours.load(theirs.dump())
     assert error(output(theirs, x), output(ours, x)) < 1e-12
+
+
+@pytest.mark.parametrize("kind", ["grouped", "depthwise"])
+@pytest.mark.parametrize("framework", ["keras", "keras[jax]", "keras[torch]"])
+def test_grouped_conv_and_depthwise_in_keras(native, framework, kind):
+    x = normal(2, 7, 8, 6)
+    theirs, ours = native(framework, kind, x), native(framework, f"{kind}_own", x)
+    ours.load(theirs.dump())
+    assert error(output(theirs, x), output(ours, x)) < 1e-12
+
+
+def test_grouped_conv_and_depthwise_are_plain_operations_in_tensorflow(ask):
+    """None of them a call of a function that XLA compiles."""
+    plain = ["Conv2D", "Conv2DBackpropFilter", "Conv2DBackpropInput"]
+    depthwise = [f"DepthwiseConv2dNative{kind[6:]}" for kind in plain]
+    found = ask("keras", "convolutions")
+    assert found == [plain, sorted(2 * plain), depthwise]
 
 
 def test_grouped_conv_takes_the_other_way(ask):

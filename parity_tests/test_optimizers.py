@@ -54,6 +54,12 @@ def test_follows_without_gradient(workers, framework, name, start):
     assert following.of_optimizer(worker, given) <= tolerances.OPTIMIZER
 
 
+@pytest.mark.parametrize("name", dict(DECAYS))
+def test_a_tree_without_tensors(workers, name):
+    worker = workers.get("jax", "float64")
+    assert following.leaves_of_no_tensors(worker, OPTIMIZERS[name]) == 0
+
+
 @pytest.mark.parametrize("decay", [0.0, 0.1])
 @pytest.mark.parametrize("name", FUSED)
 def test_follows_without_fused_kernels(workers, name, decay):
