@@ -51,11 +51,18 @@ mutants: setup
 builtins: setup
 	@$(BIN)/python -m parity_tests.builtins --write
 
-# A model of every family at full size, by task and mode; long, and wants a quiet machine.
+# A model of every family at full size, by task and mode, and the public originals beside
+# ours; long, and wants a quiet machine.
 RECORDED := softmax_regression mlp_784_128_10 lenet_relu alexnet vgg11 resnet18 \
 	lstm_3l_250h char_gpt
 records: setup
 	@$(BIN)/triptych bench $(RECORDED) --resume --out benchmarks/records/cpu.jsonl
+	@$(BIN)/triptych bench alexnet vgg16 resnet18 resnet50 --peers --resume \
+		--frameworks pytorch --mode eager --out benchmarks/records/peers_cpu.jsonl
+	@$(BIN)/triptych bench gpt2 --peers --resume --task inference --rounds 5 \
+		--frameworks pytorch --mode eager --out benchmarks/records/peers_cpu.jsonl
+	@$(BIN)/triptych bench vgg16 --peers --resume --task inference \
+		--frameworks keras --mode compiled --out benchmarks/records/peers_cpu.jsonl
 
 readme: setup
 	@$(BIN)/triptych compare --json out/compare.json

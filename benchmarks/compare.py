@@ -6,6 +6,7 @@ from pathlib import Path
 
 from benchmarks.bench import Options, works
 from benchmarks.measure import Stable, Way, cores, measure
+from benchmarks.modes import kind_of, recommended
 from benchmarks.records import Comparison
 from parity_tests.engine import Check, Workers
 from parity_tests.run import Job, run
@@ -14,8 +15,6 @@ from shared.worker import NATIVE
 
 PARITY_TIERS = ("names", "counts", "exchange", "forward", "gradients", "buffers")
 ROUNDS = 7
-# As people run each framework fast on a CPU.
-WAYS = (Way("pytorch", "eager"), Way("keras", "compiled"), Way("jax", "compiled"))
 
 
 @dataclass(frozen=True)
@@ -60,7 +59,9 @@ def compare(
         for timed in timed_of(checks):
             for work in works(timed.model, timed.options, stable):
                 say(f"timing {timed.model}, {work.setting.task}")
-                found.append(measure(work, WAYS, stable, ROUNDS, path))
+                kind = kind_of(work.spec)
+                ways = [Way(f, recommended(f, "cpu", kind)) for f in NATIVE]
+                found.append(measure(work, ways, stable, ROUNDS, path))
     return checks, found
 
 

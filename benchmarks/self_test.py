@@ -17,18 +17,19 @@ from typing import Any
 
 from benchmarks.bench import Options, works
 from benchmarks.measure import Stable, Way, cores, here, measure
+from benchmarks.modes import recommended
 from benchmarks.records import RECORDS
 from shared.worker import NATIVE
 
 RECORD = RECORDS / "self_test.json"
+KIND = "images"
 MODEL, BATCH, ROUNDS = "lenet_relu", 64, 15
 PLANTED = 0.05
 WANTED = 0.95
-MODES = {"pytorch": "eager", "keras": "compiled", "jax": "compiled"}
 
 
 def runs(framework: str, number: int, handicap: float) -> list[dict[str, Any]]:
-    mode, found = MODES[framework], []
+    mode, found = recommended(framework, "cpu", KIND), []
     once = Way(framework, mode)
     twice = Way(framework, mode, label="again", handicap=handicap)
     options = Options(tasks=("inference",), batches=(BATCH,), rounds=ROUNDS)

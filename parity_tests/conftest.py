@@ -1,5 +1,6 @@
 """One set of workers for the whole run: a framework is imported once."""
 
+import os
 import textwrap
 import zlib
 
@@ -7,6 +8,14 @@ import pytest
 
 from parity_tests.engine import Workers
 from shared.worker import WorkerRaised
+
+
+# Most of the time would go into XLA's optimisations of programs that run once; parity
+# and benchmarks outside the tests leave it as it is.
+os.environ.setdefault(
+    "XLA_FLAGS",
+    "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false",
+)
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,7 @@
 checked by the tiers of parity against another framework's unchanged evidence; in the
 native optimizers, losses and schedules against the definitions in NumPy.
 
-    python -m parity_tests.mutants [FAMILY ...] [--framework F] [--json FILE]
+    python -m parity_tests.mutants [FAMILY ... layers] [--framework F] [--json FILE]
     python -m parity_tests.mutants --definitions [optimizers losses schedules] ...
     python -m parity_tests.mutants --read FILE ... [--again] --json FILE
     python -m parity_tests.mutants --read FILE ... --docs docs/mutants.md
@@ -30,6 +30,7 @@ from shared.catalog import FAMILIES, VARIANTS, family_of
 from shared.worker import NATIVE, PACKAGES, ROOT, WorkerFailure
 
 REFERENCE = {"pytorch": "jax", "keras": "pytorch", "jax": "pytorch"}
+LAYERS, SHARED = "layers", ("layers", "forms")
 TIERS = ("names", "counts", "forward", "gradients", "buffers")
 EXPLAINED = Path(__file__).with_name("mutants_explained.json")
 
@@ -316,7 +317,7 @@ class Judge:
 
     def _failing_test(self, mutant: Mutant) -> str:
         """What a layer does otherwise than its framework is pinned by these tests."""
-        if Path(mutant.path).stem != "layers":
+        if Path(mutant.path).stem not in SHARED:
             return ""
         command = ["-m", "pytest", "-qx", "parity_tests/test_differences.py"]
         done = subprocess.run(
@@ -406,16 +407,17 @@ class Progress:
 
 
 def collect(names: list[str], frameworks: list[str]) -> list[Mutant]:
-    """names: of families and of PARTS."""
+    """names: of families, of PARTS, and LAYERS for what the families share."""
     found: list[Mutant] = []
     for framework in frameworks:
         folder = ROOT / PACKAGES[framework]
         files = [folder / "models" / f"{name}.py" for name in names if name in FAMILIES]
-        if set(names) >= set(FAMILIES):
-            files.append(folder / "layers.py")
+        if LAYERS in names:
+            files += [folder / f"{name}.py" for name in SHARED]
         files += [folder / f"{name}.py" for name in names if name in PARTS]
         for file in files:
-            found += mutants_of(framework, file)
+            if file.exists():
+                found += mutants_of(framework, file)
     return found
 
 
@@ -507,7 +509,8 @@ root, a square or a whole line left out, beta1 for beta2, < for <=, a condition 
 Each is held against NumPy, update by update (optimizers), by value and gradient
 (losses) or factor by factor (schedules), then against the definition's defaults and the
 values it refuses, and where all of that holds, the framework's own tests of it.
-From the last whole run: {summary}.
+From the last run, of every mutant in PyTorch and every fourth in JAX and Keras:
+{summary}.
 
 {table}
 
@@ -519,7 +522,7 @@ From the last whole run: {summary}.
 
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m parity_tests.mutants")
-    parser.add_argument("names", nargs="*", help="families or definitions; all")
+    parser.add_argument("names", nargs="*", help="families, layers or definitions; all")
     parser.add_argument("--definitions", action="store_true", help="these alone")
     parser.add_argument("--framework", choices=NATIVE, action="append")
     parser.add_argument("--every", type=int, default=1, help="judge each n-th alone")
@@ -534,7 +537,8 @@ def main(arguments: list[str]) -> int:
         if options.again:
             outcomes = again(outcomes)
     else:
-        named = options.names or [*([] if options.definitions else FAMILIES), *PARTS]
+        models = [] if options.definitions else [*FAMILIES, LAYERS]
+        named = options.names or [*models, *PARTS]
         mutants = collect(named, options.framework or list(NATIVE))[:: options.every]
         outcomes = []
         if options.json and options.resume and options.json.exists():

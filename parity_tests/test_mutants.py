@@ -5,7 +5,7 @@ import ast
 import pytest
 
 from parity_tests.definition_judge import PARTS
-from parity_tests.mutants import ROOT, changed, collect, explanations, key
+from parity_tests.mutants import LAYERS, ROOT, changed, collect, explanations, key
 from shared.catalog import FAMILIES
 from shared.worker import NATIVE
 
@@ -40,7 +40,7 @@ OF_CALLS = ("bias=not spec.bias", "torch.cat([y - x, x + y], dim=1)")
 
 @pytest.fixture(scope="module")
 def everything():
-    return collect([*FAMILIES, *PARTS], list(NATIVE))
+    return collect([*FAMILIES, LAYERS, *PARTS], list(NATIVE))
 
 
 ARITHMETIC = """

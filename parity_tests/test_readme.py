@@ -2,7 +2,12 @@
 
 import re
 
-from benchmarks import readme, records
+import pytest
+
+from benchmarks import modes, readme, records
+from benchmarks.statistics import EQUAL
+from shared.catalog import FAMILIES
+from shared.worker import NATIVE
 
 CHECKS, TIMINGS = readme.committed()
 
@@ -11,7 +16,12 @@ def test_the_table_is_generated():
     text = readme.README.read_text()
     found = records.read(readme.CPU)
     assert readme.fill(text, CHECKS, found) == text
-    assert readme.certificate(CHECKS) in text
+    for table in (
+        readme.certificate(CHECKS),
+        readme.throughput(found),
+        modes.table(found),
+    ):
+        assert table in text
 
 
 def test_the_picture_is_generated():
@@ -22,6 +32,24 @@ def test_the_record_holds():
     assert all(check.passed for check in CHECKS)
     assert TIMINGS
     assert not any(c.failed for timing in TIMINGS for c in timing.start.contenders)
+
+
+@pytest.mark.parametrize("task", ["inference", "training"])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_family_has_been_timed(family, task):
+    wanted = {f"{f}/{mode}" for f in NATIVE for mode in ("eager", "compiled")}
+    timed = [
+        {result.contender for result in found.end.results}
+        for found in records.read(readme.CPU)
+        if found.end and (found.setting.family, found.setting.task) == (family, task)
+    ]
+    assert any(wanted <= ways for ways in timed)
+
+
+def test_no_mode_is_faster_than_the_recommended_one():
+    found = list(modes.others(records.read(readme.CPU)))
+    assert found
+    assert [one for one in found if one[3] > 1 + EQUAL] == []
 
 
 def test_the_mutants_are_those_of_their_page():

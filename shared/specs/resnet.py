@@ -141,7 +141,7 @@ _TORCHVISION = "torchvision 0.28.0"
 VARIANTS = {
     "resnet_tiny": Variant(_tiny("basic"), 11_557, "sum over its layers", tiny=True),
     "resnet_tiny_bottleneck": Variant(
-        _tiny("bottleneck", groups=4), 13_809, "sum over its layers", tiny=True
+        _tiny("bottleneck", groups=2), 15_141, "sum over its layers", tiny=True
     ),
     "resnet18": Variant(_basic(2, 2, 2, 2), 11_689_512, _TORCHVISION),
     "resnet34": Variant(_basic(3, 4, 6, 3), 21_797_672, _TORCHVISION),
