@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import asdict, replace
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -313,8 +314,10 @@ def test_a_contender_that_fails_is_told_and_the_others_go_on(tmp_path, monkeypat
     assert bench.failures([found]) == 1
 
 
+@pytest.mark.skipif(
+    find_spec("ray") is None, reason="ray is not installed: pip install .[cluster]"
+)
 def test_over_a_cluster(tmp_path):
-    pytest.importorskip("ray", reason="ray is not installed: pip install .[cluster]")
     path = tmp_path / "lines.jsonl"
     options = replace(OPTIONS, frameworks=("pytorch",), modes=("eager",))
     names = ["linear_tiny", "lenet_tiny"]

@@ -18,7 +18,9 @@ def checks_of(workers: Workers):
 
     @functools.lru_cache(maxsize=1)
     def of(name: str):
-        return list(run(plan([name]), workers, "float64"))
+        # A family may be called as one of its models is.
+        jobs = [job for job in plan([name]) if job.model == name]
+        return list(run(jobs, workers, "float64"))
 
     return of
 
