@@ -320,8 +320,11 @@ def failures(found: Sequence[Comparison]) -> int:
 
 
 def chosen(names: Sequence[str], everything: bool) -> list[str]:
-    """Models by their names or their families'; the tiny ones only by name."""
+    """Models by their names or their families'; the tiny ones only by name. A name of
+    both is the model's."""
     if bool(names) == everything:
         raise UsageError("bench wants models, families or --all")
-    found = catalog.select(list(names))
-    return [n for n, variant in found.items() if n in names or not variant.tiny]
+    families = [name for name in names if name not in catalog.VARIANTS]
+    found = catalog.select(families) if families or everything else {}
+    large = [name for name, variant in found.items() if not variant.tiny]
+    return list(dict.fromkeys([n for n in names if n in catalog.VARIANTS] + large))
