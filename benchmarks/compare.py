@@ -6,7 +6,6 @@ from pathlib import Path
 
 from benchmarks.bench import Options, works
 from benchmarks.measure import Stable, Way, cores, measure
-from benchmarks.modes import kind_of, recommended
 from benchmarks.records import Comparison
 from parity_tests.engine import Check, Workers
 from parity_tests.run import Job, run
@@ -15,6 +14,8 @@ from shared.worker import NATIVE
 
 PARITY_TIERS = ("names", "counts", "exchange", "forward", "gradients", "buffers")
 ROUNDS = 7
+# PyTorch as it runs everywhere: torch.compile wants a C++ compiler.
+WAYS = (Way("pytorch", "eager"), Way("keras", "compiled"), Way("jax", "compiled"))
 
 
 @dataclass(frozen=True)
@@ -59,9 +60,7 @@ def compare(
         for timed in timed_of(checks):
             for work in works(timed.model, timed.options, stable):
                 say(f"timing {timed.model}, {work.setting.task}")
-                kind = kind_of(work.spec)
-                ways = [Way(f, recommended(f, "cpu", kind)) for f in NATIVE]
-                found.append(measure(work, ways, stable, ROUNDS, path))
+                found.append(measure(work, WAYS, stable, ROUNDS, path))
     return checks, found
 
 

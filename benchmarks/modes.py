@@ -2,7 +2,9 @@
 records, in which no other mode is faster by more than counts as equal
 (parity_tests/test_readme.py)."""
 
+import itertools
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from benchmarks.records import Comparison
 from shared import catalog
@@ -10,20 +12,26 @@ from shared.errors import UsageError
 from shared.specs.base import Spec
 
 KINDS = ("vectors", "images", "series", "tokens")
-RECOMMENDED: dict[str, dict[str, dict[str, str]]] = {
+TASKS = ("inference", "training")
+_COMPILED = dict.fromkeys(KINDS, "compiled")
+# By device, framework, task and kind.
+RECOMMENDED: dict[str, dict[str, dict[str, dict[str, str]]]] = {
     "cpu": {
-        "pytorch": dict.fromkeys(KINDS, "eager"),
-        "keras": dict.fromkeys(KINDS, "compiled"),
-        "jax": dict.fromkeys(KINDS, "compiled"),
+        "pytorch": {
+            "inference": {**dict.fromkeys(KINDS, "eager"), "images": "compiled"},
+            "training": dict.fromkeys(KINDS, "eager"),
+        },
+        "keras": dict.fromkeys(TASKS, _COMPILED),
+        "jax": dict.fromkeys(TASKS, _COMPILED),
     }
 }
 
 
-def recommended(framework: str, device: str, kind: str) -> str:
+def recommended(framework: str, device: str, task: str, kind: str) -> str:
     if device not in RECOMMENDED:
         known = ", ".join(RECOMMENDED)
         raise UsageError(f"modes are not measured on {device}; measured: {known}")
-    return RECOMMENDED[device][framework][kind]
+    return RECOMMENDED[device][framework][task][kind]
 
 
 def kind_of(spec: Spec) -> str:
@@ -36,44 +44,51 @@ def kind_of(spec: Spec) -> str:
     return "series" if len(tensor.shape) > 1 else "vectors"
 
 
-def others(found: Sequence[Comparison]) -> Iterator[tuple[str, str, str, float, str]]:
-    """Kind, task, framework, and the speed of every other mode over the recommended
-    one's, with the model; of quiet comparisons."""
+@dataclass(frozen=True)
+class Other:
+    """speed: of the mode over the recommended one's of the same framework."""
+
+    model: str
+    kind: str
+    task: str
+    framework: str
+    mode: str
+    speed: float
+
+
+def others(found: Sequence[Comparison], device: str = "cpu") -> Iterator[Other]:
+    """Every mode that is not recommended, in the comparisons that were not disturbed."""
     for comparison in found:
-        if comparison.end is None or comparison.end.noisy:
+        setting, end = comparison.setting, comparison.end
+        measured = setting.device == device and setting.task in TASKS
+        if end is None or end.noisy or not measured:
             continue
-        setting = comparison.setting
         kind = kind_of(catalog.variant(setting.model).spec)
         ratios = {
             (contender.framework, contender.mode): result.ratio
-            for result in comparison.end.results
+            for result in end.results
             if not (contender := comparison.contender(result.contender)).peer
         }
         for (framework, mode), ratio in ratios.items():
-            chosen = recommended(framework, setting.device, kind)
+            chosen = recommended(framework, device, setting.task, kind)
             if mode != chosen and (framework, chosen) in ratios:
                 speed = ratio / ratios[framework, chosen]
-                yield kind, setting.task, framework, speed, setting.model
+                yield Other(setting.model, kind, setting.task, framework, mode, speed)
 
 
 def table(found: Sequence[Comparison], device: str = "cpu") -> str:
-    """A row a kind; in brackets the speed of the best other mode over the recommended
-    one's, over all models of the kind: inference, training."""
-    seen = list(others([c for c in found if c.setting.device == device]))
-    frameworks = RECOMMENDED[device]
+    """In brackets the best speed of any other mode, over all models of the kind."""
+    seen, frameworks = list(others(found, device)), RECOMMENDED[device]
     lines = [
-        f"| takes | {' | '.join(frameworks)} |",
-        f"|---|{'---|' * len(frameworks)}",
+        f"| takes | task | {' | '.join(frameworks)} |",
+        f"|---|---|{'---|' * len(frameworks)}",
     ]
-    for kind in KINDS:
+    for kind, task in itertools.product(KINDS, TASKS):
         cells = []
         for framework, modes in frameworks.items():
-            best = [
-                max((s for k, t, f, s, _ in seen if (k, t, f) == wanted), default=None)
-                for task in ("inference", "training")
-                if (wanted := (kind, task, framework))
-            ]
-            said = ", ".join("-" if b is None else f"{b:.2f}" for b in best)
-            cells.append(f"{modes[kind]} ({said})")
-        lines.append(f"| {kind} | {' | '.join(cells)} |")
+            wanted = (kind, task, framework)
+            best = [o.speed for o in seen if (o.kind, o.task, o.framework) == wanted]
+            said = f" ({max(best):.2f})" if best else ""
+            cells.append(f"{modes[task][kind]}{said}")
+        lines.append(f"| {kind} | {task} | {' | '.join(cells)} |")
     return "\n".join(lines)

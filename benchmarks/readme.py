@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import modes, records
+from benchmarks import records
 from benchmarks.records import RECORDS, Comparison
 from parity_tests.engine import Check
 
@@ -113,7 +113,6 @@ def fill(readme: str, checks: Sequence[Check], found: Sequence[Comparison]) -> s
     for name, table in (
         ("certificate", certificate(checks)),
         ("throughput", throughput(found)),
-        ("modes", modes.table(found)),
     ):
         pattern = rf"(<!-- {name} -->\n).*?(<!-- end -->)"
         with_table = rf"\g<1>{table}\n\g<2>"

@@ -29,7 +29,7 @@ WANTED = 0.95
 
 
 def runs(framework: str, number: int, handicap: float) -> list[dict[str, Any]]:
-    mode, found = recommended(framework, "cpu", KIND), []
+    mode, found = recommended(framework, "cpu", "inference", KIND), []
     once = Way(framework, mode)
     twice = Way(framework, mode, label="again", handicap=handicap)
     options = Options(tasks=("inference",), batches=(BATCH,), rounds=ROUNDS)

@@ -390,3 +390,10 @@ def test_wrong_use_is_one_line(arguments, said, tmp_path, capsys, monkeypatch):
 
 def test_settings_are_plain():
     json.dumps(asdict(SETTING))
+
+
+def test_a_name_of_a_family_and_a_model_is_the_models():
+    assert bench.chosen(["alexnet"], everything=False) == ["alexnet"]
+    of_family = bench.chosen(["resnet"], everything=False)
+    assert {"resnet18", "resnet152"} < set(of_family)
+    assert "resnet_tiny" not in of_family

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from benchmarks import modes, readme, records
+from benchmarks import modes, readme, records, speed
 from benchmarks.statistics import EQUAL
 from shared.catalog import FAMILIES
 from shared.worker import NATIVE
@@ -16,12 +16,8 @@ def test_the_table_is_generated():
     text = readme.README.read_text()
     found = records.read(readme.CPU)
     assert readme.fill(text, CHECKS, found) == text
-    for table in (
-        readme.certificate(CHECKS),
-        readme.throughput(found),
-        modes.table(found),
-    ):
-        assert table in text
+    assert readme.certificate(CHECKS) in text
+    assert readme.throughput(found) in text
 
 
 def test_the_picture_is_generated():
@@ -46,10 +42,17 @@ def test_every_family_has_been_timed(family, task):
     assert any(wanted <= ways for ways in timed)
 
 
+def test_the_page_of_speed_is_generated_and_every_distance_explained():
+    cpu, peers = records.read(speed.CPU), records.read(speed.PEERS)
+    assert speed.page(cpu, peers) == speed.PAGE.read_text()
+    beyond = [r for r in (*speed.apart(cpu), *speed.behind(peers)) if r.beyond]
+    assert set(speed.explanations()) == {row.key for row in beyond}
+
+
 def test_no_mode_is_faster_than_the_recommended_one():
     found = list(modes.others(records.read(readme.CPU)))
     assert found
-    assert [one for one in found if one[3] > 1 + EQUAL] == []
+    assert [one for one in found if one.speed > 1 + EQUAL] == []
 
 
 def test_the_mutants_are_those_of_their_page():
