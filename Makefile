@@ -57,12 +57,13 @@ RECORDED := softmax_regression mlp_784_128_10 lenet_relu alexnet vgg11 resnet18 
 	lstm_3l_250h char_gpt
 records: setup
 	@$(BIN)/triptych bench $(RECORDED) --resume --out benchmarks/records/cpu.jsonl
-	@$(BIN)/triptych bench alexnet vgg16 resnet18 resnet50 --peers --resume \
-		--frameworks pytorch --mode eager --out benchmarks/records/peers_cpu.jsonl
-	@$(BIN)/triptych bench gpt2 --peers --resume --task inference --rounds 5 \
+	@$(BIN)/triptych bench $(RECORDED) --resume --out benchmarks/records/modes_cpu.jsonl \
+		--mode eager-nhwc,compiled,compiled-nhwc,xla
+	@$(BIN)/triptych bench alexnet resnet18 resnet50 --peers --resume \
 		--frameworks pytorch --mode eager --out benchmarks/records/peers_cpu.jsonl
 	@$(BIN)/triptych bench vgg16 --peers --resume --task inference \
 		--frameworks keras --mode compiled --out benchmarks/records/peers_cpu.jsonl
+	@$(BIN)/python -m benchmarks.speed
 
 readme: setup
 	@$(BIN)/triptych compare --json out/compare.json

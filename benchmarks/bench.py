@@ -89,10 +89,10 @@ def bench(
         options.threads,
         cores(options.threads, max(options.processes)),
     ) as stable:
-        _require(options, stable)
+        offered = _offered(options, stable)
         for name in names:
             for work in works(name, options, stable):
-                ways = ways_of(name, options)
+                ways = ways_of(name, options, offered)
                 key = _identity(work.setting, [way.name for way in ways])
                 if key in done:
                     continue
@@ -131,17 +131,21 @@ def _over_there(job: tuple[str, Options]) -> list[dict[str, Any]]:
         return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-def _require(options: Options, stable: Stable) -> None:
-    """What is asked for is there, before anything is timed."""
+def _offered(options: Options, stable: Stable) -> dict[str, tuple[str, ...]]:
+    """The modes of each framework, of those that are asked for; what is asked for is
+    there, before anything is timed."""
+    offered = {}
     for framework in options.frameworks:
         way = Way(framework, options.modes[0], processes=options.processes[0])
         team = stable.get(way, framework, way.processes)
         if options.device != "cpu":
             team.each(lambda worker: worker.require(options.device))
-        known = team.each(lambda worker: worker.describe())[0]["modes"]
-        for mode in options.modes:
-            if mode not in known:
-                raise unknown(f"mode of {framework}", mode, known)
+        offered[framework] = team.each(lambda worker: worker.describe())[0]["modes"]
+    known = tuple(dict.fromkeys(itertools.chain(*offered.values())))
+    for mode in options.modes:
+        if mode not in known:
+            raise unknown(f"mode of {', '.join(options.frameworks)}", mode, known)
+    return {f: tuple(m for m in options.modes if m in offered[f]) for f in offered}
 
 
 def _finished(path: Path) -> list[Comparison]:
@@ -160,15 +164,17 @@ def _identity(setting: Setting, names: Sequence[str]) -> str:
     return repr((asdict(setting), list(names)))
 
 
-def ways_of(name: str, options: Options) -> list[Way]:
+def ways_of(
+    name: str, options: Options, offered: Mapping[str, Sequence[str]]
+) -> list[Way]:
     ways = [
         Way(framework, mode, processes=processes)
         for framework in options.frameworks
-        for mode in options.modes
+        for mode in offered[framework]
         for processes in options.processes
     ]
     if options.peers:
-        ways += peers.ways_of(name, options.frameworks, options.modes)
+        ways += peers.ways_of(name, offered)
     return ways
 
 

@@ -57,7 +57,7 @@ class Other:
 
 
 def others(found: Sequence[Comparison], device: str = "cpu") -> Iterator[Other]:
-    """Every mode that is not recommended, in the comparisons that were not disturbed."""
+    """Every mode that is not recommended, where the machine was not disturbed."""
     for comparison in found:
         setting, end = comparison.setting, comparison.end
         measured = setting.device == device and setting.task in TASKS

@@ -6,7 +6,7 @@ there is no peer for JAX.
 
 import importlib.metadata
 import importlib.util
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,13 +36,13 @@ class Peer:
         return f"{self.known} {version}"
 
 
-def ways_of(model: str, frameworks: Sequence[str], modes: Sequence[str]) -> list[Way]:
+def ways_of(model: str, offered: Mapping[str, Sequence[str]]) -> list[Way]:
     """The peers of one model, in the same modes as ours."""
     return [
         Way(peer.framework, mode, peer=model, label=peer.label)
         for peer in peers(model)
-        if peer.framework in frameworks
-        for mode in modes
+        if peer.framework in offered
+        for mode in offered[peer.framework]
     ]
 
 

@@ -19,8 +19,8 @@ from shared.worker import NATIVE
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "speed.md"
 EXPLAINED = Path(__file__).with_name("speed_explained.json")
-CPU = sorted(RECORDS.glob("cpu*.jsonl"))
-PEERS = sorted(RECORDS.glob("peers*.jsonl"))
+CPU = (RECORDS / "cpu.jsonl", RECORDS / "modes_cpu.jsonl")
+PEERS = (RECORDS / "peers_cpu.jsonl",)
 # Of the slowest of the three over the fastest, in seconds.
 APART = {"inference": 1.25, "training": 1.5}
 # Of ours over an original: the interval's lower end.
@@ -45,28 +45,32 @@ def explanations() -> dict[str, str]:
 def apart(found: Sequence[Comparison]) -> Iterator[Row]:
     """Each framework in its recommended mode; of each model and task the last."""
     why = explanations()
-    last = {(c.setting.model, c.setting.task): c for c in found if c.end}
-    for (model, task), comparison in last.items():
-        assert comparison.end
-        kind = kind_of(catalog.variant(model).spec)
-        device = comparison.setting.device
-        if task not in APART:
-            continue
-        wanted = {f"{f}/{recommended(f, device, task, kind)}": f for f in NATIVE}
-        ratios = {
-            wanted[r.contender]: r.ratio
-            for r in comparison.end.results
-            if r.contender in wanted
-        }
-        if not ratios:
-            continue
+    last = {
+        (c.setting.model, c.setting.task): (c, ratios)
+        for c in found
+        if len(ratios := _recommended(c)) == len(NATIVE)
+    }
+    for (model, task), (comparison, ratios) in last.items():
         factor = max(ratios.values()) / min(ratios.values())
-        key = f"{model}, {task}"
-        said = [f"{ratios[f]:.2f}" if f in ratios else "failed" for f in NATIVE]
-        beyond = factor > APART[task] or len(ratios) < len(NATIVE)
-        name = f"`{model}`, {comparison.setting.batch}"
+        said = [f"{ratios[f] / ratios[NATIVE[0]]:.2f}" for f in NATIVE]
+        key, beyond = f"{model}, {task}", factor > APART[task]
+        mark = " *" if comparison.end and comparison.end.noisy else ""
+        name = f"`{model}`, {comparison.setting.batch}{mark}"
         values = (name, task, *said, f"{factor:.2f}")
         yield Row(key, values, beyond, why.get(key, "") if beyond else "")
+
+
+def _recommended(comparison: Comparison) -> dict[str, float]:
+    """Each framework's speed in its recommended mode."""
+    setting, end = comparison.setting, comparison.end
+    if end is None or setting.task not in APART:
+        return {}
+    kind = kind_of(catalog.variant(setting.model).spec)
+    ratios = {result.contender: result.ratio for result in end.results}
+    ways = {
+        f: f"{f}/{recommended(f, setting.device, setting.task, kind)}" for f in NATIVE
+    }
+    return {f: ratios[way] for f, way in ways.items() if way in ratios}
 
 
 def behind(found: Sequence[Comparison]) -> Iterator[Row]:
@@ -128,8 +132,8 @@ def _reasons(rows: Sequence[Row]) -> str:
 TEXT = """\
 # Speed on a CPU
 
-Generated from the records (`make records`, then `python -m benchmarks.speed`): one core,
-float32, ratios of one run in turns.
+Generated from the records (`make records`, then `python -m benchmarks.speed`): one
+core, float32, ratios of one run in turns.
 
 ## Which mode
 
@@ -140,8 +144,9 @@ one's speed. `benchmarks/modes.py` has the same for programs.
 
 ## The three beside one another
 
-Speed relative to PyTorch, each framework in its recommended mode. What is further apart
-than {inference} in inference or {training} in training is in bold, with its cause below.
+Speed relative to PyTorch, each framework in its recommended mode. What is further
+apart than {inference} in inference or {training} in training is in bold, with its cause
+below; * where the machine was disturbed.
 
 {apart}
 
@@ -149,8 +154,9 @@ than {inference} in inference or {training} in training is in bold, with its cau
 
 ## Ours beside the originals
 
-Speed of ours over the public original's with the same weights, in the same mode, with the
-bootstrap's 95 %. An interval that begins below {behind} is in bold, with its cause below.
+Speed of ours over the public original's with the same weights, in the same mode, with
+the bootstrap's 95 %. An interval that begins below {behind} is in bold, with its cause
+below.
 
 {peers}
 
