@@ -41,6 +41,17 @@ TORCH = """
     def adaptive(): return nn.AdaptiveAvgPool2d((3, 2))
     def lrn(): return nn.LocalResponseNorm(5, alpha=0.2, beta=0.6, k=1.5)
     def lrn_times_size(): return nn.LocalResponseNorm(5, alpha=1.0, beta=0.6, k=1.5)
+    def written_over():
+        from pytorch_impl import adapter
+        model, seen = adapter.build("resnet_tiny"), []
+        def hook(module, inputs, output):
+            seen.append((output, output.clone()))
+        block = model.layer1[0]
+        for module in (block.bn1, block.bn2):
+            module.register_forward_hook(hook)
+        with torch.no_grad():
+            model.eval()(torch.randn(2, 3, 40, 40))
+        return [bool((kept != copy).any() and (kept >= 0).all()) for kept, copy in seen]
     def norms():
         from pytorch_impl import optimizers
 
@@ -511,6 +522,11 @@ def test_grouped_conv_and_depthwise_are_plain_operations_in_tensorflow(ask):
     depthwise = [f"DepthwiseConv2dNative{kind[6:]}" for kind in plain]
     found = ask("keras", "convolutions")
     assert found == [plain, sorted(2 * plain), depthwise]
+
+
+def test_in_place(ask):
+    """ReLUs that write over their argument, in the only ResNet that can."""
+    assert ask("pytorch", "written_over") == [True, True]
 
 
 def test_grouped_conv_takes_the_other_way(ask):

@@ -39,11 +39,11 @@ class BasicBlock(nn.Module):
         self.downsample = shortcut(b, spec)
 
     def forward(self, x: Tensor) -> Tensor:
-        y = F.relu(self.bn1(self.conv1(x)))  # [B, width, H/s, W/s]
+        y = F.relu_(self.bn1(self.conv1(x)))  # [B, width, H/s, W/s]
         y = self.bn2(self.conv2(y))
         for layer in self.downsample:
             x = layer(x)
-        return F.relu(x + y)
+        return F.relu_(y.add_(x))
 
 
 class Bottleneck(nn.Module):
@@ -61,12 +61,12 @@ class Bottleneck(nn.Module):
         self.downsample = shortcut(b, spec)
 
     def forward(self, x: Tensor) -> Tensor:
-        y = F.relu(self.bn1(self.conv1(x)))  # [B, inner, H, W]
-        y = F.relu(self.bn2(self.conv2(y)))  # [B, inner, H/s, W/s]
+        y = F.relu_(self.bn1(self.conv1(x)))  # [B, inner, H, W]
+        y = F.relu_(self.bn2(self.conv2(y)))  # [B, inner, H/s, W/s]
         y = self.bn3(self.conv3(y))  # [B, 4 * width, H/s, W/s]
         for layer in self.downsample:
             x = layer(x)
-        return F.relu(x + y)
+        return F.relu_(y.add_(x))
 
 
 BLOCKS: dict[str, type[nn.Module]] = {"basic": BasicBlock, "bottleneck": Bottleneck}
@@ -88,7 +88,8 @@ class ResNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         pool = self.spec.stem_pool
-        x = F.relu(self.bn1(self.conv1(x)))  # [B, 64, H/2, W/2]
+        # DIFF(in-place): what nobody reads again is written over.
+        x = F.relu_(self.bn1(self.conv1(x)))  # [B, 64, H/2, W/2]
         x = F.max_pool2d(x, pool.size, pool.stride, pool.padding)  # [B, 64, H/4, W/4]
         for blocks in (self.layer1, self.layer2, self.layer3, self.layer4):
             for block in blocks:
