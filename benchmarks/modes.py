@@ -1,6 +1,7 @@
-"""The mode to run each framework in, by device and by what a model takes: backed by the
-records, in which no other mode is faster by more than counts as equal
-(parity_tests/test_readme.py)."""
+"""The mode to run each framework in, by device, task and what a model takes.
+
+docs/speed.md has the records that say so, and the models for which it is another.
+"""
 
 import itertools
 from collections.abc import Iterator, Sequence
@@ -13,16 +14,24 @@ from shared.specs.base import Spec
 
 KINDS = ("vectors", "images", "series", "tokens")
 TASKS = ("inference", "training")
-_COMPILED = dict.fromkeys(KINDS, "compiled")
+
+
+def _all(mode: str) -> dict[str, str]:
+    return dict.fromkeys(KINDS, mode)
+
+
 # By device, framework, task and kind.
 RECOMMENDED: dict[str, dict[str, dict[str, dict[str, str]]]] = {
     "cpu": {
         "pytorch": {
-            "inference": {**dict.fromkeys(KINDS, "eager"), "images": "compiled"},
-            "training": dict.fromkeys(KINDS, "eager"),
+            "inference": _all("eager") | {"images": "compiled-nhwc"},
+            "training": _all("eager"),
         },
-        "keras": dict.fromkeys(TASKS, _COMPILED),
-        "jax": dict.fromkeys(TASKS, _COMPILED),
+        "keras": {
+            "inference": _all("xla") | {"vectors": "compiled"},
+            "training": _all("compiled") | {"series": "xla"},
+        },
+        "jax": dict.fromkeys(TASKS, _all("compiled")),
     }
 }
 
