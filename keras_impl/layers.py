@@ -42,7 +42,8 @@ class SpecModel(keras.Model):
 
 
 class Conv2D(layers.Conv2D):
-    """DIFF(padding): "same" is asymmetric at stride 2, so pad here, then "valid".
+    """DIFF(padding): "same" is asymmetric at stride 2, so pad here, then "valid";
+    at stride 1 "same" is right and spares a copy.
     DIFF(grouped-conv): the gradient of a grouped convolution is up to some hundred
     times slower on a CPU; each group is convolved by itself.
     DIFF(depthwise): one channel a group has an operation of its own.
@@ -58,10 +59,16 @@ class Conv2D(layers.Conv2D):
         groups: int = 1,
         use_bias: bool = True,
     ):
+        same = stride == 1 and k == 2 * padding + 1
         super().__init__(
-            c_out, k, stride, padding="valid", groups=groups, use_bias=use_bias
+            c_out,
+            k,
+            stride,
+            padding="same" if same else "valid",
+            groups=groups,
+            use_bias=use_bias,
         )
-        self.pad = padding
+        self.pad = 0 if same else padding
         self.build((None, None, None, c_in))
 
     def call(self, x: KerasTensor) -> KerasTensor:
@@ -71,14 +78,14 @@ class Conv2D(layers.Conv2D):
             return super().call(x)
         if self.groups == self.filters == x.shape[-1]:
             kernel = ops.reshape(self.kernel, (*self.kernel_size, self.filters, 1))
-            y = ops.depthwise_conv(x, kernel, self.strides, "valid")
+            y = ops.depthwise_conv(x, kernel, self.strides, self.padding)
         else:
             parts = zip(
                 ops.split(x, self.groups, axis=-1),
                 ops.split(self.kernel, self.groups, axis=-1),
                 strict=True,
             )
-            found = [ops.conv(*part, self.strides, "valid") for part in parts]
+            found = [ops.conv(*part, self.strides, self.padding) for part in parts]
             y = ops.concatenate(found, axis=-1)
         return y + self.bias if self.use_bias else y
 
