@@ -61,7 +61,9 @@ records: setup
 		--mode eager-nhwc,compiled,compiled-nhwc,xla
 	@$(BIN)/triptych bench alexnet resnet18 resnet50 --peers --resume \
 		--frameworks pytorch --mode eager --out benchmarks/records/peers_cpu.jsonl
-	@$(BIN)/triptych bench vgg16 --peers --resume --task inference \
+	@$(BIN)/triptych bench gpt2 --peers --resume --task inference \
+		--frameworks pytorch --mode eager --out benchmarks/records/peers_cpu.jsonl
+	@$(BIN)/triptych bench vgg16 --peers --resume --task inference --rounds 15 \
 		--frameworks keras --mode compiled --out benchmarks/records/peers_cpu.jsonl
 	@$(BIN)/python -m benchmarks.speed
 
