@@ -100,7 +100,7 @@ def alike(one: Recorded, batch: bool = True, revision: bool = True) -> Hashable:
         setting.threads,
         _machine(start.machine),
         start.contenders[0].name,  # which the ratios are of
-        tuple(contender.name for contender in start.contenders if contender.peer),
+        frozenset(contender.framework for contender in start.contenders),
         setting.batch if batch else None,
         start.revision if revision else None,
     )
