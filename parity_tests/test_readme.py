@@ -1,10 +1,11 @@
 """README's table and picture are those of the committed record."""
 
+import json
 import re
 
 import pytest
 
-from benchmarks import readme, records, speed
+from benchmarks import readme, records, self_test, speed
 from shared.catalog import FAMILIES
 from shared.worker import NATIVE
 
@@ -46,6 +47,18 @@ def test_the_page_of_speed_is_generated_and_every_distance_explained():
     assert speed.page(cpu, peers) == speed.PAGE.read_text()
     assert set(speed.explanations()) == speed.beyond(cpu, peers)
     assert "NOT EXPLAINED" not in speed.PAGE.read_text()
+
+
+def test_what_the_benchmark_notices_is_recorded():
+    record = json.loads(self_test.RECORD.read_text())
+    same, slower = (
+        self_test.right(record[part], planted)
+        for part, planted in (("same", 0.0), ("slower", self_test.PLANTED))
+    )
+    text = flat(readme.README.read_text())
+    assert f"inconclusive in {same} of 100, slower in {slower} of 100" in text
+    assert min(same, slower) >= 100 * self_test.WANTED
+    assert len(record["same"]) == len(record["slower"]) == 100
 
 
 def test_the_mutants_are_those_of_their_page():
