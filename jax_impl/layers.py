@@ -1,6 +1,7 @@
 """Flax NNX layers where its defaults differ from the others', or are slow."""
 
 import math
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -11,57 +12,55 @@ from jax import Array
 
 from jax_impl import forms
 from shared.randomness import Draws
+from shared.specs.base import BatchNormed, ConvSpec, Pool, SqueezeSpec
 from shared.specs.recurrent import Direction, StackSpec
 
 
+# DIFF(rngs): NNX has no global generator; every constructor passes one down.
+def conv(c: ConvSpec, *, rngs: nnx.Rngs) -> "Conv":
+    return Conv(c, rngs=rngs)
+
+
 class Conv(nnx.Conv):
-    """A 2-D convolution with symmetric padding, in the form XLA's CPU is fast at.
+    """A 2-D convolution in the form XLA's CPU is fast at.
 
     DIFF(conv-forms): value and gradients each have the form that suits their shapes.
     DIFF(grouped-conv): the gradient of a grouped convolution is ten to a hundred times
     slower there; each group is convolved by itself.
+    DIFF(depthwise): one channel a group is a sum of shifted maps.
     """
 
-    def __init__(
-        self,
-        c_in: int,
-        c_out: int,
-        k: int,
-        stride: int,
-        padding: int,
-        groups: int = 1,
-        use_bias: bool = True,
-        *,
-        rngs: nnx.Rngs,
-    ):
+    def __init__(self, c: ConvSpec, *, rngs: nnx.Rngs):
         super().__init__(
-            c_in,
-            c_out,
-            (k, k),
-            stride,
-            padding=padding,
-            feature_group_count=groups,
-            use_bias=use_bias,
+            c.c_in,
+            c.c_out,
+            c.kernel,
+            c.stride,
+            padding=c.pads,
+            feature_group_count=c.groups,
+            use_bias=c.bias,
             rngs=rngs,
         )
-        self.stride, self.pad = stride, padding
+        self.c = c
 
     def __call__(self, x: Array) -> Array:
-        groups = self.feature_group_count
-        depthwise = groups == x.shape[-1] > 1
-        if depthwise or jax.default_backend() != "cpu":
+        if jax.default_backend() != "cpu":
             return super().__call__(x)
         bias = None if self.bias is None else self.bias[...]
         x, kernel, bias = self.promote_dtype(
             (x, self.kernel[...], bias), dtype=self.dtype
         )
-        parts = zip(
-            jnp.split(x, groups, axis=-1),
-            jnp.split(kernel, groups, axis=-1),
-            strict=True,
-        )
-        found = [forms.convolve(*part, self.stride, self.pad) for part in parts]
-        y = jnp.concatenate(found, axis=-1)
+        groups, stride, pads = self.c.groups, self.c.stride, self.c.pads
+        if groups == self.c.c_in == self.c.c_out:
+            y = forms.depthwise(x, kernel, stride, pads)
+        else:
+            parts = zip(
+                jnp.split(x, groups, axis=-1),
+                jnp.split(kernel, groups, axis=-1),
+                strict=True,
+            )
+            found = [forms.convolve(*part, stride, pads) for part in parts]
+            y = jnp.concatenate(found, axis=-1)
         return y if bias is None else y + bias
 
 
@@ -111,6 +110,10 @@ class BatchNorm(nnx.BatchNorm):
         return y
 
 
+def norm(channels: int, spec: BatchNormed, *, rngs: nnx.Rngs) -> BatchNorm:
+    return BatchNorm(channels, epsilon=spec.bn_eps, momentum=spec.bn_decay, rngs=rngs)
+
+
 class LayerNorm(nnx.LayerNorm):
     """DIFF(fast-variance): the default E[x^2] - E[x]^2 loses digits."""
 
@@ -130,10 +133,22 @@ class Dropout(nnx.Dropout):
         return x * jnp.asarray(keep, x.dtype) / (1 - self.rate)
 
 
+class DropPath(Dropout):
+    """What a branch adds to a sample, all of it kept or dropped (Huang et al. 2016,
+    arXiv:1603.09382)."""
+
+    def __call__(self, x: Array) -> Array:
+        if self.deterministic or self.rate == 0:
+            return x
+        kept = super().__call__(jnp.ones(len(x), x.dtype))
+        return x * kept.reshape(-1, *(1,) * (x.ndim - 1))
+
+
 class Attention(nnx.Module):
     """softmax(q k^T / sqrt(d)) v (Vaswani 2017, eq. 1), its probabilities dropped.
 
-    q, k, v: [B, heads, T, d]; causal: a token sees itself and those before it.
+    q, k, v: [B, heads, T, d]; causal: a token sees itself and those before it. A bias
+    is added to the scores.
     DIFF(attention): jax.nn.dot_product_attention has its softmax in float32.
     """
 
@@ -141,8 +156,12 @@ class Attention(nnx.Module):
         self.dropout = Dropout(rate, rngs=rngs)
         self.causal = causal
 
-    def __call__(self, q: Array, k: Array, v: Array) -> Array:
+    def __call__(
+        self, q: Array, k: Array, v: Array, bias: Array | None = None
+    ) -> Array:
         scores = q / math.sqrt(q.shape[-1]) @ k.mT  # [B, heads, T, T]
+        if bias is not None:
+            scores = scores + bias
         if self.causal:
             past = jnp.tril(jnp.ones(scores.shape[-2:], bool))
             scores = jnp.where(past, scores, -math.inf)
@@ -152,21 +171,50 @@ class Attention(nnx.Module):
         return weights @ v
 
 
-class ReLU(nnx.Module):
+ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
+    "identity": lambda x: x,
+    "relu": nnx.relu,
+    "relu6": nnx.relu6,
+    "silu": nnx.silu,
+    "hard_swish": nnx.hard_swish,
+    "hard_sigmoid": nnx.hard_sigmoid,
+    "sigmoid": nnx.sigmoid,
+    "gelu": partial(nnx.gelu, approximate=False),
+    "gelu_tanh": partial(nnx.gelu, approximate=True),
+}
+
+
+class Activation(nnx.Module):
     """For lists of layers whose published names count it."""
 
+    def __init__(self, name: str):
+        self.name = name
+
     def __call__(self, x: Array) -> Array:
-        return nnx.relu(x)
+        return ACTIVATIONS[self.name](x)
+
+
+class SqueezeExcitation(nnx.Module):
+    """Channels weighed by what their means say (figure 1)."""
+
+    def __init__(self, s: SqueezeSpec, *, rngs: nnx.Rngs):
+        self.s = s
+        self.fc1, self.fc2 = (conv(c, rngs=rngs) for c in s.convs)
+
+    def __call__(self, x: Array) -> Array:
+        y = self.fc1(x.mean((1, 2), keepdims=True))  # [B, 1, 1, squeezed]
+        y = self.fc2(ACTIVATIONS[self.s.activation](y))
+        return x * ACTIVATIONS[self.s.gate](y)
 
 
 class MaxPool(nnx.Module):
     """For lists of layers whose published names count it."""
 
-    def __init__(self, size: int, stride: int, padding: int):
-        self.window = (size, stride, padding)
+    def __init__(self, p: Pool):
+        self.p = p
 
     def __call__(self, x: Array) -> Array:
-        return max_pool(x, *self.window)
+        return max_pool(x, self.p)
 
 
 # Hidden and cell: [layers * directions, B, hidden].
@@ -264,18 +312,22 @@ def _recur_jvp(reverse: bool, primals: Any, tangents: Any) -> Any:
     return (y, state), (dy, dstate)
 
 
-def max_pool(x: Array, size: int, stride: int, padding: int = 0) -> Array:
+def max_pool(x: Array, p: Pool) -> Array:
+    pads = p.reach(*x.shape[1:3])
     if jax.default_backend() == "cpu":  # DIFF(pooling)
-        return forms.max_pool(x, size, stride, padding)
-    return nnx.max_pool(
-        x, (size, size), (stride, stride), ((padding, padding), (padding, padding))
-    )
+        return forms.max_pool(x, p.size, p.stride, pads)
+    return nnx.max_pool(x, (p.size,) * 2, (p.stride,) * 2, pads)
 
 
-def avg_pool(x: Array, size: int, stride: int) -> Array:
-    if size == stride and jax.default_backend() == "cpu":  # DIFF(pooling)
-        return forms.mean_pool(x, size)
-    return nnx.avg_pool(x, (size, size), (stride, stride))
+def avg_pool(x: Array, p: Pool) -> Array:
+    if jax.default_backend() == "cpu":  # DIFF(pooling)
+        y = forms.mean_pool(x, p.size, p.stride, p.pads)
+    else:
+        y = nnx.avg_pool(x, (p.size,) * 2, (p.stride,) * 2, p.pads)
+    if not p.count_pads:
+        rows, columns = (jnp.array(n, y.dtype) for n in p.inside(*x.shape[1:3]))
+        y = y * p.size**2 / (rows[:, None, None] * columns[:, None])
+    return y
 
 
 def adaptive_avg_pool(x: Array, size: tuple[int, int]) -> Array:

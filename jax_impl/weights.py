@@ -31,6 +31,8 @@ def children(module: Any) -> Iterator[tuple[str, Any]]:
     """The attributes and items that can hold variables, in order of definition."""
     if isinstance(module, nnx.List | list | tuple):
         yield from ((str(i), value) for i, value in enumerate(module))
+    elif isinstance(module, nnx.Sequential):
+        yield from ((str(i), value) for i, value in enumerate(module.layers))
     elif isinstance(module, nnx.Dict | dict):
         yield from module.items()
     elif isinstance(module, nnx.Module):

@@ -6,6 +6,7 @@ they are made, so that a model has names and shapes from the start.
 
 import importlib
 import math
+from collections.abc import Callable
 from typing import Any, Self
 
 import keras
@@ -15,7 +16,15 @@ from keras.src import backend
 
 from keras_impl import backends, distributed
 from shared.randomness import Draws
-from shared.specs.base import Spec, from_plain, to_plain
+from shared.specs.base import (
+    BatchNormed,
+    ConvSpec,
+    Pool,
+    Spec,
+    SqueezeSpec,
+    from_plain,
+    to_plain,
+)
 from shared.specs.recurrent import Direction, StackSpec
 
 
@@ -41,6 +50,10 @@ class SpecModel(keras.Model):
         return cls(from_plain(getattr(family, f"{cls.__name__}Spec"), config["spec"]))
 
 
+def conv(c: ConvSpec) -> "Conv2D":
+    return Conv2D(c)
+
+
 class Conv2D(layers.Conv2D):
     """DIFF(padding): "same" is asymmetric at stride 2, so pad here, then "valid";
     at stride 1 "same" is right and spares a copy.
@@ -49,31 +62,21 @@ class Conv2D(layers.Conv2D):
     DIFF(depthwise): one channel a group has an operation of its own.
     """
 
-    def __init__(
-        self,
-        c_in: int,
-        c_out: int,
-        k: int,
-        stride: int,
-        padding: int,
-        groups: int = 1,
-        use_bias: bool = True,
-    ):
-        same = stride == 1 and k == 2 * padding + 1
+    def __init__(self, c: ConvSpec):
         super().__init__(
-            c_out,
-            k,
-            stride,
-            padding="same" if same else "valid",
-            groups=groups,
-            use_bias=use_bias,
+            c.c_out,
+            c.kernel,
+            c.stride,
+            padding="same" if c.keeps_size else "valid",
+            groups=c.groups,
+            use_bias=c.bias,
         )
-        self.pad = 0 if same else padding
-        self.build((None, None, None, c_in))
+        self.c = c
+        self.build((None, None, None, c.c_in))
 
     def call(self, x: KerasTensor) -> KerasTensor:
-        if self.pad:
-            x = ops.pad(x, [[0, 0], [self.pad] * 2, [self.pad] * 2, [0, 0]])
+        if not self.c.keeps_size and any(map(any, self.c.pads)):
+            x = ops.pad(x, ((0, 0), *self.c.pads, (0, 0)))
         if self.groups == 1 or not backends.splits_groups():
             return super().call(x)
         if self.groups == self.filters == x.shape[-1]:
@@ -139,6 +142,10 @@ class BatchNormalization(layers.BatchNormalization):
         return ops.cast(mean, x.dtype), ops.cast(variance, x.dtype)
 
 
+def norm(channels: int, spec: BatchNormed) -> BatchNormalization:
+    return BatchNormalization(channels, epsilon=spec.bn_eps, momentum=spec.bn_decay)
+
+
 class LayerNormalization(layers.LayerNormalization):
     def __init__(self, width: int, epsilon: float):
         super().__init__(epsilon=epsilon)
@@ -157,10 +164,22 @@ class Dropout(layers.Dropout):
         return x * ops.cast(keep, x.dtype) / (1 - self.rate)
 
 
+class DropPath(Dropout):
+    """What a branch adds to a sample, all of it kept or dropped (Huang et al. 2016,
+    arXiv:1603.09382)."""
+
+    def call(self, x: KerasTensor, training: bool | None = None) -> KerasTensor:
+        if not training or self.rate == 0:
+            return x
+        kept = super().call(ops.ones_like(x[(slice(None), *(0,) * (len(x.shape) - 1))]))
+        return x * ops.reshape(kept, (-1, *(1,) * (len(x.shape) - 1)))
+
+
 class Attention(layers.Layer):
     """softmax(q k^T / sqrt(d)) v (Vaswani 2017, eq. 1), its probabilities dropped.
 
-    q, k, v: [B, heads, T, d]; causal: a token sees itself and those before it.
+    q, k, v: [B, heads, T, d]; causal: a token sees itself and those before it. A bias
+    is added to the scores.
     DIFF(attention): ops.dot_product_attention computes in float32.
     """
 
@@ -174,10 +193,13 @@ class Attention(layers.Layer):
         q: KerasTensor,
         k: KerasTensor,
         v: KerasTensor,
+        bias: KerasTensor | None = None,
         training: bool | None = None,
     ) -> KerasTensor:
         q = q / math.sqrt(q.shape[-1])
         scores = ops.matmul(q, ops.swapaxes(k, -1, -2))  # [B, heads, T, T]
+        if bias is not None:
+            scores = scores + bias
         if self.causal:
             past = ops.tril(ops.ones(scores.shape[-2:], "bool"))
             scores = ops.where(past, scores, -math.inf)
@@ -187,15 +209,40 @@ class Attention(layers.Layer):
         return ops.matmul(weights, v)
 
 
+class Activation(keras.Layer):
+    """For lists of layers whose published names count it."""
+
+    def __init__(self, function: str):
+        super().__init__()
+        self.function = function
+
+    def call(self, x: KerasTensor) -> KerasTensor:
+        return ACTIVATIONS[self.function](x)
+
+
+class SqueezeExcitation(keras.Layer):
+    """Channels weighed by what their means say (figure 1)."""
+
+    def __init__(self, s: SqueezeSpec):
+        super().__init__()
+        self.s = s
+        self.fc1, self.fc2 = map(conv, s.convs)
+
+    def call(self, x: KerasTensor) -> KerasTensor:
+        y = self.fc1(ops.mean(x, (1, 2), keepdims=True))  # [B, 1, 1, squeezed]
+        y = self.fc2(ACTIVATIONS[self.s.activation](y))
+        return x * ACTIVATIONS[self.s.gate](y)
+
+
 class MaxPooling2D(keras.Layer):
     """For lists of layers whose published names count it."""
 
-    def __init__(self, size: int, stride: int, padding: int):
+    def __init__(self, p: Pool):
         super().__init__()
-        self.window = (size, stride, padding)
+        self.p = p
 
     def call(self, x: KerasTensor) -> KerasTensor:
-        return max_pool(x, *self.window)
+        return max_pool(x, self.p)
 
 
 # Hidden and cell: [layers * directions, B, hidden].
@@ -314,16 +361,23 @@ def _back(
     return dz, ops.matmul(rows, ops.reshape(dz, (-1, dz.shape[-1])))
 
 
-def max_pool(x: KerasTensor, size: int, stride: int, padding: int = 0) -> KerasTensor:
+def max_pool(x: KerasTensor, p: Pool) -> KerasTensor:
     # DIFF(pool-padding): "same" pads to one side at stride 2; outside counts as -inf.
-    if padding:
-        pads = [[0, 0], [padding] * 2, [padding] * 2, [0, 0]]
-        x = ops.pad(x, pads, constant_values=-float("inf"))
-    return ops.max_pool(x, size, stride, "valid", data_format="channels_last")
+    pads = p.reach(*x.shape[1:3]) if p.ceil else p.pads
+    if any(map(any, pads)):
+        x = ops.pad(x, ((0, 0), *pads, (0, 0)), constant_values=-math.inf)
+    return ops.max_pool(x, p.size, p.stride, "valid", data_format="channels_last")
 
 
-def avg_pool(x: KerasTensor, size: int, stride: int) -> KerasTensor:
-    return ops.average_pool(x, size, stride, "valid", data_format="channels_last")
+def avg_pool(x: KerasTensor, p: Pool) -> KerasTensor:
+    _, *size, _ = x.shape
+    if any(map(any, p.pads)):
+        x = ops.pad(x, ((0, 0), *p.pads, (0, 0)))
+    y = ops.average_pool(x, p.size, p.stride, "valid", data_format="channels_last")
+    if not p.count_pads:
+        rows, columns = (ops.convert_to_tensor(n, y.dtype) for n in p.inside(*size))
+        y = y * p.size**2 / (rows[:, None, None] * columns[:, None])
+    return y
 
 
 def adaptive_avg_pool(x: KerasTensor, size: tuple[int, int]) -> KerasTensor:
@@ -379,3 +433,16 @@ def gelu_tanh(x: KerasTensor) -> KerasTensor:
     # DIFF(gelu-float32): ops.gelu on TensorFlow passes a constant through float32.
     inner = math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x)
     return 0.5 * x * (1 + ops.tanh(inner))
+
+
+ACTIVATIONS: dict[str, Callable[[KerasTensor], KerasTensor]] = {
+    "identity": lambda x: x,
+    "relu": ops.relu,
+    "relu6": ops.relu6,
+    "silu": ops.silu,
+    "hard_swish": ops.hard_swish,
+    "hard_sigmoid": ops.hard_sigmoid,
+    "sigmoid": ops.sigmoid,
+    "gelu": gelu,
+    "gelu_tanh": gelu_tanh,
+}

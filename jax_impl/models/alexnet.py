@@ -4,29 +4,24 @@ from flax import nnx
 from jax import Array
 
 from jax_impl.layers import (
-    Conv,
+    Activation,
     Dropout,
     Linear,
     MaxPool,
-    ReLU,
     adaptive_avg_pool,
+    conv,
     flatten,
     local_response_norm,
     max_pool,
 )
 from shared.specs.alexnet import AlexNetSpec, TwoTowerAlexNetSpec
-from shared.specs.base import ConvSpec
-
-
-def conv(c: ConvSpec, *, rngs: nnx.Rngs) -> Conv:
-    return Conv(c.c_in, c.c_out, c.k, c.stride, c.padding, c.groups, rngs=rngs)
 
 
 def features(spec: AlexNetSpec, *, rngs: nnx.Rngs) -> list[nnx.Module]:
     found: list[nnx.Module] = []
     for c, pools in spec.stages:
-        found += [conv(c, rngs=rngs), ReLU()]
-        found += [MaxPool(pool.size, pool.stride, pool.padding) for pool in pools]
+        found += [conv(c, rngs=rngs), Activation("relu")]
+        found += [MaxPool(pool) for pool in pools]
     return found
 
 
@@ -34,7 +29,11 @@ def classifier(spec: AlexNetSpec, *, rngs: nnx.Rngs) -> list[nnx.Module]:
     *hidden, last = spec.dense
     found: list[nnx.Module] = []
     for sizes in hidden:
-        found += [Dropout(spec.dropout, rngs=rngs), Linear(*sizes, rngs=rngs), ReLU()]
+        found += [
+            Dropout(spec.dropout, rngs=rngs),
+            Linear(*sizes, rngs=rngs),
+            Activation("relu"),
+        ]
     return [*found, Linear(*last, rngs=rngs)]
 
 
@@ -78,7 +77,7 @@ class TwoTowerAlexNet(nnx.Module):
 
     def pool(self, x: Array) -> Array:
         p = self.spec.pool
-        return max_pool(x, p.size, p.stride, p.padding)
+        return max_pool(x, p)
 
     def __call__(self, x: Array) -> Array:
         x = self.pool(self.norm(nnx.relu(self.conv1(x))))  # [B, 27, 27, 96]

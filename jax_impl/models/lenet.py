@@ -7,13 +7,14 @@ import jax.numpy as jnp
 from flax import nnx
 from jax import Array
 
-from jax_impl.layers import Conv, Linear, avg_pool, flatten, max_pool
-from shared.specs.base import ConvSpec
+from jax_impl.layers import (
+    Linear,
+    avg_pool,
+    conv,
+    flatten,
+    max_pool,
+)
 from shared.specs.lenet import LeNet5Spec, LeNetSpec, SubsamplingSpec, TableConvSpec
-
-
-def conv(c: ConvSpec, *, rngs: nnx.Rngs) -> Conv:
-    return Conv(c.c_in, c.c_out, c.k, c.stride, c.padding, rngs=rngs)
 
 
 class TableConv(nnx.Module):
@@ -47,7 +48,7 @@ class Subsampling(nnx.Module):
         self.bias = nnx.Param(jnp.zeros(s.channels))
 
     def __call__(self, x: Array) -> Array:
-        total = avg_pool(x, self.s.size, self.s.size) * self.s.inputs
+        total = avg_pool(x, self.s.pool) * self.s.inputs
         return total * self.weight[...] + self.bias[...]
 
 
@@ -103,8 +104,8 @@ class LeNet(nnx.Module):
     def __call__(self, x: Array) -> Array:
         activate = ACTIVATIONS[self.spec.activation]
         pool, window = POOLINGS[self.spec.pooling], self.spec.pool
-        x = pool(activate(self.conv1(x)), window.size, window.stride)  # [B, 14, 14, 6]
-        x = pool(activate(self.conv2(x)), window.size, window.stride)  # [B, 5, 5, 16]
+        x = pool(activate(self.conv1(x)), window)  # [B, 14, 14, 6]
+        x = pool(activate(self.conv2(x)), window)  # [B, 5, 5, 16]
         x = activate(self.fc1(flatten(x)))  # [B, 120]
         x = activate(self.fc2(x))  # [B, 84]
         return self.fc3(x)  # [B, num_classes]

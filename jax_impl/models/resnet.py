@@ -3,20 +3,13 @@
 from flax import nnx
 from jax import Array
 
-from jax_impl.layers import BatchNorm, Conv, Linear, max_pool
-from shared.specs.base import ConvSpec
+from jax_impl.layers import (
+    Linear,
+    conv,
+    max_pool,
+    norm,
+)
 from shared.specs.resnet import BlockSpec, ResNetSpec
-
-
-# DIFF(rngs): NNX has no global generator; every constructor passes one down.
-def conv(c: ConvSpec, *, rngs: nnx.Rngs) -> Conv:
-    return Conv(
-        c.c_in, c.c_out, c.k, c.stride, c.padding, c.groups, use_bias=False, rngs=rngs
-    )
-
-
-def norm(channels: int, spec: ResNetSpec, *, rngs: nnx.Rngs) -> BatchNorm:
-    return BatchNorm(channels, epsilon=spec.bn_eps, momentum=spec.bn_decay, rngs=rngs)
 
 
 def shortcut(b: BlockSpec, spec: ResNetSpec, *, rngs: nnx.Rngs) -> nnx.List:
@@ -87,7 +80,7 @@ class ResNet(nnx.Module):
     def __call__(self, x: Array) -> Array:
         pool = self.spec.stem_pool
         x = nnx.relu(self.bn1(self.conv1(x)))  # [B, H/2, W/2, 64]
-        x = max_pool(x, pool.size, pool.stride, pool.padding)  # [B, H/4, W/4, 64]
+        x = max_pool(x, pool)  # [B, H/4, W/4, 64]
         for blocks in (self.layer1, self.layer2, self.layer3, self.layer4):
             for block in blocks:
                 x = block(x)

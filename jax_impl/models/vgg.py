@@ -4,26 +4,16 @@ from flax import nnx
 from jax import Array
 
 from jax_impl.layers import (
-    BatchNorm,
-    Conv,
+    Activation,
     Dropout,
     Linear,
     MaxPool,
-    ReLU,
     adaptive_avg_pool,
+    conv,
     flatten,
+    norm,
 )
-from shared.specs.base import ConvSpec
 from shared.specs.vgg import VGGSpec
-
-
-# DIFF(rngs): NNX has no global generator; every constructor passes one down.
-def conv(c: ConvSpec, *, rngs: nnx.Rngs) -> Conv:
-    return Conv(c.c_in, c.c_out, c.k, c.stride, c.padding, rngs=rngs)
-
-
-def norm(channels: int, spec: VGGSpec, *, rngs: nnx.Rngs) -> BatchNorm:
-    return BatchNorm(channels, epsilon=spec.bn_eps, momentum=spec.bn_decay, rngs=rngs)
 
 
 def features(spec: VGGSpec, *, rngs: nnx.Rngs) -> nnx.List:
@@ -34,8 +24,8 @@ def features(spec: VGGSpec, *, rngs: nnx.Rngs) -> nnx.List:
             found.append(conv(c, rngs=rngs))
             if spec.batch_norm:
                 found.append(norm(c.c_out, spec, rngs=rngs))
-            found.append(ReLU())
-        found.append(MaxPool(pool.size, pool.stride, pool.padding))
+            found.append(Activation("relu"))
+        found.append(MaxPool(pool))
     return found
 
 
@@ -44,7 +34,7 @@ def classifier(spec: VGGSpec, *, rngs: nnx.Rngs) -> nnx.List:
     *hidden, last = spec.linears
     for c_in, c_out in hidden:
         linear = Linear(c_in, c_out, rngs=rngs)
-        found.extend([linear, ReLU(), Dropout(spec.dropout, rngs=rngs)])
+        found.extend([linear, Activation("relu"), Dropout(spec.dropout, rngs=rngs)])
     found.append(Linear(*last, rngs=rngs))
     return found
 

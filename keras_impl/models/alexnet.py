@@ -5,29 +5,24 @@ from keras import KerasTensor, ops
 from keras.layers import ReLU
 
 from keras_impl.layers import (
-    Conv2D,
     Dense,
     Dropout,
     MaxPooling2D,
     SpecModel,
     adaptive_avg_pool,
+    conv,
     flatten,
     local_response_norm,
     max_pool,
 )
 from shared.specs.alexnet import AlexNetSpec, TwoTowerAlexNetSpec
-from shared.specs.base import ConvSpec
-
-
-def conv(c: ConvSpec) -> Conv2D:
-    return Conv2D(c.c_in, c.c_out, c.k, c.stride, c.padding, groups=c.groups)
 
 
 def features(spec: AlexNetSpec) -> list[keras.Layer]:
     found: list[keras.Layer] = []
     for c, pools in spec.stages:
         found += [conv(c), ReLU()]
-        found += [MaxPooling2D(pool.size, pool.stride, pool.padding) for pool in pools]
+        found += [MaxPooling2D(pool) for pool in pools]
     return found
 
 
@@ -79,7 +74,7 @@ class TwoTowerAlexNet(SpecModel):
 
     def pool(self, x: KerasTensor) -> KerasTensor:
         p = self.spec.pool
-        return max_pool(x, p.size, p.stride, p.padding)
+        return max_pool(x, p)
 
     def call(self, x: KerasTensor) -> KerasTensor:
         x = self.pool(self.norm(ops.relu(self.conv1(x))))  # [B, 27, 27, 96]

@@ -6,13 +6,15 @@ import keras
 from keras import KerasTensor, ops
 from keras.initializers import Constant
 
-from keras_impl.layers import Conv2D, Dense, SpecModel, avg_pool, flatten, max_pool
-from shared.specs.base import ConvSpec
+from keras_impl.layers import (
+    Dense,
+    SpecModel,
+    avg_pool,
+    conv,
+    flatten,
+    max_pool,
+)
 from shared.specs.lenet import LeNet5Spec, LeNetSpec, SubsamplingSpec, TableConvSpec
-
-
-def conv(c: ConvSpec) -> Conv2D:
-    return Conv2D(c.c_in, c.c_out, c.k, c.stride, c.padding)
 
 
 class TableConv(keras.Layer):
@@ -47,7 +49,7 @@ class Subsampling(keras.Layer):
         self.bias = self.add_weight((s.channels,), "zeros", name="bias")
 
     def call(self, x: KerasTensor) -> KerasTensor:
-        total = avg_pool(x, self.s.size, self.s.size) * self.s.inputs
+        total = avg_pool(x, self.s.pool) * self.s.inputs
         return total * self.weight + self.bias
 
 
@@ -109,8 +111,8 @@ class LeNet(SpecModel):
     def call(self, x: KerasTensor) -> KerasTensor:
         activate = ACTIVATIONS[self.spec.activation]
         pool, window = POOLINGS[self.spec.pooling], self.spec.pool
-        x = pool(activate(self.conv1(x)), window.size, window.stride)  # [B, 14, 14, 6]
-        x = pool(activate(self.conv2(x)), window.size, window.stride)  # [B, 5, 5, 16]
+        x = pool(activate(self.conv1(x)), window)  # [B, 14, 14, 6]
+        x = pool(activate(self.conv2(x)), window)  # [B, 5, 5, 16]
         x = activate(self.fc1(flatten(x)))  # [B, 120]
         x = activate(self.fc2(x))  # [B, 84]
         return self.fc3(x)  # [B, num_classes]

@@ -3,19 +3,14 @@
 import keras
 from keras import KerasTensor, ops
 
-from keras_impl.layers import BatchNormalization, Conv2D, Dense, SpecModel, max_pool
-from shared.specs.base import ConvSpec
+from keras_impl.layers import (
+    Dense,
+    SpecModel,
+    conv,
+    max_pool,
+    norm,
+)
 from shared.specs.resnet import BlockSpec, ResNetSpec
-
-
-def conv(c: ConvSpec) -> Conv2D:
-    return Conv2D(
-        c.c_in, c.c_out, c.k, c.stride, c.padding, groups=c.groups, use_bias=False
-    )
-
-
-def norm(channels: int, spec: ResNetSpec) -> BatchNormalization:
-    return BatchNormalization(channels, epsilon=spec.bn_eps, momentum=spec.bn_decay)
 
 
 def shortcut(b: BlockSpec, spec: ResNetSpec) -> list[keras.Layer]:
@@ -88,7 +83,7 @@ class ResNet(SpecModel):
     def call(self, x: KerasTensor) -> KerasTensor:
         pool = self.spec.stem_pool
         x = ops.relu(self.bn1(self.conv1(x)))  # [B, H/2, W/2, 64]
-        x = max_pool(x, pool.size, pool.stride, pool.padding)  # [B, H/4, W/4, 64]
+        x = max_pool(x, pool)  # [B, H/4, W/4, 64]
         for blocks in (self.layer1, self.layer2, self.layer3, self.layer4):
             for block in blocks:
                 x = block(x)

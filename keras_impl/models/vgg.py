@@ -5,25 +5,16 @@ from keras import KerasTensor
 from keras.layers import ReLU
 
 from keras_impl.layers import (
-    BatchNormalization,
-    Conv2D,
     Dense,
     Dropout,
     MaxPooling2D,
     SpecModel,
     adaptive_avg_pool,
+    conv,
     flatten,
+    norm,
 )
-from shared.specs.base import ConvSpec
 from shared.specs.vgg import VGGSpec
-
-
-def conv(c: ConvSpec) -> Conv2D:
-    return Conv2D(c.c_in, c.c_out, c.k, c.stride, c.padding)
-
-
-def norm(channels: int, spec: VGGSpec) -> BatchNormalization:
-    return BatchNormalization(channels, epsilon=spec.bn_eps, momentum=spec.bn_decay)
 
 
 def features(spec: VGGSpec) -> list[keras.Layer]:
@@ -35,7 +26,7 @@ def features(spec: VGGSpec) -> list[keras.Layer]:
             if spec.batch_norm:
                 found.append(norm(c.c_out, spec))
             found.append(ReLU())
-        found.append(MaxPooling2D(pool.size, pool.stride, pool.padding))
+        found.append(MaxPooling2D(pool))
     return found
 
 

@@ -3,20 +3,21 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pytorch_impl.layers import Dropout, local_response_norm
+from pytorch_impl.layers import (
+    Dropout,
+    MaxPool2d,
+    conv,
+    local_response_norm,
+    max_pool,
+)
 from shared.specs.alexnet import AlexNetSpec, TwoTowerAlexNetSpec
-from shared.specs.base import ConvSpec
-
-
-def conv(c: ConvSpec) -> nn.Conv2d:
-    return nn.Conv2d(c.c_in, c.c_out, c.k, c.stride, c.padding, groups=c.groups)
 
 
 def features(spec: AlexNetSpec) -> list[nn.Module]:
     found: list[nn.Module] = []
     for c, pools in spec.stages:
         found += [conv(c), nn.ReLU()]
-        found += [nn.MaxPool2d(pool.size, pool.stride, pool.padding) for pool in pools]
+        found += [MaxPool2d(pool) for pool in pools]
     return found
 
 
@@ -70,7 +71,7 @@ class TwoTowerAlexNet(nn.Module):
 
     def pool(self, x: Tensor) -> Tensor:
         p = self.spec.pool
-        return F.max_pool2d(x, p.size, p.stride, p.padding)
+        return max_pool(x, p)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.pool(self.norm(F.relu(self.conv1(x))))  # [B, 96, 27, 27]

@@ -6,12 +6,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from shared.specs.base import ConvSpec
+from pytorch_impl.layers import (
+    avg_pool,
+    conv,
+    max_pool,
+)
 from shared.specs.lenet import LeNet5Spec, LeNetSpec, SubsamplingSpec, TableConvSpec
-
-
-def conv(c: ConvSpec) -> nn.Conv2d:
-    return nn.Conv2d(c.c_in, c.c_out, c.k, c.stride, c.padding)
 
 
 class TableConv(nn.Module):
@@ -44,7 +44,7 @@ class Subsampling(nn.Module):
         self.bias = nn.Parameter(torch.zeros(s.channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        total = F.avg_pool2d(x, self.s.size, self.s.size) * self.s.inputs
+        total = avg_pool(x, self.s.pool) * self.s.inputs
         return total * self.weight[:, None, None] + self.bias[:, None, None]
 
 
@@ -90,8 +90,8 @@ ACTIVATIONS: dict[str, Callable[..., Tensor]] = {
     "relu": F.relu,
 }
 POOLINGS: dict[str, Callable[..., Tensor]] = {
-    "average": F.avg_pool2d,
-    "max": F.max_pool2d,
+    "average": avg_pool,
+    "max": max_pool,
 }
 
 
@@ -108,8 +108,8 @@ class LeNet(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         activate = ACTIVATIONS[self.spec.activation]
         pool, window = POOLINGS[self.spec.pooling], self.spec.pool
-        x = pool(activate(self.conv1(x)), window.size, window.stride)  # [B, 6, 14, 14]
-        x = pool(activate(self.conv2(x)), window.size, window.stride)  # [B, 16, 5, 5]
+        x = pool(activate(self.conv1(x)), window)  # [B, 6, 14, 14]
+        x = pool(activate(self.conv2(x)), window)  # [B, 16, 5, 5]
         x = activate(self.fc1(x.flatten(1)))  # [B, 120]
         x = activate(self.fc2(x))  # [B, 84]
         return self.fc3(x)  # [B, num_classes]

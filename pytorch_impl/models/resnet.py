@@ -3,19 +3,12 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from shared.specs.base import ConvSpec
+from pytorch_impl.layers import (
+    conv,
+    max_pool,
+    norm,
+)
 from shared.specs.resnet import BlockSpec, ResNetSpec
-
-
-def conv(c: ConvSpec) -> nn.Conv2d:
-    return nn.Conv2d(
-        c.c_in, c.c_out, c.k, c.stride, c.padding, groups=c.groups, bias=False
-    )
-
-
-def norm(channels: int, spec: ResNetSpec) -> nn.BatchNorm2d:
-    # DIFF(bn-momentum): torch's momentum weighs the NEW value.
-    return nn.BatchNorm2d(channels, eps=spec.bn_eps, momentum=1 - spec.bn_decay)
 
 
 def shortcut(b: BlockSpec, spec: ResNetSpec) -> nn.ModuleList:
@@ -90,7 +83,7 @@ class ResNet(nn.Module):
         pool = self.spec.stem_pool
         # DIFF(in-place): what nobody reads again is written over.
         x = F.relu_(self.bn1(self.conv1(x)))  # [B, 64, H/2, W/2]
-        x = F.max_pool2d(x, pool.size, pool.stride, pool.padding)  # [B, 64, H/4, W/4]
+        x = max_pool(x, pool)  # [B, 64, H/4, W/4]
         for blocks in (self.layer1, self.layer2, self.layer3, self.layer4):
             for block in blocks:
                 x = block(x)

@@ -3,18 +3,13 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pytorch_impl.layers import Dropout
-from shared.specs.base import ConvSpec
+from pytorch_impl.layers import (
+    Dropout,
+    MaxPool2d,
+    conv,
+    norm,
+)
 from shared.specs.vgg import VGGSpec
-
-
-def conv(c: ConvSpec) -> nn.Conv2d:
-    return nn.Conv2d(c.c_in, c.c_out, c.k, c.stride, c.padding)
-
-
-def norm(channels: int, spec: VGGSpec) -> nn.BatchNorm2d:
-    # DIFF(bn-momentum): torch's momentum weighs the NEW value.
-    return nn.BatchNorm2d(channels, eps=spec.bn_eps, momentum=1 - spec.bn_decay)
 
 
 def features(spec: VGGSpec) -> nn.ModuleList:
@@ -26,7 +21,7 @@ def features(spec: VGGSpec) -> nn.ModuleList:
             if spec.batch_norm:
                 found.append(norm(c.c_out, spec))
             found.append(nn.ReLU())
-        found.append(nn.MaxPool2d(pool.size, pool.stride, pool.padding))
+        found.append(MaxPool2d(pool))
     return found
 
 

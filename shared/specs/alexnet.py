@@ -23,7 +23,7 @@ from itertools import pairwise
 
 from shared.fields import Positive, Rate, Size
 from shared.initializers import Constant, Initializer, Normal, of_torch
-from shared.specs.base import ConvSpec, Pool, Spec, Tensor, Variant, image
+from shared.specs.base import ConvSpec, Pair, Pool, Spec, Tensor, Variant, image
 
 _Five = tuple[Size, Size, Size, Size, Size]
 _Pair = tuple[Size, Size]
@@ -45,15 +45,13 @@ def _convs(
     )
 
 
-def _map_size(
-    image_size: tuple[int, ...], convs: tuple[ConvSpec, ...]
-) -> tuple[int, ...]:
+def _map_size(image_size: Pair, convs: tuple[ConvSpec, ...]) -> Pair:
     """Height and width of what the last pooling leaves."""
     sizes = image_size
     for i, c in enumerate(convs):
-        sizes = tuple((n + 2 * c.padding - c.k) // c.stride + 1 for n in sizes)
+        sizes = c.map_size(*sizes)
         if i in POOLED:
-            sizes = tuple((n - POOL.size) // POOL.stride + 1 for n in sizes)
+            sizes = POOL.map_size(*sizes)
     return sizes
 
 
@@ -82,7 +80,7 @@ class AlexNetSpec(Spec):
     def starts(self) -> Mapping[str, Initializer]:
         found, index = {}, 0
         for conv, pools in self.stages:
-            found[f"features.{index}.*"] = of_torch(conv.c_in * conv.k**2)
+            found[f"features.{index}.*"] = of_torch(conv.inputs)
             index += 2 + len(pools)  # a ReLU, a pooling
         for i, (c_in, _) in zip((1, 4, 6), self.dense, strict=True):
             found[f"classifier.{i}.*"] = of_torch(c_in)
@@ -148,7 +146,7 @@ class TwoTowerAlexNetSpec(Spec):
         return POOL
 
     @property
-    def map_size(self) -> tuple[int, ...]:
+    def map_size(self) -> Pair:
         return _map_size(self.image_size, self.convs)
 
     @property

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from shared.errors import UsageError
 from shared.fields import Checked
@@ -30,32 +30,174 @@ def image(channels: int, height: int, width: int, name: str = "image") -> Tensor
     return Tensor(name, (channels, height, width), channels_first=True)
 
 
+Pair = tuple[int, int]
+Sides = tuple[Pair, Pair]  # (top, bottom), (left, right)
+
+
+def pair(value: int | Pair) -> Pair:
+    """Of rows and columns."""
+    return (value, value) if isinstance(value, int) else value
+
+
+def _sides(padding: int | Pair | Sides) -> Sides:
+    rows, columns = (padding,) * 2 if isinstance(padding, int) else padding
+    return pair(rows), pair(columns)
+
+
+def same(size: int, k: int, stride: int) -> Pair:
+    """TensorFlow's padding "same": what is odd goes to the end."""
+    total = max((-(-size // stride) - 1) * stride + k - size, 0)
+    return total // 2, total - total // 2
+
+
+def _places(map_size: Pair, pads: Sides, window: Pair, stride: int) -> Pair:
+    """Where a window can stand, by rows and by columns."""
+    rows, columns = (
+        (n + first + last - k) // stride + 1
+        for n, (first, last), k in zip(map_size, pads, window, strict=True)
+    )
+    return rows, columns
+
+
 @dataclass(frozen=True)
 class ConvSpec:
-    """A convolution with a square kernel; `padding` on each side."""
+    """A convolution.
+
+    k: the kernel, square or (rows, columns).
+    padding: on each side, or (of rows, of columns), or ((top, bottom), (left, right)).
+    """
 
     c_in: int
     c_out: int
-    k: int
+    k: int | Pair
     stride: int = 1
-    padding: int = 0
+    padding: int | Pair | Sides = 0
     groups: int = 1
+    bias: bool = True
 
     @classmethod
     def padded(
-        cls, c_in: int, c_out: int, k: int, stride: int = 1, groups: int = 1
+        cls,
+        c_in: int,
+        c_out: int,
+        k: int | Pair,
+        stride: int = 1,
+        groups: int = 1,
+        bias: bool = True,
     ) -> Self:
         """With an odd kernel and stride 1 the map keeps its size."""
-        return cls(c_in, c_out, k, stride, k // 2, groups)
+        rows, columns = pair(k)
+        return cls(c_in, c_out, k, stride, (rows // 2, columns // 2), groups, bias)
+
+    @classmethod
+    def depthwise(
+        cls, channels: int, k: int, stride: int = 1, bias: bool = True
+    ) -> Self:
+        """Each map by itself, padded."""
+        return cls.padded(channels, channels, k, stride, channels, bias)
+
+    @property
+    def kernel(self) -> Pair:
+        return pair(self.k)
+
+    @property
+    def pads(self) -> Sides:
+        return _sides(self.padding)
+
+    @property
+    def keeps_size(self) -> bool:
+        """As TensorFlow's "same" does, with as much on each side."""
+        around = zip(self.pads, self.kernel, strict=True)
+        return self.stride == 1 and all(
+            2 * first == 2 * last == k - 1 for (first, last), k in around
+        )
+
+    def map_size(self, rows: int, columns: int) -> Pair:
+        """Of what it puts out."""
+        return _places((rows, columns), self.pads, self.kernel, self.stride)
+
+    @property
+    def inputs(self) -> int:
+        """What one output is a sum over."""
+        rows, columns = self.kernel
+        return self.c_in // self.groups * rows * columns
 
 
 @dataclass(frozen=True)
 class Pool:
-    """A pooling window; `padding` on each side."""
+    """A pooling window; padding as in ConvSpec. It counts as -inf in a maximum.
+
+    ceil: a last window that begins inside and ends outside counts, in a maximum.
+    count_pads: in a mean the padding counts as zeros; else as nothing.
+    """
 
     size: int
     stride: int
-    padding: int = 0
+    padding: int | Pair | Sides = 0
+    ceil: bool = False
+    count_pads: bool = True
+
+    @property
+    def pads(self) -> Sides:
+        return _sides(self.padding)
+
+    def map_size(self, rows: int, columns: int) -> Pair:
+        """Of what it puts out."""
+        pads = self.reach(rows, columns)
+        return _places((rows, columns), pads, (self.size, self.size), self.stride)
+
+    def reach(self, rows: int, columns: int) -> Sides:
+        """The padding of a map of this size, with what `ceil` adds at its end."""
+        if not self.ceil:
+            return self.pads
+        (top, bottom), (left, right) = self.pads
+        return (
+            (top, bottom + self._missing(rows, top, bottom)),
+            (left, right + self._missing(columns, left, right)),
+        )
+
+    def _missing(self, n: int, first: int, last: int) -> int:
+        windows = -(-(n + first + last - self.size) // self.stride) + 1
+        if (windows - 1) * self.stride >= n + first:  # it would begin outside
+            windows -= 1
+        return max((windows - 1) * self.stride + self.size - n - first - last, 0)
+
+    def inside(self, rows: int, columns: int) -> tuple[tuple[int, ...], ...]:
+        """How many places of each window lie inside, by rows and by columns."""
+        return tuple(
+            tuple(
+                min(start + self.size, n) - max(start, 0)
+                for start in range(-first, n + last - self.size + 1, self.stride)
+            )
+            for n, (first, last) in zip((rows, columns), self.pads, strict=True)
+        )
+
+
+@dataclass(frozen=True)
+class SqueezeSpec:
+    """Squeeze and excitation (Hu et al. 2017, arXiv:1709.01507)."""
+
+    channels: int
+    squeezed: int
+    activation: str
+    gate: str
+
+    @property
+    def convs(self) -> tuple[ConvSpec, ConvSpec]:
+        return (
+            ConvSpec(self.channels, self.squeezed, 1),
+            ConvSpec(self.squeezed, self.channels, 1),
+        )
+
+
+class BatchNormed(Protocol):
+    """A spec with batch norm; bn_decay: the share of the OLD running value."""
+
+    @property
+    def bn_eps(self) -> float: ...
+
+    @property
+    def bn_decay(self) -> float: ...
 
 
 @dataclass(frozen=True, kw_only=True)

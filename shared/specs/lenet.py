@@ -92,6 +92,10 @@ class SubsamplingSpec:
     def inputs(self) -> int:
         return self.size**2
 
+    @property
+    def pool(self) -> Pool:
+        return Pool(self.size, self.size)
+
 
 @dataclass(frozen=True, kw_only=True)
 class LeNet5Spec(Spec):
@@ -117,11 +121,11 @@ class LeNet5Spec(Spec):
 
     def starts(self) -> Mapping[str, Initializer]:
         fans = {
-            "c1": self.c1.k**2,
+            "c1": self.c1.inputs,
             "s2": self.s2.inputs,
             "c3": self.c3.inputs,
             "s4": self.s4.inputs,
-            "c5": self.c5.c_in * self.c5.k**2,
+            "c5": self.c5.inputs,
             "f6": self.c5_maps,
             "head": self.f6,
         }

@@ -66,7 +66,7 @@ class ResNetSpec(Spec):
 
     @property
     def stem(self) -> ConvSpec:
-        return ConvSpec.padded(3, self.widths[0], 7, 2)
+        return ConvSpec.padded(3, self.widths[0], 7, 2, bias=False)
 
     @property
     def stem_pool(self) -> Pool:
@@ -91,18 +91,19 @@ class ResNetSpec(Spec):
         if self.block == "basic":
             c_out = width
             convs = (
-                ConvSpec.padded(c_in, width, 3, stride),
-                ConvSpec.padded(width, width, 3),
+                ConvSpec.padded(c_in, width, 3, stride, bias=False),
+                ConvSpec.padded(width, width, 3, bias=False),
             )
         else:
             c_out, inner = 4 * width, int(width * self.inner_ratio)
             convs = (
-                ConvSpec.padded(c_in, inner, 1),
-                ConvSpec.padded(inner, inner, 3, stride, self.groups),
-                ConvSpec.padded(inner, c_out, 1),
+                ConvSpec.padded(c_in, inner, 1, bias=False),
+                ConvSpec.padded(inner, inner, 3, stride, self.groups, bias=False),
+                ConvSpec.padded(inner, c_out, 1, bias=False),
             )
         project = stride != 1 or c_in != c_out  # option B, section 3.3
-        return BlockSpec(convs, (ConvSpec.padded(c_in, c_out, 1, stride),) * project)
+        shortcut = ConvSpec.padded(c_in, c_out, 1, stride, bias=False)
+        return BlockSpec(convs, (shortcut,) * project)
 
     @property
     def c_out(self) -> int:

@@ -1,0 +1,110 @@
+"""The layers that specs describe, each by itself, for a worker to adopt:
+`parity_tests.layer_cases:keras_lopsided`. Imported in a worker for that, by the tests
+for the table alone."""
+
+import functools
+import importlib
+from typing import Any
+
+from shared.specs.base import ConvSpec, Pool, SqueezeSpec
+
+CASES: dict[str, Any] = {
+    "square": ConvSpec(3, 5, 3, 2, 1),
+    "wide": ConvSpec.padded(3, 5, (1, 7)),
+    "tall": ConvSpec(3, 5, (5, 2), 1, (2, 0), bias=False),
+    "wider_than_the_map": ConvSpec.padded(4, 40, (13, 3)),
+    "lopsided": ConvSpec(3, 5, 3, 2, ((0, 1), (0, 1))),
+    "lopsided_the_other_way": ConvSpec(3, 5, 5, 2, ((2, 1), (0, 3))),
+    "grouped": ConvSpec.padded(6, 9, 3, 2, 3),
+    "grouped_wide": ConvSpec.padded(6, 4, (1, 3), 1, 2),
+    "depthwise": ConvSpec.depthwise(6, 5, 2),
+    "depthwise_large": ConvSpec.depthwise(6, 7, bias=False),
+    "depthwise_lopsided": ConvSpec(6, 6, 3, 2, ((0, 1), (0, 1)), 6),
+    "two_maps_a_group": ConvSpec.padded(4, 8, 3, groups=4),
+    "max": Pool(3, 2, 1),
+    "max_ceil": Pool(3, 2, ceil=True),
+    "max_ceil_padded": Pool(3, 3, 1, ceil=True),
+    "max_ceil_begins_outside": Pool(2, 2, 1, ceil=True),
+    "max_lopsided": Pool(3, 2, ((0, 1), (0, 1))),
+    "mean": Pool(2, 2),
+    "mean_overlapping": Pool(3, 1),
+    "mean_padded": Pool(3, 1, 1),
+    "mean_of_what_is_inside": Pool(3, 1, 1, count_pads=False),
+    "mean_of_what_is_inside_apart": Pool(3, 2, 1, count_pads=False),
+    "squeeze": SqueezeSpec(6, 4, "relu", "hard_sigmoid"),
+    "squeeze_silu": SqueezeSpec(6, 4, "silu", "sigmoid"),
+}
+ACTIVATIONS = (
+    "identity",
+    "relu",
+    "relu6",
+    "silu",
+    "hard_swish",
+    "hard_sigmoid",
+    "sigmoid",
+    "gelu",
+    "gelu_tanh",
+)
+
+
+def _torch(case: str) -> Any:
+    own, nn = _modules("pytorch_impl.layers", "torch.nn")
+    base: Any = nn.Module
+
+    class Call(base):
+        def forward(self, x: Any) -> Any:
+            if case in ACTIVATIONS:
+                return own.ACTIVATIONS[case](x + 0)  # some write over what they read
+            pool = own.max_pool if case.startswith("max") else own.avg_pool
+            return pool(x, CASES[case])
+
+    return _layer(own, case) or Call()
+
+
+def _keras(case: str) -> Any:
+    own, keras = _modules("keras_impl.layers", "keras")
+    base: Any = keras.Layer
+
+    class Call(base):
+        def call(self, x: Any) -> Any:
+            if case in ACTIVATIONS:
+                return own.ACTIVATIONS[case](x)
+            pool = own.max_pool if case.startswith("max") else own.avg_pool
+            return pool(x, CASES[case])
+
+    return _layer(own, case) or Call()
+
+
+def _jax(case: str) -> Any:
+    own, nnx = _modules("jax_impl.layers", "flax.nnx")
+    base: Any = nnx.Module
+
+    class Call(base):
+        def __call__(self, x: Any) -> Any:
+            if case in ACTIVATIONS:
+                return own.ACTIVATIONS[case](x)
+            pool = own.max_pool if case.startswith("max") else own.avg_pool
+            return pool(x, CASES[case])
+
+    return _layer(own, case, rngs=nnx.Rngs(0)) or Call()
+
+
+def _modules(*names: str) -> list[Any]:
+    return [importlib.import_module(name) for name in names]
+
+
+def _layer(own: Any, case: str, **rngs: Any) -> Any:
+    spec = CASES.get(case)
+    if isinstance(spec, ConvSpec):
+        return own.conv(spec, **rngs)
+    if isinstance(spec, SqueezeSpec):
+        return own.SqueezeExcitation(spec, **rngs)
+    return None
+
+
+def __getattr__(name: str) -> Any:
+    framework, _, case = name.partition("_")
+    if case not in CASES and case not in ACTIVATIONS:
+        raise AttributeError(name)
+    build = {"pytorch": _torch, "keras": _keras, "jax": _jax}[framework]
+    return functools.partial(build, case)
