@@ -6,7 +6,6 @@ from typing import Any
 import keras
 from keras import layers
 
-from keras_impl.sequential import Sequential
 from shared.weights import DENSE, KERNEL, SAME, Layout, Slot, depthwise
 
 _NORM = {
@@ -42,8 +41,6 @@ def children(layer: Any) -> Iterator[tuple[str, Any]]:
         yield from ((str(i), value) for i, value in enumerate(layer))
     elif isinstance(layer, dict):
         yield from layer.items()
-    elif isinstance(layer, Sequential):
-        yield from ((str(i), value) for i, value in enumerate(layer.steps))
     elif isinstance(layer, keras.Sequential):
         yield from ((str(i), value) for i, value in enumerate(layer.layers))
     elif isinstance(layer, keras.Model) and _is_functional(layer):

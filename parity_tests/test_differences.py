@@ -130,23 +130,6 @@ KERAS = """
     def lstm(): return layers.LSTM(4)
     def flatten(): return layers.Flatten()
     def norm_of_channels(): return layers.LayerNormalization(epsilon=1e-5)
-    def calls():
-        # Of a layer in Keras's own and in ours, until their first result.
-        from keras_impl.sequential import Sequential
-
-        class Seen(keras.Layer):
-            number = 0
-
-            def call(self, x):
-                self.number += 1
-                return x
-
-        found = []
-        for kind in (keras.Sequential, Sequential):
-            layer = Seen()
-            kind([layer])(ops.ones((2, 3)))
-            found.append(layer.number)
-        return found
     def flatten_own(): return Call(own.flatten)
     def lazy(): return Call(lambda x: 0 * x + len(layers.Dense(3).weights))
     def lazy_own(): return Call(lambda x: 0 * x + len(own.Dense(2, 3).weights))
@@ -473,11 +456,6 @@ def test_hard_float32(native):
     model = native("pytorch", "hard_sigmoid", x)
     (found,) = model.run(Request((x,), cotangents=(one,))).input_gradients
     assert 1e-10 < error(found, one / 6) < 1e-7
-
-
-def test_sequential(ask):
-    theirs, ours = ask("keras", "calls")
-    assert theirs > ours == 1
 
 
 @pytest.mark.parametrize(("size", "equal"), [(7, True), (8, False)])
