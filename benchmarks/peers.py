@@ -60,7 +60,10 @@ def peers(model: str) -> Iterator[Peer]:
         yield Peer("pytorch", "transformers", f"{_TARGETS}:gpt2", _huggingface)
     if model in ("vgg16", "vgg19"):
         yield Peer(
-            "keras", "keras.applications", f"{_TARGETS}:keras_{model}", _keras_vgg
+            "keras",
+            "keras.applications",
+            f"{_TARGETS}:keras_{model.upper()}",
+            _keras_vgg,
         )
 
 

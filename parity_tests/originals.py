@@ -45,18 +45,23 @@ def _logits(**sizes: int) -> Any:
     return Logits(transformers.GPT2Config(**sizes))
 
 
-def keras_vgg16() -> Any:
+def _keras(name: str) -> Any:
     applications = importlib.import_module("keras").applications
-    return applications.VGG16(weights=None, classifier_activation=None)
+    return getattr(applications, name)(weights=None, classifier_activation=None)
 
 
-def keras_vgg19() -> Any:
-    applications = importlib.import_module("keras").applications
-    return applications.VGG19(weights=None, classifier_activation=None)
+def _timm(name: str) -> Any:
+    _without_operators()
+    return importlib.import_module("timm").create_model(name, pretrained=False)
 
 
 def __getattr__(name: str) -> Any:
-    """`resnet18` and every other torchvision classifier by its own name."""
+    """`resnet18` and every other torchvision classifier by its own name, `keras_VGG16`
+    of keras.applications, `timm_inception_v4`."""
     if name.startswith("_"):
         raise AttributeError(name)
+    origin, _, own = name.partition("_")
+    makers = {"keras": _keras, "timm": _timm}
+    if origin in makers:
+        return functools.partial(makers[origin], own)
     return functools.partial(_torchvision, name)

@@ -12,7 +12,11 @@ from types import ModuleType
 from shared.errors import UsageError
 from shared.weights import Array, Weights
 
-SAME_AS_TORCHVISION = ("alexnet", "resnet", "vgg")
+SAME_AS_TORCHVISION = (
+    "alexnet",
+    "resnet",
+    "vgg",
+)
 
 
 def sources(family: str) -> tuple[str, ...]:
