@@ -171,9 +171,10 @@ class Session:
         dtype: str = "float64",
         *,
         together: bool = True,
+        optimizers: Sequence[str] = tuple(training.OPTIMIZERS),
     ):
         self.workers, self.frameworks, self.dtype = workers, list(frameworks), dtype
-        self.together = together
+        self.together, self.optimizers = together, optimizers
         self._evidence: dict[tuple[str, str, str], Evidence] = {}
 
     def check(self, name: str, tiers: Sequence[str]) -> Iterator[Check]:
@@ -332,9 +333,10 @@ class Session:
         self, name: str, found: Mapping[str, Evidence]
     ) -> Iterator[tuple[str, Worst | str, float]]:
         spec = VARIANTS[name].spec
-        for part, plan in training.plans(spec).items():
+        plans = training.plans(spec)
+        for part in self.optimizers:
 
-            def ask(framework: str, plan: Plan = plan) -> list[Seen]:
+            def ask(framework: str, plan: Plan = plans[part]) -> list[Seen]:
                 worker = self.workers.get(framework, self.dtype)
                 return training.follow(worker, name, spec, plan)
 

@@ -17,6 +17,7 @@ from parity_tests.engine import (
     tiers_for,
 )
 from parity_tests.trace import Trace, trace
+from parity_tests.training import OPTIMIZERS
 from shared import catalog, cluster
 from shared.catalog import VARIANTS, select
 from shared.errors import UsageError, unknown
@@ -85,10 +86,16 @@ def _alone(job: Job, dtype: str, full: bool, timeout: float) -> list[Check]:
 
 
 def run(
-    jobs: Sequence[Job], workers: Workers, dtype: str, full: bool = False
+    jobs: Sequence[Job],
+    workers: Workers,
+    dtype: str,
+    full: bool = False,
+    optimizers: Sequence[str] = tuple(OPTIMIZERS),
 ) -> Iterator[Check]:
     for frameworks in dict.fromkeys(job.frameworks for job in jobs):
-        session = Session(workers, frameworks, dtype, together=not full)
+        session = Session(
+            workers, frameworks, dtype, together=not full, optimizers=optimizers
+        )
         for job in jobs:
             if job.frameworks != frameworks:
                 continue

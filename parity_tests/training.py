@@ -19,6 +19,10 @@ from shared.weights import Array
 from shared.worker import Worker
 
 UPDATES = 10
+OPTIMIZERS = {
+    "momentum": SGD(lr=0.02, momentum=0.9, weight_decay=0.01),
+    "adamw": AdamW(lr=2e-3, weight_decay=0.1),
+}
 BATCH = 4
 SEED = 0
 
@@ -27,10 +31,6 @@ def plans(spec: Spec, updates: int = UPDATES) -> dict[str, Plan]:
     """Two optimizers, both with warm-up and cosine and everything decaying."""
     rising = max(updates // 10, 2)
     schedule = Warmup(steps=rising, then=Cosine(steps=updates - rising, final=0.1))
-    optimizers = {
-        "momentum": SGD(lr=0.02, momentum=0.9, weight_decay=0.01),
-        "adamw": AdamW(lr=2e-3, weight_decay=0.1),
-    }
     return {
         name: Plan(
             loss=loss_of(spec),
@@ -42,7 +42,7 @@ def plans(spec: Spec, updates: int = UPDATES) -> dict[str, Plan]:
             batch_size=BATCH,
             precision="float64",
         )
-        for name, optimizer in optimizers.items()
+        for name, optimizer in OPTIMIZERS.items()
     }
 
 
