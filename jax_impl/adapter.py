@@ -34,9 +34,26 @@ def build(model: str | Spec, seed: int = 0) -> nnx.Module:
     return built.native
 
 
+class _Still(nnx.RngStream):
+    """One key for all that is not kept, and no count: with one, a trace takes time that
+    grows with the square of the layers."""
+
+    def __call__(self) -> jax.Array:
+        return self.key[...]
+
+    def fork(self, *, split: int | tuple[int, ...] | None = None) -> nnx.RngStream:
+        return nnx.RngStream(self.key[...], tag=self.tag)
+
+
 def _abstract(spec: Spec, dtype: str, name: str) -> "JaxModel":
     kind = getattr(models, type(spec).__name__.removesuffix("Spec"))
-    native = nnx.eval_shape(lambda: kind(spec, rngs=nnx.Rngs(0)))
+
+    def make() -> nnx.Module:
+        rngs = nnx.Rngs(0)
+        rngs.default = _Still(0, tag="default")
+        return kind(spec, rngs=rngs)
+
+    native = nnx.eval_shape(make)
     return JaxModel(native, dtype, spec, name)
 
 

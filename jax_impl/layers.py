@@ -87,26 +87,31 @@ class Embed(nnx.Embed):
 
 class BatchNorm(nnx.BatchNorm):
     """DIFF(bn-var): keeps the unbiased running variance (Ioffe 2015, algorithm 2).
-    DIFF(fast-variance): the default E[x^2] - E[x]^2 loses digits."""
+    DIFF(fast-variance): the default E[x^2] - E[x]^2 loses digits.
+    DIFF(bn-trace): assigning to `mean[...]` in a trace prints all of it; the statistics
+    are set here, what is done with them is NNX's.
+    """
 
     def __init__(
         self, channels: int, epsilon: float, momentum: float, *, rngs: nnx.Rngs
     ):
-        super().__init__(
-            channels,
-            epsilon=epsilon,
-            momentum=momentum,
-            use_fast_variance=False,
-            rngs=rngs,
-        )
+        super().__init__(channels, epsilon=epsilon, momentum=momentum, rngs=rngs)
 
     def __call__(self, x: Array) -> Array:
         if self.use_running_average:
             return super().__call__(x)
-        kept = self.var[...] * self.momentum
-        y = super().__call__(x)
-        n = x.size // x.shape[-1]
-        self.var[...] = kept + (self.var[...] - kept) * (n / (n - 1))
+        kept = self.mean.get_value(), self.var.get_value()
+        exact = x.astype(jnp.promote_types(x.dtype, jnp.float32))
+        axes, n = range(x.ndim - 1), x.size // x.shape[-1]
+        mean = exact.mean(axes)
+        var = jnp.square(exact - mean).mean(axes)
+        self.mean.set_value(mean)
+        self.var.set_value(var)
+        y = super().__call__(x, use_running_average=True)
+        for held, old, new in zip(
+            (self.mean, self.var), kept, (mean, var * (n / (n - 1))), strict=True
+        ):
+            held.set_value(old * self.momentum + new * (1 - self.momentum))
         return y
 
 

@@ -347,6 +347,29 @@ FLAX = """
         return [off(), off(accumulator_dtype=float)]
 
     def without_rngs(): return nnx.Linear(2, 3)
+    def printed():
+        # How often a trace of one call is asked where its values lie: it has no answer,
+        # and says so with all of the program in its message.
+        import jax._src.core as core
+
+        plain, asked = core.Tracer.sharding, []
+
+        def ask(tracer):
+            asked.append(tracer)
+            return plain.fget(tracer)
+
+        found = []
+        core.Tracer.sharding = property(ask)
+        try:
+            for layer in (nnx.BatchNorm(3, rngs=rngs), bn_own()):
+                asked.clear()
+                graph, state = nnx.split(layer)
+                call = lambda state, x: nnx.merge(graph, state)(x)
+                jax.make_jaxpr(call)(state, jax.numpy.ones((4, 3), "float32"))
+                found.append(len(asked))
+        finally:
+            core.Tracer.sharding = plain
+        return found
 """
 SOURCES = {"pytorch": TORCH, "keras": KERAS, "jax": FLAX, "keras[jax]": KERAS}
 
@@ -421,6 +444,11 @@ def test_bn_var(native):
     assert error(new["pytorch"], x.var(0, ddof=1)) < 1e-12
     assert error(new["keras"], x.var(0)) < 1e-12
     assert error(new["jax"], x.var(0)) < 1e-12
+
+
+def test_bn_trace(ask):
+    theirs, ours = ask("jax", "printed")
+    assert theirs > 0 == ours
 
 
 @pytest.mark.parametrize(("size", "equal"), [(7, True), (8, False)])
