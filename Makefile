@@ -6,8 +6,8 @@ export OMP_NUM_THREADS := 1
 export TF_CPP_MIN_LOG_LEVEL := 2
 export HF_HUB_OFFLINE := 1
 
-.PHONY: setup compare test lint parity train distributed mutants builtins records readme
-.PHONY: report clean
+.PHONY: setup compare test lint parity train distributed kills mutants builtins
+.PHONY: records readme report clean
 
 setup: .venv/.done
 
@@ -44,6 +44,10 @@ train: setup
 # Every tiny model in several processes against one; half an hour.
 distributed: setup
 	@$(BIN)/python -m parity_tests.distributed
+
+# Ten SIGKILLs in each framework, where the tests make do with three.
+kills: setup
+	@TRIPTYCH_KILLS=10 $(BIN)/python -m pytest -q parity_tests/test_training.py -k killed
 
 mutants: setup
 	@$(BIN)/python -m parity_tests.mutants --docs docs/mutants.md

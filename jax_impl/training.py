@@ -108,7 +108,7 @@ class Trainer(contract.Trainer):
         self._take()
         params = self.state.params
         average = self.ema.init(params) if self.ema else ()
-        kept = distributed.replicated(self.optimizer.init(params))
+        kept = distributed.replicated(jax.jit(self.optimizer.init)(params))
         self.state = self.state._replace(kept=kept, average=average)
 
     # What a batch goes through

@@ -23,7 +23,7 @@ from shared.optimizers import LIKE, TURNED
 from shared.plan import Metric, Plan, describe
 from shared.saving import Checkpoint
 from shared.schedules import PlateauState
-from shared.weights import Array, Layout
+from shared.weights import Array, Layout, Slots
 
 
 class Diverged(Exception):
@@ -319,22 +319,22 @@ def _framework(trainer: Trainer) -> str:
 
 def canonical_state(trainer: Trainer) -> dict[str, Array]:
     """What the optimizer keeps, in canonical layouts."""
-    found = {}
+    found, slots = {}, trainer.model.slots()
     for key, value in trainer.optimizer_state().items():
-        name, layout = _place(trainer, key)
+        name, layout = _place(trainer.plan, slots, key)
         found[name] = np.array(layout.canonical(value) if layout else value, order="C")
     return found
 
 
 def set_canonical_state(trainer: Trainer, state: dict[str, Array]) -> None:
-    found = {}
+    found, slots = {}, trainer.model.slots()
     for key, value in state.items():
-        name, layout = _place(trainer, key)
+        name, layout = _place(trainer.plan, slots, key)
         found[name] = layout.native(value) if layout else value
     trainer.set_optimizer_state(found)
 
 
-def _place(trainer: Trainer, key: str) -> tuple[str, Layout | None]:
+def _place(plan: Plan, slots: Slots, key: str) -> tuple[str, Layout | None]:
     """The other side's name of what is kept, and its layout if it has the parameter's.
 
     Where a framework stores a matrix transposed, its rows are the others' columns.
@@ -342,8 +342,8 @@ def _place(trainer: Trainer, key: str) -> tuple[str, Layout | None]:
     kept, _, name = key.partition("/")
     if not name:
         return key, None
-    keeps = {**trainer.plan.optimizer.keeps, "ema": LIKE}
-    layout = trainer.model.slots()[name].layout
+    keeps = {**plan.optimizer.keeps, "ema": LIKE}
+    layout = slots[name].layout
     if keeps[kept] == LIKE:
         return key, layout
     matrix = np.empty((2, 3))
