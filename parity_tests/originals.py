@@ -45,9 +45,27 @@ def _logits(**sizes: int) -> Any:
     return Logits(transformers.GPT2Config(**sizes))
 
 
-def _keras(name: str) -> Any:
+def mobilenet_v2_x0_35() -> Any:
+    return _torchvision("mobilenet_v2", width_mult=0.35)
+
+
+def mobilenet_v3_large_x1_25() -> Any:
+    return _torchvision("mobilenet_v3_large", width_mult=1.25)
+
+
+def mobilenet_v3_small_x0_75() -> Any:
+    return _torchvision("mobilenet_v3_small", width_mult=0.75)
+
+
+def keras_mobilenet_x0_25() -> Any:
+    """The size that test_originals asks for; a Keras model has its own built in."""
+    return _keras("MobileNet", alpha=0.25, input_shape=(61, 46, 3))
+
+
+def _keras(name: str, **arguments: Any) -> Any:
     applications = importlib.import_module("keras").applications
-    return getattr(applications, name)(weights=None, classifier_activation=None)
+    make = getattr(applications, name)
+    return make(weights=None, classifier_activation=None, **arguments)
 
 
 def _timm(name: str) -> Any:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from shared.checkpoints import gpt
+from shared.checkpoints import gpt, mobilenet
 from shared.errors import UsageError
 from shared.randomness import weight
 
@@ -67,3 +67,39 @@ def test_gpt_refuses_other_sources() -> None:
     for translate in (gpt.from_public, gpt.to_public):
         with pytest.raises(UsageError, match=r"'torchvision'.*huggingface"):
             translate("torchvision", OWN)
+
+
+# A MobileNet's first and last layers and its last block: theirs -> ours, our shape.
+MOBILENET = {
+    "conv1.weight": ("conv_stem.weight", (4, 3, 3, 3)),
+    "conv1_bn.running_var": ("bn1.running_var", (4,)),
+    "conv_dw_1.weight": ("blocks.0.0.conv_dw.weight", (4, 1, 3, 3)),
+    "conv_pw_2_bn.bias": ("blocks.1.0.bn2.bias", (6,)),
+    "conv_pw_11.weight": ("blocks.3.5.conv_pw.weight", (6, 6, 1, 1)),
+    "conv_dw_12_bn.weight": ("blocks.4.0.bn1.weight", (6,)),
+    "conv_pw_13_bn.running_mean": ("blocks.4.1.bn2.running_mean", (8,)),
+    "conv_preds.weight": ("classifier.weight", (5, 8)),
+    "conv_preds.bias": ("classifier.bias", (5,)),
+}
+
+
+def test_mobilenet_there_and_back() -> None:
+    own = {name: weight(name, shape, 0) for name, shape in MOBILENET.values()}
+    public = mobilenet.to_public("keras.applications", own)
+    assert list(public) == list(MOBILENET)
+    for theirs, (name, shape) in MOBILENET.items():
+        assert np.array_equal(public[theirs].reshape(shape), own[name])
+    assert public["conv_preds.weight"].shape == (5, 8, 1, 1)
+    assert same(mobilenet.from_public("keras.applications", public), own)
+
+
+def test_mobilenet_keeps_what_it_does_not_know() -> None:
+    """So that loading can say so."""
+    more = {"conv_dw_14.weight": np.zeros((1, 1, 3, 3)), "alpha": np.zeros(1)}
+    assert same(mobilenet.from_public("keras.applications", more), more)
+
+
+def test_mobilenet_refuses_other_sources() -> None:
+    for translate in (mobilenet.from_public, mobilenet.to_public):
+        with pytest.raises(UsageError, match=r"'torchvision'.*keras.applications"):
+            translate("torchvision", {})

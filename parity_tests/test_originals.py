@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from parity_tests.compare import worst_of
+from parity_tests.compare import error, worst_of
 from parity_tests.engine import request
 from parity_tests.tolerances import ORIGINALS
 from shared import checkpoints
@@ -18,6 +18,12 @@ SMALL_GPT2 = GPTSpec(
 # model, image size (small: the function is the same and the test is quick)
 TORCHVISION = [
     ("alexnet", (127, 95)),
+    ("mobilenet_v2", (64, 47)),
+    ("mobilenet_v2_x0_35", (33, 64)),
+    ("mobilenet_v3_large", (64, 47)),
+    ("mobilenet_v3_large_x1_25", (33, 48)),
+    ("mobilenet_v3_small", (47, 64)),
+    ("mobilenet_v3_small_x0_75", (64, 33)),
     ("resnet18", 64),
     ("resnext50_32x4d", 64),
     ("wide_resnet50_2", 64),
@@ -71,6 +77,31 @@ def test_torchvision_in_training_mode(workers):
         (found.buffers, expected.buffers),
     ):
         assert worst_of(one, two, "original").error <= ORIGINALS
+    for model in (ours, original):
+        model.drop()
+
+
+@pytest.mark.parametrize(
+    ("name", "target", "size"),
+    [
+        ("mobilenet_v1", "keras_MobileNet", (224, 224)),
+        ("mobilenet_v1_x0_25", "keras_mobilenet_x0_25", (61, 46)),
+    ],
+)
+def test_keras_mobilenet(name, target, size, workers):
+    worker = workers.get("keras", "float64")
+    spec = replace(variant(name).spec, image_size=size)
+    asked = request(spec, 1, training=False)
+    last = replace(asked, inputs=(asked.inputs[0].transpose(0, 2, 3, 1),))
+    original = worker.adopt(f"parity_tests.originals:{target}", last.inputs)
+    ours = worker.build(spec, name)
+    ours.fill(0)
+    source = ("mobilenet", "keras.applications")
+    original.load(checkpoints.to_public(*source, ours.dump()))
+    back = checkpoints.from_public(*source, original.dump())
+    assert worst_of(ours.dump(), back, "names").error == 0
+    found, expected = original.run(last).outputs, ours.run(asked).outputs
+    assert error(found[0], expected[0]) <= ORIGINALS
     for model in (ours, original):
         model.drop()
 

@@ -10,6 +10,9 @@ from shared.specs import (
     linear,
     lstm,
     mlp,
+    mobilenet,
+    mobilenet_v2,
+    mobilenet_v3,
     resnet,
     vgg,
 )

@@ -14,6 +14,8 @@ from shared.weights import Array, Weights
 
 SAME_AS_TORCHVISION = (
     "alexnet",
+    "mobilenet_v2",
+    "mobilenet_v3",
     "resnet",
     "vgg",
 )

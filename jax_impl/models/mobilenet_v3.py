@@ -1,0 +1,61 @@
+"""MobileNetV3 in JAX (Flax NNX), BHWC. Spec, names, paper:
+shared/specs/mobilenet_v3.py."""
+
+from flax import nnx
+from jax import Array
+
+from jax_impl.layers import (
+    Activation,
+    Dropout,
+    Linear,
+    SqueezeExcitation,
+    conv,
+    norm,
+)
+from shared.specs.base import ConvSpec
+from shared.specs.mobilenet_v3 import BlockSpec, MobileNetV3Spec
+
+
+def conv_norm(
+    c: ConvSpec, spec: MobileNetV3Spec, activation: str, *, rngs: nnx.Rngs
+) -> nnx.Sequential:
+    return nnx.Sequential(
+        conv(c, rngs=rngs), norm(c.c_out, spec, rngs=rngs), Activation(activation)
+    )
+
+
+class InvertedResidual(nnx.Module):
+    """Made wide, filtered and weighed map by map, made narrow (fig. 4)."""
+
+    def __init__(self, b: BlockSpec, spec: MobileNetV3Spec, *, rngs: nnx.Rngs):
+        self.shortcut = b.shortcut
+        self.block = nnx.Sequential(
+            *[conv_norm(c, spec, b.activation, rngs=rngs) for c in b.convs],
+            *[SqueezeExcitation(s, rngs=rngs) for s in b.squeeze],
+            conv_norm(b.project, spec, "identity", rngs=rngs),
+        )
+
+    def __call__(self, x: Array) -> Array:
+        y = self.block(x)  # [B, H/s, W/s, c_out]
+        return x + y if self.shortcut else y
+
+
+class MobileNetV3(nnx.Module):
+    def __init__(self, spec: MobileNetV3Spec, *, rngs: nnx.Rngs):
+        self.spec = spec
+        hidden, last = spec.dense
+        self.features = nnx.Sequential(
+            conv_norm(spec.stem, spec, "hard_swish", rngs=rngs),
+            *[InvertedResidual(b, spec, rngs=rngs) for b in spec.blocks],
+            conv_norm(spec.head, spec, "hard_swish", rngs=rngs),
+        )
+        self.classifier = nnx.Sequential(
+            Linear(*hidden, rngs=rngs),
+            Activation("hard_swish"),
+            Dropout(spec.dropout, rngs=rngs),
+            Linear(*last, rngs=rngs),
+        )
+
+    def __call__(self, x: Array) -> Array:
+        x = self.features(x)  # [B, H/32, W/32, 960]
+        return self.classifier(x.mean((1, 2)))  # [B, num_classes]

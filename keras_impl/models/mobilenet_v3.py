@@ -1,0 +1,64 @@
+"""MobileNetV3 in Keras 3, BHWC. Spec, names, paper: shared/specs/mobilenet_v3.py."""
+
+import keras
+from keras import KerasTensor, ops
+
+from keras_impl.layers import (
+    Activation,
+    Dense,
+    Dropout,
+    SpecModel,
+    SqueezeExcitation,
+    conv,
+    norm,
+)
+from shared.specs.base import ConvSpec
+from shared.specs.mobilenet_v3 import BlockSpec, MobileNetV3Spec
+
+
+def conv_norm(c: ConvSpec, spec: MobileNetV3Spec, activation: str) -> keras.Sequential:
+    return keras.Sequential([conv(c), norm(c.c_out, spec), Activation(activation)])
+
+
+class InvertedResidual(keras.Layer):
+    """Made wide, filtered and weighed map by map, made narrow (fig. 4)."""
+
+    def __init__(self, b: BlockSpec, spec: MobileNetV3Spec):
+        super().__init__()
+        self.shortcut = b.shortcut
+        self.block = keras.Sequential(
+            [
+                *[conv_norm(c, spec, b.activation) for c in b.convs],
+                *[SqueezeExcitation(s) for s in b.squeeze],
+                conv_norm(b.project, spec, "identity"),
+            ]
+        )
+
+    def call(self, x: KerasTensor) -> KerasTensor:
+        y = self.block(x)  # [B, H/s, W/s, c_out]
+        return x + y if self.shortcut else y
+
+
+class MobileNetV3(SpecModel):
+    def __init__(self, spec: MobileNetV3Spec):
+        super().__init__(spec)
+        hidden, last = spec.dense
+        self.features = keras.Sequential(
+            [
+                conv_norm(spec.stem, spec, "hard_swish"),
+                *[InvertedResidual(b, spec) for b in spec.blocks],
+                conv_norm(spec.head, spec, "hard_swish"),
+            ]
+        )
+        self.classifier = keras.Sequential(
+            [
+                Dense(*hidden),
+                Activation("hard_swish"),
+                Dropout(spec.dropout),
+                Dense(*last),
+            ]
+        )
+
+    def call(self, x: KerasTensor) -> KerasTensor:
+        x = self.features(x)  # [B, H/32, W/32, 960]
+        return self.classifier(ops.mean(x, (1, 2)))  # [B, num_classes]

@@ -1,0 +1,58 @@
+"""keras.applications' MobileNet <-> canonical weights.
+
+Its blocks are numbered through from 1, and its last layer is a 1x1 convolution.
+"""
+
+from shared.errors import unknown
+from shared.specs.mobilenet import MobileNetV1Spec
+from shared.weights import Array, Weights
+
+SOURCES = ("keras.applications",)
+_HEAD, _OWN_HEAD = "conv_preds", "classifier"
+# Of a block; {} is its number, from 1.
+_BLOCK = {
+    "conv_dw_{}": "conv_dw",
+    "conv_dw_{}_bn": "bn1",
+    "conv_pw_{}": "conv_pw",
+    "conv_pw_{}_bn": "bn2",
+}
+
+
+def from_public(source: str, state: Weights) -> dict[str, Array]:
+    _check(source)
+    return {
+        name: value[:, :, 0, 0] if name == f"{_OWN_HEAD}.weight" else value
+        for name, value in _renamed(state, _layers()).items()
+    }
+
+
+def to_public(source: str, weights: Weights) -> dict[str, Array]:
+    _check(source)
+    back = {own: theirs for theirs, own in _layers().items()}
+    return {
+        name: value[:, :, None, None] if name == f"{_HEAD}.weight" else value
+        for name, value in _renamed(weights, back).items()
+    }
+
+
+def _check(source: str) -> None:
+    if source not in SOURCES:
+        raise unknown("source of MobileNet checkpoints", source, SOURCES)
+
+
+def _layers() -> dict[str, str]:
+    """Theirs -> ours."""
+    found = {"conv1": "conv_stem", "conv1_bn": "bn1", _HEAD: _OWN_HEAD}
+    blocks = [(s, i) for s, n in enumerate(MobileNetV1Spec.depths) for i in range(n)]
+    for number, (stage, i) in enumerate(blocks, start=1):
+        for theirs, own in _BLOCK.items():
+            found[theirs.format(number)] = f"blocks.{stage}.{i}.{own}"
+    return found
+
+
+def _renamed(state: Weights, layers: dict[str, str]) -> dict[str, Array]:
+    split = {name: name.rpartition(".") for name in state}
+    return {
+        f"{layers.get(layer, layer)}{dot}{leaf}": state[name]
+        for name, (layer, dot, leaf) in split.items()
+    }
