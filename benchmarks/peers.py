@@ -4,6 +4,7 @@ torchvision has no JAX, and no package that can be installed has these models in
 there is no peer for JAX.
 """
 
+import functools
 import importlib.metadata
 import importlib.util
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,7 +14,7 @@ import numpy as np
 
 from benchmarks.measure import Way
 from shared import checkpoints
-from shared.catalog import variant
+from shared.catalog import family_of, variant
 from shared.errors import UsageError
 from shared.weights import Array, Weights
 
@@ -55,7 +56,8 @@ def peers(model: str) -> Iterator[Peer]:
     if found.tiny:
         return
     if "torchvision" in found.source and _has("torchvision"):
-        yield Peer("pytorch", "torchvision", f"{_TARGETS}:{model}", dict)
+        renamed = functools.partial(_torchvision, family_of(found.spec))
+        yield Peer("pytorch", "torchvision", f"{_TARGETS}:{model}", renamed)
     if model == "gpt2" and _has("transformers"):
         yield Peer("pytorch", "transformers", f"{_TARGETS}:gpt2", _huggingface)
     if model in ("vgg16", "vgg19"):
@@ -73,6 +75,12 @@ def _has(package: str) -> bool:
             f"--peers: {package} is not installed: pip install .[originals]"
         )
     return True
+
+
+def _torchvision(family: str, ours: Weights) -> dict[str, Array]:
+    """Without tables of places (integers), which it makes by itself."""
+    state = checkpoints.to_public(family, "torchvision", ours)
+    return {name: value for name, value in state.items() if value.dtype.kind == "f"}
 
 
 def _huggingface(ours: Weights) -> dict[str, Array]:

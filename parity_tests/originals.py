@@ -23,6 +23,14 @@ def _torchvision(name: str, **arguments: Any) -> Any:
     return getattr(models, name)(weights=None, **arguments)
 
 
+def small_convnext() -> Any:
+    """At the sizes of test_originals.SMALL_CONVNEXT; it drops no branch."""
+    _without_operators()
+    own = importlib.import_module("torchvision.models.convnext")
+    stages = [own.CNBlockConfig(12, 20, 2), own.CNBlockConfig(20, None, 3)]
+    return own.ConvNeXt(stages, stochastic_depth_prob=0.0, num_classes=11)
+
+
 def gpt2() -> Any:
     """transformers' GPT-2 at its published size."""
     return _logits()

@@ -124,7 +124,12 @@ def test_what_is_reached_of_the_ceiling():
 @pytest.mark.parametrize(
     ("model", "published"),
     # torchvision's `GFLOPS`, which are multiplications with an addition each
-    [("alexnet", 0.71), ("resnet18", 1.81), ("resnet50", 4.09)],
+    [
+        ("alexnet", 0.71),
+        ("convnext_tiny", 4.46),
+        ("resnet18", 1.81),
+        ("resnet50", 4.09),
+    ],
 )
 def test_operations_are_the_published_ones(workers, model, published):
     spec = variant(model).spec

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from shared.checkpoints import gpt, mobilenet
+from shared.checkpoints import convnext, gpt, mobilenet
 from shared.errors import UsageError
 from shared.randomness import weight
 
@@ -103,3 +103,40 @@ def test_mobilenet_refuses_other_sources() -> None:
     for translate in (mobilenet.from_public, mobilenet.to_public):
         with pytest.raises(UsageError, match=r"'torchvision'.*keras.applications"):
             translate("torchvision", {})
+
+
+# Of a ConvNeXt with two stages: torchvision's name, its shape, and ours.
+CONVNEXT = [
+    ("features.0.0.weight", (6, 3, 4, 4), "downsample_layers.0.0.weight"),
+    ("features.0.1.bias", (6,), "downsample_layers.0.1.bias"),
+    ("features.1.2.layer_scale", (6, 1, 1), "stages.0.2.gamma"),
+    ("features.1.2.block.0.weight", (6, 1, 7, 7), "stages.0.2.dwconv.weight"),
+    ("features.1.2.block.2.weight", (6,), "stages.0.2.norm.weight"),
+    ("features.1.2.block.3.weight", (24, 6), "stages.0.2.pwconv1.weight"),
+    ("features.1.2.block.5.bias", (6,), "stages.0.2.pwconv2.bias"),
+    ("features.2.1.bias", (10,), "downsample_layers.1.1.bias"),
+    ("features.3.11.layer_scale", (10, 1, 1), "stages.1.11.gamma"),
+    ("classifier.0.weight", (10,), "norm.weight"),
+    ("classifier.2.bias", (5,), "head.bias"),
+]
+
+
+def test_convnext_there_and_back() -> None:
+    public = {name: weight(name, shape, 0) for name, shape, _ in CONVNEXT}
+    own = convnext.from_public("torchvision", public)
+    assert list(own) == [name for _, _, name in CONVNEXT]
+    assert own["stages.0.2.gamma"].shape == (6,)
+    assert same(convnext.to_public("torchvision", own), public)
+
+
+def test_convnext_leaves_what_it_does_not_know() -> None:
+    """The model that is to hold it says what it cannot."""
+    for name, left in (
+        ("fc.weight", "fc.weight"),
+        ("features.1.weight", "features.1.weight"),
+        ("features.1.0.block.4.weight", "stages.0.0.block.4.weight"),
+    ):
+        assert list(convnext.from_public("torchvision", {name: np.ones(2)})) == [left]
+    for translate in (convnext.from_public, convnext.to_public):
+        with pytest.raises(UsageError, match=r"'timm'.*torchvision"):
+            translate("timm", {})
