@@ -171,7 +171,8 @@ class DropPath(Dropout):
     def call(self, x: KerasTensor, training: bool | None = None) -> KerasTensor:
         if not training or self.rate == 0:
             return x
-        kept = super().call(ops.ones_like(x[(slice(None), *(0,) * (len(x.shape) - 1))]))
+        ones = ops.ones_like(x[(slice(None), *(0,) * (len(x.shape) - 1))])
+        kept = super().call(ones, training=True)
         return x * ops.reshape(kept, (-1, *(1,) * (len(x.shape) - 1)))
 
 
