@@ -4,6 +4,7 @@ torchvision has no JAX, and no package that can be installed has these models in
 there is no peer for JAX.
 """
 
+import functools
 import importlib.metadata
 import importlib.util
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,7 +14,7 @@ import numpy as np
 
 from benchmarks.measure import Way
 from shared import checkpoints
-from shared.catalog import variant
+from shared.catalog import family_of, variant
 from shared.errors import UsageError
 from shared.weights import Array, Weights
 
@@ -55,7 +56,10 @@ def peers(model: str) -> Iterator[Peer]:
     if found.tiny:
         return
     if "torchvision" in found.source and _has("torchvision"):
-        yield Peer("pytorch", "torchvision", f"{_TARGETS}:{model}", dict)
+        public = functools.partial(
+            checkpoints.to_public, family_of(found.spec), "torchvision"
+        )
+        yield Peer("pytorch", "torchvision", f"{_TARGETS}:{model}", public)
     if model == "gpt2" and _has("transformers"):
         yield Peer("pytorch", "transformers", f"{_TARGETS}:gpt2", _huggingface)
     if model in ("vgg16", "vgg19"):

@@ -12,6 +12,7 @@ from shared.specs import (
     mlp,
     resnet,
     vgg,
+    vit,
 )
 from shared.specs.base import Spec, Variant
 

@@ -10,3 +10,4 @@ from jax_impl.models.lstm import LSTM as LSTM
 from jax_impl.models.mlp import MLP as MLP
 from jax_impl.models.resnet import ResNet as ResNet
 from jax_impl.models.vgg import VGG as VGG
+from jax_impl.models.vit import ViT as ViT

@@ -10,3 +10,4 @@ from keras_impl.models.lstm import LSTM as LSTM
 from keras_impl.models.mlp import MLP as MLP
 from keras_impl.models.resnet import ResNet as ResNet
 from keras_impl.models.vgg import VGG as VGG
+from keras_impl.models.vit import ViT as ViT

@@ -10,3 +10,4 @@ from pytorch_impl.models.lstm import LSTM as LSTM
 from pytorch_impl.models.mlp import MLP as MLP
 from pytorch_impl.models.resnet import ResNet as ResNet
 from pytorch_impl.models.vgg import VGG as VGG
+from pytorch_impl.models.vit import ViT as ViT
