@@ -71,14 +71,84 @@ def keras_mobilenet_x0_25() -> Any:
 
 
 def _keras(name: str, **arguments: Any) -> Any:
+def small_vit() -> Any:
+    """torchvision's Vision Transformer at the sizes of test_originals.SMALL_VIT."""
+    _without_operators()
+    models = importlib.import_module("torchvision.models")
+    return models.VisionTransformer(
+        image_size=24,
+        patch_size=8,
+        num_layers=2,
+        num_heads=3,
+        hidden_dim=48,
+        mlp_dim=40,
+        num_classes=7,
+    )
+
+
+def small_vit_huggingface() -> Any:
+    """transformers' of the same sizes."""
+    return _classifier("ViT", "ForImageClassification")
+
+
+def small_deit_huggingface() -> Any:
+    """With a distillation token."""
+    return _classifier("DeiT", "ForImageClassificationWithTeacher")
+
+
+def read_huggingface(folder: str, kind: str) -> dict[str, Any]:
+    """What transformers itself makes of a folder's model.safetensors, in memory."""
+    _without_operators()
+    transformers = importlib.import_module("transformers")
+    model = getattr(transformers, kind).from_pretrained(
+        folder, config=_sizes(kind.partition("For")[0]), dtype="float64"
+    )
+    return {name: value.numpy() for name, value in model.state_dict().items()}
+
+
+def _classifier(family: str, task: str) -> Any:
+    _without_operators()
+    model: Any = getattr(importlib.import_module("transformers"), family + task)
+
+    class Logits(model):
+        def forward(self, image: Any) -> Any:
+            return super().forward(image).logits
+
+    return Logits(_sizes(family))
+
+
+def _sizes(family: str) -> Any:
+    transformers = importlib.import_module("transformers")
+    return getattr(transformers, f"{family}Config")(
+        image_size=24,
+        patch_size=8,
+        num_hidden_layers=2,
+        num_attention_heads=3,
+        hidden_size=48,
+        intermediate_size=40,
+        num_labels=7,
+    )
+
+
+def short_deit() -> Any:
+    """timm's distilled DeiT, of two blocks and a small image; while it trains it has
+    two outputs."""
+    model = _timm("deit_tiny_distilled_patch16_224", img_size=(48, 32), depth=2)
+    model.set_distilled_training(True)
+    return model
+
+
+def _keras(name: str) -> Any:
     applications = importlib.import_module("keras").applications
     make = getattr(applications, name)
     return make(weights=None, classifier_activation=None, **arguments)
 
 
-def _timm(name: str) -> Any:
+def _timm(name: str, **arguments: Any) -> Any:
     _without_operators()
-    return importlib.import_module("timm").create_model(name, pretrained=False)
+    return importlib.import_module("timm").create_model(
+        name, pretrained=False, **arguments
+    )
 
 
 def __getattr__(name: str) -> Any:

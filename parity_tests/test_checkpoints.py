@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from shared.checkpoints import convnext, gpt, mobilenet
+from shared.checkpoints import gpt, vit
 from shared.errors import UsageError
 from shared.randomness import weight
 
@@ -140,3 +141,94 @@ def test_convnext_leaves_what_it_does_not_know() -> None:
     for translate in (convnext.from_public, convnext.to_public):
         with pytest.raises(UsageError, match=r"'timm'.*torchvision"):
             translate("timm", {})
+# A ViT of one block, with a distillation token and without.
+VIT = {
+    "cls_token": (1, 1, 4),
+    "pos_embed": (1, 5, 4),
+    "patch_embed.proj.weight": (4, 3, 2, 2),
+    "patch_embed.proj.bias": (4,),
+    "blocks.10.norm1.weight": (4,),
+    "blocks.10.norm1.bias": (4,),
+    "blocks.10.attn.qkv.weight": (12, 4),
+    "blocks.10.attn.qkv.bias": (12,),
+    "blocks.10.attn.proj.weight": (4, 4),
+    "blocks.10.attn.proj.bias": (4,),
+    "blocks.10.norm2.weight": (4,),
+    "blocks.10.norm2.bias": (4,),
+    "blocks.10.mlp.fc1.weight": (6, 4),
+    "blocks.10.mlp.fc1.bias": (6,),
+    "blocks.10.mlp.fc2.weight": (4, 6),
+    "blocks.10.mlp.fc2.bias": (4,),
+    "norm.weight": (4,),
+    "norm.bias": (4,),
+    "head.weight": (7, 4),
+    "head.bias": (7,),
+}
+DEIT = VIT | {
+    "dist_token": (1, 1, 4),
+    "head_dist.weight": (7, 4),
+    "head_dist.bias": (7,),
+}
+OWN_VIT = {name: weight(name, shape, 0) for name, shape in VIT.items()}
+OWN_DEIT = {name: weight(name, shape, 0) for name, shape in DEIT.items()}
+
+
+@pytest.mark.parametrize(
+    ("source", "own"),
+    [
+        ("torchvision", OWN_VIT),
+        ("timm", OWN_VIT),
+        ("timm", OWN_DEIT),
+        ("huggingface", OWN_VIT),
+        ("huggingface", OWN_DEIT),
+    ],
+)
+def test_vit_there_and_back(source: str, own: dict[str, np.ndarray]) -> None:
+    public = vit.to_public(source, own)
+    assert (public.keys() == own.keys()) == (source == "timm")
+    assert same(vit.from_public(source, public), own)
+
+
+def test_vit_as_the_public_files_name_it() -> None:
+    found = vit.to_public("huggingface", OWN_DEIT)
+    key = found["deit.encoder.layer.10.attention.attention.key.weight"]
+    assert np.array_equal(key, OWN_DEIT["blocks.10.attn.qkv.weight"][4:8])
+    assert {"distillation_classifier.bias", "deit.layernorm.bias"} <= set(found)
+    assert {"classifier.bias", "vit.layernorm.bias"} <= set(
+        vit.to_public("huggingface", OWN_VIT)
+    )
+    layer = "encoder.layers.encoder_layer_10"
+    assert {f"{layer}.self_attention.in_proj_bias", "heads.head.bias"} <= set(
+        vit.to_public("torchvision", OWN_VIT)
+    )
+
+
+def test_vit_of_older_torchvision() -> None:
+    old = {
+        name.replace("mlp.0.", "mlp.linear_1.").replace(
+            "mlp.3.", "mlp.linear_2."
+        ): value
+        for name, value in vit.to_public("torchvision", OWN_VIT).items()
+    }
+    assert "encoder.layers.encoder_layer_10.mlp.linear_2.bias" in old
+    assert same(vit.from_public("torchvision", old), OWN_VIT)
+
+
+def test_vit_keeps_what_it_does_not_know() -> None:
+    """So that the check against the model can name it."""
+    public = vit.to_public("huggingface", OWN_VIT)
+    del public["vit.encoder.layer.10.attention.attention.value.bias"]
+    public["vit.pooler.dense.bias"] = np.zeros(4)
+    found = set(vit.from_public("huggingface", public))
+    assert {"pooler.dense.bias", "blocks.10.attn.q.bias", "blocks.10.attn.k.bias"} <= (
+        found
+    )
+    assert "blocks.10.attn.qkv.bias" not in found
+
+
+def test_vit_refuses_what_a_source_does_not_have() -> None:
+    with pytest.raises(UsageError, match="torchvision has no ViT with a distillation"):
+        vit.to_public("torchvision", OWN_DEIT)
+    for translate in (vit.from_public, vit.to_public):
+        with pytest.raises(UsageError, match=r"'keras'.*huggingface"):
+            translate("keras", OWN_VIT)

@@ -11,13 +11,24 @@ from parity_tests.tolerances import ORIGINALS
 from shared import checkpoints
 from shared.catalog import family_of, variant
 from shared.specs.convnext import ConvNeXtSpec
+from shared import checkpoints, weights
+from shared.catalog import variant
 from shared.specs.gpt import GPTSpec
+from shared.specs.vit import ViTSpec
 
 SMALL_GPT2 = GPTSpec(
     vocab_size=101, positions=32, tokens=20, width=48, depth=3, heads=4
 )
 SMALL_CONVNEXT = ConvNeXtSpec(
     depths=(2, 3), widths=(12, 20), drop_path=0.0, num_classes=11, image_size=(45, 70)
+SMALL_VIT = ViTSpec(
+    patch=8,
+    width=48,
+    depth=2,
+    heads=3,
+    mlp_width=40,
+    num_classes=7,
+    image_size=(24, 24),
 )
 # model, image size (small: the function is the same and the test is quick)
 TORCHVISION = [
@@ -35,6 +46,8 @@ TORCHVISION = [
     ("vgg11", (32, 64)),
     ("vgg16_bn", (48, 32)),
 ]
+# The same at its published size: a position is a parameter.
+TIMM = ["vit_tiny_patch16_224", "deit_tiny_distilled_patch16_224"]
 
 
 def needs(package: str):
@@ -69,6 +82,20 @@ def test_torchvision(name, size, workers):
     ours = worker.build(spec, name)
     ours.fill(0)
     original.load(as_torchvision(spec, ours.dump()))
+    assert outputs_differ_by(original, ours, asked) <= ORIGINALS
+
+
+@needs("timm")
+@pytest.mark.parametrize("name", TIMM)
+def test_timm(name, workers):
+    """At its published size."""
+    worker = workers.get("pytorch", "float64")
+    spec = variant(name).spec
+    asked = request(spec, 1, training=False)
+    original = worker.adopt(f"parity_tests.originals:timm_{name}", asked.inputs)
+    ours = worker.build(spec, name)
+    ours.fill(0)
+    original.load(ours.dump())
     assert outputs_differ_by(original, ours, asked) <= ORIGINALS
 
 
@@ -137,3 +164,66 @@ def test_transformers_gpt2(workers):
     back = checkpoints.from_public("gpt", "huggingface", original.dump())
     assert worst_of(ours.dump(), back, "names").error == 0
     assert outputs_differ_by(original, ours, asked) <= ORIGINALS
+
+
+@needs("torchvision")
+def test_torchvision_vit(workers):
+    worker = workers.get("pytorch", "float64")
+    asked = request(SMALL_VIT, 2, training=False)
+    original = worker.adopt("parity_tests.originals:small_vit", asked.inputs)
+    ours = worker.build(SMALL_VIT, "small_vit")
+    ours.fill(0)
+    original.load(checkpoints.to_public("vit", "torchvision", ours.dump()))
+    back = checkpoints.from_public("vit", "torchvision", original.dump())
+    assert worst_of(ours.dump(), back, "names").error == 0
+    assert outputs_differ_by(original, ours, asked) <= ORIGINALS
+
+
+@needs("transformers")
+@pytest.mark.parametrize(
+    ("name", "distilled", "kind"),
+    [
+        ("vit", False, "ViTForImageClassification"),
+        ("deit", True, "DeiTForImageClassificationWithTeacher"),
+    ],
+)
+def test_transformers_vit(name, distilled, kind, workers, tmp_path):
+    """Through a file, since in memory the names are others: transformers reads it."""
+    worker = workers.get("pytorch", "float64")
+    spec = replace(SMALL_VIT, distilled=distilled, ln_eps=1e-12)
+    asked = request(spec, 2, training=False)
+    ours = worker.build(spec, f"small_{name}")
+    ours.fill(0)
+    public = checkpoints.to_public("vit", "huggingface", ours.dump())
+    weights.write(tmp_path / "model.safetensors", public, {"format": "pt"})
+    read = worker.ask("parity_tests.originals:read_huggingface", str(tmp_path), kind)
+    original = worker.adopt(
+        f"parity_tests.originals:small_{name}_huggingface", asked.inputs
+    )
+    original.load(read)
+    back = checkpoints.from_public("vit", "huggingface", original.dump())
+    assert worst_of(ours.dump(), back, "names").error == 0
+    assert outputs_differ_by(original, ours, asked) <= ORIGINALS
+
+
+@needs("timm")
+@pytest.mark.parametrize("training", [False, True])
+def test_timm_deit(training, workers):
+    """With both outputs in training mode, and the gradients."""
+    worker = workers.get("pytorch", "float64")
+    whole = variant("deit_tiny_distilled_patch16_224").spec
+    spec = replace(whole, depth=2, image_size=(48, 32), drop_path=0.0)
+    asked = request(spec, 2, training=training, gradients=True)
+    original = worker.adopt("parity_tests.originals:short_deit", asked.inputs)
+    ours = worker.build(spec, "short_deit")
+    ours.fill(0)
+    original.load(ours.dump())
+    found, expected = original.run(asked), ours.run(asked)
+    assert len(expected.outputs) == (2 if training else 1)
+    for one, two in (
+        (dict(enumerate(found.outputs)), dict(enumerate(expected.outputs))),
+        (found.gradients, expected.gradients),
+    ):
+        assert worst_of(one, two, "original").error <= ORIGINALS
+    for model in (ours, original):
+        model.drop()

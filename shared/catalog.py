@@ -16,6 +16,7 @@ from shared.specs import (
     mobilenet_v3,
     resnet,
     vgg,
+    vit,
 )
 from shared.specs.base import Spec, Variant
 
