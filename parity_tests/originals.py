@@ -70,7 +70,6 @@ def keras_mobilenet_x0_25() -> Any:
     return _keras("MobileNet", alpha=0.25, input_shape=(61, 46, 3))
 
 
-def _keras(name: str, **arguments: Any) -> Any:
 def small_vit() -> Any:
     """torchvision's Vision Transformer at the sizes of test_originals.SMALL_VIT."""
     _without_operators()
@@ -138,7 +137,7 @@ def short_deit() -> Any:
     return model
 
 
-def _keras(name: str) -> Any:
+def _keras(name: str, **arguments: Any) -> Any:
     applications = importlib.import_module("keras").applications
     make = getattr(applications, name)
     return make(weights=None, classifier_activation=None, **arguments)

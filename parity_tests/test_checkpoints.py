@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from shared.checkpoints import convnext, gpt, mobilenet
-from shared.checkpoints import gpt, vit
+from shared.checkpoints import convnext, gpt, mobilenet, vit
 from shared.errors import UsageError
 from shared.randomness import weight
 
@@ -141,6 +140,8 @@ def test_convnext_leaves_what_it_does_not_know() -> None:
     for translate in (convnext.from_public, convnext.to_public):
         with pytest.raises(UsageError, match=r"'timm'.*torchvision"):
             translate("timm", {})
+
+
 # A ViT of one block, with a distillation token and without.
 VIT = {
     "cls_token": (1, 1, 4),

@@ -8,11 +8,9 @@ import pytest
 from parity_tests.compare import error, worst_of
 from parity_tests.engine import request
 from parity_tests.tolerances import ORIGINALS
-from shared import checkpoints
+from shared import checkpoints, weights
 from shared.catalog import family_of, variant
 from shared.specs.convnext import ConvNeXtSpec
-from shared import checkpoints, weights
-from shared.catalog import variant
 from shared.specs.gpt import GPTSpec
 from shared.specs.vit import ViTSpec
 
@@ -21,6 +19,7 @@ SMALL_GPT2 = GPTSpec(
 )
 SMALL_CONVNEXT = ConvNeXtSpec(
     depths=(2, 3), widths=(12, 20), drop_path=0.0, num_classes=11, image_size=(45, 70)
+)
 SMALL_VIT = ViTSpec(
     patch=8,
     width=48,
@@ -57,9 +56,9 @@ def needs(package: str):
     )
 
 
-def as_torchvision(spec, weights):
+def as_torchvision(spec, own):
     """Under its names; tables of places (integers) it makes by itself."""
-    state = checkpoints.to_public(family_of(spec), "torchvision", weights)
+    state = checkpoints.to_public(family_of(spec), "torchvision", own)
     return {name: value for name, value in state.items() if value.dtype.kind == "f"}
 
 
