@@ -44,9 +44,12 @@ TORCHVISION = [
     ("wide_resnet50_2", 64),
     ("vgg11", (32, 64)),
     ("vgg16_bn", (48, 32)),
+    ("googlenet", (64, 81)),
 ]
 # The same at its published size: a position is a parameter.
 TIMM = ["vit_tiny_patch16_224", "deit_tiny_distilled_patch16_224"]
+# In training mode, with auxiliary heads: ours in the order of torchvision's
+HEADS = [("googlenet", (64, 81), (0, 2, 1))]
 
 
 def needs(package: str):
@@ -146,6 +149,34 @@ def test_keras_mobilenet(name, target, size, workers):
     assert worst_of(ours.dump(), back, "names").error == 0
     found, expected = original.run(last).outputs, ours.run(asked).outputs
     assert error(found[0], expected[0]) <= ORIGINALS
+    for model in (ours, original):
+        model.drop()
+
+
+@needs("torchvision")
+@pytest.mark.parametrize(("name", "size", "order"), HEADS)
+def test_torchvision_with_heads(name, size, order, workers):
+    """In training mode: their outputs, and every gradient and running statistic."""
+    worker = workers.get("pytorch", "float64")
+    spec = replace(variant(name).spec, image_size=size)
+    kept = {field: 0.0 for field in vars(spec) if field.endswith("dropout")}
+    spec = replace(spec, **kept)
+    asked = request(spec, 2, training=True, gradients=True)
+    turned = tuple(asked.cotangents[i] for i in order)
+    original = worker.adopt(f"parity_tests.originals:{name}", asked.inputs)
+    ours = worker.build(spec, name)
+    ours.fill(0)
+    original.load(ours.dump())
+    found = original.run(replace(asked, cotangents=turned))
+    expected = ours.run(asked)
+    outputs = {str(i): expected.outputs[i] for i in order}
+    theirs = dict(zip(outputs, found.outputs, strict=True))
+    for one, two in (
+        (theirs, outputs),
+        (found.gradients, expected.gradients),
+        (found.buffers, expected.buffers),
+    ):
+        assert worst_of(one, two, "original").error <= ORIGINALS
     for model in (ours, original):
         model.drop()
 

@@ -16,6 +16,7 @@ SAME_AS_TORCHVISION = (
     "alexnet",
     "mobilenet_v2",
     "mobilenet_v3",
+    "googlenet",
     "resnet",
     "vgg",
 )
