@@ -6,6 +6,7 @@ from shared.errors import unknown
 from shared.specs import (
     alexnet,
     convnext,
+    efficientnet,
     gpt,
     lenet,
     linear,
