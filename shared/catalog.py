@@ -7,6 +7,7 @@ from shared.specs import (
     alexnet,
     convnext,
     googlenet,
+    efficientnet,
     gpt,
     lenet,
     linear,

@@ -5,6 +5,7 @@ from jax_impl.models.alexnet import TwoTowerAlexNet as TwoTowerAlexNet
 from jax_impl.models.convnext import ConvNeXt as ConvNeXt
 from jax_impl.models.googlenet import GoogLeNet as GoogLeNet
 from jax_impl.models.googlenet import PlainGoogLeNet as PlainGoogLeNet
+from jax_impl.models.efficientnet import EfficientNet as EfficientNet
 from jax_impl.models.gpt import GPT as GPT
 from jax_impl.models.lenet import LeNet as LeNet
 from jax_impl.models.lenet import LeNet5 as LeNet5
