@@ -9,7 +9,7 @@ from parity_tests.compare import worst_of
 from parity_tests.engine import request
 from parity_tests.tolerances import ORIGINALS
 from shared import checkpoints, weights
-from shared.catalog import variant
+from shared.catalog import family_of, variant
 from shared.specs.gpt import GPTSpec
 from shared.specs.vit import ViTSpec
 
@@ -35,7 +35,12 @@ TORCHVISION = [
     ("vgg16_bn", (48, 32)),
 ]
 # The same at its published size: a position is a parameter.
-TIMM = ["vit_tiny_patch16_224", "deit_tiny_distilled_patch16_224"]
+TIMM = [
+    "deit_tiny_distilled_patch16_224",
+    "mixer_s16_224",
+    "mixer_s32_224",
+    "vit_tiny_patch16_224",
+]
 
 
 def needs(package: str):
@@ -77,7 +82,10 @@ def test_timm(name, workers):
     original = worker.adopt(f"parity_tests.originals:timm_{name}", asked.inputs)
     ours = worker.build(spec, name)
     ours.fill(0)
-    original.load(ours.dump())
+    family = family_of(spec)
+    original.load(checkpoints.to_public(family, "timm", ours.dump()))
+    back = checkpoints.from_public(family, "timm", original.dump())
+    assert worst_of(ours.dump(), back, "names").error == 0
     assert outputs_differ_by(original, ours, asked) <= ORIGINALS
 
 

@@ -10,6 +10,7 @@ from shared.specs import (
     linear,
     lstm,
     mlp,
+    mlp_mixer,
     resnet,
     vgg,
     vit,

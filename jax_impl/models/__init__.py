@@ -8,6 +8,7 @@ from jax_impl.models.lenet import LeNet5 as LeNet5
 from jax_impl.models.linear import LinearModel as LinearModel
 from jax_impl.models.lstm import LSTM as LSTM
 from jax_impl.models.mlp import MLP as MLP
+from jax_impl.models.mlp_mixer import MLPMixer as MLPMixer
 from jax_impl.models.resnet import ResNet as ResNet
 from jax_impl.models.vgg import VGG as VGG
 from jax_impl.models.vit import ViT as ViT

@@ -8,6 +8,7 @@ from keras_impl.models.lenet import LeNet5 as LeNet5
 from keras_impl.models.linear import LinearModel as LinearModel
 from keras_impl.models.lstm import LSTM as LSTM
 from keras_impl.models.mlp import MLP as MLP
+from keras_impl.models.mlp_mixer import MLPMixer as MLPMixer
 from keras_impl.models.resnet import ResNet as ResNet
 from keras_impl.models.vgg import VGG as VGG
 from keras_impl.models.vit import ViT as ViT

@@ -8,6 +8,7 @@ from pytorch_impl.models.lenet import LeNet5 as LeNet5
 from pytorch_impl.models.linear import LinearModel as LinearModel
 from pytorch_impl.models.lstm import LSTM as LSTM
 from pytorch_impl.models.mlp import MLP as MLP
+from pytorch_impl.models.mlp_mixer import MLPMixer as MLPMixer
 from pytorch_impl.models.resnet import ResNet as ResNet
 from pytorch_impl.models.vgg import VGG as VGG
 from pytorch_impl.models.vit import ViT as ViT
