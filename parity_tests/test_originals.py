@@ -53,6 +53,12 @@ TORCHVISION = [
 TIMM = ["vit_tiny_patch16_224", "deit_tiny_distilled_patch16_224"]
 # In training mode, with auxiliary heads: ours in the order of torchvision's
 HEADS = [("googlenet", (64, 81), (0, 2, 1))]
+TIMM = [
+    "deit_tiny_distilled_patch16_224",
+    "mixer_s16_224",
+    "mixer_s32_224",
+    "vit_tiny_patch16_224",
+]
 
 
 def needs(package: str):
@@ -100,7 +106,10 @@ def test_timm(name, workers):
     original = worker.adopt(f"parity_tests.originals:timm_{name}", asked.inputs)
     ours = worker.build(spec, name)
     ours.fill(0)
-    original.load(ours.dump())
+    family = family_of(spec)
+    original.load(checkpoints.to_public(family, "timm", ours.dump()))
+    back = checkpoints.from_public(family, "timm", original.dump())
+    assert worst_of(ours.dump(), back, "names").error == 0
     assert outputs_differ_by(original, ours, asked) <= ORIGINALS
 
 

@@ -16,6 +16,7 @@ from shared.specs import (
     mobilenet,
     mobilenet_v2,
     mobilenet_v3,
+    mlp_mixer,
     resnet,
     vgg,
     vit,

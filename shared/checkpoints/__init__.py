@@ -2,7 +2,7 @@
 
 `shared/checkpoints/<family>.py` holds SOURCES, from_public and to_public where a
 family's canonical names are not the public ones. A family without such a file has
-torchvision's names, if torchvision has the family at all.
+torchvision's names, or timm's, if one of them has the family at all.
 """
 
 import importlib
@@ -20,6 +20,7 @@ SAME_AS_TORCHVISION = (
     "resnet",
     "vgg",
 )
+SAME_AS_TIMM = ("mlp_mixer",)
 
 
 def sources(family: str) -> tuple[str, ...]:
@@ -27,7 +28,8 @@ def sources(family: str) -> tuple[str, ...]:
     table = _table(family)
     if table is not None:
         return table.SOURCES
-    return ("torchvision",) if family in SAME_AS_TORCHVISION else ()
+    same = {"torchvision": SAME_AS_TORCHVISION, "timm": SAME_AS_TIMM}
+    return tuple(source for source, families in same.items() if family in families)
 
 
 def from_public(family: str, source: str, state: Weights) -> dict[str, Array]:

@@ -8,7 +8,7 @@ Settled here because libraries disagree:
             Hugging Face leaves out the one after GELU
   drop_path grows linearly over the blocks, from 0 at the first to this at the last
   distilled in training the logits of both heads, in evaluation their mean
-  gelu      exact
+  gelu      exact; the authors' code has the tanh form
   start     the authors': matrices Xavier's uniform (queries, keys and values each by
             itself), positions normal of 0.02, heads and tokens zero. With a
             distillation token DeiT's: normal of 0.02, and torch's own convolution
