@@ -1,0 +1,187 @@
+"""What is done to a picture, with nothing drawn; shared/data/transforms.py draws.
+
+Pictures are Pillow's, in mode L or RGB, until to_tensor; from there on arrays. Names
+and defaults are torchvision's, and so is what comes out, bit for bit, since it asks
+Pillow too (parity_tests/test_transforms.py).
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from shared.errors import UsageError, brief
+from shared.weights import Array
+
+if TYPE_CHECKING:
+    from PIL.Image import Image, Resampling
+
+Pair = tuple[int, int]  # of rows and columns
+Interpolation = Literal["nearest", "bilinear", "bicubic"]
+Border = Literal["constant", "edge", "reflect", "symmetric"]
+
+
+def read(path: Path, channels: Literal[1, 3] = 3) -> "Image":
+    """The picture in a file, upright as its EXIF data say, in grey or in colour."""
+    from PIL import Image, ImageOps
+
+    try:
+        with Image.open(path) as file:
+            if file.mode.startswith(("I", "F")):
+                raise UsageError(f"mode {file.mode} has more than 8 bits a channel")
+            upright = ImageOps.exif_transpose(file)
+            return upright.convert("L" if channels == 1 else "RGB")
+    except Exception as error:  # a damaged file may raise anything
+        raise UsageError(f"{path}: not a readable picture ({brief(error)})") from None
+
+
+def resize(
+    image: "Image", size: int | Pair, interpolation: Interpolation = "bilinear"
+) -> "Image":
+    """size: (rows, columns), or that of the shorter side. Where it shrinks, a filter
+    grows with it, but for nearest."""
+    if isinstance(size, int):
+        short, long = sorted(image.size)
+        longer = int(size * long / short)
+        wide = image.width > image.height
+        size = (size, longer) if wide else (longer, size)
+    return image.resize(size[::-1], resampling(interpolation))
+
+
+def pad(
+    image: "Image",
+    sides: tuple[int, int, int, int],
+    fill: int = 0,
+    border: Border = "constant",
+) -> "Image":
+    """sides: left, top, right, bottom."""
+    from PIL import Image, ImageOps
+
+    if border == "constant":
+        return ImageOps.expand(image, sides, filled(image, fill))
+    left, top, right, bottom = sides
+    pixels = np.asarray(image)
+    around = ((top, bottom), (left, right), (0, 0))[: pixels.ndim]
+    return Image.fromarray(np.pad(pixels, around, mode=border))
+
+
+def crop(image: "Image", top: int, left: int, height: int, width: int) -> "Image":
+    return image.crop((left, top, left + width, top + height))
+
+
+def center_crop(image: "Image", size: Pair) -> "Image":
+    """A picture that is smaller gets a black border first."""
+    rows, columns = size
+    high, wide = max(rows - image.height, 0), max(columns - image.width, 0)
+    if high or wide:
+        sides = (wide // 2, high // 2, (wide + 1) // 2, (high + 1) // 2)
+        image = pad(image, sides)
+    top = round((image.height - rows) / 2)
+    left = round((image.width - columns) / 2)
+    return crop(image, top, left, rows, columns)
+
+
+def resized_crop(
+    image: "Image",
+    top: int,
+    left: int,
+    height: int,
+    width: int,
+    size: int | Pair,
+    interpolation: Interpolation = "bilinear",
+) -> "Image":
+    return resize(crop(image, top, left, height, width), size, interpolation)
+
+
+def horizontal_flip(image: "Image") -> "Image":
+    from PIL.Image import Transpose
+
+    return image.transpose(Transpose.FLIP_LEFT_RIGHT)
+
+
+def vertical_flip(image: "Image") -> "Image":
+    from PIL.Image import Transpose
+
+    return image.transpose(Transpose.FLIP_TOP_BOTTOM)
+
+
+def rotate(
+    image: "Image",
+    angle: float,
+    interpolation: Interpolation = "nearest",
+    expand: bool = False,
+    fill: int = 0,
+) -> "Image":
+    """Degrees, against the clock, about the middle; expand: until all of it is seen."""
+    corners = filled(image, fill)
+    return image.rotate(angle, resampling(interpolation), expand, fillcolor=corners)
+
+
+def grayscale(image: "Image", channels: Literal[1, 3] = 1) -> "Image":
+    """Rec. 601's weights of red, green and blue."""
+    from PIL import Image
+
+    gray = image.convert("L")
+    return gray if channels == 1 else Image.merge("RGB", (gray,) * 3)
+
+
+def adjust_brightness(image: "Image", factor: float) -> "Image":
+    """0 is black, 1 the picture itself."""
+    from PIL.ImageEnhance import Brightness
+
+    return Brightness(image).enhance(factor)
+
+
+def adjust_contrast(image: "Image", factor: float) -> "Image":
+    """0 is the mean of its grey everywhere, 1 the picture itself."""
+    from PIL.ImageEnhance import Contrast
+
+    return Contrast(image).enhance(factor)
+
+
+def adjust_saturation(image: "Image", factor: float) -> "Image":
+    """0 is grey, 1 the picture itself."""
+    from PIL.ImageEnhance import Color
+
+    return Color(image).enhance(factor)
+
+
+def adjust_hue(image: "Image", turn: float) -> "Image":
+    """turn: of the circle of colours, from -0.5 to 0.5, in steps of 1/255."""
+    from PIL import Image
+
+    if image.mode == "L":
+        return image
+    hue, saturation, value = image.convert("HSV").split()
+    turned = (np.asarray(hue, np.int32) + int(turn * 255)) % 256
+    turned_hue = Image.fromarray(turned.astype(np.uint8))
+    return Image.merge("HSV", (turned_hue, saturation, value)).convert("RGB")
+
+
+def to_tensor(image: "Image") -> Array:
+    """[channels, rows, columns] from 0 to 1, float32."""
+    pixels = np.atleast_3d(np.asarray(image, np.float32))
+    return np.ascontiguousarray(pixels.transpose(2, 0, 1)) / np.float32(255)
+
+
+def normalize(x: Array, mean: tuple[float, ...], std: tuple[float, ...]) -> Array:
+    if not len(x) == len(mean) == len(std):
+        raise UsageError(
+            f"{len(x)} channels, {len(mean)} means and {len(std)} deviations"
+        )
+    shape = (-1, *(1,) * (x.ndim - 1))
+    return (x - _column(mean, x, shape)) / _column(std, x, shape)
+
+
+def _column(values: tuple[float, ...], x: Array, shape: tuple[int, ...]) -> Array:
+    return np.array(values, x.dtype).reshape(shape)
+
+
+def resampling(interpolation: Interpolation) -> "Resampling":
+    from PIL.Image import Resampling
+
+    return Resampling[interpolation.upper()]
+
+
+def filled(image: "Image", level: int) -> int | tuple[int, ...]:
+    return level if image.mode == "L" else (level,) * len(image.getbands())
