@@ -8,12 +8,15 @@ import json
 import re
 import shutil
 import sys
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks import records
 from benchmarks.records import RECORDS, Comparison
 from parity_tests.engine import Check
+from shared.catalog import FAMILIES
+from shared.worker import NATIVE
 
 ROOT = Path(__file__).resolve().parent.parent
 CHECKS = RECORDS / "compare.json"
@@ -22,6 +25,7 @@ CPU = [RECORDS / "cpu.jsonl"]
 README = ROOT / "README.md"
 PICTURE = ROOT / "docs" / "compare.svg"
 BARS = {"pytorch": "#ee4c2c", "keras": "#d00000", "jax": "#5e97f6"}
+TASKS = ("inference", "training")
 TIERS = ("forward/evaluation", "forward/training", "gradients", "buffers")
 
 
@@ -98,7 +102,22 @@ def throughput(found: Sequence[Comparison]) -> str:
         mark = " *" if comparison.end.noisy else ""
         batch = comparison.setting.batch
         lines.append(f"| `{model}`, {batch} | {task}{mark} | {' | '.join(cells)} |")
+    missing = untimed(found)
+    if missing:
+        lines += ["", textwrap.fill(f"Not timed yet: {', '.join(missing)}.", 90)]
     return "\n".join(lines)
+
+
+def untimed(found: Sequence[Comparison]) -> list[str]:
+    """The families of which no model was timed at every task, in every framework, eager
+    and compiled."""
+    wanted = {f"{f}/{mode}" for f in NATIVE for mode in ("eager", "compiled")}
+    timed = {
+        (c.setting.family, c.setting.task)
+        for c in found
+        if c.end and wanted <= {result.contender for result in c.end.results}
+    }
+    return [f for f in FAMILIES if not all((f, task) in timed for task in TASKS)]
 
 
 def _ratio(ratio: float | None, best: float) -> str:
