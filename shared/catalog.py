@@ -12,6 +12,7 @@ from shared.specs import (
     lstm,
     mlp,
     resnet,
+    swin,
     vgg,
 )
 from shared.specs.base import Spec, Variant

@@ -10,4 +10,5 @@ from jax_impl.models.linear import LinearModel as LinearModel
 from jax_impl.models.lstm import LSTM as LSTM
 from jax_impl.models.mlp import MLP as MLP
 from jax_impl.models.resnet import ResNet as ResNet
+from jax_impl.models.swin import Swin as Swin
 from jax_impl.models.vgg import VGG as VGG
