@@ -152,7 +152,7 @@ class DropPath(Dropout):
 class Attention(nnx.Module):
     """softmax(q k^T / sqrt(d)) v (Vaswani 2017, eq. 1), its probabilities dropped.
 
-    q, k, v: [B, heads, T, d]; causal: a token sees itself and those before it. A bias
+    q, k, v: [..., heads, T, d]; causal: a token sees itself and those before it. A bias
     is added to the scores.
     DIFF(attention): jax.nn.dot_product_attention has its softmax in float32.
     """
@@ -164,7 +164,7 @@ class Attention(nnx.Module):
     def __call__(
         self, q: Array, k: Array, v: Array, bias: Array | None = None
     ) -> Array:
-        scores = q / math.sqrt(q.shape[-1]) @ k.mT  # [B, heads, T, T]
+        scores = q / math.sqrt(q.shape[-1]) @ k.mT  # [..., heads, T, T]
         if bias is not None:
             scores = scores + bias
         if self.causal:

@@ -179,7 +179,7 @@ class DropPath(Dropout):
 class Attention(layers.Layer):
     """softmax(q k^T / sqrt(d)) v (Vaswani 2017, eq. 1), its probabilities dropped.
 
-    q, k, v: [B, heads, T, d]; causal: a token sees itself and those before it. A bias
+    q, k, v: [..., heads, T, d]; causal: a token sees itself and those before it. A bias
     is added to the scores.
     DIFF(attention): ops.dot_product_attention computes in float32.
     """
@@ -198,7 +198,7 @@ class Attention(layers.Layer):
         training: bool | None = None,
     ) -> KerasTensor:
         q = q / math.sqrt(q.shape[-1])
-        scores = ops.matmul(q, ops.swapaxes(k, -1, -2))  # [B, heads, T, T]
+        scores = ops.matmul(q, ops.swapaxes(k, -1, -2))  # [..., heads, T, T]
         if bias is not None:
             scores = scores + bias
         if self.causal:

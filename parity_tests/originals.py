@@ -31,6 +31,15 @@ def small_convnext() -> Any:
     return own.ConvNeXt(stages, stochastic_depth_prob=0.0, num_classes=11)
 
 
+def small_swin() -> Any:
+    """At the sizes of test_originals.SMALL_SWIN; it drops no branch."""
+    _without_operators()
+    own = importlib.import_module("torchvision.models.swin_transformer")
+    return own.SwinTransformer(
+        [4, 4], 10, [3, 2], [2, 5], [5, 5], stochastic_depth_prob=0.0, num_classes=11
+    )
+
+
 def gpt2() -> Any:
     """transformers' GPT-2 at its published size."""
     return _logits()

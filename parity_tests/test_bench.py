@@ -129,6 +129,7 @@ def test_what_is_reached_of_the_ceiling():
         ("convnext_tiny", 4.46),
         ("resnet18", 1.81),
         ("resnet50", 4.09),
+        ("swin_t", 4.49),
     ],
 )
 def test_operations_are_the_published_ones(workers, model, published):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from shared.checkpoints import convnext, gpt, mobilenet, vit
+from shared.checkpoints import convnext, gpt, swin
 from shared.errors import UsageError
 from shared.randomness import weight
 
@@ -233,3 +234,21 @@ def test_vit_refuses_what_a_source_does_not_have() -> None:
     for translate in (vit.from_public, vit.to_public):
         with pytest.raises(UsageError, match=r"'keras'.*huggingface"):
             translate("keras", OWN_VIT)
+def test_swin_there_and_back() -> None:
+    """Windows of two by two: nine ways, of which token 0 to itself is the middle."""
+    own = {
+        f"features.1.0.attn.{name}": weight(name, shape, 0)
+        for name, shape in (
+            ("relative_position_bias_table", (9, 3)),
+            ("qkv.bias", (9,)),
+        )
+    }
+    public = swin.to_public("torchvision", own)
+    index = public.pop("features.1.0.attn.relative_position_index")
+    assert index.tolist() == [4, 3, 1, 0, 5, 4, 2, 1, 7, 6, 4, 3, 8, 7, 5, 4]
+    assert same(public, own)
+    with_index = public | {"features.1.0.attn.relative_position_index": index}
+    assert same(swin.from_public("torchvision", with_index), own)
+    for translate in (swin.from_public, swin.to_public):
+        with pytest.raises(UsageError, match=r"'timm'.*torchvision"):
+            translate("timm", {})

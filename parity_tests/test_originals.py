@@ -13,6 +13,7 @@ from shared.catalog import family_of, variant
 from shared.specs.convnext import ConvNeXtSpec
 from shared.specs.gpt import GPTSpec
 from shared.specs.vit import ViTSpec
+from shared.specs.swin import SwinSpec
 
 SMALL_GPT2 = GPTSpec(
     vocab_size=101, positions=32, tokens=20, width=48, depth=3, heads=4
@@ -28,6 +29,14 @@ SMALL_VIT = ViTSpec(
     mlp_width=40,
     num_classes=7,
     image_size=(24, 24),
+SMALL_SWIN = SwinSpec(
+    width=10,
+    depths=(3, 2),
+    heads=(2, 5),
+    window=5,
+    drop_path=0.0,
+    num_classes=11,
+    image_size=(52, 65),
 )
 # model, image size (small: the function is the same and the test is quick)
 TORCHVISION = [
@@ -44,6 +53,9 @@ TORCHVISION = [
     ("efficientnet_v2_s", (33, 48)),
     ("resnet18", 64),
     ("resnext50_32x4d", 64),
+    # With windows that divide most maps, then none.
+    ("swin_t", (112, 56)),
+    ("swin_t", (60, 95)),
     ("wide_resnet50_2", 64),
     ("vgg11", (32, 64)),
     ("vgg16_bn", (48, 32)),
@@ -119,6 +131,7 @@ def test_timm(name, workers):
     [
         ("resnet18", replace(variant("resnet18").spec, image_size=64)),
         ("small_convnext", SMALL_CONVNEXT),
+        ("small_swin", SMALL_SWIN),
     ],
 )
 def test_torchvision_in_training_mode(name, spec, workers):

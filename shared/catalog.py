@@ -18,6 +18,7 @@ from shared.specs import (
     mobilenet_v2,
     mobilenet_v3,
     resnet,
+    swin,
     vgg,
     vit,
 )

@@ -24,9 +24,9 @@ class Block(nn.Module):
         # DIFF(norm-axis): channels last inside the branch.
         y = self.dwconv(x).permute(0, 2, 3, 1)  # [B, H, W, width]
         y = F.gelu(self.pwconv1(self.norm(y)))  # [B, H, W, inner]
-        y = self.gamma * self.pwconv2(y)
-        y = y.permute(0, 3, 1, 2)  # [B, width, H, W]
-        return self.drop_path(y).add_(x)  # DIFF(in-place)
+        y = self.gamma * self.pwconv2(y)  # [B, H, W, width]
+        y = self.drop_path(y).add_(x.permute(0, 2, 3, 1))  # DIFF(in-place)
+        return y.permute(0, 3, 1, 2)  # [B, width, H, W]
 
 
 def downsampling(s: StageSpec, first: bool, spec: ConvNeXtSpec) -> nn.Sequential:
