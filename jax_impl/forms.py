@@ -62,11 +62,16 @@ def _forms(
         rows *= (n + sum(around) - k) // stride + 1
         inside = inside and k <= n
     places = window[0] * window[1]
+    # Windows side by side, as of a patch embedding: nothing is read twice.
+    tiled = 1 < stride == window[0] == window[1] and not any(map(any, pads))
+    product = _tiles if tiled else _product
     if places == 1 or not inside or 2 * rows <= c_out:
-        return (_product,) * 3
+        return (product,) * 3
     few = c_out < 32
     value = _terms if few and places * c_in <= 100 else _plain
-    return value, _product if few or rows <= 4 * c_out else _plain, _plain
+    if tiled:
+        return value, product, product
+    return value, product if few or rows <= 4 * c_out else _plain, _plain
 
 
 def _plain(x: Array, kernel: Array, stride: int, pads: Sides) -> Array:
@@ -90,6 +95,17 @@ def _product(x: Array, kernel: Array, stride: int, pads: Sides) -> Array:
     *positions, depth = patches.shape
     y = patches.reshape(-1, depth) @ kernel.reshape(depth, -1)
     return y.reshape(*positions, -1)
+
+
+def _tiles(x: Array, kernel: Array, stride: int, pads: Sides) -> Array:
+    """The same product where windows do not overlap: its patches are the map in another
+    order. What is left over at the end is in none."""
+    batch, *sides, c_in = x.shape
+    rows, columns = (side // stride for side in sides)
+    x = x[:, : rows * stride, : columns * stride]
+    x = x.reshape(batch, rows, stride, columns, stride, c_in).swapaxes(2, 3)
+    y = x.reshape(batch * rows * columns, -1) @ kernel.reshape(-1, kernel.shape[-1])
+    return y.reshape(batch, rows, columns, -1)
 
 
 def _terms(x: Array, kernel: Array, stride: int, pads: Sides) -> Array:

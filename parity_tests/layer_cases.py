@@ -13,6 +13,8 @@ CASES: dict[str, Any] = {
     "wide": ConvSpec.padded(3, 5, (1, 7)),
     "tall": ConvSpec(3, 5, (5, 2), 1, (2, 0), bias=False),
     "wider_than_the_map": ConvSpec.padded(4, 40, (13, 3)),
+    "patches": ConvSpec(3, 5, 4, 4),
+    "patches_to_many_maps": ConvSpec(3, 40, 4, 4),
     "lopsided": ConvSpec(3, 5, 3, 2, ((0, 1), (0, 1))),
     "lopsided_the_other_way": ConvSpec(3, 5, 5, 2, ((2, 1), (0, 3))),
     "grouped": ConvSpec.padded(6, 9, 3, 2, 3),

@@ -617,6 +617,9 @@ def test_grouped_conv_takes_the_other_way(ask):
         ((2, 9, 8, 6, 3, 1, 1, 7), 0, 1),  # few maps and few terms
         ((2, 9, 8, 12, 3, 2, 1, 7), 1, 2),  # few maps and many terms
         ((1, 9, 8, 4, 3, 2, 1, 32), 1, 2),  # not many places
+        ((4, 9, 8, 40, 2, 2, 0, 33), 1, 1),  # windows side by side: the value alone
+        ((1, 9, 8, 3, 4, 4, 0, 33), 0, 0),  # and few places
+        ((1, 9, 8, 40, 2, 2, 1, 34), 1, 2),  # but not with padding
     ],
 )
 def test_conv_forms(ask, sizes, value, both):
