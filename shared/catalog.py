@@ -5,12 +5,14 @@ from types import ModuleType
 from shared.errors import unknown
 from shared.specs import (
     alexnet,
+    densenet,
     gpt,
     lenet,
     linear,
     lstm,
     mlp,
     resnet,
+    squeezenet,
     vgg,
 )
 from shared.specs.base import Spec, Variant

@@ -15,6 +15,7 @@ from shared.weights import Array, Weights
 SAME_AS_TORCHVISION = (
     "alexnet",
     "resnet",
+    "squeezenet",
     "vgg",
 )
 
