@@ -7,8 +7,10 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 from jax import Array
+from numpy.typing import NDArray
 
 from jax_impl import forms
 from shared.randomness import Draws
@@ -134,8 +136,19 @@ class Dropout(nnx.Dropout):
     def __call__(self, x: Array) -> Array:
         if self.draws is None or self.deterministic:
             return super().__call__(x)
-        keep = self.draws.keep(x.shape, self.rate)
+        keep = self.mask(self.draws, x.shape)
         return x * jnp.asarray(keep, x.dtype) / (1 - self.rate)
+
+    def mask(self, draws: Draws, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+        return draws.keep(shape, self.rate)
+
+
+class MapDropout(Dropout):
+    """Of maps: DIFF(randomness): the suite's mask is drawn channels first."""
+
+    def mask(self, draws: Draws, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+        batch, *size, channels = shape
+        return np.moveaxis(super().mask(draws, (batch, channels, *size)), 1, -1)
 
 
 class DropPath(Dropout):

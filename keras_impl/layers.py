@@ -13,6 +13,7 @@ import keras
 import numpy as np
 from keras import KerasTensor, layers, ops
 from keras.src import backend
+from numpy.typing import NDArray
 
 from keras_impl import backends, distributed
 from shared.randomness import Draws
@@ -160,8 +161,19 @@ class Dropout(layers.Dropout):
     def call(self, x: KerasTensor, training: bool | None = None) -> KerasTensor:
         if self.draws is None or not training:
             return super().call(x, training=training)
-        keep = self.draws.keep(tuple(x.shape), self.rate)
+        keep = self.mask(self.draws, tuple(x.shape))
         return x * ops.cast(keep, x.dtype) / (1 - self.rate)
+
+    def mask(self, draws: Draws, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+        return draws.keep(shape, self.rate)
+
+
+class MapDropout(Dropout):
+    """Of maps: DIFF(randomness): the suite's mask is drawn channels first."""
+
+    def mask(self, draws: Draws, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+        batch, *size, channels = shape
+        return np.moveaxis(super().mask(draws, (batch, channels, *size)), 1, -1)
 
 
 class DropPath(Dropout):

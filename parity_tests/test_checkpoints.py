@@ -5,6 +5,7 @@ import pytest
 
 from shared.checkpoints import convnext, gpt, mobilenet, vit
 from shared.checkpoints import convnext, gpt, swin
+from shared.checkpoints import densenet, gpt
 from shared.errors import UsageError
 from shared.randomness import weight
 
@@ -252,3 +253,23 @@ def test_swin_there_and_back() -> None:
     for translate in (swin.from_public, swin.to_public):
         with pytest.raises(UsageError, match=r"'timm'.*torchvision"):
             translate("timm", {})
+def test_densenet_of_either_age() -> None:
+    """The published files say norm.1 where torchvision's model now has norm1."""
+    layer = "features.denseblock1.denselayer2"
+    names = [f"{layer}.{part}.weight" for part in ("norm1", "conv1", "norm2", "conv2")]
+    names += ["features.transition1.conv.weight", "features.norm5.running_mean"]
+    own = {name: np.full(3, i) for i, name in enumerate(names)}
+    older = {
+        name.replace("norm1", "norm.1")
+        .replace("conv1", "conv.1")
+        .replace("norm2", "norm.2")
+        .replace("conv2", "conv.2"): value
+        for name, value in own.items()
+    }
+    assert f"{layer}.norm.1.weight" in older
+    counted = {"features.norm5.num_batches_tracked": np.array(7)}
+    assert same(densenet.from_public("torchvision", older | counted), own)
+    assert same(densenet.from_public("torchvision", own), own)
+    assert same(densenet.to_public("torchvision", own), own)
+    with pytest.raises(UsageError, match=r"'timm'.*torchvision"):
+        densenet.from_public("timm", own)

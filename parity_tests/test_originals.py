@@ -1,6 +1,7 @@
 """The same state dict in ours and in the public original gives the same outputs."""
 
 import importlib.util
+import math
 from dataclasses import replace
 
 import pytest
@@ -51,12 +52,15 @@ TORCHVISION = [
     ("efficientnet_b0", (64, 47)),
     ("efficientnet_b5", (47, 32)),
     ("efficientnet_v2_s", (33, 48)),
+    ("densenet121", (40, 61)),
     ("resnet18", 64),
     ("resnext50_32x4d", 64),
     # With windows that divide most maps, then none.
     ("swin_t", (112, 56)),
     ("swin_t", (60, 95)),
     ("wide_resnet50_2", 64),
+    ("squeezenet1_0", (33, 46)),
+    ("squeezenet1_1", (40, 27)),
     ("vgg11", (32, 64)),
     ("vgg16_bn", (48, 32)),
     ("googlenet", (64, 81)),
@@ -71,6 +75,8 @@ TIMM = [
     "mixer_s32_224",
     "vit_tiny_patch16_224",
 ]
+IN_TRAINING = [("resnet18", 64), ("densenet121", (33, 40))]
+STARTS = ["densenet121", "squeezenet1_1"]
 
 
 def needs(package: str):
@@ -190,6 +196,14 @@ def test_torchvision_with_heads(name, size, order, workers):
     turned = tuple(asked.cotangents[i] for i in order)
     original = worker.adopt(f"parity_tests.originals:{name}", asked.inputs)
     ours = worker.build(spec, name)
+@pytest.mark.parametrize(("name", "size"), IN_TRAINING)
+def test_torchvision_in_training_mode(name, size, workers):
+    """Gradients and running statistics too, where nothing is dropped."""
+    worker = workers.get("pytorch", "float64")
+    spec = replace(variant(name).spec, image_size=size)
+    asked = request(spec, 4, training=True, gradients=True)
+    original = worker.adopt(f"parity_tests.originals:{name}", asked.inputs)
+    ours = worker.build(spec, name)
     ours.fill(0)
     original.load(ours.dump())
     found = original.run(replace(asked, cotangents=turned))
@@ -202,6 +216,32 @@ def test_torchvision_with_heads(name, size, order, workers):
         (found.buffers, expected.buffers),
     ):
         assert worst_of(one, two, "original").error <= ORIGINALS
+    for model in (ours, original):
+        model.drop()
+
+
+@needs("torchvision")
+@pytest.mark.parametrize("name", STARTS)
+def test_torchvision_starts(name, workers):
+    """Every tensor from the same distribution, by its deviation and how it is spread:
+    what is bounded has its mean size nearer to its deviation."""
+    worker, spec = workers.get("pytorch", "float64"), variant(name).spec
+    x = request(spec, 1, training=False).inputs
+    original = worker.adopt(f"parity_tests.originals:{name}", x)
+    theirs = original.dump()
+    ours = worker.build(spec, name)
+    ours.start(0)
+    own = ours.dump()
+    assert own.keys() == theirs.keys()
+    for tensor, a in own.items():
+        b, few = theirs[tensor], 8 / math.sqrt(2 * a.size)
+        if a.std() == 0 or b.std() == 0 or a.size < 40:
+            assert a.std() == b.std() == 0 or a.size < 40, tensor
+            assert a.std() or (a == b).all(), tensor
+            continue
+        assert a.std() == pytest.approx(b.std(), rel=few), tensor
+        spread = [abs(v).mean() / v.std() for v in (a, b)]
+        assert spread[0] == pytest.approx(spread[1], rel=max(few / 2, 1e-3)), tensor
     for model in (ours, original):
         model.drop()
 

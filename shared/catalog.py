@@ -8,6 +8,7 @@ from shared.specs import (
     convnext,
     efficientnet,
     googlenet,
+    densenet,
     gpt,
     lenet,
     linear,
@@ -19,6 +20,7 @@ from shared.specs import (
     mobilenet_v3,
     resnet,
     swin,
+    squeezenet,
     vgg,
     vit,
 )

@@ -18,6 +18,7 @@ SAME_AS_TORCHVISION = (
     "mobilenet_v3",
     "googlenet",
     "resnet",
+    "squeezenet",
     "vgg",
 )
 SAME_AS_TIMM = ("mlp_mixer",)
