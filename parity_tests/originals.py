@@ -20,6 +20,9 @@ def _without_operators() -> None:
 def _torchvision(name: str, **arguments: Any) -> Any:
     _without_operators()
     models = importlib.import_module("torchvision.models")
+    if not hasattr(models, name):  # such as mobilenet_v2_x0_5
+        name, _, width = name.rpartition("_x")
+        arguments["width_mult"] = float(width.replace("_", "."))
     return getattr(models, name)(weights=None, **arguments)
 
 
@@ -60,18 +63,6 @@ def _logits(**sizes: int) -> Any:
             return super().forward(tokens, use_cache=False).logits
 
     return Logits(transformers.GPT2Config(**sizes))
-
-
-def mobilenet_v2_x0_35() -> Any:
-    return _torchvision("mobilenet_v2", width_mult=0.35)
-
-
-def mobilenet_v3_large_x1_25() -> Any:
-    return _torchvision("mobilenet_v3_large", width_mult=1.25)
-
-
-def mobilenet_v3_small_x0_75() -> Any:
-    return _torchvision("mobilenet_v3_small", width_mult=0.75)
 
 
 def keras_mobilenet_x0_25() -> Any:
@@ -160,8 +151,9 @@ def _timm(name: str, **arguments: Any) -> Any:
 
 
 def __getattr__(name: str) -> Any:
-    """`resnet18` and every other torchvision classifier by its own name, `keras_VGG16`
-    of keras.applications, `timm_inception_v4`."""
+    """`resnet18` and every other torchvision classifier by its own name, also at another
+    width (`mobilenet_v2_x0_5`), `keras_VGG16` of keras.applications,
+    `timm_inception_v4`."""
     if name.startswith("_"):
         raise AttributeError(name)
     origin, _, own = name.partition("_")
