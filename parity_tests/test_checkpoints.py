@@ -3,9 +3,7 @@
 import numpy as np
 import pytest
 
-from shared.checkpoints import convnext, gpt, mobilenet, vit
-from shared.checkpoints import convnext, gpt, swin
-from shared.checkpoints import densenet, gpt
+from shared.checkpoints import convnext, densenet, gpt, mobilenet, swin, vit
 from shared.errors import UsageError
 from shared.randomness import weight
 
@@ -235,6 +233,8 @@ def test_vit_refuses_what_a_source_does_not_have() -> None:
     for translate in (vit.from_public, vit.to_public):
         with pytest.raises(UsageError, match=r"'keras'.*huggingface"):
             translate("keras", OWN_VIT)
+
+
 def test_swin_there_and_back() -> None:
     """Windows of two by two: nine ways, of which token 0 to itself is the middle."""
     own = {
@@ -253,6 +253,8 @@ def test_swin_there_and_back() -> None:
     for translate in (swin.from_public, swin.to_public):
         with pytest.raises(UsageError, match=r"'timm'.*torchvision"):
             translate("timm", {})
+
+
 def test_densenet_of_either_age() -> None:
     """The published files say norm.1 where torchvision's model now has norm1."""
     layer = "features.denseblock1.denselayer2"

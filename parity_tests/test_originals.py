@@ -13,8 +13,8 @@ from shared import checkpoints, weights
 from shared.catalog import family_of, variant
 from shared.specs.convnext import ConvNeXtSpec
 from shared.specs.gpt import GPTSpec
-from shared.specs.vit import ViTSpec
 from shared.specs.swin import SwinSpec
+from shared.specs.vit import ViTSpec
 
 SMALL_GPT2 = GPTSpec(
     vocab_size=101, positions=32, tokens=20, width=48, depth=3, heads=4
@@ -30,6 +30,7 @@ SMALL_VIT = ViTSpec(
     mlp_width=40,
     num_classes=7,
     image_size=(24, 24),
+)
 SMALL_SWIN = SwinSpec(
     width=10,
     depths=(3, 2),
@@ -66,16 +67,14 @@ TORCHVISION = [
     ("googlenet", (64, 81)),
 ]
 # The same at its published size: a position is a parameter.
-TIMM = ["vit_tiny_patch16_224", "deit_tiny_distilled_patch16_224"]
-# In training mode, with auxiliary heads: ours in the order of torchvision's
-HEADS = [("googlenet", (64, 81), (0, 2, 1))]
 TIMM = [
     "deit_tiny_distilled_patch16_224",
     "mixer_s16_224",
     "mixer_s32_224",
     "vit_tiny_patch16_224",
 ]
-IN_TRAINING = [("resnet18", 64), ("densenet121", (33, 40))]
+# In training mode, with auxiliary heads: ours in the order of torchvision's
+HEADS = [("googlenet", (64, 81), (0, 2, 1))]
 STARTS = ["densenet121", "squeezenet1_1"]
 
 
@@ -136,6 +135,7 @@ def test_timm(name, workers):
     ("name", "spec"),
     [
         ("resnet18", replace(variant("resnet18").spec, image_size=64)),
+        ("densenet121", replace(variant("densenet121").spec, image_size=(33, 40))),
         ("small_convnext", SMALL_CONVNEXT),
         ("small_swin", SMALL_SWIN),
     ],
@@ -194,14 +194,6 @@ def test_torchvision_with_heads(name, size, order, workers):
     spec = replace(spec, **kept)
     asked = request(spec, 2, training=True, gradients=True)
     turned = tuple(asked.cotangents[i] for i in order)
-    original = worker.adopt(f"parity_tests.originals:{name}", asked.inputs)
-    ours = worker.build(spec, name)
-@pytest.mark.parametrize(("name", "size"), IN_TRAINING)
-def test_torchvision_in_training_mode(name, size, workers):
-    """Gradients and running statistics too, where nothing is dropped."""
-    worker = workers.get("pytorch", "float64")
-    spec = replace(variant(name).spec, image_size=size)
-    asked = request(spec, 4, training=True, gradients=True)
     original = worker.adopt(f"parity_tests.originals:{name}", asked.inputs)
     ours = worker.build(spec, name)
     ours.fill(0)

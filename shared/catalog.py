@@ -6,9 +6,9 @@ from shared.errors import unknown
 from shared.specs import (
     alexnet,
     convnext,
+    densenet,
     efficientnet,
     googlenet,
-    densenet,
     gpt,
     lenet,
     linear,
@@ -19,8 +19,8 @@ from shared.specs import (
     mobilenet_v2,
     mobilenet_v3,
     resnet,
-    swin,
     squeezenet,
+    swin,
     vgg,
     vit,
 )

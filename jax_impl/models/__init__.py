@@ -3,10 +3,10 @@
 from jax_impl.models.alexnet import AlexNet as AlexNet
 from jax_impl.models.alexnet import TwoTowerAlexNet as TwoTowerAlexNet
 from jax_impl.models.convnext import ConvNeXt as ConvNeXt
+from jax_impl.models.densenet import DenseNet as DenseNet
 from jax_impl.models.efficientnet import EfficientNet as EfficientNet
 from jax_impl.models.googlenet import GoogLeNet as GoogLeNet
 from jax_impl.models.googlenet import PlainGoogLeNet as PlainGoogLeNet
-from jax_impl.models.densenet import DenseNet as DenseNet
 from jax_impl.models.gpt import GPT as GPT
 from jax_impl.models.lenet import LeNet as LeNet
 from jax_impl.models.lenet import LeNet5 as LeNet5
@@ -18,7 +18,7 @@ from jax_impl.models.mobilenet import MobileNetV1 as MobileNetV1
 from jax_impl.models.mobilenet_v2 import MobileNetV2 as MobileNetV2
 from jax_impl.models.mobilenet_v3 import MobileNetV3 as MobileNetV3
 from jax_impl.models.resnet import ResNet as ResNet
-from jax_impl.models.swin import Swin as Swin
 from jax_impl.models.squeezenet import SqueezeNet as SqueezeNet
+from jax_impl.models.swin import Swin as Swin
 from jax_impl.models.vgg import VGG as VGG
 from jax_impl.models.vit import ViT as ViT

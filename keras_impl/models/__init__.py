@@ -3,10 +3,10 @@
 from keras_impl.models.alexnet import AlexNet as AlexNet
 from keras_impl.models.alexnet import TwoTowerAlexNet as TwoTowerAlexNet
 from keras_impl.models.convnext import ConvNeXt as ConvNeXt
+from keras_impl.models.densenet import DenseNet as DenseNet
 from keras_impl.models.efficientnet import EfficientNet as EfficientNet
 from keras_impl.models.googlenet import GoogLeNet as GoogLeNet
 from keras_impl.models.googlenet import PlainGoogLeNet as PlainGoogLeNet
-from keras_impl.models.densenet import DenseNet as DenseNet
 from keras_impl.models.gpt import GPT as GPT
 from keras_impl.models.lenet import LeNet as LeNet
 from keras_impl.models.lenet import LeNet5 as LeNet5
@@ -18,7 +18,7 @@ from keras_impl.models.mobilenet import MobileNetV1 as MobileNetV1
 from keras_impl.models.mobilenet_v2 import MobileNetV2 as MobileNetV2
 from keras_impl.models.mobilenet_v3 import MobileNetV3 as MobileNetV3
 from keras_impl.models.resnet import ResNet as ResNet
-from keras_impl.models.swin import Swin as Swin
 from keras_impl.models.squeezenet import SqueezeNet as SqueezeNet
+from keras_impl.models.swin import Swin as Swin
 from keras_impl.models.vgg import VGG as VGG
 from keras_impl.models.vit import ViT as ViT

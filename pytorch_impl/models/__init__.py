@@ -3,10 +3,10 @@
 from pytorch_impl.models.alexnet import AlexNet as AlexNet
 from pytorch_impl.models.alexnet import TwoTowerAlexNet as TwoTowerAlexNet
 from pytorch_impl.models.convnext import ConvNeXt as ConvNeXt
+from pytorch_impl.models.densenet import DenseNet as DenseNet
 from pytorch_impl.models.efficientnet import EfficientNet as EfficientNet
 from pytorch_impl.models.googlenet import GoogLeNet as GoogLeNet
 from pytorch_impl.models.googlenet import PlainGoogLeNet as PlainGoogLeNet
-from pytorch_impl.models.densenet import DenseNet as DenseNet
 from pytorch_impl.models.gpt import GPT as GPT
 from pytorch_impl.models.lenet import LeNet as LeNet
 from pytorch_impl.models.lenet import LeNet5 as LeNet5
@@ -18,7 +18,7 @@ from pytorch_impl.models.mobilenet import MobileNetV1 as MobileNetV1
 from pytorch_impl.models.mobilenet_v2 import MobileNetV2 as MobileNetV2
 from pytorch_impl.models.mobilenet_v3 import MobileNetV3 as MobileNetV3
 from pytorch_impl.models.resnet import ResNet as ResNet
-from pytorch_impl.models.swin import Swin as Swin
 from pytorch_impl.models.squeezenet import SqueezeNet as SqueezeNet
+from pytorch_impl.models.swin import Swin as Swin
 from pytorch_impl.models.vgg import VGG as VGG
 from pytorch_impl.models.vit import ViT as ViT

@@ -114,8 +114,8 @@ def _neighbours(w: WindowSpec) -> Array:
         for length, shift in zip(w.padded, w.shift, strict=True)
     )
     below, beside = w.grid
-    parts = (2 * rows[:, None] + columns).reshape(below, w.side, beside, w.side)
-    parts = parts.swapaxes(1, 2).reshape(w.count, w.tokens)
+    places = (2 * rows[:, None] + columns).reshape(below, w.side, beside, w.side)
+    parts = places.swapaxes(1, 2).reshape(w.count, w.tokens)
     return parts[:, :, None] == parts[:, None]
 
 
