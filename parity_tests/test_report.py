@@ -123,6 +123,21 @@ def text_of(pages, name):
     return pages[name].decode()
 
 
+def test_a_family_shows_what_its_trained_weights_see(pages, found):
+    (predicted,) = found.predicted
+    text = text_of(pages, "models/efficientnet.html")
+    table = text.partition('id="predicted"')[2].partition("</table>")[0]
+    for row in predicted.record["predictions"]:
+        assert row["picture"] in table
+        for likeliest in row["likeliest"].values():
+            for name, share in likeliest:
+                assert f"{name}&nbsp;{100 * share:.2f}&nbsp;%" in table
+    assert 'href="../records.html#predictions-json"' in text
+    assert "efficientnet_lite0.safetensors --model efficientnet_lite0 --from l" in text
+    assert "--model efficientnet_b0 --from timm" in text
+    assert 'id="predicted"' not in text_of(pages, "models/resnet.html")
+
+
 # What a page is made of
 
 
@@ -624,6 +639,7 @@ LESSONS = [
     *((name, "pytorch") for name in ("alexnet", "resnet", "vgg")),
     *((name, "keras") for name in ("gpt", "lenet")),
     *((name, "jax") for name in ("lstm", "mlp")),
+    ("efficientnet", "jax"),
 ]
 
 

@@ -15,7 +15,7 @@ from shared.specs.base import Spec, from_plain
 from shared.weights import Array
 from shared.worker import NATIVE, RemoteModel, Worker
 
-PUBLIC = ("torchvision", "huggingface", "timm")
+PUBLIC = ("torchvision", "huggingface", "timm", "lite")
 FORMS = ("canonical", *NATIVE, *PUBLIC)
 _TORCH = (".pt", ".pth", ".bin")
 # What a worker can hold a model in.

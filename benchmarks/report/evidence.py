@@ -10,6 +10,7 @@ from typing import Any
 from benchmarks import records
 from benchmarks.records import Comparison
 from parity_tests.engine import Check
+from shared import catalog
 from shared.errors import UsageError
 from shared.worker import NATIVE
 
@@ -64,11 +65,25 @@ class SelfTest:
 
 
 @dataclass(frozen=True)
+class Predicted:
+    """What benchmarks/predictions.py left: what a model takes pictures for."""
+
+    source: str
+    record: dict[str, Any]
+
+    @property
+    def family(self) -> str:
+        known = catalog.VARIANTS.get(self.record["model"])
+        return catalog.family_of(known.spec) if known else ""
+
+
+@dataclass(frozen=True)
 class Evidence:
     certificates: tuple[Certificate, ...] = ()
     comparisons: tuple[Recorded, ...] = ()
     speeds: tuple[Speed, ...] = ()
     self_tests: tuple[SelfTest, ...] = ()
+    predicted: tuple[Predicted, ...] = ()
     files: tuple[Path, ...] = ()
 
     @property
@@ -92,6 +107,7 @@ def read(paths: Sequence[Path]) -> Evidence:
     certificates: list[Certificate] = []
     speeds: list[Speed] = []
     tests: list[SelfTest] = []
+    predicted: list[Predicted] = []
     compared: list[Path] = []
     for path in paths:
         plain = _plain(path)
@@ -101,6 +117,8 @@ def read(paths: Sequence[Path]) -> Evidence:
             speeds += [Speed(path.name, i, line) for i, line in enumerate(plain, 1)]
         elif plain and isinstance(plain[0], dict) and "same" in plain[0]:
             tests += [SelfTest(path.name, line) for line in plain]
+        elif plain and isinstance(plain[0], dict) and "predictions" in plain[0]:
+            predicted += [Predicted(path.name, line) for line in plain]
         else:
             compared.append(path)
     return Evidence(
@@ -108,6 +126,7 @@ def read(paths: Sequence[Path]) -> Evidence:
         tuple(_comparisons(compared)),
         tuple(speeds),
         tuple(tests),
+        tuple(predicted),
         tuple(paths),
     )
 

@@ -55,8 +55,7 @@ class Family:
     spec: str
     lesson: Mapping[str, str]
     lesson_of: str
-    public: tuple[str, ...]
-    published: str
+    public: tuple[tuple[str, str], ...]
     trees: tuple[tuple[Traced, Node], ...]
     samples: tuple[samples.Sample, ...]
 
@@ -88,7 +87,6 @@ def family(name: str, traced: Mapping[str, Traced], pictures: bool = True) -> Fa
         if lesson
         else {},
         model,
-        checkpoints.sources(name),
         _published(name),
         tuple((traced[n], gather.tree(traced[n])) for n in wanted if n in traced),
         tuple(samples.of(name)) if pictures else (),
@@ -102,12 +100,13 @@ def title(name: str) -> str:
     return doc.partition(" in PyTorch")[0] or name
 
 
-def _published(name: str) -> str:
-    """The first variant that a library has as well."""
+def _published(name: str) -> tuple[tuple[str, str], ...]:
+    """Each public form, and the first variant that has it."""
     variants = FAMILIES[name].VARIANTS
     libraries = ("torchvision", "transformers")
-    known = (n for n, v in variants.items() if v.source.startswith(libraries))
-    return next(known, "")
+    known = [n for n, v in variants.items() if v.source.startswith(libraries)]
+    usual = dict.fromkeys(checkpoints.sources(name), known[0]) if known else {}
+    return tuple((usual | checkpoints.only(name)).items())
 
 
 def _shown(name: str, variant: Variant) -> Shown:

@@ -235,6 +235,11 @@ class Site:
             family=family,
             timings=[self._timing(one) for one in groups.latest(mine)],
             problems=self._problems(mine),
+            predicted=[
+                {"record": one.record, "at": f"records.html#{prose.slug(one.source)}"}
+                for one in self.evidence.predicted
+                if one.family == family.name
+            ],
             **self._certificate(shown.name for shown in family.variants),
         )
 

@@ -33,6 +33,11 @@ def sources(family: str) -> tuple[str, ...]:
     return tuple(source for source, families in same.items() if family in families)
 
 
+def only(family: str) -> dict[str, str]:
+    """Forms that not all variants have, and the first that does."""
+    return getattr(_table(family), "ONLY", {})
+
+
 def from_public(family: str, source: str, state: Weights) -> dict[str, Array]:
     _check(family, source)
     table = _table(family)

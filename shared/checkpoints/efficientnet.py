@@ -15,6 +15,7 @@ from shared.errors import UsageError, unknown
 from shared.weights import Array, Weights
 
 SOURCES = ("torchvision", "timm", "lite")
+ONLY = {"lite": "efficientnet_lite0"}
 
 
 @dataclass(frozen=True)
