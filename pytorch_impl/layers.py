@@ -216,9 +216,11 @@ class Attention(nn.Module):
         if bias is not None:
             scores = *q.shape[:-1], k.shape[-2]
             bias = bias.expand(scores).flatten(0, -4)
-        flat = (x.flatten(0, -4) for x in (q, k, v))
-        y = F.scaled_dot_product_attention(*flat, bias, rate, is_causal=self.causal)
-        return y.unflatten(0, q.shape[:-3])
+        flat_q, flat_k, flat_v = (x.flatten(0, -4) for x in (q, k, v))
+        y = F.scaled_dot_product_attention(
+            flat_q, flat_k, flat_v, bias, rate, is_causal=self.causal
+        )
+        return y.reshape(q.shape)
 
 
 def local_response_norm(

@@ -115,8 +115,8 @@ def _neighbours(w: WindowSpec) -> Array:
     )
     below, beside = w.grid
     parts = (2 * rows[:, None] + columns).reshape(below, w.side, beside, w.side)
-    parts = parts.swapaxes(1, 2).reshape(w.count, w.tokens)
-    return parts[:, :, None] == parts[:, None]
+    cut = parts.swapaxes(1, 2).reshape(w.count, w.tokens)
+    return cut[:, :, None] == cut[:, None]
 
 
 def _parts(length: int, side: int, shift: int) -> Array:
