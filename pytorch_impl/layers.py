@@ -214,14 +214,11 @@ class Attention(nn.Module):
     ) -> Tensor:
         """Fast where there are four axes."""
         if bias is not None:
-            bias = bias.expand(*q.shape[:-1], k.shape[-2]).flatten(0, -4)
+            scores = *q.shape[:-1], k.shape[-2]
+            bias = bias.expand(scores).flatten(0, -4)
+        flat_q, flat_k, flat_v = (x.flatten(0, -4) for x in (q, k, v))
         y = F.scaled_dot_product_attention(
-            q.flatten(0, -4),
-            k.flatten(0, -4),
-            v.flatten(0, -4),
-            bias,
-            rate,
-            is_causal=self.causal,
+            flat_q, flat_k, flat_v, bias, rate, is_causal=self.causal
         )
         return y.reshape(q.shape)
 

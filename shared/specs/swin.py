@@ -114,9 +114,9 @@ def _neighbours(w: WindowSpec) -> Array:
         for length, shift in zip(w.padded, w.shift, strict=True)
     )
     below, beside = w.grid
-    places = (2 * rows[:, None] + columns).reshape(below, w.side, beside, w.side)
-    parts = places.swapaxes(1, 2).reshape(w.count, w.tokens)
-    return parts[:, :, None] == parts[:, None]
+    parts = (2 * rows[:, None] + columns).reshape(below, w.side, beside, w.side)
+    cut = parts.swapaxes(1, 2).reshape(w.count, w.tokens)
+    return cut[:, :, None] == cut[:, None]
 
 
 def _parts(length: int, side: int, shift: int) -> Array:
