@@ -11,6 +11,7 @@ from shared.specs import (
     lstm,
     mlp,
     resnet,
+    simple_cnn,
     vgg,
 )
 from shared.specs.base import Spec, Variant

@@ -9,4 +9,5 @@ from jax_impl.models.linear import LinearModel as LinearModel
 from jax_impl.models.lstm import LSTM as LSTM
 from jax_impl.models.mlp import MLP as MLP
 from jax_impl.models.resnet import ResNet as ResNet
+from jax_impl.models.simple_cnn import SimpleCNN as SimpleCNN
 from jax_impl.models.vgg import VGG as VGG

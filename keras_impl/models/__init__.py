@@ -9,4 +9,5 @@ from keras_impl.models.linear import LinearModel as LinearModel
 from keras_impl.models.lstm import LSTM as LSTM
 from keras_impl.models.mlp import MLP as MLP
 from keras_impl.models.resnet import ResNet as ResNet
+from keras_impl.models.simple_cnn import SimpleCNN as SimpleCNN
 from keras_impl.models.vgg import VGG as VGG

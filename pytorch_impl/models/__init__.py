@@ -9,4 +9,5 @@ from pytorch_impl.models.linear import LinearModel as LinearModel
 from pytorch_impl.models.lstm import LSTM as LSTM
 from pytorch_impl.models.mlp import MLP as MLP
 from pytorch_impl.models.resnet import ResNet as ResNet
+from pytorch_impl.models.simple_cnn import SimpleCNN as SimpleCNN
 from pytorch_impl.models.vgg import VGG as VGG
