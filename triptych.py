@@ -3,10 +3,11 @@
 Imports nothing slow: every command brings in what it needs when it runs.
 """
 
+import contextlib
 import os
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -317,6 +318,69 @@ def train(
 
 
 @app.command()
+def predict(
+    model: Annotated[str, typer.Argument(help="a model, as `triptych list` names it")],
+    images: Annotated[list[Path], typer.Argument(help="pictures, and folders of them")],
+    weights: Annotated[
+        Path | None, typer.Option(help="in any form that convert reads")
+    ] = None,
+    from_: Annotated[str, typer.Option("--from", help="where that does not tell")] = "",
+    frameworks: Annotated[
+        str, typer.Option("--framework", "--frameworks", help="comma-separated")
+    ] = "pytorch,keras,jax",
+    top: Annotated[int, typer.Option(help="classes to show")] = 5,
+    classes: Annotated[
+        Path | None, typer.Option(help="their names, one a line")
+    ] = None,
+    normalize: Annotated[
+        str, typer.Option(help="imagenet, half or none; by default imagenet of colours")
+    ] = "",
+    seed: Annotated[int, typer.Option(help="of the start, without weights")] = 0,
+    dtype: Dtype = "float32",
+    json: Json = None,
+) -> None:
+    """The likeliest classes of pictures, framework beside framework.
+
+    A folder is read batch by batch; --json writes a line a picture as they come.
+    """
+    from parity_tests import predict as job
+    from parity_tests.engine import Workers
+    from shared.worker import FRAMEWORKS
+
+    _one_of("dtype", dtype, ("float64", "float32"))
+    if normalize:
+        _one_of("normalize", normalize, job.NORMALIZE)
+    chosen = list(dict.fromkeys(_split(frameworks)))
+    for name in chosen or [frameworks]:
+        _one_of("framework", name, FRAMEWORKS)
+    paths = job.listed(images)
+    asked = job.question(
+        model,
+        weights=weights,
+        from_=from_,
+        classes=classes,
+        normalize=normalize,
+        top=top,
+        seed=seed,
+        dtype=dtype,
+    )
+    console, failed, done = _console(json), 0, 0
+    console.print(asked.note)
+    with Workers() as workers, _Lines(json) as lines, _Progress(len(paths)) as progress:
+        for found in job.predict(asked, chosen, paths, workers):
+            with progress.aside():
+                console.print(job.table(asked, chosen, found, first=not done))
+                for one in found:
+                    lines.add(one)
+                    if isinstance(one, job.Unreadable):
+                        failed += 1
+                        print(f"skipped {one.reason}", file=sys.stderr)
+            done += len(found)
+            progress.step(found[-1].picture, len(found))
+    raise typer.Exit(1 if failed else 0)
+
+
+@app.command()
 def optimizers(
     names: Annotated[list[str] | None, typer.Argument(help="presets")] = None,
     run: Annotated[bool, typer.Option("--run", help="measure again")] = False,
@@ -534,8 +598,8 @@ class _Progress:
             self.task = self.bar.add_task("starting", total=self.total)
         return self
 
-    def step(self, text: str) -> None:
-        self.done += 1
+    def step(self, text: str, number: int = 1) -> None:
+        self.done += number
         if self.bar:
             self.bar.update(self.task, completed=self.done, description=text)
         else:
@@ -545,9 +609,45 @@ class _Progress:
         """A line that stays."""
         print(text, file=sys.stderr, flush=True)
 
+    @contextlib.contextmanager
+    def aside(self) -> Iterator[None]:
+        """Room for lines on standard output, which a bar would run into."""
+        if self.bar:
+            self.bar.stop()
+        yield
+        if self.bar:
+            self.bar.start()
+
     def __exit__(self, *_: object) -> None:
         if self.bar:
             self.bar.stop()
+
+
+class _Lines:
+    """JSON, a line a value, as they come; to nowhere without a path. A file is there
+    when all of it is."""
+
+    def __init__(self, path: Path | None):
+        self.path = path
+
+    def __enter__(self) -> "_Lines":
+        from shared.weights import replacing
+
+        self.stack = contextlib.ExitStack()
+        self.file: Any = sys.stdout
+        if self.path and str(self.path) != "-":
+            temporary = self.stack.enter_context(replacing(self.path))
+            self.file = self.stack.enter_context(temporary.open("w"))
+        return self
+
+    def add(self, value: object) -> None:
+        if self.path:
+            from shared.plain import to_json_lines
+
+            print(to_json_lines([value]), file=self.file, flush=True)
+
+    def __exit__(self, *error: Any) -> None:
+        self.stack.__exit__(*error)
 
 
 def _console(json: Path | None = None) -> "Console":

@@ -21,6 +21,7 @@ from shared.specs import (
     resnet,
     squeezenet,
     swin,
+    simple_cnn,
     vgg,
     vit,
 )

@@ -19,8 +19,8 @@ import numpy as np
 from shared import VERSION, randomness, weights
 from shared.data.batches import Arrays, Samples, Shuffled
 from shared.distributed import Place
-from shared.losses import Loss
-from shared.optimizers import Clip, Ema, Optimizer
+from shared.losses import CrossEntropy, Loss
+from shared.optimizers import SGD, Clip, Ema, Optimizer
 from shared.plan import Plan
 from shared.schedules import ReduceOnPlateau, Schedule
 from shared.specs.base import Spec, Tensor, to_plain
@@ -157,6 +157,10 @@ class Timed:
     busy: float
 
 
+# A trainer that will not train: its optimizer keeps nothing.
+_FORWARD = Plan(loss=CrossEntropy(), optimizer=SGD(), epochs=1, batch_size=1)
+
+
 class Model(ABC):
     """A model of one framework, named and laid out canonically.
 
@@ -167,6 +171,7 @@ class Model(ABC):
     spec: Spec | None = None  # None for a person's own model, whose layouts are its own
     name: str = ""
     seed: int = 0  # of what is random besides the weights
+    _predictor: "Trainer | None" = None
 
     @abstractmethod
     def slots(self) -> dict[str, Slot]:
@@ -280,6 +285,13 @@ class Model(ABC):
             seconds.append((end - start) / calls)
         wall, busy = time.perf_counter() - wall, time.process_time() - busy
         return Timed(seconds, busy / wall)
+
+    def predict(self, inputs: tuple[Array, ...]) -> tuple[Array, ...]:
+        """Evaluation mode, canonical layouts; compiled once a shape, so that batch
+        follows batch. The weights are those of the first call."""
+        if self._predictor is None:
+            self._predictor = self.trainer(_FORWARD)
+        return self._predictor.predict(inputs)
 
     def entries(self) -> dict[str, Entry]:
         return weights.describe(self.slots())

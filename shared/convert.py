@@ -22,6 +22,31 @@ _TORCH = (".pt", ".pth", ".bin")
 _DTYPES = ("float16", "float32", "float64")
 
 
+def read(source: Path, model: str, from_: str = "") -> dict[str, Array]:
+    """The canonical weights of this model, from any form."""
+    _there(source, from_)
+    known = _know(source, from_, model)
+    held = header(source).get("model", model)
+    if held in catalog.VARIANTS and catalog.VARIANTS[held].spec != known.spec:
+        raise UsageError(f"{source} holds {held}, not {model}")
+    return _read(source, known)
+
+
+def header(source: Path) -> dict[str, str]:
+    """What a file of weights says of itself, if it can."""
+    if source.is_file() and source.suffix == ".safetensors":
+        return weights.read_header(source)[0]
+    return {}
+
+
+def _there(source: Path, *forms: str) -> None:
+    for form in forms:
+        if form and form not in FORMS:
+            raise unknown("form", form, FORMS)
+    if not source.exists():
+        raise UsageError(f"{source}: no such file")
+
+
 @dataclass(frozen=True)
 class _Known:
     """What is to be converted: the model, and the form the input has."""
@@ -33,11 +58,7 @@ class _Known:
 
 def convert(source: Path, target: Path, to: str, from_: str, model: str) -> str:
     """Read `source`, check it against the model, write `target`; what was done."""
-    for form in (to, from_):
-        if form and form not in FORMS:
-            raise unknown("form", form, FORMS)
-    if not source.exists():
-        raise UsageError(f"{source}: no such file")
+    _there(source, to, from_)
     if not target.parent.is_dir():
         raise UsageError(f"{target}: no folder {target.parent}")
     known = _know(source, from_, model)
@@ -48,13 +69,11 @@ def convert(source: Path, target: Path, to: str, from_: str, model: str) -> str:
 
 
 def _know(source: Path, from_: str, model: str) -> _Known:
-    header: dict[str, str] = {}
-    if source.is_file() and source.suffix == ".safetensors":
-        header = weights.read_header(source)[0]
-    canonical = header.get("format") == weights.FORMAT
+    said = header(source)
+    canonical = said.get("format") == weights.FORMAT
     form = from_ or ("canonical" if canonical else _guess(source))
     if canonical and not model:
-        return _Known(header.get("model", ""), _spec_of(source, header), form)
+        return _Known(said.get("model", ""), _spec_of(source, said), form)
     if not model:
         raise UsageError(f"{source} does not say which model it holds: give --model")
     return _Known(model, catalog.variant(model).spec, form)
@@ -73,14 +92,14 @@ def _guess(source: Path) -> str:
     )
 
 
-def _spec_of(source: Path, header: Mapping[str, str]) -> Spec:
+def _spec_of(source: Path, said: Mapping[str, str]) -> Spec:
     """The spec of the model that a canonical file says it holds."""
-    name = header.get("model", "")
+    name = said.get("model", "")
     if name not in catalog.VARIANTS:
         raise UsageError(f"{source} holds the unknown model {name!r}: give --model")
     own = catalog.VARIANTS[name].spec
     try:
-        plain = json.loads(header.get("spec", ""))
+        plain = json.loads(said.get("spec", ""))
     except ValueError:
         plain = None
     if not isinstance(plain, dict):

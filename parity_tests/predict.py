@@ -1,0 +1,258 @@
+"""Pictures through one model in several frameworks: the likeliest classes of each side
+by side, and how far apart their outputs are."""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import combinations, repeat
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.table import Table
+
+from parity_tests.compare import error
+from parity_tests.engine import Workers
+from shared import convert
+from shared.catalog import variant
+from shared.data import pictures, transforms
+from shared.data.transforms import IMAGENET, Normalize
+from shared.errors import UsageError, one_line
+from shared.specs.base import Spec
+from shared.weights import Array
+from shared.worker import RemoteModel
+
+BATCH = 8
+# What counts as a picture in a folder; a file that is named is always tried.
+SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".webp")
+NORMALIZE: dict[str, Callable[[int], Normalize | None]] = {
+    "imagenet": lambda channels: IMAGENET,
+    "half": lambda channels: Normalize(mean=(0.5,) * channels, std=(0.5,) * channels),
+    "none": lambda channels: None,
+}
+
+
+@dataclass(frozen=True)
+class Guess:
+    number: int
+    name: str
+    probability: float
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """guesses: of each framework, the likeliest first. difference: the largest between
+    the outputs of two, over the largest output."""
+
+    picture: str
+    guesses: dict[str, list[Guess]]
+    difference: float | None
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    picture: str
+    reason: str
+
+
+Found = Prediction | Unreadable
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked of every framework.
+
+    weights: canonical; None: as the seed starts them.
+    """
+
+    model: str
+    spec: Spec
+    weights: dict[str, Array] | None
+    seed: int
+    classes: tuple[str, ...]
+    transform: transforms.Compose
+    top: int
+    dtype: str
+
+    @property
+    def note(self) -> str:
+        if self.weights is not None:
+            return f"{self.model}: {len(self.weights)} tensors read"
+        return (
+            f"{self.model} as seed {self.seed} starts it, since no --weights were "
+            "given: the classes mean nothing"
+        )
+
+
+def question(
+    model: str,
+    *,
+    weights: Path | None = None,
+    from_: str = "",
+    classes: Path | None = None,
+    normalize: str = "",
+    top: int = 5,
+    seed: int = 0,
+    dtype: str = "float32",
+) -> Question:
+    """All that can be wrong is told here, before any picture is read."""
+    spec = variant(model).spec
+    number, channels, size = _reads(model, spec)
+    if not 1 <= top <= number:
+        raise UsageError(f"top is {top}; allowed for {model}: 1 to {number}")
+    names = _names(classes, weights, number)
+    found = None
+    if weights is not None:
+        values = convert.read(weights, model, from_)
+        found = {name: value.astype(dtype) for name, value in values.items()}
+    scale = NORMALIZE[normalize or ("imagenet" if channels == 3 else "none")](channels)
+    if scale is not None and len(scale.mean) != channels:
+        raise UsageError(
+            f"normalize is {normalize!r}, which is of colours; {model} reads "
+            f"{channels} channel"
+        )
+    transform = transforms.evaluation(size, scale)
+    return Question(model, spec, found, seed, names, transform, top, dtype)
+
+
+def _reads(model: str, spec: Spec) -> tuple[int, int, tuple[int, int]]:
+    """Number of classes, channels, rows and columns."""
+    inputs, outputs = spec.inputs(), spec.outputs(False)
+    shape = inputs[0].shape
+    pictured = len(inputs) == 1 and inputs[0].channels_first and len(shape) == 3
+    if not pictured or shape[0] not in (1, 3):
+        read = " and ".join(f"{t.name} {list(t.shape)}" for t in inputs)
+        raise UsageError(f"{model} reads {read}, no picture of 1 or 3 channels")
+    if len(outputs) != 1 or len(outputs[0].shape) != 1:
+        put_out = " and ".join(f"{t.name} {list(t.shape)}" for t in outputs)
+        raise UsageError(f"{model} puts out {put_out}, no classes")
+    return outputs[0].shape[0], shape[0], (shape[1], shape[2])
+
+
+def _names(classes: Path | None, weights: Path | None, number: int) -> tuple[str, ...]:
+    """Of a file, one a line, or as the weights say, or numbers."""
+    names: Any = [str(i) for i in range(number)]
+    source = classes or weights
+    if classes is not None:
+        try:
+            names = classes.read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeError) as failure:
+            raise UsageError(f"{classes}: cannot be read ({failure})") from None
+    elif weights is not None and "classes" in convert.header(weights):
+        try:
+            names = json.loads(convert.header(weights)["classes"])
+        except ValueError:
+            names = None
+        if not isinstance(names, list):
+            raise UsageError(f"{weights}: its classes are no JSON list")
+    if len(names) != number:
+        raise UsageError(f"{source} names {len(names)} classes, the model has {number}")
+    return tuple(one_line(name) for name in names)
+
+
+def listed(paths: Sequence[Path]) -> list[Path]:
+    """Files as they are named, and the pictures in a folder by their names."""
+    found: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            inside = sorted(p for p in path.iterdir() if p.suffix.lower() in SUFFIXES)
+            if not inside:
+                known = " ".join(SUFFIXES)
+                raise UsageError(f"{path}: no picture in this folder ({known})")
+            found += inside
+        elif path.exists():
+            found.append(path)
+        else:
+            raise UsageError(f"{path}: no such file or folder")
+    return found
+
+
+def predict(
+    asked: Question, frameworks: Sequence[str], paths: Sequence[Path], workers: Workers
+) -> Iterator[list[Found]]:
+    """Batch after batch; no more than one is held at a time."""
+
+    def ready(framework: str) -> RemoteModel:
+        model = workers.get(framework, asked.dtype).build(asked.spec, asked.model)
+        if asked.weights is None:
+            model.start(asked.seed)
+        else:
+            model.load(asked.weights)
+        return model
+
+    with ThreadPoolExecutor(max_workers=len(frameworks)) as pool:
+        models = dict(zip(frameworks, pool.map(ready, frameworks), strict=True))
+        for start in range(0, len(paths), BATCH):
+            read = [_read(asked, path) for path in paths[start : start + BATCH]]
+            batch = [x for x in read if not isinstance(x, Unreadable)]
+            if not batch:
+                yield [x for x in read if isinstance(x, Unreadable)]
+                continue
+            # Filled up: another size would have to be compiled anew.
+            rows = BATCH if len(paths) > BATCH else len(batch)
+            inputs = np.zeros((rows, *batch[0].shape), batch[0].dtype)
+            inputs[: len(batch)] = batch
+            answers = pool.map(RemoteModel.predict, models.values(), repeat((inputs,)))
+            outputs = {f: a[0] for f, a in zip(frameworks, answers, strict=True)}
+            named = zip(paths[start : start + BATCH], read, strict=True)
+            yield list(_told(asked, outputs, named))
+
+
+def _read(asked: Question, path: Path) -> Array | Unreadable:
+    channels = asked.spec.inputs()[0].shape[0]
+    try:
+        return asked.transform(pictures.read(path, 1 if channels == 1 else 3))
+    except UsageError as failure:
+        return Unreadable(str(path), str(failure))
+
+
+def _told(
+    asked: Question,
+    outputs: dict[str, Array],
+    read: Iterator[tuple[Path, Array | Unreadable]],
+) -> Iterator[Found]:
+    row = 0
+    for path, x in read:
+        if isinstance(x, Unreadable):
+            yield x
+            continue
+        mine = {framework: output[row] for framework, output in outputs.items()}
+        pairs = combinations(mine.values(), 2)
+        apart = max((error(a, b) for a, b in pairs), default=None)
+        guesses = {framework: _guesses(asked, y) for framework, y in mine.items()}
+        yield Prediction(str(path), guesses, apart)
+        row += 1
+
+
+def _guesses(asked: Question, output: Array) -> list[Guess]:
+    # LeNet-5's penalties: the smallest wins (LeCun et al. 1998, eq. 9).
+    sign = -1 if asked.spec.outputs(False)[0].name == "penalties" else 1
+    scores = sign * output.astype(np.float64)
+    shares = np.exp(scores - scores.max())
+    shares /= shares.sum()
+    order = np.argsort(-shares, kind="stable")[: asked.top]
+    return [Guess(int(i), asked.classes[i], float(shares[i])) for i in order]
+
+
+def table(
+    asked: Question, frameworks: Sequence[str], found: Sequence[Found], first: bool
+) -> Table:
+    """One block a picture; header and widths are those of the first batch."""
+    told = Table(box=None, pad_edge=False, header_style="bold", show_header=first)
+    told.add_column("picture", min_width=24, overflow="fold")
+    width = min(max(map(len, asked.classes)), 32)
+    for framework in frameworks:
+        told.add_column(framework, min_width=max(width, len(framework)))
+        told.add_column("", justify="right", min_width=7)
+    if len(frameworks) > 1:
+        told.add_column("difference", justify="right", min_width=10)
+    for one in found:
+        if isinstance(one, Unreadable):
+            continue
+        for rank, guesses in enumerate(zip(*one.guesses.values(), strict=True)):
+            cells = [c for g in guesses for c in (g.name, f"{g.probability:.1%}")]
+            apart = "" if one.difference is None or rank else f"{one.difference:.1e}"
+            name = Path(one.picture).name if not rank else ""
+            told.add_row(name, *cells, *[apart] * (len(frameworks) > 1))
+    return told
