@@ -19,9 +19,9 @@ from shared.specs import (
     mobilenet_v2,
     mobilenet_v3,
     resnet,
+    simple_cnn,
     squeezenet,
     swin,
-    simple_cnn,
     vgg,
     vit,
 )

@@ -18,8 +18,8 @@ from keras_impl.models.mobilenet import MobileNetV1 as MobileNetV1
 from keras_impl.models.mobilenet_v2 import MobileNetV2 as MobileNetV2
 from keras_impl.models.mobilenet_v3 import MobileNetV3 as MobileNetV3
 from keras_impl.models.resnet import ResNet as ResNet
+from keras_impl.models.simple_cnn import SimpleCNN as SimpleCNN
 from keras_impl.models.squeezenet import SqueezeNet as SqueezeNet
 from keras_impl.models.swin import Swin as Swin
-from keras_impl.models.simple_cnn import SimpleCNN as SimpleCNN
 from keras_impl.models.vgg import VGG as VGG
 from keras_impl.models.vit import ViT as ViT

@@ -18,8 +18,8 @@ from pytorch_impl.models.mobilenet import MobileNetV1 as MobileNetV1
 from pytorch_impl.models.mobilenet_v2 import MobileNetV2 as MobileNetV2
 from pytorch_impl.models.mobilenet_v3 import MobileNetV3 as MobileNetV3
 from pytorch_impl.models.resnet import ResNet as ResNet
+from pytorch_impl.models.simple_cnn import SimpleCNN as SimpleCNN
 from pytorch_impl.models.squeezenet import SqueezeNet as SqueezeNet
 from pytorch_impl.models.swin import Swin as Swin
-from pytorch_impl.models.simple_cnn import SimpleCNN as SimpleCNN
 from pytorch_impl.models.vgg import VGG as VGG
 from pytorch_impl.models.vit import ViT as ViT
