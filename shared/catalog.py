@@ -5,6 +5,7 @@ from types import ModuleType
 from shared.errors import unknown
 from shared.specs import (
     alexnet,
+    cnn1d,
     gpt,
     lenet,
     linear,

@@ -2,6 +2,7 @@
 
 from jax_impl.models.alexnet import AlexNet as AlexNet
 from jax_impl.models.alexnet import TwoTowerAlexNet as TwoTowerAlexNet
+from jax_impl.models.cnn1d import CNN1D as CNN1D
 from jax_impl.models.gpt import GPT as GPT
 from jax_impl.models.lenet import LeNet as LeNet
 from jax_impl.models.lenet import LeNet5 as LeNet5

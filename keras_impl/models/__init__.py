@@ -2,6 +2,7 @@
 
 from keras_impl.models.alexnet import AlexNet as AlexNet
 from keras_impl.models.alexnet import TwoTowerAlexNet as TwoTowerAlexNet
+from keras_impl.models.cnn1d import CNN1D as CNN1D
 from keras_impl.models.gpt import GPT as GPT
 from keras_impl.models.lenet import LeNet as LeNet
 from keras_impl.models.lenet import LeNet5 as LeNet5

@@ -2,6 +2,7 @@
 
 from pytorch_impl.models.alexnet import AlexNet as AlexNet
 from pytorch_impl.models.alexnet import TwoTowerAlexNet as TwoTowerAlexNet
+from pytorch_impl.models.cnn1d import CNN1D as CNN1D
 from pytorch_impl.models.gpt import GPT as GPT
 from pytorch_impl.models.lenet import LeNet as LeNet
 from pytorch_impl.models.lenet import LeNet5 as LeNet5
