@@ -14,7 +14,7 @@ from jax import Array
 from jax.custom_derivatives import SymbolicZero
 from jax.experimental.xla_metadata import set_xla_metadata
 
-from shared.specs.base import Pair, Sides
+from shared.specs.base import Pair, Sides, pair
 
 Form = Callable[[Array, Array, int, Sides], Array]
 
@@ -148,11 +148,11 @@ def _shifted(
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(1, 2, 3))
-def max_pool(x: Array, size: int, stride: int, pads: Sides) -> Array:
+def max_pool(x: Array, size: int | Pair, stride: int, pads: Sides) -> Array:
     """The gradient goes to the first of the largest, as XLA's own does."""
 
     def largest(x: Array) -> Array:
-        shifted = _shifted(x, (size, size), stride, pads, -jnp.inf)
+        shifted = _shifted(x, pair(size), stride, pads, -jnp.inf)
         return reduce(jnp.maximum, shifted)
 
     return apart(largest, x)
@@ -160,19 +160,19 @@ def max_pool(x: Array, size: int, stride: int, pads: Sides) -> Array:
 
 @max_pool.defjvp
 def _max_pool_jvp(
-    size: int, stride: int, pads: Sides, primals: Any, tangents: Any
+    size: int | Pair, stride: int, pads: Sides, primals: Any, tangents: Any
 ) -> Any:
     (x,), (dx,) = primals, tangents
 
     def largest(x: Array) -> tuple[Array, Array]:
-        first, *rest = _shifted(x, (size, size), stride, pads, -jnp.inf)
+        first, *rest = _shifted(x, pair(size), stride, pads, -jnp.inf)
         y, place = first, jnp.zeros(first.shape, jnp.int8)
         for i, value in enumerate(rest, start=1):
             y, place = jnp.maximum(y, value), jnp.where(value > y, jnp.int8(i), place)
         return y, place
 
     def change(dx: Array, place: Array) -> Array:
-        changes = _shifted(dx, (size, size), stride, pads)
+        changes = _shifted(dx, pair(size), stride, pads)
         return sum(jnp.where(place == i, one, 0) for i, one in enumerate(changes))
 
     y, place = apart(largest, x)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from jax_impl import forms
 from shared.randomness import Draws
-from shared.specs.base import BatchNormed, ConvSpec, Pool, SqueezeSpec
+from shared.specs.base import BatchNormed, Conv1dSpec, ConvSpec, Pool, SqueezeSpec
 from shared.specs.recurrent import Direction, StackSpec
 
 
@@ -63,6 +63,37 @@ class Conv(nnx.Conv):
             )
             found = [forms.convolve(*part, stride, pads) for part in parts]
             y = jnp.concatenate(found, axis=-1)
+        return y if bias is None else y + bias
+
+
+def conv1d(c: Conv1dSpec, *, rngs: nnx.Rngs) -> "Conv1d":
+    return Conv1d(c, rngs=rngs)
+
+
+class Conv1d(nnx.Conv):
+    """DIFF(conv-forms): as a map of one row, in the forms of `Conv`."""
+
+    def __init__(self, c: Conv1dSpec, *, rngs: nnx.Rngs):
+        super().__init__(
+            c.c_in,
+            c.c_out,
+            (c.k,),
+            c.stride,
+            padding=(c.pads,),
+            use_bias=c.bias,
+            rngs=rngs,
+        )
+        self.c = c
+
+    def __call__(self, x: Array) -> Array:
+        if jax.default_backend() != "cpu":
+            return super().__call__(x)
+        bias = None if self.bias is None else self.bias[...]
+        x, kernel, bias = self.promote_dtype(
+            (x, self.kernel[...], bias), dtype=self.dtype
+        )
+        pads = ((0, 0), self.c.pads)
+        y = forms.convolve(x[:, None], kernel[None], self.c.stride, pads)[:, 0]
         return y if bias is None else y + bias
 
 
@@ -119,6 +150,10 @@ class BatchNorm(nnx.BatchNorm):
 
 def norm(channels: int, spec: BatchNormed, *, rngs: nnx.Rngs) -> BatchNorm:
     return BatchNorm(channels, epsilon=spec.bn_eps, momentum=spec.bn_decay, rngs=rngs)
+
+
+def norm1d(channels: int, spec: BatchNormed, *, rngs: nnx.Rngs) -> BatchNorm:
+    return norm(channels, spec, rngs=rngs)
 
 
 class LayerNorm(nnx.LayerNorm):
@@ -335,6 +370,15 @@ def max_pool(x: Array, p: Pool) -> Array:
     if jax.default_backend() == "cpu":  # DIFF(pooling)
         return forms.max_pool(x, p.size, p.stride, pads)
     return nnx.max_pool(x, (p.size,) * 2, (p.stride,) * 2, pads)
+
+
+def max_pool1d(x: Array, size: int) -> Array:
+    """Windows beside each other; the last is as short as it falls."""
+    last = -x.shape[1] % size
+    if jax.default_backend() == "cpu":  # DIFF(pooling): a map of one column
+        y = forms.max_pool(x[:, :, None], (size, 1), size, ((0, last), (0, 0)))
+        return y[:, :, 0]
+    return nnx.max_pool(x, (size,), (size,), ((0, last),))
 
 
 def avg_pool(x: Array, p: Pool) -> Array:

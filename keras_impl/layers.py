@@ -19,6 +19,7 @@ from keras_impl import backends, distributed
 from shared.randomness import Draws
 from shared.specs.base import (
     BatchNormed,
+    Conv1dSpec,
     ConvSpec,
     Pool,
     Spec,
@@ -94,6 +95,24 @@ class Conv2D(layers.Conv2D):
         return y + self.bias if self.use_bias else y
 
 
+def conv1d(c: Conv1dSpec) -> "Conv1D":
+    return Conv1D(c)
+
+
+class Conv1D(layers.Conv1D):
+    """DIFF(padding): "same" depends on the length; here it is padded as told."""
+
+    def __init__(self, c: Conv1dSpec):
+        super().__init__(c.c_out, c.k, c.stride, padding="valid", use_bias=c.bias)
+        self.c = c
+        self.build((None, None, c.c_in))
+
+    def call(self, x: KerasTensor) -> KerasTensor:
+        if any(self.c.pads):
+            x = ops.pad(x, ((0, 0), self.c.pads, (0, 0)))
+        return super().call(x)
+
+
 class Dense(layers.Dense):
     def __init__(self, c_in: int, c_out: int, use_bias: bool = True):
         super().__init__(c_out, use_bias=use_bias)
@@ -145,6 +164,12 @@ class BatchNormalization(layers.BatchNormalization):
 
 def norm(channels: int, spec: BatchNormed) -> BatchNormalization:
     return BatchNormalization(channels, epsilon=spec.bn_eps, momentum=spec.bn_decay)
+
+
+def norm1d(channels: int, spec: BatchNormed) -> BatchNormalization:
+    return BatchNormalization(
+        channels, epsilon=spec.bn_eps, momentum=spec.bn_decay, ndim=3
+    )
 
 
 class LayerNormalization(layers.LayerNormalization):
@@ -380,6 +405,16 @@ def max_pool(x: KerasTensor, p: Pool) -> KerasTensor:
     if any(map(any, pads)):
         x = ops.pad(x, ((0, 0), *pads, (0, 0)), constant_values=-math.inf)
     return ops.max_pool(x, p.size, p.stride, "valid", data_format="channels_last")
+
+
+def max_pool1d(x: KerasTensor, size: int) -> KerasTensor:
+    """Windows beside each other; the last is as short as it falls."""
+    # DIFF(pool-padding): "same" would shorten the first window too.
+    missing = -x.shape[1] % size
+    if missing:
+        around = ((0, 0), (0, missing), (0, 0))
+        x = ops.pad(x, around, constant_values=-math.inf)
+    return ops.max_pool(x, size, size, "valid", data_format="channels_last")
 
 
 def avg_pool(x: KerasTensor, p: Pool) -> KerasTensor:

@@ -6,7 +6,7 @@ import functools
 import importlib
 from typing import Any
 
-from shared.specs.base import ConvSpec, Pool, SqueezeSpec
+from shared.specs.base import Conv1dSpec, ConvSpec, Pool, SqueezeSpec
 
 CASES: dict[str, Any] = {
     "square": ConvSpec(3, 5, 3, 2, 1),
@@ -35,6 +35,12 @@ CASES: dict[str, Any] = {
     "mean_of_what_is_inside_apart": Pool(3, 2, 1, count_pads=False),
     "squeeze": SqueezeSpec(6, 4, "relu", "hard_sigmoid"),
     "squeeze_silu": SqueezeSpec(6, 4, "silu", "sigmoid"),
+}
+# Along time.
+SERIES: dict[str, Any] = {
+    "series": Conv1dSpec(3, 5, 5, 2, (2, 2), bias=True),
+    "series_lopsided": Conv1dSpec(3, 40, 4, 1, (1, 2)),
+    "series_alone": Conv1dSpec(4, 6, 3, 3),
 }
 ACTIVATIONS = (
     "identity",
@@ -96,7 +102,9 @@ def _modules(*names: str) -> list[Any]:
 
 
 def _layer(own: Any, case: str, **rngs: Any) -> Any:
-    spec = CASES.get(case)
+    spec = (CASES | SERIES).get(case)
+    if isinstance(spec, Conv1dSpec):
+        return own.conv1d(spec, **rngs)
     if isinstance(spec, ConvSpec):
         return own.conv(spec, **rngs)
     if isinstance(spec, SqueezeSpec):
@@ -106,7 +114,7 @@ def _layer(own: Any, case: str, **rngs: Any) -> Any:
 
 def __getattr__(name: str) -> Any:
     framework, _, case = name.partition("_")
-    if case not in CASES and case not in ACTIVATIONS:
+    if case not in {*CASES, *SERIES, *ACTIVATIONS}:
         raise AttributeError(name)
     build = {"pytorch": _torch, "keras": _keras, "jax": _jax}[framework]
     return functools.partial(build, case)

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from shared.randomness import Draws
-from shared.specs.base import BatchNormed, ConvSpec, Pool, SqueezeSpec
+from shared.specs.base import BatchNormed, Conv1dSpec, ConvSpec, Pool, SqueezeSpec
 from shared.specs.recurrent import StackSpec
 
 
@@ -34,9 +34,32 @@ class LopsidedConv2d(nn.Conv2d):
         return super().forward(F.pad(x, self.around))
 
 
+def conv1d(c: Conv1dSpec) -> nn.Conv1d:
+    first, last = c.pads
+    if first != last:
+        return LopsidedConv1d(c)
+    return nn.Conv1d(c.c_in, c.c_out, c.k, c.stride, first, bias=c.bias)
+
+
+class LopsidedConv1d(nn.Conv1d):
+    """DIFF(lopsided): nn.Conv1d pads both ends alike."""
+
+    def __init__(self, c: Conv1dSpec):
+        super().__init__(c.c_in, c.c_out, c.k, c.stride, bias=c.bias)
+        self.around = c.pads
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(F.pad(x, self.around))
+
+
 def norm(channels: int, spec: BatchNormed) -> nn.BatchNorm2d:
     # DIFF(bn-momentum): torch's momentum weighs the NEW value.
     return nn.BatchNorm2d(channels, eps=spec.bn_eps, momentum=1 - spec.bn_decay)
+
+
+def norm1d(channels: int, spec: BatchNormed) -> nn.BatchNorm1d:
+    # DIFF(bn-momentum)
+    return nn.BatchNorm1d(channels, eps=spec.bn_eps, momentum=1 - spec.bn_decay)
 
 
 class LayerNorm2d(nn.LayerNorm):
@@ -104,6 +127,11 @@ def max_pool(x: Tensor, p: Pool) -> Tensor:
         x = F.pad(x, (left, right, top, bottom), value=-math.inf)
         return F.max_pool2d(x, p.size, p.stride, ceil_mode=p.ceil)
     return F.max_pool2d(x, p.size, p.stride, (top, left), ceil_mode=p.ceil)
+
+
+def max_pool1d(x: Tensor, size: int) -> Tensor:
+    """Windows beside each other; the last is as short as it falls."""
+    return F.max_pool1d(x, size, ceil_mode=True)
 
 
 def avg_pool(x: Tensor, p: Pool) -> Tensor:

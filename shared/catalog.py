@@ -9,6 +9,7 @@ from shared.specs import (
     densenet,
     efficientnet,
     googlenet,
+    cnn1d,
     gpt,
     lenet,
     linear,

@@ -7,6 +7,7 @@ from jax_impl.models.densenet import DenseNet as DenseNet
 from jax_impl.models.efficientnet import EfficientNet as EfficientNet
 from jax_impl.models.googlenet import GoogLeNet as GoogLeNet
 from jax_impl.models.googlenet import PlainGoogLeNet as PlainGoogLeNet
+from jax_impl.models.cnn1d import CNN1D as CNN1D
 from jax_impl.models.gpt import GPT as GPT
 from jax_impl.models.lenet import LeNet as LeNet
 from jax_impl.models.lenet import LeNet5 as LeNet5

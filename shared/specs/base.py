@@ -124,6 +124,23 @@ class ConvSpec:
 
 
 @dataclass(frozen=True)
+class Conv1dSpec:
+    """A convolution along time. pads: before the first and after the last."""
+
+    c_in: int
+    c_out: int
+    k: int
+    stride: int = 1
+    pads: Pair = (0, 0)
+    bias: bool = False
+
+    @classmethod
+    def same(cls, c_in: int, c_out: int, k: int, stride: int, length: int) -> Self:
+        """So many steps become a `stride`-th of them, rounded up."""
+        return cls(c_in, c_out, k, stride, same(length, k, stride))
+
+
+@dataclass(frozen=True)
 class Pool:
     """A pooling window; padding as in ConvSpec. It counts as -inf in a maximum.
 

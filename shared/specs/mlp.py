@@ -11,7 +11,7 @@ Settled here because libraries disagree:
              elsewhere; biases 0
 
 LeNet-300-100 is a baseline of LeCun et al. 1998 (shared/specs/lenet.py), 784-128-10 the
-first network of TensorFlow's tutorials.
+first network of TensorFlow's tutorials, mlp_mel reads a spectrogram in a row.
 """
 
 from collections.abc import Mapping
@@ -63,6 +63,9 @@ class MLPSpec(Spec):
     def hidden_bias(self) -> bool:
         return not self.batch_norm
 
+
+# A second of speech at 8 kHz, in a row (shared/data/audio.py: LogMel).
+MEL_BANDS, MEL_FRAMES = 40, 98
 
 _SUM = "sum over its layers"
 VARIANTS = {
@@ -122,6 +125,17 @@ VARIANTS = {
         ),
         101_770,
         "TensorFlow's tutorials",
+    ),
+    "mlp_mel": Variant(
+        MLPSpec(
+            features=MEL_BANDS * MEL_FRAMES,
+            hidden=(256, 128),
+            targets=10,
+            activation="relu",
+            dropout=0.2,
+        ),
+        1_037_962,
+        _SUM,
     ),
     "lenet_300_100": Variant(
         MLPSpec(features=784, hidden=(300, 100), targets=10, activation="tanh"),

@@ -12,6 +12,7 @@ from shared.tasks import (
     shakespeare_gpt,
     sonnets_gpt,
     temporal_order_lstm,
+    tones_cnn1d,
 )
 from shared.tasks.base import Task
 
