@@ -5,11 +5,11 @@ from types import ModuleType
 from shared.errors import unknown
 from shared.specs import (
     alexnet,
+    cnn1d,
     convnext,
     densenet,
     efficientnet,
     googlenet,
-    cnn1d,
     gpt,
     lenet,
     linear,

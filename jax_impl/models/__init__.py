@@ -2,12 +2,12 @@
 
 from jax_impl.models.alexnet import AlexNet as AlexNet
 from jax_impl.models.alexnet import TwoTowerAlexNet as TwoTowerAlexNet
+from jax_impl.models.cnn1d import CNN1D as CNN1D
 from jax_impl.models.convnext import ConvNeXt as ConvNeXt
 from jax_impl.models.densenet import DenseNet as DenseNet
 from jax_impl.models.efficientnet import EfficientNet as EfficientNet
 from jax_impl.models.googlenet import GoogLeNet as GoogLeNet
 from jax_impl.models.googlenet import PlainGoogLeNet as PlainGoogLeNet
-from jax_impl.models.cnn1d import CNN1D as CNN1D
 from jax_impl.models.gpt import GPT as GPT
 from jax_impl.models.lenet import LeNet as LeNet
 from jax_impl.models.lenet import LeNet5 as LeNet5

@@ -2,12 +2,12 @@
 
 from keras_impl.models.alexnet import AlexNet as AlexNet
 from keras_impl.models.alexnet import TwoTowerAlexNet as TwoTowerAlexNet
+from keras_impl.models.cnn1d import CNN1D as CNN1D
 from keras_impl.models.convnext import ConvNeXt as ConvNeXt
 from keras_impl.models.densenet import DenseNet as DenseNet
 from keras_impl.models.efficientnet import EfficientNet as EfficientNet
 from keras_impl.models.googlenet import GoogLeNet as GoogLeNet
 from keras_impl.models.googlenet import PlainGoogLeNet as PlainGoogLeNet
-from keras_impl.models.cnn1d import CNN1D as CNN1D
 from keras_impl.models.gpt import GPT as GPT
 from keras_impl.models.lenet import LeNet as LeNet
 from keras_impl.models.lenet import LeNet5 as LeNet5

@@ -2,12 +2,12 @@
 
 from pytorch_impl.models.alexnet import AlexNet as AlexNet
 from pytorch_impl.models.alexnet import TwoTowerAlexNet as TwoTowerAlexNet
+from pytorch_impl.models.cnn1d import CNN1D as CNN1D
 from pytorch_impl.models.convnext import ConvNeXt as ConvNeXt
 from pytorch_impl.models.densenet import DenseNet as DenseNet
 from pytorch_impl.models.efficientnet import EfficientNet as EfficientNet
 from pytorch_impl.models.googlenet import GoogLeNet as GoogLeNet
 from pytorch_impl.models.googlenet import PlainGoogLeNet as PlainGoogLeNet
-from pytorch_impl.models.cnn1d import CNN1D as CNN1D
 from pytorch_impl.models.gpt import GPT as GPT
 from pytorch_impl.models.lenet import LeNet as LeNet
 from pytorch_impl.models.lenet import LeNet5 as LeNet5
