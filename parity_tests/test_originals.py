@@ -10,7 +10,7 @@ from parity_tests.compare import worst_of
 from parity_tests.engine import request
 from parity_tests.tolerances import ORIGINALS
 from shared import checkpoints
-from shared.catalog import variant
+from shared.catalog import family_of, variant
 from shared.specs.gpt import GPTSpec
 
 SMALL_GPT2 = GPTSpec(
@@ -20,16 +20,32 @@ SMALL_GPT2 = GPTSpec(
 TORCHVISION = [
     ("alexnet", (127, 95)),
     ("densenet121", (40, 61)),
+    ("mnasnet0_5", (40, 57)),
+    ("regnet_x_400mf", (33, 46)),
+    ("regnet_y_400mf", (45, 32)),
     ("resnet18", 64),
     ("resnext50_32x4d", 64),
     ("wide_resnet50_2", 64),
+    ("shufflenet_v2_x0_5", (40, 57)),
     ("squeezenet1_0", (33, 46)),
     ("squeezenet1_1", (40, 27)),
     ("vgg11", (32, 64)),
     ("vgg16_bn", (48, 32)),
 ]
-IN_TRAINING = [("resnet18", 64), ("densenet121", (33, 40))]
-STARTS = ["densenet121", "squeezenet1_1"]
+IN_TRAINING = [
+    ("densenet121", (33, 40)),
+    ("mnasnet0_5", (64, 67)),
+    ("regnet_y_400mf", (64, 50)),
+    ("resnet18", 64),
+    ("shufflenet_v2_x0_5", (64, 67)),
+]
+STARTS = [
+    "densenet121",
+    "mnasnet0_5",
+    "regnet_y_400mf",
+    "shufflenet_v2_x0_5",
+    "squeezenet1_1",
+]
 
 
 def needs(package: str):
@@ -48,6 +64,10 @@ def outputs_differ_by(original, ours, asked) -> float:
     return worst.error
 
 
+def public(spec, values):
+    return checkpoints.to_public(family_of(spec), "torchvision", values)
+
+
 @needs("torchvision")
 @pytest.mark.parametrize(("name", "size"), TORCHVISION)
 def test_torchvision(name, size, workers):
@@ -57,7 +77,7 @@ def test_torchvision(name, size, workers):
     original = worker.adopt(f"parity_tests.originals:{name}", asked.inputs)
     ours = worker.build(spec, name)
     ours.fill(0)
-    original.load(ours.dump())
+    original.load(public(spec, ours.dump()))
     assert outputs_differ_by(original, ours, asked) <= ORIGINALS
 
 
@@ -66,16 +86,18 @@ def test_torchvision(name, size, workers):
 def test_torchvision_in_training_mode(name, size, workers):
     """Gradients and running statistics too, where nothing is dropped."""
     worker = workers.get("pytorch", "float64")
-    spec = replace(variant(name).spec, image_size=size)
+    # An adopted model drops nothing.
+    changes = {"dropout": 0.0} if hasattr(variant(name).spec, "dropout") else {}
+    spec = replace(variant(name).spec, image_size=size, **changes)
     asked = request(spec, 4, training=True, gradients=True)
     original = worker.adopt(f"parity_tests.originals:{name}", asked.inputs)
     ours = worker.build(spec, name)
     ours.fill(0)
-    original.load(ours.dump())
+    original.load(public(spec, ours.dump()))
     found, expected = original.run(asked), ours.run(asked)
     for one, two in (
-        (found.gradients, expected.gradients),
-        (found.buffers, expected.buffers),
+        (found.gradients, public(spec, expected.gradients)),
+        (found.buffers, public(spec, expected.buffers)),
     ):
         assert worst_of(one, two, "original").error <= ORIGINALS
     for model in (ours, original):
@@ -90,7 +112,7 @@ def test_torchvision_starts(name, workers):
     worker, spec = workers.get("pytorch", "float64"), variant(name).spec
     x = request(spec, 1, training=False).inputs
     original = worker.adopt(f"parity_tests.originals:{name}", x)
-    theirs = original.dump()
+    theirs = checkpoints.from_public(family_of(spec), "torchvision", original.dump())
     ours = worker.build(spec, name)
     ours.start(0)
     own = ours.dump()

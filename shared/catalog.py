@@ -11,7 +11,10 @@ from shared.specs import (
     linear,
     lstm,
     mlp,
+    mnasnet,
+    regnet,
     resnet,
+    shufflenet,
     squeezenet,
     vgg,
 )

@@ -9,6 +9,9 @@ from jax_impl.models.lenet import LeNet5 as LeNet5
 from jax_impl.models.linear import LinearModel as LinearModel
 from jax_impl.models.lstm import LSTM as LSTM
 from jax_impl.models.mlp import MLP as MLP
+from jax_impl.models.mnasnet import MNASNet as MNASNet
+from jax_impl.models.regnet import RegNet as RegNet
 from jax_impl.models.resnet import ResNet as ResNet
+from jax_impl.models.shufflenet import ShuffleNet as ShuffleNet
 from jax_impl.models.squeezenet import SqueezeNet as SqueezeNet
 from jax_impl.models.vgg import VGG as VGG

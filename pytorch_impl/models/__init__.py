@@ -9,6 +9,9 @@ from pytorch_impl.models.lenet import LeNet5 as LeNet5
 from pytorch_impl.models.linear import LinearModel as LinearModel
 from pytorch_impl.models.lstm import LSTM as LSTM
 from pytorch_impl.models.mlp import MLP as MLP
+from pytorch_impl.models.mnasnet import MNASNet as MNASNet
+from pytorch_impl.models.regnet import RegNet as RegNet
 from pytorch_impl.models.resnet import ResNet as ResNet
+from pytorch_impl.models.shufflenet import ShuffleNet as ShuffleNet
 from pytorch_impl.models.squeezenet import SqueezeNet as SqueezeNet
 from pytorch_impl.models.vgg import VGG as VGG

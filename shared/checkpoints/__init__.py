@@ -14,7 +14,9 @@ from shared.weights import Array, Weights
 
 SAME_AS_TORCHVISION = (
     "alexnet",
+    "regnet",
     "resnet",
+    "shufflenet",
     "squeezenet",
     "vgg",
 )
