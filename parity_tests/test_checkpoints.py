@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from shared.checkpoints import convnext, densenet, gpt, mobilenet, swin, vit
+from shared.checkpoints import densenet, gpt, mnasnet
 from shared.errors import UsageError
 from shared.randomness import weight
 
@@ -275,3 +276,22 @@ def test_densenet_of_either_age() -> None:
     assert same(densenet.to_public("torchvision", own), own)
     with pytest.raises(UsageError, match=r"'timm'.*torchvision"):
         densenet.from_public("timm", own)
+
+
+def test_mnasnet_there_and_back() -> None:
+    names = {
+        "features.0.weight": "layers.0.weight",
+        "features.8.0.block.3.weight": "layers.8.0.layers.3.weight",
+        "features.14.running_mean": "layers.14.running_mean",
+        "classifier.1.bias": "classifier.1.bias",
+    }
+    own = {name: np.full(3, i) for i, name in enumerate(names)}
+    public = mnasnet.to_public("torchvision", own)
+    assert list(public) == list(names.values())
+    counted = {"layers.14.num_batches_tracked": np.array(7)}
+    assert same(mnasnet.from_public("torchvision", public | counted), own)
+    with pytest.raises(UsageError, match=r"features\.0\.weight is no name"):
+        mnasnet.from_public("torchvision", own)
+    for translate in (mnasnet.from_public, mnasnet.to_public):
+        with pytest.raises(UsageError, match=r"'timm'.*torchvision"):
+            translate("timm", own)

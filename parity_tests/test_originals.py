@@ -12,6 +12,8 @@ from parity_tests.tolerances import ORIGINALS
 from shared import checkpoints, weights
 from shared.catalog import family_of, variant
 from shared.specs.convnext import ConvNeXtSpec
+from shared import checkpoints
+from shared.catalog import family_of, variant
 from shared.specs.gpt import GPTSpec
 from shared.specs.swin import SwinSpec
 from shared.specs.vit import ViTSpec
@@ -54,12 +56,16 @@ TORCHVISION = [
     ("efficientnet_b5", (47, 32)),
     ("efficientnet_v2_s", (33, 48)),
     ("densenet121", (40, 61)),
+    ("mnasnet0_5", (40, 57)),
+    ("regnet_x_400mf", (33, 46)),
+    ("regnet_y_400mf", (45, 32)),
     ("resnet18", 64),
     ("resnext50_32x4d", 64),
     # With windows that divide most maps, then none.
     ("swin_t", (112, 56)),
     ("swin_t", (60, 95)),
     ("wide_resnet50_2", 64),
+    ("shufflenet_v2_x0_5", (40, 57)),
     ("squeezenet1_0", (33, 46)),
     ("squeezenet1_1", (40, 27)),
     ("vgg11", (32, 64)),
@@ -76,6 +82,20 @@ TIMM = [
 # In training mode, with auxiliary heads: ours in the order of torchvision's
 HEADS = [("googlenet", (64, 81), (0, 2, 1))]
 STARTS = ["densenet121", "squeezenet1_1"]
+IN_TRAINING = [
+    ("densenet121", (33, 40)),
+    ("mnasnet0_5", (64, 67)),
+    ("regnet_y_400mf", (64, 50)),
+    ("resnet18", 64),
+    ("shufflenet_v2_x0_5", (64, 67)),
+]
+STARTS = [
+    "densenet121",
+    "mnasnet0_5",
+    "regnet_y_400mf",
+    "shufflenet_v2_x0_5",
+    "squeezenet1_1",
+]
 
 
 def needs(package: str):
@@ -98,6 +118,10 @@ def outputs_differ_by(original, ours, asked) -> float:
     for model in (ours, original):
         model.drop()
     return worst.error
+
+
+def public(spec, values):
+    return checkpoints.to_public(family_of(spec), "torchvision", values)
 
 
 @needs("torchvision")
@@ -127,6 +151,7 @@ def test_timm(name, workers):
     original.load(checkpoints.to_public(family, "timm", ours.dump()))
     back = checkpoints.from_public(family, "timm", original.dump())
     assert worst_of(ours.dump(), back, "names").error == 0
+    original.load(public(spec, ours.dump()))
     assert outputs_differ_by(original, ours, asked) <= ORIGINALS
 
 
@@ -143,11 +168,15 @@ def test_timm(name, workers):
 def test_torchvision_in_training_mode(name, spec, workers):
     """Gradients and running statistics too, where nothing is dropped."""
     worker = workers.get("pytorch", "float64")
+    # An adopted model drops nothing.
+    changes = {"dropout": 0.0} if hasattr(variant(name).spec, "dropout") else {}
+    spec = replace(variant(name).spec, image_size=size, **changes)
     asked = request(spec, 4, training=True, gradients=True)
     original = worker.adopt(f"parity_tests.originals:{name}", asked.inputs)
     ours = worker.build(spec, name)
     ours.fill(0)
     original.load(as_torchvision(spec, ours.dump()))
+    original.load(public(spec, ours.dump()))
     found, expected = original.run(asked), ours.run(asked)
     assert error(found.outputs[0], expected.outputs[0]) <= ORIGINALS
     for one, two in (
@@ -206,6 +235,8 @@ def test_torchvision_with_heads(name, size, order, workers):
         (theirs, outputs),
         (found.gradients, expected.gradients),
         (found.buffers, expected.buffers),
+        (found.gradients, public(spec, expected.gradients)),
+        (found.buffers, public(spec, expected.buffers)),
     ):
         assert worst_of(one, two, "original").error <= ORIGINALS
     for model in (ours, original):
@@ -220,7 +251,7 @@ def test_torchvision_starts(name, workers):
     worker, spec = workers.get("pytorch", "float64"), variant(name).spec
     x = request(spec, 1, training=False).inputs
     original = worker.adopt(f"parity_tests.originals:{name}", x)
-    theirs = original.dump()
+    theirs = checkpoints.from_public(family_of(spec), "torchvision", original.dump())
     ours = worker.build(spec, name)
     ours.start(0)
     own = ours.dump()

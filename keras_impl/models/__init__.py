@@ -20,6 +20,10 @@ from keras_impl.models.mobilenet_v2 import MobileNetV2 as MobileNetV2
 from keras_impl.models.mobilenet_v3 import MobileNetV3 as MobileNetV3
 from keras_impl.models.resnet import ResNet as ResNet
 from keras_impl.models.simple_cnn import SimpleCNN as SimpleCNN
+from keras_impl.models.mnasnet import MNASNet as MNASNet
+from keras_impl.models.regnet import RegNet as RegNet
+from keras_impl.models.resnet import ResNet as ResNet
+from keras_impl.models.shufflenet import ShuffleNet as ShuffleNet
 from keras_impl.models.squeezenet import SqueezeNet as SqueezeNet
 from keras_impl.models.swin import Swin as Swin
 from keras_impl.models.vgg import VGG as VGG

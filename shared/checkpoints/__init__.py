@@ -17,7 +17,9 @@ SAME_AS_TORCHVISION = (
     "mobilenet_v2",
     "mobilenet_v3",
     "googlenet",
+    "regnet",
     "resnet",
+    "shufflenet",
     "squeezenet",
     "vgg",
 )
