@@ -73,6 +73,18 @@ def test_merging_pads_what_is_odd():
     assert (MergeSpec((9, 6), 4).pads, MergeSpec((9, 6), 4).merged) == ((1, 0), (5, 3))
 
 
+def test_torch_keeps_no_table_in_its_state_dict(within):
+    torch = """
+    from pytorch_impl import build
+
+    def shown():
+        model = build("swin_tiny")
+        assert len(list(model.buffers())) == 2 * 4  # of each block
+        assert list(model.state_dict()) == list(dict(model.named_parameters()))
+    """
+    within("pytorch", torch, "shown")
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
