@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from shared.checkpoints import convnext, densenet, gpt, mobilenet, swin, vit
-from shared.checkpoints import densenet, gpt, mnasnet
+from shared.checkpoints import convnext, densenet, gpt, mnasnet, mobilenet, swin, vit
 from shared.errors import UsageError
 from shared.randomness import weight
 

@@ -15,15 +15,14 @@ from jax_impl.models.linear import LinearModel as LinearModel
 from jax_impl.models.lstm import LSTM as LSTM
 from jax_impl.models.mlp import MLP as MLP
 from jax_impl.models.mlp_mixer import MLPMixer as MLPMixer
+from jax_impl.models.mnasnet import MNASNet as MNASNet
 from jax_impl.models.mobilenet import MobileNetV1 as MobileNetV1
 from jax_impl.models.mobilenet_v2 import MobileNetV2 as MobileNetV2
 from jax_impl.models.mobilenet_v3 import MobileNetV3 as MobileNetV3
-from jax_impl.models.resnet import ResNet as ResNet
-from jax_impl.models.simple_cnn import SimpleCNN as SimpleCNN
-from jax_impl.models.mnasnet import MNASNet as MNASNet
 from jax_impl.models.regnet import RegNet as RegNet
 from jax_impl.models.resnet import ResNet as ResNet
 from jax_impl.models.shufflenet import ShuffleNet as ShuffleNet
+from jax_impl.models.simple_cnn import SimpleCNN as SimpleCNN
 from jax_impl.models.squeezenet import SqueezeNet as SqueezeNet
 from jax_impl.models.swin import Swin as Swin
 from jax_impl.models.vgg import VGG as VGG

@@ -15,15 +15,14 @@ from keras_impl.models.linear import LinearModel as LinearModel
 from keras_impl.models.lstm import LSTM as LSTM
 from keras_impl.models.mlp import MLP as MLP
 from keras_impl.models.mlp_mixer import MLPMixer as MLPMixer
+from keras_impl.models.mnasnet import MNASNet as MNASNet
 from keras_impl.models.mobilenet import MobileNetV1 as MobileNetV1
 from keras_impl.models.mobilenet_v2 import MobileNetV2 as MobileNetV2
 from keras_impl.models.mobilenet_v3 import MobileNetV3 as MobileNetV3
-from keras_impl.models.resnet import ResNet as ResNet
-from keras_impl.models.simple_cnn import SimpleCNN as SimpleCNN
-from keras_impl.models.mnasnet import MNASNet as MNASNet
 from keras_impl.models.regnet import RegNet as RegNet
 from keras_impl.models.resnet import ResNet as ResNet
 from keras_impl.models.shufflenet import ShuffleNet as ShuffleNet
+from keras_impl.models.simple_cnn import SimpleCNN as SimpleCNN
 from keras_impl.models.squeezenet import SqueezeNet as SqueezeNet
 from keras_impl.models.swin import Swin as Swin
 from keras_impl.models.vgg import VGG as VGG

@@ -15,15 +15,14 @@ from pytorch_impl.models.linear import LinearModel as LinearModel
 from pytorch_impl.models.lstm import LSTM as LSTM
 from pytorch_impl.models.mlp import MLP as MLP
 from pytorch_impl.models.mlp_mixer import MLPMixer as MLPMixer
+from pytorch_impl.models.mnasnet import MNASNet as MNASNet
 from pytorch_impl.models.mobilenet import MobileNetV1 as MobileNetV1
 from pytorch_impl.models.mobilenet_v2 import MobileNetV2 as MobileNetV2
 from pytorch_impl.models.mobilenet_v3 import MobileNetV3 as MobileNetV3
-from pytorch_impl.models.resnet import ResNet as ResNet
-from pytorch_impl.models.simple_cnn import SimpleCNN as SimpleCNN
-from pytorch_impl.models.mnasnet import MNASNet as MNASNet
 from pytorch_impl.models.regnet import RegNet as RegNet
 from pytorch_impl.models.resnet import ResNet as ResNet
 from pytorch_impl.models.shufflenet import ShuffleNet as ShuffleNet
+from pytorch_impl.models.simple_cnn import SimpleCNN as SimpleCNN
 from pytorch_impl.models.squeezenet import SqueezeNet as SqueezeNet
 from pytorch_impl.models.swin import Swin as Swin
 from pytorch_impl.models.vgg import VGG as VGG
