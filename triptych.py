@@ -328,7 +328,9 @@ def predict(
     frameworks: Annotated[
         str, typer.Option("--framework", "--frameworks", help="comma-separated")
     ] = "pytorch,keras,jax",
-    top: Annotated[int, typer.Option(help="classes to show")] = 5,
+    top: Annotated[
+        int | None, typer.Option(help="classes to show; 5 where there are as many")
+    ] = None,
     classes: Annotated[
         Path | None, typer.Option(help="their names, one a line")
     ] = None,

@@ -92,13 +92,14 @@ def question(
     from_: str = "",
     classes: Path | None = None,
     normalize: str = "",
-    top: int = 5,
+    top: int | None = None,
     seed: int = 0,
     dtype: str = "float32",
 ) -> Question:
     """All that can be wrong is told here, before any picture is read."""
     spec = variant(model).spec
     number, channels, size = _reads(model, spec)
+    top = min(5, number) if top is None else top
     if not 1 <= top <= number:
         raise UsageError(f"top is {top}; allowed for {model}: 1 to {number}")
     names = _names(classes, weights, number)

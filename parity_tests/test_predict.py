@@ -1,6 +1,7 @@
 """Pictures through a model: what is shown is what the model puts out."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -144,6 +145,26 @@ def test_the_smallest_penalty_wins(folder, workers):
     model.drop()
     order = [g.number for g in found.guesses["pytorch"]]
     assert order == list(np.argsort(penalties))
+
+
+def test_five_classes_are_shown_where_there_are_as_many(monkeypatch):
+    assert job.question("resnet18").top == 5
+    spec = replace(SPEC, num_classes=3)
+    monkeypatch.setattr(job, "variant", lambda name: replace(variant(MODEL), spec=spec))
+    assert job.question("three").top == 3
+    with pytest.raises(UsageError, match="top is 4; allowed for three: 1 to 3"):
+        job.question("three", top=4)
+
+
+@pytest.mark.parametrize("framework", NATIVE)
+def test_other_weights_are_taken_up(framework, workers):
+    model = workers.get(framework, "float64").build(SPEC, MODEL)
+    x = generator("x").standard_normal((2, 3, 40, 40))
+    for seed in (0, 1):
+        model.fill(seed)
+        (expected,) = model.run(Request((x,))).outputs
+        np.testing.assert_allclose(model.predict((x,))[0], expected, rtol=1e-9)
+    model.drop()
 
 
 def test_normalisation_is_as_asked(folder):

@@ -288,7 +288,7 @@ class Model(ABC):
 
     def predict(self, inputs: tuple[Array, ...]) -> tuple[Array, ...]:
         """Evaluation mode, canonical layouts; compiled once a shape, so that batch
-        follows batch. The weights are those of the first call."""
+        follows batch."""
         if self._predictor is None:
             self._predictor = self.trainer(_FORWARD)
         return self._predictor.predict(inputs)
@@ -302,7 +302,7 @@ class Model(ABC):
         weights.check(slots, values)
         for name, slot in slots.items():
             self.put(slot, slot.layout.native(values[name]))
-        self.finish()
+        self._settle()
 
     def dump(self) -> dict[str, Array]:
         slots = self.slots()
@@ -316,7 +316,7 @@ class Model(ABC):
         for name, slot in self.slots().items():
             value = randomness.weight(name, slot.shape, seed).astype(slot.dtype)
             self.put(slot, slot.layout.native(value))
-        self.finish()
+        self._settle()
 
     def start(self, seed: int) -> None:
         """Before training: what the spec says of each tensor, from the seed and the
@@ -328,7 +328,12 @@ class Model(ABC):
             value = self.spec.start(name, slot.shape).draw(slot.shape, draw)
             self.put(slot, slot.layout.native(value.astype(slot.dtype)))
         self.seed = seed
+        self._settle()
+
+    def _settle(self) -> None:
+        """After other weights were put."""
         self.finish()
+        self._predictor = None  # it may hold a copy of those before
 
     def save(self, path: Path) -> None:
         weights.write(path, self.dump(), metadata(self.name, self.spec))
