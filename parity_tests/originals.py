@@ -70,6 +70,12 @@ def keras_mobilenet_x0_25() -> Any:
     return _keras("MobileNet", alpha=0.25, input_shape=(61, 46, 3))
 
 
+def keras_xception() -> Any:
+    """At the size that test_originals asks for; its unnamed layers count from 0."""
+    importlib.import_module("keras.src.utils.naming").reset_uids()
+    return _keras("Xception", input_shape=(71, 86, 3))
+
+
 def small_vit() -> Any:
     """torchvision's Vision Transformer at the sizes of test_originals.SMALL_VIT."""
     _without_operators()

@@ -18,6 +18,7 @@ from shared.specs import (
     resnet,
     vgg,
     vit,
+    xception,
 )
 from shared.specs.base import Spec, Variant
 

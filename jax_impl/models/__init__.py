@@ -17,3 +17,4 @@ from jax_impl.models.mobilenet_v3 import MobileNetV3 as MobileNetV3
 from jax_impl.models.resnet import ResNet as ResNet
 from jax_impl.models.vgg import VGG as VGG
 from jax_impl.models.vit import ViT as ViT
+from jax_impl.models.xception import Xception as Xception

@@ -17,3 +17,4 @@ from keras_impl.models.mobilenet_v3 import MobileNetV3 as MobileNetV3
 from keras_impl.models.resnet import ResNet as ResNet
 from keras_impl.models.vgg import VGG as VGG
 from keras_impl.models.vit import ViT as ViT
+from keras_impl.models.xception import Xception as Xception

@@ -17,3 +17,4 @@ from pytorch_impl.models.mobilenet_v3 import MobileNetV3 as MobileNetV3
 from pytorch_impl.models.resnet import ResNet as ResNet
 from pytorch_impl.models.vgg import VGG as VGG
 from pytorch_impl.models.vit import ViT as ViT
+from pytorch_impl.models.xception import Xception as Xception
