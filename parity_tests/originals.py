@@ -53,6 +53,10 @@ def _logits(**sizes: int) -> Any:
     return Logits(transformers.GPT2Config(**sizes))
 
 
+def inception_v3_no_aux() -> Any:
+    return _torchvision("inception_v3", aux_logits=False)
+
+
 def mobilenet_v2_x0_35() -> Any:
     return _torchvision("mobilenet_v2", width_mult=0.35)
 

@@ -45,13 +45,16 @@ TORCHVISION = [
     ("vgg11", (32, 64)),
     ("vgg16_bn", (48, 32)),
     ("googlenet", (64, 81)),
+    ("inception_v3_no_aux", (75, 91)),
 ]
 # The same at its published size: a position is a parameter.
 TIMM = ["vit_tiny_patch16_224", "deit_tiny_distilled_patch16_224"]
 # In training mode, with auxiliary heads: ours in the order of torchvision's
-HEADS = [("googlenet", (64, 81), (0, 2, 1))]
+HEADS = [("googlenet", (64, 81), (0, 2, 1)), ("inception_v3", (299, 299), (0, 1))]
 # Ours, timm's, and an image of a small size
 TIMM_SMALL = [
+    ("inception_v4", "inception_v4", (75, 91)),
+    ("inception_resnet_v2", "inception_resnet_v2", (91, 75)),
     ("xception", "legacy_xception", (45, 60)),
 ]
 

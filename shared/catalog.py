@@ -8,6 +8,7 @@ from shared.specs import (
     convnext,
     googlenet,
     gpt,
+    inception,
     lenet,
     linear,
     lstm,

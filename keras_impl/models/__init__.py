@@ -6,6 +6,9 @@ from keras_impl.models.convnext import ConvNeXt as ConvNeXt
 from keras_impl.models.googlenet import GoogLeNet as GoogLeNet
 from keras_impl.models.googlenet import PlainGoogLeNet as PlainGoogLeNet
 from keras_impl.models.gpt import GPT as GPT
+from keras_impl.models.inception import InceptionResNetV2 as InceptionResNetV2
+from keras_impl.models.inception import InceptionV3 as InceptionV3
+from keras_impl.models.inception import InceptionV4 as InceptionV4
 from keras_impl.models.lenet import LeNet as LeNet
 from keras_impl.models.lenet import LeNet5 as LeNet5
 from keras_impl.models.linear import LinearModel as LinearModel

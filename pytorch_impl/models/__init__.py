@@ -6,6 +6,9 @@ from pytorch_impl.models.convnext import ConvNeXt as ConvNeXt
 from pytorch_impl.models.googlenet import GoogLeNet as GoogLeNet
 from pytorch_impl.models.googlenet import PlainGoogLeNet as PlainGoogLeNet
 from pytorch_impl.models.gpt import GPT as GPT
+from pytorch_impl.models.inception import InceptionResNetV2 as InceptionResNetV2
+from pytorch_impl.models.inception import InceptionV3 as InceptionV3
+from pytorch_impl.models.inception import InceptionV4 as InceptionV4
 from pytorch_impl.models.lenet import LeNet as LeNet
 from pytorch_impl.models.lenet import LeNet5 as LeNet5
 from pytorch_impl.models.linear import LinearModel as LinearModel

@@ -1,8 +1,8 @@
 """Rename tables to and from public checkpoints.
 
 `shared/checkpoints/<family>.py` holds SOURCES, from_public and to_public where a
-family's canonical names are not the public ones. A family without such a file has
-torchvision's names, if torchvision has the family at all.
+family's canonical names are not the public ones. A family without such a file has the
+names of torchvision or timm, if they have the family at all.
 """
 
 import importlib
@@ -17,9 +17,11 @@ SAME_AS_TORCHVISION = (
     "mobilenet_v2",
     "mobilenet_v3",
     "googlenet",
+    "inception",
     "resnet",
     "vgg",
 )
+SAME_AS_TIMM = ("inception",)
 
 
 def sources(family: str) -> tuple[str, ...]:
@@ -27,7 +29,8 @@ def sources(family: str) -> tuple[str, ...]:
     table = _table(family)
     if table is not None:
         return table.SOURCES
-    return ("torchvision",) if family in SAME_AS_TORCHVISION else ()
+    same = {"torchvision": SAME_AS_TORCHVISION, "timm": SAME_AS_TIMM}
+    return tuple(source for source, families in same.items() if family in families)
 
 
 def from_public(family: str, source: str, state: Weights) -> dict[str, Array]:
