@@ -153,13 +153,21 @@ class BatchNormalization(layers.BatchNormalization):
         """DIFF(sync-variance): that of Keras, E[x^2] - E[x]^2 where processes share
         it, loses digits."""
         if not self.synchronized:
-            return super()._moments(x, mask)
+            mean = _mean(x)
+            return mean, _mean(ops.square(x - mean))
         exact = ops.cast(x, self.variable_dtype)
         n, axes = self._number(exact), self._reduction_axes
         mean = distributed.total([ops.sum(exact, axes)])[0] / n
         squares = ops.sum(ops.square(exact - mean), axes)
         variance = distributed.total([squares])[0] / n
         return ops.cast(mean, x.dtype), ops.cast(variance, x.dtype)
+
+
+def _mean(x: KerasTensor) -> KerasTensor:
+    """Of each channel. DIFF(long-sums): of the rows first, then of what they gave."""
+    if len(x.shape) > 2:
+        x = ops.mean(x, 1)
+    return ops.mean(x, tuple(range(len(x.shape) - 1)))
 
 
 def norm(channels: int, spec: BatchNormed) -> BatchNormalization:

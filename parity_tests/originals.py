@@ -65,9 +65,31 @@ def _logits(**sizes: int) -> Any:
     return Logits(transformers.GPT2Config(**sizes))
 
 
+def inception_v3_no_aux() -> Any:
+    return _torchvision("inception_v3", aux_logits=False)
+
+
+def mobilenet_v2_x0_35() -> Any:
+    return _torchvision("mobilenet_v2", width_mult=0.35)
+
+
+def mobilenet_v3_large_x1_25() -> Any:
+    return _torchvision("mobilenet_v3_large", width_mult=1.25)
+
+
+def mobilenet_v3_small_x0_75() -> Any:
+    return _torchvision("mobilenet_v3_small", width_mult=0.75)
+
+
 def keras_mobilenet_x0_25() -> Any:
     """The size that test_originals asks for; a Keras model has its own built in."""
     return _keras("MobileNet", alpha=0.25, input_shape=(61, 46, 3))
+
+
+def keras_xception() -> Any:
+    """At the size that test_originals asks for; its unnamed layers count from 0."""
+    importlib.import_module("keras.src.utils.naming").reset_uids()
+    return _keras("Xception", input_shape=(71, 86, 3))
 
 
 def small_vit() -> Any:

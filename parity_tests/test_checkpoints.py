@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from shared.checkpoints import convnext, densenet, gpt, mnasnet, mobilenet, swin, vit
+from shared.checkpoints import convnext, gpt, mobilenet, vit, xception
 from shared.errors import UsageError
 from shared.randomness import weight
 
@@ -294,3 +295,65 @@ def test_mnasnet_there_and_back() -> None:
     for translate in (mnasnet.from_public, mnasnet.to_public):
         with pytest.raises(UsageError, match=r"'timm'.*torchvision"):
             translate("timm", own)
+# Of Xception: ours, its shape, theirs in keras.applications and how it lies there.
+XCEPTION = [
+    ("conv1.weight", (4, 3, 3, 3), "block1_conv1.weight", (4, 3, 3, 3)),
+    ("bn2.running_var", (4,), "block1_conv2_bn.running_var", (4,)),
+    (
+        "block1.rep.3.conv1.weight",
+        (4, 1, 3, 2),
+        "block2_sepconv2.depthwise_kernel",
+        (3, 2, 4, 1),
+    ),
+    ("block1.rep.4.bias", (5,), "block2_sepconv2_bn.bias", (5,)),
+    (
+        "block4.rep.7.pointwise.weight",
+        (6, 5, 1, 1),
+        "block5_sepconv3.pointwise_kernel",
+        (1, 1, 5, 6),
+    ),
+    ("block4.rep.8.weight", (6,), "block5_sepconv3_bn.weight", (6,)),
+    ("block1.skip.weight", (5, 4, 1, 1), "conv2d.weight", (5, 4, 1, 1)),
+    ("block2.skip.weight", (7, 5, 1, 1), "conv2d_1.weight", (7, 5, 1, 1)),
+    ("block1.skipbn.bias", (5,), "batch_normalization.bias", (5,)),
+    (
+        "conv4.conv1.weight",
+        (6, 1, 3, 3),
+        "block14_sepconv2.depthwise_kernel",
+        (3, 3, 6, 1),
+    ),
+    ("bn3.weight", (6,), "block14_sepconv1_bn.weight", (6,)),
+    ("fc.weight", (5, 6), "predictions.weight", (5, 6)),
+]
+OWN_XCEPTION = {name: weight(name, shape, 0) for name, shape, _, _ in XCEPTION}
+
+
+def test_xception_there_and_back() -> None:
+    public = xception.to_public("keras.applications", OWN_XCEPTION)
+    shapes = {theirs: shape for _, _, theirs, shape in XCEPTION}
+    assert {name: value.shape for name, value in public.items()} == shapes
+    depthwise = public["block2_sepconv2.depthwise_kernel"]
+    own = OWN_XCEPTION["block1.rep.3.conv1.weight"]
+    assert depthwise[2, 1, 3, 0] == own[3, 0, 2, 1]
+    assert same(xception.from_public("keras.applications", public), OWN_XCEPTION)
+    timm = xception.to_public("timm", OWN_XCEPTION)
+    assert same(timm, OWN_XCEPTION)
+    more = timm | {"bn1.num_batches_tracked": np.array(3)}
+    assert same(xception.from_public("timm", more), OWN_XCEPTION)
+
+
+def test_xception_of_a_keras_that_made_other_models_before() -> None:
+    public = {f"conv2d_{i}.weight": np.full((2, 2, 1, 1), i) for i in (11, 8, 9, 10)}
+    own = xception.from_public("keras.applications", public)
+    found = {name: value[0, 0, 0, 0] for name, value in own.items()}
+    skips = {1: 8, 2: 9, 3: 10, 12: 11}
+    assert found == {f"block{b}.skip.weight": i for b, i in skips.items()}
+
+
+def test_xception_keeps_what_it_does_not_know() -> None:
+    """So that loading can say so."""
+    more = {"block15_conv1.weight": np.zeros((1, 1, 3, 3)), "alpha": np.zeros(1)}
+    for translate in (xception.from_public, xception.to_public):
+        assert same(translate("keras.applications", more), more)
+        with pytest.raises(UsageError, match=r"'torchvision'.*keras.applications"):
+            translate("torchvision", {})

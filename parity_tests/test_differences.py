@@ -99,6 +99,8 @@ KERAS = """
             dtypes.BIT64_TO_BIT32_DTYPE["float64"] = kept
 
     def bn(): return layers.BatchNormalization(momentum=0.9, epsilon=1e-5)
+    def long_sums(): return Call(lambda x: ops.mean(x, (0, 1, 2)))
+    def long_sums_own(): return Call(own._mean)
     def conv(): return layers.Conv2D(4, 3, 2, padding="same", use_bias=False)
     def grouped():
         return layers.Conv2D(9, 3, 2, padding="valid", groups=3)
@@ -715,6 +717,17 @@ def test_float32_functions(native):
         for f in ("pytorch", "keras")
     }
     assert off["pytorch"] < 1 < 2 < off["keras"] < 8
+
+
+def test_long_sums(native):
+    """Of positive values, the share that is lost."""
+    x = np.square(normal(8, 112, 112, 16)).astype(np.float32)
+    exact = x.astype(np.float64).mean((0, 1, 2))
+    theirs, ours = (
+        np.abs(output(native("keras", name, x, dtype="float32"), x) / exact - 1).max()
+        for name in ("long_sums", "long_sums_own")
+    )
+    assert ours < 5e-7 < 1e-6 < theirs
 
 
 def test_keras_schedules(within):

@@ -69,6 +69,7 @@ TORCHVISION = [
     ("vgg11", (32, 64)),
     ("vgg16_bn", (48, 32)),
     ("googlenet", (64, 81)),
+    ("inception_v3_no_aux", (75, 91)),
 ]
 # The same at its published size: a position is a parameter.
 TIMM = [
@@ -100,6 +101,13 @@ def without_dropout(name, size):
     spec = variant(name).spec
     changes = {"dropout": 0.0} if hasattr(spec, "dropout") else {}
     return replace(spec, image_size=size, **changes)
+HEADS = [("googlenet", (64, 81), (0, 2, 1)), ("inception_v3", (299, 299), (0, 1))]
+# Ours, timm's, and an image of a small size
+TIMM_SMALL = [
+    ("inception_v4", "inception_v4", (75, 91)),
+    ("inception_resnet_v2", "inception_resnet_v2", (91, 75)),
+    ("xception", "legacy_xception", (45, 60)),
+]
 
 
 def needs(package: str):
@@ -152,6 +160,41 @@ def test_timm(name, workers):
     back = checkpoints.from_public(family, "timm", original.dump())
     assert worst_of(ours.dump(), back, "names").error == 0
     assert outputs_differ_by(original, ours, asked) <= ORIGINALS
+
+
+@needs("timm")
+@pytest.mark.parametrize(("name", "theirs", "size"), TIMM_SMALL)
+def test_timm_at_a_small_size(name, theirs, size, workers):
+    worker = workers.get("pytorch", "float64")
+    spec = replace(variant(name).spec, image_size=size)
+    asked = request(spec, 1, training=False)
+    original = worker.adopt(f"parity_tests.originals:timm_{theirs}", asked.inputs)
+    ours = worker.build(spec, name)
+    ours.fill(0)
+    public = checkpoints.to_public(family_of(spec), "timm", ours.dump())
+    original.load(public)
+    back = checkpoints.from_public(family_of(spec), "timm", original.dump())
+    assert worst_of(ours.dump(), back, "names").error == 0
+    assert outputs_differ_by(original, ours, asked) <= ORIGINALS
+
+
+def test_keras_xception(workers):
+    worker = workers.get("keras", "float64")
+    spec = replace(variant("xception_same").spec, image_size=(71, 86))
+    asked = request(spec, 1, training=False)
+    last = replace(asked, inputs=(asked.inputs[0].transpose(0, 2, 3, 1),))
+    target = "parity_tests.originals:keras_xception"
+    original = worker.adopt(target, last.inputs)
+    ours = worker.build(spec, "xception_same")
+    ours.fill(0)
+    source = ("xception", "keras.applications")
+    original.load(checkpoints.to_public(*source, ours.dump()))
+    back = checkpoints.from_public(*source, original.dump())
+    assert worst_of(ours.dump(), back, "names").error == 0
+    found, expected = original.run(last).outputs, ours.run(asked).outputs
+    assert error(found[0], expected[0]) <= ORIGINALS
+    for model in (ours, original):
+        model.drop()
 
 
 @needs("torchvision")

@@ -11,6 +11,7 @@ from shared.specs import (
     efficientnet,
     googlenet,
     gpt,
+    inception,
     lenet,
     linear,
     lstm,
@@ -28,6 +29,7 @@ from shared.specs import (
     swin,
     vgg,
     vit,
+    xception,
 )
 from shared.specs.base import Spec, Variant
 

@@ -9,6 +9,9 @@ from jax_impl.models.efficientnet import EfficientNet as EfficientNet
 from jax_impl.models.googlenet import GoogLeNet as GoogLeNet
 from jax_impl.models.googlenet import PlainGoogLeNet as PlainGoogLeNet
 from jax_impl.models.gpt import GPT as GPT
+from jax_impl.models.inception import InceptionResNetV2 as InceptionResNetV2
+from jax_impl.models.inception import InceptionV3 as InceptionV3
+from jax_impl.models.inception import InceptionV4 as InceptionV4
 from jax_impl.models.lenet import LeNet as LeNet
 from jax_impl.models.lenet import LeNet5 as LeNet5
 from jax_impl.models.linear import LinearModel as LinearModel
@@ -27,3 +30,4 @@ from jax_impl.models.squeezenet import SqueezeNet as SqueezeNet
 from jax_impl.models.swin import Swin as Swin
 from jax_impl.models.vgg import VGG as VGG
 from jax_impl.models.vit import ViT as ViT
+from jax_impl.models.xception import Xception as Xception

@@ -9,6 +9,9 @@ from keras_impl.models.efficientnet import EfficientNet as EfficientNet
 from keras_impl.models.googlenet import GoogLeNet as GoogLeNet
 from keras_impl.models.googlenet import PlainGoogLeNet as PlainGoogLeNet
 from keras_impl.models.gpt import GPT as GPT
+from keras_impl.models.inception import InceptionResNetV2 as InceptionResNetV2
+from keras_impl.models.inception import InceptionV3 as InceptionV3
+from keras_impl.models.inception import InceptionV4 as InceptionV4
 from keras_impl.models.lenet import LeNet as LeNet
 from keras_impl.models.lenet import LeNet5 as LeNet5
 from keras_impl.models.linear import LinearModel as LinearModel
@@ -27,3 +30,4 @@ from keras_impl.models.squeezenet import SqueezeNet as SqueezeNet
 from keras_impl.models.swin import Swin as Swin
 from keras_impl.models.vgg import VGG as VGG
 from keras_impl.models.vit import ViT as ViT
+from keras_impl.models.xception import Xception as Xception

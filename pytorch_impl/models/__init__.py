@@ -9,6 +9,9 @@ from pytorch_impl.models.efficientnet import EfficientNet as EfficientNet
 from pytorch_impl.models.googlenet import GoogLeNet as GoogLeNet
 from pytorch_impl.models.googlenet import PlainGoogLeNet as PlainGoogLeNet
 from pytorch_impl.models.gpt import GPT as GPT
+from pytorch_impl.models.inception import InceptionResNetV2 as InceptionResNetV2
+from pytorch_impl.models.inception import InceptionV3 as InceptionV3
+from pytorch_impl.models.inception import InceptionV4 as InceptionV4
 from pytorch_impl.models.lenet import LeNet as LeNet
 from pytorch_impl.models.lenet import LeNet5 as LeNet5
 from pytorch_impl.models.linear import LinearModel as LinearModel
@@ -27,3 +30,4 @@ from pytorch_impl.models.squeezenet import SqueezeNet as SqueezeNet
 from pytorch_impl.models.swin import Swin as Swin
 from pytorch_impl.models.vgg import VGG as VGG
 from pytorch_impl.models.vit import ViT as ViT
+from pytorch_impl.models.xception import Xception as Xception

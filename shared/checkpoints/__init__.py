@@ -3,6 +3,8 @@
 `shared/checkpoints/<family>.py` holds SOURCES, from_public and to_public where a
 family's canonical names are not the public ones. A family without such a file has
 torchvision's names, or timm's, if one of them has the family at all.
+family's canonical names are not the public ones. A family without such a file has the
+names of torchvision or timm, if they have the family at all.
 """
 
 import importlib
@@ -18,12 +20,14 @@ SAME_AS_TORCHVISION = (
     "mobilenet_v3",
     "googlenet",
     "regnet",
+    "inception",
     "resnet",
     "shufflenet",
     "squeezenet",
     "vgg",
 )
 SAME_AS_TIMM = ("mlp_mixer",)
+SAME_AS_TIMM = ("inception",)
 
 
 def sources(family: str) -> tuple[str, ...]:
