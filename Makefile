@@ -58,7 +58,10 @@ builtins: setup
 # A model of every family at full size, by task and mode, and the public originals beside
 # ours; long, and wants a quiet machine.
 RECORDED := softmax_regression mlp_784_128_10 lenet_relu alexnet vgg11 resnet18 \
-	lstm_3l_250h char_gpt
+	lstm_3l_250h char_gpt simple_cnn m5 googlenet inception_v3 xception densenet121 \
+	squeezenet1_1 mobilenet_v1 mobilenet_v2 mobilenet_v3_large shufflenet_v2_x1_0 \
+	mnasnet1_0 efficientnet_b0 regnet_y_400mf convnext_tiny vit_tiny_patch16_224 swin_t \
+	mixer_s16_224
 records: setup
 	@$(BIN)/triptych bench $(RECORDED) --resume --out benchmarks/records/cpu.jsonl
 	@$(BIN)/triptych bench $(RECORDED) --resume --out benchmarks/records/modes_cpu.jsonl \

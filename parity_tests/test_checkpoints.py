@@ -3,8 +3,16 @@
 import numpy as np
 import pytest
 
-from shared.checkpoints import convnext, densenet, gpt, mnasnet, mobilenet, swin, vit
-from shared.checkpoints import convnext, gpt, mobilenet, vit, xception
+from shared.checkpoints import (
+    convnext,
+    densenet,
+    gpt,
+    mnasnet,
+    mobilenet,
+    swin,
+    vit,
+    xception,
+)
 from shared.errors import UsageError
 from shared.randomness import weight
 
@@ -295,6 +303,8 @@ def test_mnasnet_there_and_back() -> None:
     for translate in (mnasnet.from_public, mnasnet.to_public):
         with pytest.raises(UsageError, match=r"'timm'.*torchvision"):
             translate("timm", own)
+
+
 # Of Xception: ours, its shape, theirs in keras.applications and how it lies there.
 XCEPTION = [
     ("conv1.weight", (4, 3, 3, 3), "block1_conv1.weight", (4, 3, 3, 3)),

@@ -101,6 +101,8 @@ def without_dropout(name, size):
     spec = variant(name).spec
     changes = {"dropout": 0.0} if hasattr(spec, "dropout") else {}
     return replace(spec, image_size=size, **changes)
+
+
 HEADS = [("googlenet", (64, 81), (0, 2, 1)), ("inception_v3", (299, 299), (0, 1))]
 # Ours, timm's, and an image of a small size
 TIMM_SMALL = [
