@@ -16,18 +16,17 @@ from shared.weights import Array, Weights
 
 SAME_AS_TORCHVISION = (
     "alexnet",
+    "googlenet",
+    "inception",
     "mobilenet_v2",
     "mobilenet_v3",
-    "googlenet",
     "regnet",
-    "inception",
     "resnet",
     "shufflenet",
     "squeezenet",
     "vgg",
 )
-SAME_AS_TIMM = ("mlp_mixer",)
-SAME_AS_TIMM = ("inception",)
+SAME_AS_TIMM = ("inception", "mlp_mixer")
 
 
 def sources(family: str) -> tuple[str, ...]:
