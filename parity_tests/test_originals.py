@@ -79,7 +79,13 @@ TIMM = [
     "vit_tiny_patch16_224",
 ]
 # In training mode, with auxiliary heads: ours in the order of torchvision's
-HEADS = [("googlenet", (64, 81), (0, 2, 1))]
+HEADS = [("googlenet", (64, 81), (0, 2, 1)), ("inception_v3", (299, 299), (0, 1))]
+# Ours, timm's, and an image of a small size
+TIMM_SMALL = [
+    ("inception_v4", "inception_v4", (75, 91)),
+    ("inception_resnet_v2", "inception_resnet_v2", (91, 75)),
+    ("xception", "legacy_xception", (45, 60)),
+]
 IN_TRAINING = [
     ("densenet121", (33, 40)),
     ("mnasnet0_5", (64, 67)),
@@ -101,15 +107,6 @@ def without_dropout(name, size):
     spec = variant(name).spec
     changes = {"dropout": 0.0} if hasattr(spec, "dropout") else {}
     return replace(spec, image_size=size, **changes)
-
-
-HEADS = [("googlenet", (64, 81), (0, 2, 1)), ("inception_v3", (299, 299), (0, 1))]
-# Ours, timm's, and an image of a small size
-TIMM_SMALL = [
-    ("inception_v4", "inception_v4", (75, 91)),
-    ("inception_resnet_v2", "inception_resnet_v2", (91, 75)),
-    ("xception", "legacy_xception", (45, 60)),
-]
 
 
 def needs(package: str):
