@@ -129,7 +129,9 @@ _TINY = MNASNetSpec(
     multiple=3,
     dropout=0.3,
     num_classes=7,
-    image_size=(18, 23),
+    # A block's last norm has a bias that the norm behind it takes away again: of its
+    # gradient there is only noise, which AdamW enlarges; on small maps it is small.
+    image_size=(10, 13),
     bn_eps=0.1,
     bn_decay=0.8,
 )
