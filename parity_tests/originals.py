@@ -173,8 +173,8 @@ def _timm(name: str, **arguments: Any) -> Any:
 
 
 def __getattr__(name: str) -> Any:
-    """`resnet18` and every other torchvision classifier by its own name, also at
-    another width (`mobilenet_v2_x0_5`), `keras_VGG16` of keras.applications,
+    """`resnet18` and every other torchvision classifier by its own name, of another
+    width `mobilenet_v2_x0_5`; `keras_VGG16` of keras.applications,
     `timm_inception_v4`."""
     if name.startswith("_"):
         raise AttributeError(name)
