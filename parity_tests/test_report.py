@@ -634,12 +634,15 @@ def test_trees_are_of_the_whole_models(commanded):
             assert ("as they came out of a run" in told) == (model == small)
 
 
+IN_PYTORCH = """
+alexnet cnn1d convnext densenet inception mlp_mixer mnasnet mobilenet mobilenet_v2
+mobilenet_v3 regnet resnet shufflenet simple_cnn squeezenet swin vgg xception
+"""
 LESSONS = [
     *(("linear", framework) for framework in NATIVE),
-    *((name, "pytorch") for name in ("alexnet", "resnet", "vgg")),
-    *((name, "keras") for name in ("gpt", "lenet")),
-    *((name, "jax") for name in ("lstm", "mlp")),
-    ("efficientnet", "jax"),
+    *((name, "pytorch") for name in IN_PYTORCH.split()),
+    *((name, "keras") for name in ("googlenet", "gpt", "lenet")),
+    *((name, "jax") for name in ("efficientnet", "lstm", "mlp", "vit")),
 ]
 
 

@@ -191,7 +191,7 @@ def surfaces(name: str) -> tuple[Panel, ...]:
     return tuple(
         Panel(
             layer,
-            f"layer-{prose.slug(layer)}",
+            f"layer-{layer}",  # as it is written: `conv` makes a `Conv`
             tuple(
                 code.coloured(part[layer], "../") if layer in part else ""
                 for part in parts
