@@ -823,9 +823,9 @@ def test_the_guide_is_searched(visit):
 
 
 def test_a_link_opens_what_it_leads_into(visit):
-    browser = visit("models/resnet.html#layer-conv2d", prefers_reduced_motion="reduce")
-    assert "class Conv2D" in "".join(shown(browser, "#layer-conv2d pre"))
-    place = "return document.getElementById('layer-conv2d').getBoundingClientRect().top"
+    browser = visit("models/resnet.html#layer-Conv2D", prefers_reduced_motion="reduce")
+    assert "class Conv2D" in "".join(shown(browser, "#layer-Conv2D pre"))
+    place = "return document.getElementById('layer-Conv2D').getBoundingClientRect().top"
     assert 0 <= browser.execute_script(place) < 900
 
 
