@@ -493,7 +493,8 @@ Would parity notice? `make mutants` changes one thing in one place of one framew
 number, a stride, an eps, an activation, a bias, a residual, a dropout, an axis, an
 order, a flag), runs the tiers names, counts, forward, gradients and buffers against
 another framework, and where they hold, the tests of [the differences](differences.md).
-From the last whole run, without the lines that have changed since:
+From the last whole run and runs of new families, without the lines that have changed
+since; most of the image classifiers' mutants were not judged yet:
 {summary}.
 
 {table}
