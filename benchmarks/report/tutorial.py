@@ -16,7 +16,10 @@ CLASSES = ("logits", "scores")
 
 @dataclass(frozen=True)
 class Lesson:
-    """What the three texts need to know; shapes without the batch."""
+    """What the three texts need to know; shapes without the batch.
+
+    outputs: while it trains, with auxiliary heads. predicted: else.
+    """
 
     model: str
     batch: int
@@ -26,6 +29,7 @@ class Lesson:
     classes: int
     targets: tuple[int, ...]
     outputs: int
+    predicted: int
 
 
 def first_variant(family: str) -> str:
@@ -50,6 +54,7 @@ def lesson(model: str, spec: Spec, batch: int = 8) -> Lesson | None:
         asked.shape[-1] if classified else 0,
         asked.shape[:-1] if classified else _native(asked),
         len(outputs),
+        len(spec.outputs(False)),
     )
 
 
