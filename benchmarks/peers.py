@@ -58,10 +58,6 @@ def peers(model: str) -> Iterator[Peer]:
     if "torchvision" in found.source and _has("torchvision"):
         renamed = functools.partial(_torchvision, family_of(found.spec))
         yield Peer("pytorch", "torchvision", f"{_TARGETS}:{model}", renamed)
-        public = functools.partial(
-            checkpoints.to_public, family_of(found.spec), "torchvision"
-        )
-        yield Peer("pytorch", "torchvision", f"{_TARGETS}:{model}", public)
     if model == "gpt2" and _has("transformers"):
         yield Peer("pytorch", "transformers", f"{_TARGETS}:gpt2", _huggingface)
     if model in ("vgg16", "vgg19"):
