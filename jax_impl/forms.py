@@ -123,8 +123,7 @@ def _terms(x: Array, kernel: Array, stride: int, pads: Sides) -> Array:
 
 def depthwise(x: Array, kernel: Array, stride: int, pads: Sides) -> Array:
     """x: [B, H, W, channels]; kernel: [rows, columns, 1, channels]. A sum of as many
-    shifted maps as the kernel has places: XLA's own takes ten to a hundred times as
-    long."""
+    shifted maps as the kernel has places: XLA's own is slow here."""
 
     def total(x: Array, kernel: Array) -> Array:
         shifted = _shifted(x, kernel.shape[:2], stride, pads)

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 import triptych
-from benchmarks import bench, measure, records, regressions, statistics
+from benchmarks import bench, measure, peers, records, regressions, statistics
 from benchmarks.records import (
     Comparison,
     Contender,
@@ -22,7 +22,7 @@ from benchmarks.records import (
 )
 from parity_tests.engine import request
 from shared import flops
-from shared.catalog import variant
+from shared.catalog import VARIANTS, variant
 from shared.errors import UsageError
 from shared.worker import WorkerCrashed
 
@@ -119,6 +119,17 @@ def test_what_is_reached_of_the_ceiling():
     assert only.per_second == pytest.approx(8 / only.median_s)
     assert only.gflops == pytest.approx(2e-3 / only.median_s)
     assert only.fraction == pytest.approx(only.gflops / 100)
+
+
+@pytest.mark.skipif(
+    not all(map(find_spec, ("torchvision", "transformers"))),
+    reason="torchvision or transformers is not installed: pip install .[originals]",
+)
+def test_an_original_is_listed_once():
+    for model in VARIANTS:
+        known = [(peer.framework, peer.known) for peer in peers.peers(model)]
+        assert len(known) == len(set(known)), model
+    assert [peer.known for peer in peers.peers("swin_t")] == ["torchvision"]
 
 
 @pytest.mark.parametrize(
