@@ -127,8 +127,10 @@ class _Optimizer(keras.optimizers.Optimizer):
 
     def _clip_gradients(self, grads: list[Any]) -> list[KerasTensor]:
         """DIFF(keras-sparse): on TensorFlow an embedding's gradient is IndexedSlices,
-        with which 0.9 * g fails; to add to it makes a tensor of it."""
-        return [_whole(g) for g in super()._clip_gradients(grads)]
+        with which 0.9 * g fails, and of which Keras clips each row by itself, not their
+        sum; to add to it makes a tensor of it."""
+        clipped: list[KerasTensor] = super()._clip_gradients([_whole(g) for g in grads])
+        return clipped
 
     def coupled(self, gradient: KerasTensor, variable: keras.Variable) -> KerasTensor:
         """The gradient, weight decay in it."""

@@ -115,9 +115,6 @@ class Trainer(contract.Trainer):
         self.optimizer = definitions.optimizer(
             plan.optimizer, self.variables, excluded(shapes), scheduled, **options
         )
-        # XLA decomposes Shampoo's matrices in a way that is right to 1e-5 only.
-        if self.place.size == 1 and not isinstance(self.optimizer, optimizers.Shampoo):
-            backends.fuse_update(self.optimizer)
         distributed.replicated(self.optimizer)
         for number, generator in enumerate(self._generators()):
             seed = self.place.seed(plan.seed)
@@ -125,11 +122,18 @@ class Trainer(contract.Trainer):
         self.learner = self.learner_kind(self.native, plan)
         self.learner.compile(self.optimizer, jit_compile=False)
 
+    def fuse(self) -> None:
+        """For a loop; a few updates are not worth the compilation."""
+        # XLA decomposes Shampoo's matrices in a way that is right to 1e-5 only.
+        if self.place.size == 1 and not isinstance(self.optimizer, optimizers.Shampoo):
+            backends.fuse_update(self.optimizer)
+
     # The loop
 
     def fit(self, run: Any) -> None:
         """`fit`, from where the run stands; an epoch begun before by itself."""
         begun = run.at.batch > 0
+        self.fuse()
         while not run.stopped:
             self.learner.fit(
                 distributed.sharded(lambda: self._forever(run)),

@@ -20,8 +20,8 @@ def make(model: Any, work: Workload) -> Call:
     running.set_tf32(work.tf32)
     trainer = Trainer(model, work.plan)
     trainer.learner.run_eagerly = work.mode == "eager"
-    if work.mode == "eager":
-        vars(trainer.optimizer).pop("apply", None)  # which backends.fuse_update put
+    if work.mode != "eager":
+        trainer.fuse()
     trainer.learner.jit_compile = work.mode == MODES[-1]  # graphs come without
     return running.finished(TASKS[work.task](trainer, work))
 

@@ -8,6 +8,7 @@ from parity_tests import tolerances
 from parity_tests.engine import (
     BATCH,
     FOREIGN_TIERS,
+    FULL_BATCH,
     SEED,
     TIERS,
     Check,
@@ -114,11 +115,12 @@ def trace_model(
     training: bool,
 ) -> tuple[Trace, float]:
     """A trace of one model of the catalog, and the bound it was held to."""
-    spec = catalog.variant(name).spec
+    variant = catalog.variant(name)
+    spec, batch = variant.spec, BATCH if variant.tiny else FULL_BATCH
     if len(frameworks) < 2:
         raise UsageError("a trace needs at least two frameworks")
     results = {}
-    asked = replace(request(spec, BATCH, training=training), trace=True)
+    asked = replace(request(spec, batch, training=training), trace=True)
     for framework in frameworks:
         model = workers.get(framework, dtype).build(spec, name)
         model.fill(SEED)

@@ -78,6 +78,30 @@ def test_a_native_file_has_native_names(canonical, tmp_path):
     assert "layer1.0.bn1.num_batches_tracked" in weights.read(path)[0]
 
 
+def test_a_public_file_of_torch_counts_batches_under_its_own_names(
+    workers, within, tmp_path
+):
+    own, public = tmp_path / "own.safetensors", tmp_path / "public.pt"
+    model = workers.get("pytorch", "float32").build(
+        variant("mnasnet_tiny").spec, "mnasnet_tiny"
+    )
+    model.fill(0)
+    model.save(own)
+    model.drop()
+    convert(own, public, "torchvision", "", "")
+    source = f"""
+    import torch
+
+    def counted():
+        found = torch.load({str(public)!r}, weights_only=True)
+        norms = [n.removesuffix("running_mean") for n in found if "running_mean" in n]
+        counts = [n for n in found if n.endswith("num_batches_tracked")]
+        assert norms[0] == "layers.1."
+        assert sorted(counts) == sorted(n + "num_batches_tracked" for n in norms)
+    """
+    within("pytorch", source, "counted")
+
+
 def test_a_file_can_be_converted_onto_itself(canonical, tmp_path):
     path = tmp_path / "w.safetensors"
     path.write_bytes(canonical.read_bytes())

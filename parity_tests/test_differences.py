@@ -691,6 +691,36 @@ def test_keras_sparse(native):
     assert (output(native("keras", "sparse_own", x), x) == 2 * 2 * 3).all()
 
 
+def test_keras_sparse_is_clipped_as_the_sum_of_its_rows(within):
+    source = """
+    import keras, numpy as np, tensorflow as tf
+    from keras_impl import optimizers as own
+
+    DENSE = np.array([[0, 0], [4, 6], [0, 0], [5, 0]], float)
+
+    def after(optimizer):
+        table = keras.Variable(np.zeros((4, 2)), dtype="float64")
+        with tf.GradientTape() as tape:
+            rows = tf.gather(table.value, [1, 1, 3])
+            loss = tf.reduce_sum(rows * [[3, 0], [1, 6], [5, 0]])
+        gradient = tape.gradient(loss, table.value)
+        assert isinstance(gradient, tf.IndexedSlices)
+        optimizer.apply([gradient], [table])
+        return -np.array(table)
+
+    def shown():
+        for option in ({"global_clipnorm": 1.0}, {"clipnorm": 1.0}):
+            wanted = DENSE / np.linalg.norm(DENSE)
+            found = after(own.SGD(1.0, **option))
+            assert abs(found - wanted).max() < 1e-15
+        assert abs(after(own.SGD(1.0, clipvalue=3.5)) - DENSE.clip(max=3.5)).max() == 0
+        theirs = after(keras.optimizers.SGD(1.0, global_clipnorm=1.0))
+        rows_apart = np.linalg.norm([[3, 0], [1, 6], [5, 0]])
+        assert abs(theirs - DENSE / rows_apart).max() < 1e-6
+    """
+    within("keras", source, "shown")
+
+
 def test_randomness(workers):
     spec = variant("mlp_tiny_tanh").spec
     found = {}

@@ -231,9 +231,10 @@ class TorchModel(contract.Model):
     def write_native(self, path: Path, values: Weights) -> None:
         """A state dict, by torch.save or as `.safetensors`."""
         state = {k: torch.tensor(v) for k, v in values.items()}
-        for name, module in self.native.named_modules():
-            if "num_batches_tracked" in module._buffers:
-                state[f"{name}.num_batches_tracked"] = torch.tensor(0)
+        for name in values:
+            norm, _, leaf = name.rpartition(".")
+            if leaf == "running_mean":  # also under a public original's names
+                state[f"{norm}.num_batches_tracked"] = torch.tensor(0)
         if path.suffix in PICKLED:
             content = io.BytesIO()
             torch.save(state, content)

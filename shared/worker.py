@@ -442,6 +442,7 @@ class Server:
         adapter = importlib.import_module(f"{package}.adapter")
         self.framework = adapter.Adapter(dtype, threads)
         self.import_s = time.perf_counter() - start
+        gc.freeze()  # what an import made stays; no collection need look at it again
         self.models: dict[int, Any] = {}
         self.held = 0.0
         if Place.told().size > 1:

@@ -1,8 +1,6 @@
 """Rename tables to and from public checkpoints.
 
 `shared/checkpoints/<family>.py` holds SOURCES, from_public and to_public where a
-family's canonical names are not the public ones. A family without such a file has
-torchvision's names, or timm's, if one of them has the family at all.
 family's canonical names are not the public ones. A family without such a file has the
 names of torchvision or timm, if they have the family at all.
 """
