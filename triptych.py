@@ -460,7 +460,10 @@ def bench(
         str, typer.Option(help="inference, training, optimizer, loading")
     ] = "inference,training",
     mode: Annotated[
-        str, typer.Option(help="eager, compiled; more by framework")
+        str,
+        typer.Option(
+            help="eager, compiled; more by framework; recommended: each framework's own"
+        ),
     ] = "eager,compiled",
     frameworks: Frameworks = "pytorch,keras,jax",
     device: Annotated[str, typer.Option(help="cpu, cuda or tpu")] = "cpu",

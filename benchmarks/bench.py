@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
-from benchmarks import peers, records
+from benchmarks import modes, peers, records
 from benchmarks.measure import SEED, Stable, Way, Work, cores, measure
 from benchmarks.records import Comparison, Device, Dtype, Setting, Task
 from parity_tests.training import loss_of, target
@@ -28,6 +28,7 @@ from shared.weights import Array
 from shared.worker import PACKAGES, WorkerFailure
 
 TASKS = ("inference", "training", "optimizer", "loading")
+RECOMMENDED = "recommended"
 DTYPES = ("float32", "tf32", "bfloat16", "float64")
 DEVICES = ("cpu", "cuda", "tpu")
 # Operations of one inference, about: what a device does in the tenth of a second that a
@@ -92,7 +93,7 @@ def bench(
         offered = _offered(options, stable)
         for name in names:
             for work in works(name, options, stable):
-                ways = ways_of(name, options, offered)
+                ways = ways_of(name, options, settled(offered, work))
                 key = _identity(work.setting, [way.name for way in ways])
                 if key in done:
                     continue
@@ -143,9 +144,29 @@ def _offered(options: Options, stable: Stable) -> dict[str, tuple[str, ...]]:
         offered[framework] = team.each(lambda worker: worker.describe())[0]["modes"]
     known = tuple(dict.fromkeys(itertools.chain(*offered.values())))
     for mode in options.modes:
-        if mode not in known:
+        if mode not in (*known, RECOMMENDED):
             raise unknown(f"mode of {', '.join(options.frameworks)}", mode, known)
-    return {f: tuple(m for m in options.modes if m in offered[f]) for f in offered}
+    return {
+        f: tuple(m for m in options.modes if m in (*offered[f], RECOMMENDED))
+        for f in offered
+    }
+
+
+def settled(
+    offered: Mapping[str, Sequence[str]], work: Work
+) -> dict[str, tuple[str, ...]]:
+    """What RECOMMENDED means for this model and task, with the other modes."""
+    setting, kind = work.setting, modes.kind_of(work.spec)
+
+    def of(framework: str, mode: str) -> str:
+        if mode != RECOMMENDED:
+            return mode
+        return modes.recommended(framework, setting.device, setting.task, kind)
+
+    return {
+        framework: tuple(dict.fromkeys(of(framework, mode) for mode in given))
+        for framework, given in offered.items()
+    }
 
 
 def _finished(path: Path) -> list[Comparison]:

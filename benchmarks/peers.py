@@ -19,6 +19,7 @@ from shared.errors import UsageError
 from shared.weights import Array, Weights
 
 _TARGETS = "parity_tests.originals"
+_IN_TIMM = {"xception": "legacy_xception"}
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,12 @@ def peers(model: str) -> Iterator[Peer]:
     if found.tiny:
         return
     if "torchvision" in found.source and _has("torchvision"):
-        renamed = functools.partial(_torchvision, family_of(found.spec))
+        renamed = functools.partial(_public, family_of(found.spec), "torchvision")
         yield Peer("pytorch", "torchvision", f"{_TARGETS}:{model}", renamed)
+    if "timm" in found.source and _has("timm"):
+        renamed = functools.partial(_public, family_of(found.spec), "timm")
+        target = f"{_TARGETS}:timm_{_IN_TIMM.get(model, model)}"
+        yield Peer("pytorch", "timm", target, renamed)
     if model == "gpt2" and _has("transformers"):
         yield Peer("pytorch", "transformers", f"{_TARGETS}:gpt2", _huggingface)
     if model in ("vgg16", "vgg19"):
@@ -77,9 +82,9 @@ def _has(package: str) -> bool:
     return True
 
 
-def _torchvision(family: str, ours: Weights) -> dict[str, Array]:
-    """Without tables of places (integers), which it makes by itself."""
-    state = checkpoints.to_public(family, "torchvision", ours)
+def _public(family: str, source: str, ours: Weights) -> dict[str, Array]:
+    """Without tables of places (integers), which a model makes by itself."""
+    state = checkpoints.to_public(family, source, ours)
     return {name: value for name, value in state.items() if value.dtype.kind == "f"}
 
 

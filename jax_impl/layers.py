@@ -123,6 +123,7 @@ class BatchNorm(nnx.BatchNorm):
     DIFF(fast-variance): the default E[x^2] - E[x]^2 loses digits.
     DIFF(bn-trace): assigning to `mean[...]` in a trace prints all of it; the statistics
     are set here, what is done with them is NNX's.
+    DIFF(bn-one): a single value a channel is refused, as by torch.
     """
 
     def __init__(
@@ -136,6 +137,10 @@ class BatchNorm(nnx.BatchNorm):
         kept = self.mean.get_value(), self.var.get_value()
         exact = x.astype(jnp.promote_types(x.dtype, jnp.float32))
         axes, n = range(x.ndim - 1), x.size // x.shape[-1]
+        if n == 1:
+            raise ValueError(
+                f"batch norm in training of one value a channel: {x.shape}"
+            )
         mean = exact.mean(axes)
         var = jnp.square(exact - mean).mean(axes)
         self.mean.set_value(mean)

@@ -126,7 +126,9 @@ class Embedding(layers.Embedding):
 
 
 class BatchNormalization(layers.BatchNormalization):
-    """DIFF(bn-var): keeps the unbiased running variance (Ioffe 2015, algorithm 2)."""
+    """DIFF(bn-var): keeps the unbiased running variance (Ioffe 2015, algorithm 2).
+    DIFF(bn-one): a single value a channel is refused, as by torch.
+    """
 
     def __init__(self, channels: int, epsilon: float, momentum: float, ndim: int = 4):
         super().__init__(epsilon=epsilon, momentum=momentum)
@@ -135,10 +137,15 @@ class BatchNormalization(layers.BatchNormalization):
     def call(self, x: KerasTensor, training: bool | None = None) -> KerasTensor:
         if not training:
             return super().call(x, training=False)
+        unknown = self.synchronized or None in x.shape
+        if not unknown and math.prod(x.shape[:-1]) == 1:
+            raise ValueError(
+                f"batch norm in training of one value a channel: {x.shape}"
+            )
         kept = self.moving_variance * self.momentum
         y = super().call(x, training=True)
         n = self._number(x)
-        bessel = n / (n - 1)
+        bessel = n / ops.maximum(n - 1, 1)
         self.moving_variance.assign(kept + (self.moving_variance - kept) * bessel)
         return y
 

@@ -4,6 +4,7 @@ for the table alone."""
 
 import functools
 import importlib
+from collections.abc import Callable
 from typing import Any
 
 from shared.specs.base import Conv1dSpec, ConvSpec, Pool, SqueezeSpec
@@ -42,6 +43,8 @@ SERIES: dict[str, Any] = {
     "series_lopsided": Conv1dSpec(3, 40, 4, 1, (1, 2)),
     "series_alone": Conv1dSpec(4, 6, 3, 3),
 }
+# Windows of a maximum along time, beside one another.
+SERIES_POOLS = {"series_max": 3, "series_max_of_all": 11}
 ACTIVATIONS = (
     "identity",
     "relu",
@@ -61,10 +64,7 @@ def _torch(case: str) -> Any:
 
     class Call(base):
         def forward(self, x: Any) -> Any:
-            if case in ACTIVATIONS:
-                return own.ACTIVATIONS[case](x + 0)  # some write over what they read
-            pool = own.max_pool if case.startswith("max") else own.avg_pool
-            return pool(x, CASES[case])
+            return _function(own, case)(x + 0)  # some write over what they read
 
     return _layer(own, case) or Call()
 
@@ -75,10 +75,7 @@ def _keras(case: str) -> Any:
 
     class Call(base):
         def call(self, x: Any) -> Any:
-            if case in ACTIVATIONS:
-                return own.ACTIVATIONS[case](x)
-            pool = own.max_pool if case.startswith("max") else own.avg_pool
-            return pool(x, CASES[case])
+            return _function(own, case)(x)
 
     return _layer(own, case) or Call()
 
@@ -89,12 +86,19 @@ def _jax(case: str) -> Any:
 
     class Call(base):
         def __call__(self, x: Any) -> Any:
-            if case in ACTIVATIONS:
-                return own.ACTIVATIONS[case](x)
-            pool = own.max_pool if case.startswith("max") else own.avg_pool
-            return pool(x, CASES[case])
+            return _function(own, case)(x)
 
     return _layer(own, case, rngs=nnx.Rngs(0)) or Call()
+
+
+def _function(own: Any, case: str) -> Callable[[Any], Any]:
+    if case in ACTIVATIONS:
+        found: Callable[[Any], Any] = own.ACTIVATIONS[case]
+        return found
+    if case in SERIES_POOLS:
+        return lambda x: own.max_pool1d(x, SERIES_POOLS[case])
+    pool = own.max_pool if case.startswith("max") else own.avg_pool
+    return lambda x: pool(x, CASES[case])
 
 
 def _modules(*names: str) -> list[Any]:
@@ -114,7 +118,7 @@ def _layer(own: Any, case: str, **rngs: Any) -> Any:
 
 def __getattr__(name: str) -> Any:
     framework, _, case = name.partition("_")
-    if case not in {*CASES, *SERIES, *ACTIVATIONS}:
+    if case not in {*CASES, *SERIES, *SERIES_POOLS, *ACTIVATIONS}:
         raise AttributeError(name)
     build = {"pytorch": _torch, "keras": _keras, "jax": _jax}[framework]
     return functools.partial(build, case)

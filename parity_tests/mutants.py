@@ -31,6 +31,7 @@ from shared.worker import NATIVE, PACKAGES, ROOT, WorkerFailure
 
 REFERENCE = {"pytorch": "jax", "keras": "pytorch", "jax": "pytorch"}
 LAYERS, SHARED = "layers", ("layers", "forms")
+OF_LAYERS = ("layers", "cnn1d", "differences")
 TIERS = ("names", "counts", "forward", "gradients", "buffers")
 EXPLAINED = Path(__file__).with_name("mutants_explained.json")
 
@@ -316,10 +317,11 @@ class Judge:
         return ""
 
     def _failing_test(self, mutant: Mutant) -> str:
-        """What a layer does otherwise than its framework is pinned by these tests."""
+        """What a layer does, and what otherwise than its framework's, they pin down."""
         if Path(mutant.path).stem not in SHARED:
             return ""
-        command = ["-m", "pytest", "-qx", "parity_tests/test_differences.py"]
+        tests = [f"parity_tests/test_{name}.py" for name in OF_LAYERS]
+        command = ["-m", "pytest", "-qx", *tests]
         done = subprocess.run(
             [sys.executable, *command],
             cwd=self.root,
@@ -492,7 +494,8 @@ MODELS = """\
 Would parity notice? `make mutants` changes one thing in one place of one framework (a
 number, a stride, an eps, an activation, a bias, a residual, a dropout, an axis, an
 order, a flag), runs the tiers names, counts, forward, gradients and buffers against
-another framework, and where they hold, the tests of [the differences](differences.md).
+another framework, and where they hold, the tests of the layers and of
+[the differences](differences.md).
 From the last whole run and runs of new families, without the lines that have changed
 since; most of the image classifiers' mutants were not judged yet:
 {summary}.

@@ -4,13 +4,14 @@ import json
 import re
 from dataclasses import asdict, replace
 from importlib.util import find_spec
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 import triptych
-from benchmarks import bench, measure, peers, records, regressions, statistics
+from benchmarks import bench, measure, modes, peers, records, regressions, statistics
 from benchmarks.records import (
     Comparison,
     Contender,
@@ -121,15 +122,46 @@ def test_what_is_reached_of_the_ceiling():
     assert only.fraction == pytest.approx(only.gflops / 100)
 
 
+def test_recommended_is_each_frameworks_own_by_model_and_task():
+    offered = {
+        "pytorch": ("recommended",),
+        "keras": ("recommended", "xla"),
+        "jax": ("eager", "recommended"),
+    }
+
+    def settled(model, task, device="cpu"):
+        setting = SimpleNamespace(device=device, task=task)
+        work = SimpleNamespace(spec=variant(model).spec, setting=setting)
+        return tuple(bench.settled(offered, work).values())
+
+    images = settled("alexnet", "inference")
+    assert images == (("compiled-nhwc",), ("compiled", "xla"), ("eager", "compiled"))
+    series = settled("lstm_3l_250h", "training")
+    assert series == (("eager",), ("xla",), ("eager", "compiled"))
+    for task, device, said in (
+        ("loading", "cpu", "task with a recommended mode 'loading'"),
+        ("training", "tpu", "not measured on tpu"),
+    ):
+        with pytest.raises(UsageError, match=said):
+            settled("alexnet", task, device)
+    with pytest.raises(UsageError, match="unknown framework with a recommended mode"):
+        modes.recommended("keras[jax]", "cpu", "training", "images")
+
+
 @pytest.mark.skipif(
-    not all(map(find_spec, ("torchvision", "transformers"))),
-    reason="torchvision or transformers is not installed: pip install .[originals]",
+    not all(map(find_spec, ("torchvision", "transformers", "timm"))),
+    reason="torchvision, transformers or timm is missing: pip install .[originals]",
 )
 def test_an_original_is_listed_once():
     for model in VARIANTS:
         known = [(peer.framework, peer.known) for peer in peers.peers(model)]
         assert len(known) == len(set(known)), model
     assert [peer.known for peer in peers.peers("swin_t")] == ["torchvision"]
+    (found,) = peers.peers("xception")
+    assert (found.known, found.target) == (
+        "timm",
+        "parity_tests.originals:timm_legacy_xception",
+    )
 
 
 @pytest.mark.parametrize(

@@ -6,13 +6,13 @@ import pytest
 from numpy.lib.stride_tricks import sliding_window_view
 
 from parity_tests.compare import error
-from parity_tests.layer_cases import SERIES
+from parity_tests.layer_cases import SERIES, SERIES_POOLS
 from shared.catalog import variant
 from shared.contract import Request
 from shared.errors import UsageError
 from shared.randomness import sample
 from shared.specs.cnn1d import CNN1DSpec
-from shared.worker import FRAMEWORKS
+from shared.worker import FRAMEWORKS, NATIVE
 
 
 def convolved(c, weight, bias, x):
@@ -74,6 +74,24 @@ def test_parameters_and_depths_are_those_of_the_table(name, millions, layers):
     found = variant(name)
     assert abs(found.parameters / 1e6 - millions) < 0.06
     assert sum(map(len, found.spec.convs)) + 1 == layers
+
+
+@pytest.mark.parametrize("framework", NATIVE)
+@pytest.mark.parametrize("case", SERIES_POOLS)
+def test_a_maximum_along_time(case, framework, workers):
+    """Of windows beside one another; the last is as short as it falls."""
+    size, draw = SERIES_POOLS[case], np.random.default_rng(0)
+    x, last = draw.standard_normal((2, 4, 11)), framework != "pytorch"
+    own = x.transpose(0, 2, 1) if last else x
+    model = workers.get(framework, "float64").adopt(
+        f"parity_tests.layer_cases:{framework}_{case}", (own,)
+    )
+    (found,) = model.run(Request((own,))).outputs
+    model.drop()
+    parts = [x[:, :, n : n + size].max(2) for n in range(0, 11, size)]
+    assert np.array_equal(
+        found.transpose(0, 2, 1) if last else found, np.stack(parts, 2)
+    )
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)

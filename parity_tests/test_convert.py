@@ -1,5 +1,6 @@
 """Every form there and back, bit for bit; what cannot be is told in a line."""
 
+import contextlib
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from shared.catalog import variant
 from shared.contract import metadata
 from shared.convert import convert
 from shared.errors import UsageError
+from shared.worker import Worker
 
 SPEC = variant("resnet_tiny").spec
 FORMS = [
@@ -37,9 +39,30 @@ def canonical(workers, tmp_path_factory):
     return path
 
 
+@pytest.fixture(autouse=True)
+def started(workers, monkeypatch):
+    """The frameworks of all tests, where each conversion would start its own."""
+
+    def worker(framework, dtype="float32"):
+        return contextlib.nullcontext(workers.get(framework, dtype))
+
+    monkeypatch.setattr("shared.convert.Worker", worker)
+
+
 @pytest.mark.parametrize(("form", "name"), FORMS)
-def test_there_and_back_is_bit_for_bit(form, name, canonical, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)  # files are named as people name them
+def test_there_and_back_is_bit_for_bit(form, name, canonical, tmp_path):
+    there, back = tmp_path / name, tmp_path / "back.safetensors"
+    convert(canonical, there, form, "", "")
+    convert(there, back, "canonical", form, "resnet_tiny")
+    assert back.read_bytes() == canonical.read_bytes()
+
+
+@pytest.mark.parametrize(("form", "name"), [("keras", "w.keras"), ("jax", "orbax")])
+def test_files_are_named_as_people_name_them(
+    form, name, canonical, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("shared.convert.Worker", Worker)  # which starts where we are
+    monkeypatch.chdir(tmp_path)
     there, back = Path(name), Path("back.safetensors")
     convert(canonical, there, form, "", "")
     assert there.exists()

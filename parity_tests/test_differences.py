@@ -448,6 +448,47 @@ def test_bn_var(native):
     assert error(new["jax"], x.var(0)) < 1e-12
 
 
+OWN_NORM = {
+    "pytorch": """
+        import torch
+        norm, x = torch.nn.BatchNorm2d(3), torch.ones(1, 3, 1, 1)
+    """,
+    "keras": """
+        import numpy as np
+        from keras_impl import layers
+        norm = lambda x: layers.BatchNormalization(3, 1e-3, 0.9)(x, training=True)
+        x = np.ones((1, 1, 1, 3))
+    """,
+    "jax": """
+        import jax.numpy as jnp
+        from flax import nnx
+        from jax_impl import layers
+        norm = layers.BatchNorm(3, 1e-3, 0.9, rngs=nnx.Rngs(0))
+        x = jnp.ones((1, 1, 1, 3))
+    """,
+}
+
+
+def test_bn_one(native, within):
+    x = normal(1, 3)
+    with pytest.raises(WorkerRaised, match="more than 1 value per channel"):
+        native("pytorch", "bn", x).run(Request((x,), True))
+    for framework in ("keras", "jax"):
+        result = native(framework, "bn", x).run(Request((x,), True))
+        assert (result.outputs[0] == 0).all()
+        assert error(result.buffers["running_var"], np.full(3, 0.9)) < 1e-12
+    for framework, made in OWN_NORM.items():
+        source = f"""
+        import pytest
+        {made.strip()}
+
+        def refused():
+            with pytest.raises(ValueError, match="value"):
+                norm(x)
+        """
+        within(framework, source, "refused")
+
+
 def test_bn_trace(ask):
     theirs, ours = ask("jax", "printed")
     assert theirs > 0 == ours

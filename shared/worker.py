@@ -445,6 +445,7 @@ class Server:
         gc.freeze()  # what an import made stays; no collection need look at it again
         self.models: dict[int, Any] = {}
         self.held = 0.0
+        self.settled = _status("VmRSS") or 0.0  # MiB after the last collection
         if Place.told().size > 1:
             importlib.import_module(f"{package}.distributed").join()
 
@@ -478,8 +479,13 @@ class Server:
         return training.follow(self.models[handle], *args)
 
     def drop(self, handle: int) -> None:
+        """What was small goes with the next collection that comes by itself."""
         del self.models[handle]
-        gc.collect()
+        size = _status("VmRSS")
+        on_device = self.framework.memory() is not None
+        if on_device or size is None or size > self.settled + 100:
+            gc.collect()
+            self.settled = _status("VmRSS") or 0.0
 
     def describe(self) -> dict[str, Any]:
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
