@@ -44,7 +44,7 @@ SERIES: dict[str, Any] = {
     "series_alone": Conv1dSpec(4, 6, 3, 3),
 }
 # Windows of a maximum along time, beside one another.
-SERIES_POOLS = {"series_max": 3, "series_max_of_all": 11}
+SERIES_POOLS = {"series_max": 5, "series_max_of_all": 11}
 ACTIVATIONS = (
     "identity",
     "relu",

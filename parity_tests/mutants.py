@@ -496,8 +496,9 @@ number, a stride, an eps, an activation, a bias, a residual, a dropout, an axis,
 order, a flag), runs the tiers names, counts, forward, gradients and buffers against
 another framework, and where they hold, the tests of the layers and of
 [the differences](differences.md).
-From the last whole run and runs of new families, without the lines that have changed
-since; most of the image classifiers' mutants were not judged yet:
+From the last whole run and from runs of new families and of every fifth new mutant of
+the layers, without lines that have changed since; most of the layers' were not judged
+again:
 {summary}.
 
 {table}
