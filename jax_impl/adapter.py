@@ -88,7 +88,7 @@ class Adapter(contract.Framework):
         }
 
     def memory(self) -> int | None:
-        found = jax.devices()[0].memory_stats()
+        found = jax.local_devices()[0].memory_stats()
         return None if found is None else found.get("peak_bytes_in_use")
 
     def build(self, spec: Spec, name: str) -> "JaxModel":
