@@ -38,6 +38,11 @@ PROBE = {"cpu": (1024, 0.03), "cuda": (8192, 0.03), "tpu": (8192, 0.03)}
 # Outputs by the largest of them: float32 as its parity tier, less by its digits.
 AGREE = {"float64": 1e-9, "float32": 1e-4, "tf32": 2e-2, "bfloat16": 1e-1}
 SEED = 0
+# glibc's malloc gives large blocks back to the system or keeps them, as its thresholds
+# have moved in that process; here each keeps them (docs/differences.md, "Memory").
+KEEP = {
+    name: str(2**30) for name in ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_")
+}
 
 
 @dataclass(frozen=True)
@@ -102,6 +107,7 @@ class Stable:
                 threads=self.threads,
                 cores=self.cores[-self.threads * processes :],
                 device=self.device,
+                variables=KEEP,
             )
             self.teams[key] = found
         return found

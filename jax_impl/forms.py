@@ -10,6 +10,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 from jax.custom_derivatives import SymbolicZero
 from jax.experimental.xla_metadata import set_xla_metadata
@@ -17,6 +18,10 @@ from jax.experimental.xla_metadata import set_xla_metadata
 from shared.specs.base import Pair, Sides, pair
 
 Form = Callable[[Array, Array, int, Sides], Array]
+# Channels that a convolution needs to be worth its calls.
+WIDE = 32
+# Of rows, that a sum over a map is made of.
+BLOCKS = 7
 
 
 def apart(function: Callable[..., Any], *arguments: Any) -> Any:
@@ -35,15 +40,28 @@ def convolve(x: Array, kernel: Array, stride: int, pads: Sides) -> Array:
 
 @partial(convolve.defjvp, symbolic_zeros=True)
 def _convolve_jvp(stride: int, pads: Sides, primals: Any, tangents: Any) -> Any:
-    (x, kernel), (dx, dkernel) = primals, tangents
+    x, kernel = primals
     _, of_x, of_kernel = _forms(x, kernel, stride, pads)
     y = convolve(x, kernel, stride, pads)
+    return y, _change(y, of_x, of_kernel, primals, tangents, stride, pads)
+
+
+def _change(
+    y: Array,
+    of_x: Form,
+    of_kernel: Form,
+    primals: Any,
+    tangents: Any,
+    stride: int,
+    pads: Sides,
+) -> Array:
+    (x, kernel), (dx, dkernel) = primals, tangents
     parts = []
     if not isinstance(dx, SymbolicZero):
         parts.append(of_x(dx, kernel, stride, pads))
     if not isinstance(dkernel, SymbolicZero):
         parts.append(of_kernel(x, dkernel, stride, pads))
-    return y, sum(parts) if parts else jnp.zeros_like(y)
+    return sum(parts) if parts else jnp.zeros_like(y)
 
 
 def _forms(
@@ -121,6 +139,29 @@ def _terms(x: Array, kernel: Array, stride: int, pads: Sides) -> Array:
     return apart(total, x, kernel)
 
 
+def grouped(x: Array, kernel: Array, groups: int, stride: int, pads: Sides) -> Array:
+    """kernel: [rows, columns, c_in of a group, c_out of all]. Narrow groups are joined
+    to a convolution of WIDE channels, whose kernel is zero between them."""
+    *window, c_in, c_out = kernel.shape
+    kernels = kernel.reshape(*window, c_in, groups, c_out // groups)
+    ends = np.arange(0, groups, max(1, WIDE // c_in))[1:]
+    parts = zip(
+        jnp.split(x, ends * c_in, axis=-1),
+        jnp.split(kernels, ends, axis=-2),
+        strict=True,
+    )
+    found = [convolve(maps, _dense(kernel), stride, pads) for maps, kernel in parts]
+    return jnp.concatenate(found, -1)
+
+
+def _dense(kernels: Array) -> Array:
+    """kernels: [rows, columns, c_in of a group, groups, c_out of a group]."""
+    *window, c_in, groups, c_out = kernels.shape
+    own = jnp.eye(groups, dtype=kernels.dtype)[:, None, :, None]
+    return (kernels[:, :, None] * own).reshape(*window, groups * c_in, groups * c_out)
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(2, 3))
 def depthwise(x: Array, kernel: Array, stride: int, pads: Sides) -> Array:
     """x: [B, H, W, channels]; kernel: [rows, columns, 1, channels]. A sum of as many
     shifted maps as the kernel has places: XLA's own is slow here."""
@@ -130,6 +171,76 @@ def depthwise(x: Array, kernel: Array, stride: int, pads: Sides) -> Array:
         return sum(map(jnp.multiply, shifted, kernel.reshape(-1, kernel.shape[-1])))
 
     return apart(total, x, kernel)
+
+
+@partial(depthwise.defjvp, symbolic_zeros=True)
+def _depthwise_jvp(stride: int, pads: Sides, primals: Any, tangents: Any) -> Any:
+    y = depthwise(*primals, stride, pads)
+    return y, _change(y, _scattered, _in_blocks, primals, tangents, stride, pads)
+
+
+def _scattered(x: Array, kernel: Array, stride: int, pads: Sides) -> Array:
+    """The same by what each place of a window adds. XLA is slow at that, and fast at
+    its gradient of x, which is a sum of shifted maps in turn."""
+    rows, columns = kernel.shape[:2]
+
+    def total(x: Array, kernel: Array) -> Array:
+        places = [(i, j) for i in range(rows) for j in range(columns)]
+        return sum(
+            _framed(x * kernel[i, j, 0], (rows - 1 - i, i), (columns - 1 - j, j))
+            for i, j in places
+        )
+
+    def cropped(y: Array) -> Array:
+        around = (
+            tuple(p - k + 1 for p in side)
+            for side, k in zip(pads, (rows, columns), strict=True)
+        )
+        return _framed(y, *around)[:, ::stride, ::stride]
+
+    return apart(cropped, apart(total, x, kernel))
+
+
+def _framed(x: Array, rows: Pair, columns: Pair) -> Array:
+    """Zeros around it; what is negative is cut off. jnp.pad would stay a computation of
+    its own within another."""
+    zero = jnp.zeros((), x.dtype)
+    return jax.lax.pad(x, zero, ((0, 0, 0), (*rows, 0), (*columns, 0), (0, 0, 0)))
+
+
+def _in_blocks(x: Array, kernel: Array, stride: int, pads: Sides) -> Array:
+    """The same by blocks of rows, which makes the gradient of the kernel a sum of
+    blocks in vector lanes, and a product with ones. XLA's own sum over all places
+    takes number after number."""
+    *window, _, channels = kernel.shape
+    rows, columns = (
+        (n + sum(around) - k) // stride + 1
+        for n, k, around in zip(x.shape[1:3], window, pads, strict=True)
+    )
+    blocks = min(BLOCKS, rows)
+    height = -(-rows // blocks)
+    (top, bottom), sides = pads
+    missing = (blocks * height - rows) * stride
+    x = apart(partial(_framed, rows=(top, bottom + missing), columns=sides), x)
+    ones = jnp.ones((x.shape[0] * height * columns, 1), kernel.dtype)
+
+    def of_place(i: int, j: int, x: Array, row: Array) -> Array:
+        row = row.reshape(-1, height, columns, channels)
+        across = slice(j, j + (columns - 1) * stride + 1, stride)
+        parts = []
+        for n in range(blocks):
+            first = i + n * height * stride
+            down = slice(first, first + (height - 1) * stride + 1, stride)
+            parts.append(x[:, down, across] * row)
+        return jnp.concatenate(parts, 1)
+
+    # Recomputed, or every place would keep a copy of x for the gradient.
+    found = [
+        apart(jax.checkpoint(partial(of_place, i, j)), x, ones @ kernel[i, j])
+        for i in range(window[0])
+        for j in range(window[1])
+    ]
+    return sum(found)[:, :rows]
 
 
 def _shifted(

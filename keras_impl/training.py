@@ -121,12 +121,15 @@ class Trainer(contract.Trainer):
             generator.assign(np.array([seed, number], "uint32"))
         self.learner = self.learner_kind(self.native, plan)
         self.learner.compile(self.optimizer, jit_compile=False)
+        # XLA decomposes Shampoo's matrices in a way that is right to 1e-5 only.
+        shampoo = isinstance(self.optimizer, optimizers.Shampoo)
+        self.to_fuse = self.place.size == 1 and not shampoo
 
     def fuse(self) -> None:
         """For a loop; a few updates are not worth the compilation."""
-        # XLA decomposes Shampoo's matrices in a way that is right to 1e-5 only.
-        if self.place.size == 1 and not isinstance(self.optimizer, optimizers.Shampoo):
+        if self.to_fuse:
             backends.fuse_update(self.optimizer)
+            self.to_fuse = False
 
     # The loop
 

@@ -23,6 +23,8 @@ CASES: dict[str, Any] = {
     "depthwise": ConvSpec.depthwise(6, 5, 2),
     "depthwise_large": ConvSpec.depthwise(6, 7, bias=False),
     "depthwise_lopsided": ConvSpec(6, 6, 3, 2, ((0, 1), (0, 1)), 6),
+    "depthwise_tall": ConvSpec(6, 6, (3, 2), 3, ((4, 3), (1, 0)), 6),
+    "grouped_in_three": ConvSpec.padded(76, 38, 3, 2, 38),
     "two_maps_a_group": ConvSpec.padded(4, 8, 3, groups=4),
     "max": Pool(3, 2, 1),
     "max_ceil": Pool(3, 2, ceil=True),

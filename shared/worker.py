@@ -23,6 +23,7 @@ import tempfile
 import threading
 import time
 import traceback
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -76,6 +77,8 @@ TOLD = (
     "OMP_WAIT_POLICY",
     "XLA_FLAGS",
     "TF_XLA_FLAGS",
+    "MALLOC_MMAP_THRESHOLD_",
+    "MALLOC_TRIM_THRESHOLD_",
 )
 
 
@@ -156,6 +159,7 @@ class Worker:
     root: where the packages are imported from, if not from this suite itself.
     place: it trains together with others (shared/team.py), on the CPU where no device
         is named.
+    variables: of its process, beside what the framework needs.
     """
 
     def __init__(
@@ -169,6 +173,7 @@ class Worker:
         timeout: float | None = 600.0,
         root: Path = ROOT,
         place: Place | None = None,
+        variables: Mapping[str, str] | None = None,
     ):
         if framework not in PACKAGES:
             raise unknown("framework", framework, FRAMEWORKS)
@@ -176,10 +181,11 @@ class Worker:
         self.device, self.name = device, framework
         if place:
             self.name = f"{framework}, rank {place.rank} of {place.size},"
-        variables = environment(framework, dtype, threads, device, place)
-        self.environment = {k: v for k, v in variables.items() if k in TOLD}
+        given = environment(framework, dtype, threads, device, place)
+        given |= variables or {}
+        self.environment = {k: v for k, v in given.items() if k in TOLD}
         if root != ROOT:
-            variables["PYTHONPATH"] = f"{root}{os.pathsep}{variables['PYTHONPATH']}"
+            given["PYTHONPATH"] = f"{root}{os.pathsep}{given['PYTHONPATH']}"
         self._socket, other = socket.socketpair()
         self._log = tempfile.TemporaryFile()  # noqa: SIM115
         pinned = ",".join(map(str, cores))
@@ -194,7 +200,7 @@ class Worker:
             self._process = subprocess.Popen(
                 # -P: a folder called `shared` where the caller stands is not ours.
                 [sys.executable, "-P", "-m", "shared.worker", *arguments],
-                env=variables,
+                env=given,
                 pass_fds=[other.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=self._log,
