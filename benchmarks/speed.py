@@ -82,27 +82,40 @@ def _fastest(comparison: Comparison) -> dict[str, float]:
 
 
 def behind(found: Sequence[Comparison]) -> Iterator[Row]:
-    """Ours over an original in the same mode: speed, median and interval."""
+    """Ours over an original in the same mode: speed, median and interval; of each
+    model, task and original the last comparison."""
     why = explanations()
+    last = dict(_against_originals(found))
+    for key, (comparison, name, own) in last.items():
+        assert comparison.end is not None
+        results = {r.contender: r for r in comparison.end.results}
+        # A ratio is of speeds over the reference, which is ours.
+        assert results[own].verdict == "reference"
+        theirs = results[name]
+        ratio, low, high = (1 / r for r in (theirs.ratio, theirs.high, theirs.low))
+        far = low < BEHIND or ratio < 1 - MARGIN
+        model, task, original = key
+        batch, said = comparison.setting.batch, f"{ratio:.2f} [{low:.2f}, {high:.2f}]"
+        values = (f"`{model}`, {batch}", task, original, own, said)
+        shown = ", ".join(key)
+        yield Row(shown, values, far, why.get(shown, "") if far else "")
+
+
+def _against_originals(
+    found: Sequence[Comparison],
+) -> Iterator[tuple[tuple[str, str, str], tuple[Comparison, str, str]]]:
+    """Model, task and original, with where that stands: the comparison, the original's
+    name in it, and ours in the same mode."""
     for comparison in found:
         if comparison.end is None:
             continue
-        results = {r.contender: r for r in comparison.end.results}
+        timed = {r.contender for r in comparison.end.results}
         for contender in comparison.start.contenders:
             own = f"{contender.framework}/{contender.mode}"
-            if not contender.peer or not {own, contender.name} <= set(results):
-                continue
-            theirs, ours = results[contender.name], results[own]
-            # A ratio is of speeds over the reference, which is ours.
-            assert ours.verdict == "reference"
-            ratio, low, high = (1 / r for r in (theirs.ratio, theirs.high, theirs.low))
-            setting = comparison.setting
-            key = f"{setting.model}, {setting.task}, {contender.peer}"
-            name = f"`{setting.model}`, {setting.batch}"
-            said = f"{ratio:.2f} [{low:.2f}, {high:.2f}]"
-            far = low < BEHIND or ratio < 1 - MARGIN
-            values = (name, setting.task, contender.peer, own, said)
-            yield Row(key, values, far, why.get(key, "") if far else "")
+            if contender.peer and {own, contender.name} <= timed:
+                setting = comparison.setting
+                key = (setting.model, setting.task, contender.peer)
+                yield key, (comparison, contender.name, own)
 
 
 def modes_ahead(found: Sequence[Comparison]) -> Iterator[Row]:

@@ -1,5 +1,6 @@
 """The parity engine: every tier of every model, generic over the catalog."""
 
+import hashlib
 import itertools
 import math
 import tempfile
@@ -32,7 +33,7 @@ from shared.plan import Plan
 from shared.randomness import sample
 from shared.specs.base import Spec, Variant
 from shared.weights import Entry
-from shared.worker import NATIVE, ROOT, Worker, WorkerFailure
+from shared.worker import NATIVE, ROOT, RemoteModel, Worker, WorkerFailure
 
 TIERS = (
     "names",
@@ -286,7 +287,7 @@ class Session:
     ) -> Iterator[tuple[str, Worst | str, None]]:
         try:
             workers = {f: self.workers.get(f, self.dtype) for f in self.frameworks}
-            reason = exchange(name, VARIANTS[name].spec, workers)
+            reason = exchange(name, VARIANTS[name].spec, workers, self.together)
         except (WorkerFailure, UsageError) as failure:
             reason = str(failure)
         yield "", _failed(found, "names") or reason or NONE, None
@@ -495,24 +496,46 @@ def _arrangements(a: Array) -> list[Array]:
     return [a] if a.ndim < 3 else [a, np.moveaxis(a, -1, 1)]
 
 
-def exchange(name: str, spec: Spec, workers: Mapping[str, Worker]) -> str:
-    """Save in each, load in each, save again; the reason why a file differs, or ""."""
-    models = {f: worker.build(spec, name) for f, worker in workers.items()}
+def exchange(
+    name: str, spec: Spec, workers: Mapping[str, Worker], together: bool = True
+) -> str:
+    """Save in each, load in each, save again; the reason why a file differs, or "".
+
+    together: the models live side by side. Without it one at a time does.
+    """
+    models: dict[str, RemoteModel] = {}
+
+    def take(framework: str) -> RemoteModel:
+        if framework not in models:
+            models[framework] = workers[framework].build(spec, name)
+        return models[framework]
+
+    def leave(framework: str) -> None:
+        models.pop(framework).drop()
+
     reasons = []
     with tempfile.TemporaryDirectory() as folder:
-        first, again = Path(folder) / "first", Path(folder) / "again"
-        for seed, (source, model) in enumerate(models.items()):
-            model.fill(seed)
-            model.save(first)
-            for target, other in models.items():
-                other.read(first)
-                other.save(again)
-                if first.read_bytes() != again.read_bytes():
+        files = {framework: Path(folder) / framework for framework in workers}
+        again = Path(folder) / "again"
+        for seed, (source, file) in enumerate(files.items()):
+            take(source).fill(seed)
+            take(source).save(file)
+            if not together:
+                leave(source)
+        for target in workers:
+            for source, file in files.items():
+                take(target).read(file)
+                take(target).save(again)
+                if _digest(file) != _digest(again):
                     reasons.append(f"{source} -> {target} is not bit for bit")
                 again.unlink()
-    for model in models.values():
-        model.drop()
+            leave(target)
     return "; ".join(reasons)
+
+
+def _digest(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()
 
 
 def tiers_for(variant: Variant, tiers: Sequence[str], full: bool = False) -> list[str]:

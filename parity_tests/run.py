@@ -136,8 +136,13 @@ def _too_large(job: Job, dtype: str) -> str:
     """Said before the machine's memory is gone, not by its out-of-memory killer."""
     if not set(job.tiers) - {"names", "counts"}:
         return ""
-    # A worker holds its weights; gradients once more, and the judge one set each.
-    copies = 2 + len(job.frameworks) if {"gradients", "float32"} & set(job.tiers) else 1
+    # A worker holds its weights, what it reads and what it writes; with gradients these
+    # and, in the judge, one set for each framework.
+    copies = 1
+    if "exchange" in job.tiers:
+        copies = 3
+    if {"gradients", "float32"} & set(job.tiers):
+        copies = 2 + len(job.frameworks)
     size = 8 if dtype == "float64" else 4
     needed = VARIANTS[job.model].parameters * size * copies
     with open("/proc/meminfo") as lines:

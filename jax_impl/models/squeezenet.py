@@ -23,8 +23,8 @@ class Fire(nnx.Module):
 
     def __call__(self, x: Array) -> Array:
         x = nnx.relu(self.squeeze(x))  # [B, H, W, squeezed]
-        x = jnp.concatenate([self.expand1x1(x), self.expand3x3(x)], -1)
-        return nnx.relu(x)  # [B, H, W, expanded]
+        parts = nnx.relu(self.expand1x1(x)), nnx.relu(self.expand3x3(x))
+        return jnp.concatenate(parts, -1)  # [B, H, W, expanded]
 
 
 def features(spec: SqueezeNetSpec, *, rngs: nnx.Rngs) -> list[nnx.Module]:

@@ -24,8 +24,8 @@ class Fire(keras.Layer):
 
     def call(self, x: KerasTensor) -> KerasTensor:
         x = ops.relu(self.squeeze(x))  # [B, H, W, squeezed]
-        x = ops.concatenate([self.expand1x1(x), self.expand3x3(x)], -1)
-        return ops.relu(x)  # [B, H, W, expanded]
+        parts = ops.relu(self.expand1x1(x)), ops.relu(self.expand3x3(x))
+        return ops.concatenate(parts, -1)  # [B, H, W, expanded]
 
 
 def features(spec: SqueezeNetSpec) -> list[keras.Layer]:

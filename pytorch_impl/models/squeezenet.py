@@ -24,8 +24,8 @@ class Fire(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = F.relu_(self.squeeze(x))  # [B, squeezed, H, W]
-        x = torch.cat([self.expand1x1(x), self.expand3x3(x)], 1)
-        return F.relu_(x)  # [B, expanded, H, W]
+        parts = F.relu_(self.expand1x1(x)), F.relu_(self.expand3x3(x))
+        return torch.cat(parts, 1)  # [B, expanded, H, W]
 
 
 def features(spec: SqueezeNetSpec) -> list[nn.Module]:
