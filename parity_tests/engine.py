@@ -522,11 +522,12 @@ def exchange(
             take(source).save(file)
             if not together:
                 leave(source)
+        digests = {source: _digest(file) for source, file in files.items()}
         for target in workers:
             for source, file in files.items():
                 take(target).read(file)
                 take(target).save(again)
-                if _digest(file) != _digest(again):
+                if digests[source] != _digest(again):
                     reasons.append(f"{source} -> {target} is not bit for bit")
                 again.unlink()
             leave(target)
