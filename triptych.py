@@ -391,7 +391,7 @@ def optimizers(
     """Presets with their papers, and what the frameworks' built-ins do beside them."""
     from parity_tests import builtins, display
     from parity_tests.engine import Workers
-    from shared.optimizers import describe
+    from shared.definitions.optimizers import describe
 
     presets, chosen = describe(names or []), builtins.cases(names or [])
     if run:

@@ -19,8 +19,8 @@ from parity_tests.training import loss_of, target
 from shared import catalog, cluster, flops
 from shared.contract import Request
 from shared.data.batches import Samples
+from shared.definitions.optimizers import AdamW
 from shared.errors import UsageError, unknown
-from shared.optimizers import AdamW
 from shared.plan import Plan
 from shared.randomness import sample
 from shared.specs.base import Spec, from_plain, to_plain

@@ -16,11 +16,11 @@ from jax_impl import definitions, models, workloads
 from jax_impl.training import Trainer
 from jax_impl.weights import named_modules, native_names, slots
 from shared import catalog, contract, weights
+from shared.definitions.losses import Loss
+from shared.definitions.schedules import ReduceOnPlateau, Schedule
 from shared.errors import UsageError, brief
-from shared.losses import Loss
 from shared.plan import Plan
 from shared.randomness import Draws
-from shared.schedules import ReduceOnPlateau, Schedule
 from shared.specs.base import Spec
 from shared.weights import Array, Slot, Weights
 

@@ -15,9 +15,9 @@ import optax
 
 from jax_impl import losses, optimizers, schedules
 from shared.contract import Builtin, Steps, Stream
-from shared.losses import Loss
-from shared.optimizers import Clip, Optimizer, ScheduleFreeAdamW, SophiaG
-from shared.schedules import ReduceOnPlateau, Schedule
+from shared.definitions.losses import Loss
+from shared.definitions.optimizers import Clip, Optimizer, ScheduleFreeAdamW, SophiaG
+from shared.definitions.schedules import ReduceOnPlateau, Schedule
 from shared.weights import Array
 
 

@@ -1,5 +1,5 @@
 """The optimizers as optax gradient transformations. Definitions, papers:
-shared/optimizers.py.
+shared/definitions/optimizers.py.
 
 One file to lift: it needs jax and optax, nothing of this suite. `learning_rate` is a
 number or a function of the number of updates done; `mask` a tree of True and False, or

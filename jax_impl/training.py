@@ -20,7 +20,7 @@ from jax_impl.weights import named_modules
 from shared import contract
 from shared.contract import Seen, flat
 from shared.data.batches import Samples
-from shared.optimizers import excluded
+from shared.definitions.optimizers import excluded
 from shared.plan import Plan
 from shared.randomness import Draws
 from shared.weights import Array

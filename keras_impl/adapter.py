@@ -15,11 +15,11 @@ from keras_impl import backends, definitions, models, running, workloads
 from keras_impl.training import Trainer
 from keras_impl.weights import named_layers, slots
 from shared import catalog, contract, weights
+from shared.definitions.losses import Loss
+from shared.definitions.schedules import ReduceOnPlateau, Schedule
 from shared.errors import UsageError, brief
-from shared.losses import Loss
 from shared.plan import Plan
 from shared.randomness import Draws
-from shared.schedules import ReduceOnPlateau, Schedule
 from shared.specs.base import Spec
 from shared.weights import Array, Slot, Weights
 

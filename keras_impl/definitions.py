@@ -12,9 +12,9 @@ from keras import ops
 
 from keras_impl import backends, losses, optimizers, schedules
 from shared.contract import Builtin, Steps, Stream
-from shared.losses import Loss
-from shared.optimizers import Clip, Optimizer
-from shared.schedules import ReduceOnPlateau, Schedule
+from shared.definitions.losses import Loss
+from shared.definitions.optimizers import Clip, Optimizer
+from shared.definitions.schedules import ReduceOnPlateau, Schedule
 from shared.weights import Array
 
 CLIPS = {

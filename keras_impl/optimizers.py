@@ -1,4 +1,4 @@
-"""The optimizers in Keras. Definitions, papers: shared/optimizers.py.
+"""The optimizers in Keras. Definitions, papers: shared/definitions/optimizers.py.
 
 One file to lift: it needs nothing of this suite, and runs on every back end. Clipping,
 accumulation, moving averages and leaving tensors out of the decay are Keras's own.

@@ -17,7 +17,7 @@ from keras_impl.weights import named_layers
 from shared import contract
 from shared.contract import Seen, flat
 from shared.data.batches import Samples
-from shared.optimizers import excluded
+from shared.definitions.optimizers import excluded
 from shared.plan import Plan
 from shared.randomness import Draws
 from shared.weights import Array

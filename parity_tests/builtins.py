@@ -20,8 +20,8 @@ from typing import Any
 from parity_tests import streams, tolerances
 from parity_tests.engine import Workers
 from shared.contract import Builtin
+from shared.definitions.optimizers import OPTIMIZERS, Optimizer
 from shared.errors import UsageError, unknown
-from shared.optimizers import OPTIMIZERS, Optimizer
 from shared.weights import write_bytes
 from shared.worker import ROOT, WorkerFailure
 

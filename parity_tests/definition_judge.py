@@ -12,10 +12,10 @@ from typing import Any, Protocol
 from parity_tests import following, streams, tolerances
 from parity_tests.engine import Workers
 from shared.contract import Stream
+from shared.definitions.losses import LOSSES
+from shared.definitions.optimizers import OPTIMIZERS, AdamW, Ema, Prodigy
+from shared.definitions.schedules import SCHEDULES
 from shared.errors import UsageError
-from shared.losses import LOSSES
-from shared.optimizers import OPTIMIZERS, AdamW, Ema, Prodigy
-from shared.schedules import SCHEDULES
 from shared.worker import PACKAGES, Worker, WorkerFailure
 
 PARTS = ("optimizers", "losses", "schedules")

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from parity_tests import streams
-from shared import losses
 from shared.contract import Steps, Stream
-from shared.losses import LOSSES, Loss
-from shared.optimizers import (
+from shared.definitions import losses
+from shared.definitions.losses import LOSSES, Loss
+from shared.definitions.optimizers import (
     LAMB,
     LARS,
     OPTIMIZERS,
@@ -30,8 +30,8 @@ from shared.optimizers import (
     Shampoo,
     SophiaG,
 )
+from shared.definitions.schedules import SCHEDULES, ReduceOnPlateau
 from shared.randomness import generator
-from shared.schedules import SCHEDULES, ReduceOnPlateau
 from shared.weights import Array
 from shared.worker import Worker
 

@@ -1,5 +1,5 @@
 """One recorded stream of gradients, and how far a framework's optimizer is from the
-definition (shared/optimizers.py) after each update of it."""
+definition (shared/definitions/optimizers.py) after each update of it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -7,9 +7,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from shared.contract import Builtin, Steps, Stream
-from shared.optimizers import Clip, Optimizer, SophiaG, accumulated, excluded
+from shared.definitions.optimizers import (
+    Clip,
+    Optimizer,
+    SophiaG,
+    accumulated,
+    excluded,
+)
+from shared.definitions.schedules import OneCycle, Schedule
 from shared.randomness import generator
-from shared.schedules import OneCycle, Schedule
 from shared.weights import Array
 
 UPDATES = 100

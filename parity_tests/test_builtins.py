@@ -6,8 +6,8 @@ import pytest
 
 from parity_tests import builtins
 from parity_tests.builtins import ANOTHER, CASES, EQUAL, FAILS, Case, Row
+from shared.definitions.optimizers import OPTIMIZERS
 from shared.errors import UsageError
-from shared.optimizers import OPTIMIZERS
 
 # A verdict of each kind and framework; `make builtins` runs them all.
 SAMPLE = {

@@ -17,7 +17,7 @@ from parity_tests.compare import error
 from parity_tests.engine import request
 from shared.catalog import variant
 from shared.contract import Builtin, Request, Stream
-from shared.optimizers import SAM, Adam, AdamW
+from shared.definitions.optimizers import SAM, Adam, AdamW
 from shared.team import Team
 from shared.weights import count
 from shared.worker import NATIVE, WorkerRaised

@@ -21,9 +21,9 @@ from shared import runs as task_runs
 from shared import saving, weights
 from shared.catalog import VARIANTS
 from shared.data.batches import Samples
+from shared.definitions.losses import LOSSES, CrossEntropy
 from shared.distributed import Place, places
 from shared.errors import UsageError
-from shared.losses import LOSSES, CrossEntropy
 from shared.randomness import Draws
 from shared.tasks import task
 from shared.team import Team

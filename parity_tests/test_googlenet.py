@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 from parity_tests.engine import Workers
 from shared.catalog import VARIANTS
 from shared.contract import Request
-from shared.errors import UsageError
-from shared.initializers import (
+from shared.definitions.initializers import (
     Constant,
     LeCunUniform,
     Normal,
@@ -19,6 +18,7 @@ from shared.initializers import (
     Zeros,
     of_torch,
 )
+from shared.errors import UsageError
 from shared.randomness import sample
 from shared.specs.googlenet import GoogLeNetSpec, PlainGoogLeNetSpec
 from shared.weights import Weights

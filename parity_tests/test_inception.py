@@ -4,8 +4,8 @@ import math
 
 import pytest
 
+from shared.definitions.initializers import HeUniform, Normal, of_torch
 from shared.errors import UsageError
-from shared.initializers import HeUniform, Normal, of_torch
 from shared.specs.inception import (
     InceptionResNetV2Spec,
     InceptionV3Spec,

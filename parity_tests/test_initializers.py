@@ -6,8 +6,8 @@ from fnmatch import fnmatchcase
 import numpy as np
 import pytest
 
-from shared import initializers as own
 from shared.catalog import VARIANTS
+from shared.definitions import initializers as own
 from shared.errors import UsageError
 from shared.randomness import generator
 from shared.worker import FRAMEWORKS

@@ -11,9 +11,9 @@ import pytest
 from parity_tests import following, tolerances
 from parity_tests.definition_judge import settings
 from parity_tests.following import CASES, CLASSES, off
-from shared import losses
+from shared.definitions import losses
+from shared.definitions.losses import LOSSES
 from shared.errors import UsageError
-from shared.losses import LOSSES
 from shared.randomness import generator
 from shared.worker import FRAMEWORKS, NATIVE, PACKAGES
 

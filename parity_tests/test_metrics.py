@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from shared import metrics
+from shared.definitions import metrics
 from shared.errors import UsageError
 
 sklearn = pytest.importorskip("sklearn.metrics")

@@ -12,8 +12,7 @@ import pytest
 
 from parity_tests import following, streams, tolerances
 from parity_tests.following import VARIANTS
-from shared.errors import UsageError
-from shared.optimizers import (
+from shared.definitions.optimizers import (
     LAMB,
     LARS,
     OPTIMIZERS,
@@ -28,6 +27,7 @@ from shared.optimizers import (
     Shampoo,
     SophiaG,
 )
+from shared.errors import UsageError
 from shared.worker import FRAMEWORKS
 
 NAMES = "lars lamb adafactor adan sophia muon shampoo prodigy schedule_free sam"
@@ -298,7 +298,7 @@ COMMON = """
     import inspect
     import re
     import numpy as np
-    from shared.optimizers import OPTIMIZERS
+    from shared.definitions.optimizers import OPTIMIZERS
 
     NAMES = "lars lamb adafactor adan sophia muon shampoo prodigy schedule_free sam"
     MODERN = [OPTIMIZERS[name] for name in NAMES.split()]

@@ -13,8 +13,7 @@ import pytest
 from parity_tests import following, streams, tolerances
 from parity_tests.definition_judge import settings
 from parity_tests.following import CLIPS, DECAYS, FUSED
-from shared.errors import UsageError
-from shared.optimizers import (
+from shared.definitions.optimizers import (
     OPTIMIZERS,
     SGD,
     Adadelta,
@@ -31,7 +30,8 @@ from shared.optimizers import (
     excluded,
     optimizer,
 )
-from shared.schedules import SCHEDULES
+from shared.definitions.schedules import SCHEDULES
+from shared.errors import UsageError
 from shared.worker import FRAMEWORKS, NATIVE, PACKAGES, WorkerRaised
 
 KINDS = {type(found).__name__: type(found) for found in OPTIMIZERS.values()}
@@ -260,7 +260,7 @@ def test_bad_values_are_refused_by_the_definition(name):
 
 COMMON = """
     import dataclasses, inspect
-    from shared.optimizers import OPTIMIZERS
+    from shared.definitions.optimizers import OPTIMIZERS
 
     KINDS = {type(found) for found in OPTIMIZERS.values()}
 

@@ -36,8 +36,8 @@ from parity_tests import made_records
 from parity_tests.engine import Check
 from shared import sources
 from shared.catalog import FAMILIES, VARIANTS
+from shared.definitions.optimizers import OPTIMIZERS, SGD
 from shared.errors import UsageError
-from shared.optimizers import OPTIMIZERS, SGD
 from shared.worker import NATIVE, PACKAGES, ROOT
 
 TEMPLATES = ROOT / "benchmarks" / "report" / "templates"

@@ -7,8 +7,7 @@ import pytest
 from parity_tests import following, tolerances
 from parity_tests.definition_judge import settings
 from parity_tests.following import PLATEAUS
-from shared.errors import UsageError
-from shared.schedules import (
+from shared.definitions.schedules import (
     SCHEDULES,
     Cosine,
     InverseSqrt,
@@ -20,6 +19,7 @@ from shared.schedules import (
     WarmRestarts,
     Warmup,
 )
+from shared.errors import UsageError
 from shared.worker import FRAMEWORKS, NATIVE, PACKAGES
 
 # What a native file must hold where it stands, without this suite.

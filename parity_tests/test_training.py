@@ -16,10 +16,10 @@ from parity_tests import tolerances, training
 from shared import saving, weights
 from shared.catalog import VARIANTS
 from shared.contract import Seen
+from shared.definitions.optimizers import OPTIMIZERS, SGD, AdamW, Ema
+from shared.definitions.schedules import ReduceOnPlateau
 from shared.errors import UsageError
-from shared.optimizers import OPTIMIZERS, SGD, AdamW, Ema
 from shared.plan import Plan
-from shared.schedules import ReduceOnPlateau
 from shared.tasks import task
 from shared.training import Job
 from shared.worker import NATIVE, PACKAGES, Worker, WorkerCrashed, WorkerRaised

@@ -2,8 +2,8 @@
 
 import pytest
 
+from shared.definitions.initializers import HeNormal, of_torch
 from shared.errors import UsageError
-from shared.initializers import HeNormal, of_torch
 from shared.specs.base import Pool
 from shared.specs.xception import XceptionSpec
 

@@ -9,11 +9,11 @@ from parity_tests import tolerances
 from parity_tests.compare import NONE, Worst, worst_pair
 from shared.contract import Seen
 from shared.data.batches import Samples
-from shared.losses import MSE, CrossEntropy, Loss
-from shared.optimizers import SGD, AdamW, ClipByGlobalNorm
+from shared.definitions.losses import MSE, CrossEntropy, Loss
+from shared.definitions.optimizers import SGD, AdamW, ClipByGlobalNorm
+from shared.definitions.schedules import Cosine, Warmup
 from shared.plan import Plan
 from shared.randomness import generator, sample
-from shared.schedules import Cosine, Warmup
 from shared.specs.base import Spec
 from shared.weights import Array
 from shared.worker import Worker

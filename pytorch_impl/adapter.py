@@ -14,11 +14,11 @@ from pytorch_impl import definitions, models, workloads
 from pytorch_impl.training import Trainer
 from pytorch_impl.weights import set_tensor, slots, tensor
 from shared import catalog, contract, weights
+from shared.definitions.losses import Loss
+from shared.definitions.schedules import ReduceOnPlateau, Schedule
 from shared.errors import UsageError, brief
-from shared.losses import Loss
 from shared.plan import Plan
 from shared.randomness import Draws
-from shared.schedules import ReduceOnPlateau, Schedule
 from shared.specs.base import Spec
 from shared.weights import Array, Slot, Weights
 

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from pytorch_impl import losses, optimizers, schedules
 from shared.contract import Builtin, Steps, Stream
-from shared.losses import Loss
-from shared.optimizers import Clip, Optimizer
-from shared.schedules import ReduceOnPlateau, Schedule
+from shared.definitions.losses import Loss
+from shared.definitions.optimizers import Clip, Optimizer
+from shared.definitions.schedules import ReduceOnPlateau, Schedule
 from shared.weights import Array, Weights
 
 CLIPS = {

@@ -1,4 +1,4 @@
-"""The optimizers in PyTorch. Definitions, papers: shared/optimizers.py.
+"""The optimizers in PyTorch. Definitions, papers: shared/definitions/optimizers.py.
 
 One file to lift: it needs nothing of this suite. Every update runs over all tensors of
 a group at once (torch._foreach_*), in place.

@@ -18,11 +18,11 @@ import numpy as np
 
 from shared import VERSION, randomness, weights
 from shared.data.batches import Arrays, Samples, Shuffled
+from shared.definitions.losses import CrossEntropy, Loss
+from shared.definitions.optimizers import SGD, Clip, Ema, Optimizer
+from shared.definitions.schedules import ReduceOnPlateau, Schedule
 from shared.distributed import Place
-from shared.losses import CrossEntropy, Loss
-from shared.optimizers import SGD, Clip, Ema, Optimizer
 from shared.plan import Plan
-from shared.schedules import ReduceOnPlateau, Schedule
 from shared.specs.base import Spec, Tensor, to_plain
 from shared.weights import Array, Entry, Slot, Weights
 

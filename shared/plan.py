@@ -5,10 +5,16 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from shared.data.batches import Samples
+from shared.definitions.losses import Loss
+from shared.definitions.optimizers import (
+    Clip,
+    Ema,
+    Optimizer,
+    ScheduleFreeAdamW,
+    SophiaG,
+)
+from shared.definitions.schedules import Constant, ReduceOnPlateau, Schedule
 from shared.fields import Checked, Index, NonNegative, Size
-from shared.losses import Loss
-from shared.optimizers import Clip, Ema, Optimizer, ScheduleFreeAdamW, SophiaG
-from shared.schedules import Constant, ReduceOnPlateau, Schedule
 from shared.weights import Array
 
 

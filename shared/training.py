@@ -18,11 +18,11 @@ import numpy as np
 from shared import saving, weights
 from shared.contract import Model, Seen, Trainer, metadata
 from shared.data.batches import Arrays, Dataset, Samples, Shuffled
+from shared.definitions.optimizers import LIKE, TURNED
+from shared.definitions.schedules import PlateauState
 from shared.errors import UsageError
-from shared.optimizers import LIKE, TURNED
 from shared.plan import Metric, Plan, describe
 from shared.saving import Checkpoint
-from shared.schedules import PlateauState
 from shared.weights import Array, Layout, Slots
 
 
@@ -35,7 +35,7 @@ class Position:
     """Where a run stands; all of it goes into a checkpoint.
 
     step: batches done. batch: of them, in this epoch. losses: the sum over those.
-    seconds: of training before the last start. plateau: shared/schedules.py's state.
+    seconds: of training before the last start. plateau: shared/definitions/schedules.py's state.
     """
 
     epoch: int = 0

@@ -43,12 +43,12 @@ from shared.contract import (
     Workload,
 )
 from shared.data.batches import Samples
+from shared.definitions.losses import Loss
+from shared.definitions.schedules import ReduceOnPlateau, Schedule
 from shared.distributed import VARIABLES, Place
 from shared.errors import UsageError, unknown
-from shared.losses import Loss
 from shared.plan import Plan
 from shared.saving import Checkpoint
-from shared.schedules import ReduceOnPlateau, Schedule
 from shared.specs.base import Spec
 from shared.training import Job
 from shared.weights import Array, Entry, Weights

@@ -19,7 +19,7 @@ from benchmarks.report.ratios import Ratio, rows_of
 from parity_tests import builtins
 from parity_tests.builtins import Row
 from shared import sources
-from shared.optimizers import OPTIMIZERS, describe
+from shared.definitions.optimizers import OPTIMIZERS, describe
 from shared.worker import NATIVE, PACKAGES, ROOT
 
 # What all optimizers of a package have in common.

@@ -26,7 +26,7 @@ from benchmarks.report.groups import framework_name, model_name
 from parity_tests import tolerances
 from shared import VERSION
 from shared.catalog import FAMILIES, VARIANTS, family_of
-from shared.optimizers import OPTIMIZERS
+from shared.definitions.optimizers import OPTIMIZERS
 from shared.worker import NATIVE, ROOT
 
 MENU = (

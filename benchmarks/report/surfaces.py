@@ -10,7 +10,7 @@ import numpy as np
 
 from benchmarks.report import svg
 from benchmarks.report.figures import Figure
-from shared.optimizers import OPTIMIZERS, Optimizer, SophiaG
+from shared.definitions.optimizers import OPTIMIZERS, Optimizer, SophiaG
 
 Point = tuple[float, float]
 UPDATES = 200

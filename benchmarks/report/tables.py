@@ -14,7 +14,7 @@ from benchmarks.report.groups import DEVICES, framework_name, labels, model_name
 from benchmarks.report.ratios import VERDICTS
 from parity_tests.engine import Check
 from shared.catalog import FAMILIES, VARIANTS, family_of
-from shared.optimizers import OPTIMIZERS
+from shared.definitions.optimizers import OPTIMIZERS
 from shared.worker import NATIVE
 
 TIERS = (

@@ -21,8 +21,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
+from shared.definitions.initializers import Constant, Initializer, Normal, of_torch
 from shared.fields import Positive, Rate, Size
-from shared.initializers import Constant, Initializer, Normal, of_torch
 from shared.specs.base import ConvSpec, Pair, Pool, Spec, Tensor, Variant, image
 
 _Five = tuple[Size, Size, Size, Size, Size]

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any, Protocol, Self
 
+from shared.definitions.initializers import Initializer, Ones, Zeros
 from shared.errors import UsageError
 from shared.fields import Checked
-from shared.initializers import Initializer, Ones, Zeros
 
 
 @dataclass(frozen=True)

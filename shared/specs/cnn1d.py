@@ -17,8 +17,8 @@ Names: stages.{i}.{j}.conv stages.{i}.{j}.norm fc
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from shared.definitions.initializers import Initializer, XavierUniform
 from shared.fields import Index, Positive, Rate, Size
-from shared.initializers import Initializer, XavierUniform
 from shared.specs.base import Conv1dSpec, Spec, Tensor, Variant
 
 Stage = tuple[int, int, int]

@@ -20,8 +20,8 @@ torchvision counts places in lists: shared/checkpoints/convnext.py
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from shared.definitions.initializers import Constant, Initializer, Normal
 from shared.fields import Positive, Rate, Size
-from shared.initializers import Constant, Initializer, Normal
 from shared.specs.base import ConvSpec, Spec, Tensor, Variant, image
 
 

@@ -18,8 +18,8 @@ for norm1; shared/checkpoints/densenet.py reads them, and Keras's names.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from shared.definitions.initializers import HeNormal, Initializer, of_torch
 from shared.fields import Positive, Rate, Size
-from shared.initializers import HeNormal, Initializer, of_torch
 from shared.specs.base import ConvSpec, Pool, Spec, Tensor, Variant, image
 
 

@@ -22,8 +22,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from shared.definitions.initializers import HeNormal, Initializer, Uniform
 from shared.fields import Positive, Rate, Size
-from shared.initializers import HeNormal, Initializer, Uniform
 from shared.specs.base import (
     ConvSpec,
     Pair,

@@ -33,14 +33,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from string import ascii_lowercase
 
-from shared.fields import Index, Positive, Rate, Size
-from shared.initializers import (
+from shared.definitions.initializers import (
     Constant,
     Initializer,
     LeCunUniform,
     Normal,
     of_torch,
 )
+from shared.fields import Index, Positive, Rate, Size
 from shared.specs.base import ConvSpec, Pair, Pool, Spec, Tensor, Variant, image
 
 # A row of table 1: #1x1, #3x3 reduce, #3x3, #5x5 reduce, #5x5, pool proj.

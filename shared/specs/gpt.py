@@ -18,8 +18,8 @@ Their matrices are (in, out), ours (out, in): shared/checkpoints/gpt.py
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from shared.definitions.initializers import Initializer, Normal
 from shared.fields import Positive, Rate, Size
-from shared.initializers import Initializer, Normal
 from shared.specs.base import Spec, Tensor, Variant
 
 

@@ -26,8 +26,8 @@ from functools import partial
 from string import ascii_lowercase
 from typing import TypeAlias, Union
 
+from shared.definitions.initializers import HeUniform, Initializer, Normal, of_torch
 from shared.fields import Positive, Rate, Size
-from shared.initializers import HeUniform, Initializer, Normal, of_torch
 from shared.specs.base import ConvSpec, Pair, Pool, Spec, Tensor, Variant, image
 
 

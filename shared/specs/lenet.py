@@ -20,8 +20,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from shared.definitions.initializers import (
+    Given,
+    HeNormal,
+    Initializer,
+    Uniform,
+    XavierUniform,
+)
 from shared.fields import Index, Positive, Size
-from shared.initializers import Given, HeNormal, Initializer, Uniform, XavierUniform
 from shared.specs.base import ConvSpec, Pool, Spec, Tensor, Variant, image
 
 # Table I: for each map of C3 the maps of S2 that it reads.

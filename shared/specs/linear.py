@@ -15,8 +15,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from shared.definitions.initializers import Initializer, Zeros
 from shared.fields import Size
-from shared.initializers import Initializer, Zeros
 from shared.specs.base import Spec, Tensor, Variant
 
 Link = Literal["identity", "sigmoid", "softmax", "step"]

@@ -20,8 +20,8 @@ lstm_3l_250h has the size of the deep bidirectional network of Graves et al. 201
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from shared.definitions.initializers import Initializer, of_torch
 from shared.fields import Rate, Size
-from shared.initializers import Initializer, of_torch
 from shared.specs.base import Spec, Tensor, Variant
 from shared.specs.recurrent import StackSpec
 

@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
+from shared.definitions.initializers import HeNormal, Initializer, XavierUniform
 from shared.fields import Positive, Rate, Size
-from shared.initializers import HeNormal, Initializer, XavierUniform
 from shared.specs.base import Spec, Tensor, Variant
 
 

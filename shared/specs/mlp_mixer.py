@@ -17,8 +17,14 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from shared.definitions.initializers import (
+    Initializer,
+    LeCunNormal,
+    Normal,
+    XavierUniform,
+    Zeros,
+)
 from shared.fields import Positive, Rate, Size
-from shared.initializers import Initializer, LeCunNormal, Normal, XavierUniform, Zeros
 from shared.specs.base import ConvSpec, Spec, Tensor, Variant, image
 
 

@@ -18,8 +18,8 @@ features.{8-13}.{j}.block.{k} classifier.1, where i and k count convs, norms and
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from shared.definitions.initializers import HeNormal, HeUniform, Initializer
 from shared.fields import Positive, Rate, Size
-from shared.initializers import HeNormal, HeUniform, Initializer
 from shared.specs.base import ConvSpec, Spec, Tensor, Variant, image
 
 # A convolution, and the activation behind its norm, or none.

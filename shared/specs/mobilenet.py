@@ -18,8 +18,8 @@ blocks.{stage}.{i}.{conv_dw,bn1,conv_pw,bn2} classifier
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from shared.definitions.initializers import Initializer, XavierUniform
 from shared.fields import Positive, Rate, Size
-from shared.initializers import Initializer, XavierUniform
 from shared.specs.base import ConvSpec, Spec, Tensor, Variant, image, same
 
 

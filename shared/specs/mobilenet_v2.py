@@ -17,8 +17,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from shared.definitions.initializers import HeNormal, Initializer, Normal
 from shared.fields import Positive, Rate, Size
-from shared.initializers import HeNormal, Initializer, Normal
 from shared.specs.base import ConvSpec, Spec, Tensor, Variant, image
 
 

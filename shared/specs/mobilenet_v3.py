@@ -20,8 +20,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from shared.definitions.initializers import HeNormal, Initializer, Normal
 from shared.fields import Positive, Rate, Size
-from shared.initializers import HeNormal, Initializer, Normal
 from shared.specs.base import ConvSpec, Spec, SqueezeSpec, Tensor, Variant, image
 from shared.specs.mobilenet_v2 import divisible
 

@@ -23,8 +23,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import groupby
 
+from shared.definitions.initializers import HeNormal, Initializer, Normal, of_torch
 from shared.fields import NonNegative, Positive, Rate, Size
-from shared.initializers import HeNormal, Initializer, Normal, of_torch
 from shared.specs.base import ConvSpec, Spec, SqueezeSpec, Tensor, Variant, image
 
 QUANTUM = 8

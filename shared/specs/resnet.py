@@ -15,8 +15,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from shared.definitions.initializers import HeNormal, Initializer, of_torch
 from shared.fields import Positive, Rate, Size
-from shared.initializers import HeNormal, Initializer, of_torch
 from shared.specs.base import ConvSpec, Pool, Spec, Tensor, Variant, image
 
 

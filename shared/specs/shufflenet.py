@@ -17,8 +17,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from shared.definitions.initializers import HeUniform, Initializer, of_torch
 from shared.fields import Positive, Rate, Size
-from shared.initializers import HeUniform, Initializer, of_torch
 from shared.specs.base import ConvSpec, Pool, Spec, Tensor, Variant, image
 
 # A convolution, and the activation behind its norm, or none.

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
+from shared.definitions.initializers import HeNormal, Initializer, XavierUniform
 from shared.fields import Index, Rate, Size
-from shared.initializers import HeNormal, Initializer, XavierUniform
 from shared.specs.base import ConvSpec, Pair, Pool, Spec, Tensor, Variant, image
 
 Pooling = Literal["flatten", "mean", "max"]

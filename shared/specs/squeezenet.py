@@ -18,8 +18,8 @@ where i counts the stem, its ReLU, pools and fires
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from shared.definitions.initializers import HeUniform, Initializer, Normal
 from shared.fields import Positive, Rate, Size
-from shared.initializers import HeUniform, Initializer, Normal
 from shared.specs.base import ConvSpec, Pool, Spec, Tensor, Variant, image
 
 

@@ -29,8 +29,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.definitions.initializers import Initializer, Normal, of_torch
 from shared.fields import Positive, Rate, Size
-from shared.initializers import Initializer, Normal, of_torch
 from shared.specs.base import ConvSpec, Pair, Spec, Tensor, Variant, image
 
 Array = NDArray[Any]

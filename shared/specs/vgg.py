@@ -18,8 +18,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
+from shared.definitions.initializers import HeNormal, Initializer, Normal
 from shared.fields import Positive, Rate, Size
-from shared.initializers import HeNormal, Initializer, Normal
 from shared.specs.base import ConvSpec, Pool, Spec, Tensor, Variant, image
 
 

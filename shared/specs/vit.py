@@ -22,8 +22,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from shared.fields import Positive, Rate, Size
-from shared.initializers import (
+from shared.definitions.initializers import (
     Initializer,
     LeCunNormal,
     Normal,
@@ -32,6 +31,7 @@ from shared.initializers import (
     Zeros,
     of_torch,
 )
+from shared.fields import Positive, Rate, Size
 from shared.specs.base import ConvSpec, Spec, Tensor, Variant, image
 
 

@@ -21,8 +21,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
+from shared.definitions.initializers import HeNormal, Initializer, of_torch
 from shared.fields import Positive, Rate, Size
-from shared.initializers import HeNormal, Initializer, of_torch
 from shared.specs.base import ConvSpec, Pair, Pool, Spec, Tensor, Variant, image, same
 
 

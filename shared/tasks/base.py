@@ -4,12 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from shared import metrics
 from shared.data.batches import Dataset
-from shared.losses import Loss
-from shared.optimizers import Clip, Optimizer, optimizer
+from shared.definitions import metrics
+from shared.definitions.losses import Loss
+from shared.definitions.optimizers import Clip, Optimizer, optimizer
+from shared.definitions.schedules import Constant, Cosine, Schedule, Warmup
 from shared.plan import Metric, Plan
-from shared.schedules import Constant, Cosine, Schedule, Warmup
 from shared.specs.base import Spec
 from shared.weights import Array
 

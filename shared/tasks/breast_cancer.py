@@ -1,8 +1,8 @@
 """Benign or malignant, by a small perceptron that stops when it gets no better."""
 
 from shared.data.tabular import breast_cancer
-from shared.losses import BinaryCrossEntropy
-from shared.optimizers import SGD
+from shared.definitions.losses import BinaryCrossEntropy
+from shared.definitions.optimizers import SGD
 from shared.specs.mlp import MLPSpec
 from shared.tasks.base import BINARY_ACCURACY, Task
 

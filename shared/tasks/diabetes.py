@@ -1,8 +1,8 @@
 """How diabetes went on in a year, by linear regression."""
 
 from shared.data.tabular import diabetes
-from shared.losses import MSE
-from shared.optimizers import SGD
+from shared.definitions.losses import MSE
+from shared.definitions.optimizers import SGD
 from shared.specs.linear import LinearModelSpec
 from shared.tasks.base import R2, Task, warmup_cosine
 

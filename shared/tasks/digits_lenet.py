@@ -3,8 +3,8 @@
 from functools import partial
 
 from shared.data.images import digits
-from shared.losses import CrossEntropy
-from shared.optimizers import Adam
+from shared.definitions.losses import CrossEntropy
+from shared.definitions.optimizers import Adam
 from shared.specs.lenet import LeNetSpec
 from shared.tasks.base import ACCURACY, Task, warmup_cosine
 

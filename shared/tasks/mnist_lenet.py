@@ -1,8 +1,8 @@
 """MNIST from its published files ($TRIPTYCH_DATA/mnist), with LeNet."""
 
 from shared.data.images import mnist
-from shared.losses import CrossEntropy
-from shared.optimizers import SGD
+from shared.definitions.losses import CrossEntropy
+from shared.definitions.optimizers import SGD
 from shared.specs.lenet import LeNetSpec
 from shared.tasks.base import ACCURACY, Task, warmup_cosine
 

@@ -1,8 +1,8 @@
 """The next character of Tiny Shakespeare, from $TRIPTYCH_DATA, with a small GPT."""
 
 from shared.data.text import shakespeare
-from shared.losses import CrossEntropy
-from shared.optimizers import AdamW, ClipByGlobalNorm
+from shared.definitions.losses import CrossEntropy
+from shared.definitions.optimizers import AdamW, ClipByGlobalNorm
 from shared.specs.gpt import GPTSpec
 from shared.tasks.base import PERPLEXITY, Task, warmup_cosine
 

@@ -1,8 +1,8 @@
 """In which order two marks came, over twenty steps, with an LSTM."""
 
 from shared.data.sequences import temporal_order
-from shared.losses import CrossEntropy
-from shared.optimizers import Adam, ClipByGlobalNorm
+from shared.definitions.losses import CrossEntropy
+from shared.definitions.optimizers import Adam, ClipByGlobalNorm
 from shared.specs.lstm import LSTMSpec
 from shared.tasks.base import ACCURACY, Task, warmup_cosine
 

@@ -1,8 +1,8 @@
 """Which of six pitches sounds in noise, with convolutions along time."""
 
 from shared.data.audio import tones
-from shared.losses import CrossEntropy
-from shared.optimizers import Adam
+from shared.definitions.losses import CrossEntropy
+from shared.definitions.optimizers import Adam
 from shared.specs.cnn1d import CNN1DSpec
 from shared.tasks.base import ACCURACY, Task, warmup_cosine
 

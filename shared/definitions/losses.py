@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from shared.definitions.schedules import Share
 from shared.errors import unknown
 from shared.fields import Checked, NonNegative, Positive, Rate
-from shared.schedules import Share
 from shared.weights import Array
 
 Arrays = tuple[Array, ...]

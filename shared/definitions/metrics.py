@@ -10,9 +10,9 @@ from typing import Any, Literal
 
 import numpy as np
 
+from shared.definitions.losses import MAE, MSE, CrossEntropy
 from shared.errors import UsageError
 from shared.fields import Size, require
-from shared.losses import MAE, MSE, CrossEntropy
 from shared.weights import Array
 
 Average = Literal["binary", "micro", "macro", "weighted"]
