@@ -21,7 +21,7 @@ from shared.contract import Request
 from shared.data.batches import Samples
 from shared.definitions.optimizers import AdamW
 from shared.errors import UsageError, unknown
-from shared.plan import Plan
+from shared.objectives.plan import Plan
 from shared.randomness import sample
 from shared.specs.base import Spec, from_plain, to_plain
 from shared.weights import Array

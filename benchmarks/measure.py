@@ -22,7 +22,7 @@ from benchmarks.records import Comparison, Contender, Machine, Round, Setting, S
 from shared.contract import Prepared, Timed, Workload
 from shared.data.batches import Samples
 from shared.errors import UsageError
-from shared.plan import Plan
+from shared.objectives.plan import Plan
 from shared.specs.base import Spec
 from shared.team import Team
 from shared.weights import Array

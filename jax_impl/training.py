@@ -21,7 +21,7 @@ from shared import contract
 from shared.contract import Seen, flat
 from shared.data.batches import Samples
 from shared.definitions.optimizers import excluded
-from shared.plan import Plan
+from shared.objectives.plan import Plan
 from shared.randomness import Draws
 from shared.weights import Array
 

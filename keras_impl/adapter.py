@@ -18,7 +18,7 @@ from shared import catalog, contract, weights
 from shared.definitions.losses import Loss
 from shared.definitions.schedules import ReduceOnPlateau, Schedule
 from shared.errors import UsageError, brief
-from shared.plan import Plan
+from shared.objectives.plan import Plan
 from shared.randomness import Draws
 from shared.specs.base import Spec
 from shared.weights import Array, Slot, Weights

@@ -9,7 +9,7 @@ from parity_tests.compare import NONE, Worst
 from shared.catalog import VARIANTS
 from shared.contract import Seen
 from shared.data.batches import Samples
-from shared.plan import Plan
+from shared.objectives.plan import Plan
 from shared.team import Team
 from shared.worker import NATIVE, Worker
 

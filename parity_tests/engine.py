@@ -29,7 +29,7 @@ from shared import weights
 from shared.catalog import VARIANTS
 from shared.contract import Request, Result, Seen
 from shared.errors import UsageError
-from shared.plan import Plan
+from shared.objectives.plan import Plan
 from shared.randomness import sample
 from shared.specs.base import Spec, Variant
 from shared.weights import Entry

@@ -19,7 +19,7 @@ from shared.contract import Seen
 from shared.definitions.optimizers import OPTIMIZERS, SGD, AdamW, Ema
 from shared.definitions.schedules import ReduceOnPlateau
 from shared.errors import UsageError
-from shared.plan import Plan
+from shared.objectives.plan import Plan
 from shared.tasks import task
 from shared.training import Job
 from shared.worker import NATIVE, PACKAGES, Worker, WorkerCrashed, WorkerRaised

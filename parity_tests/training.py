@@ -12,7 +12,7 @@ from shared.data.batches import Samples
 from shared.definitions.losses import MSE, CrossEntropy, Loss
 from shared.definitions.optimizers import SGD, AdamW, ClipByGlobalNorm
 from shared.definitions.schedules import Cosine, Warmup
-from shared.plan import Plan
+from shared.objectives.plan import Plan
 from shared.randomness import generator, sample
 from shared.specs.base import Spec
 from shared.weights import Array

@@ -22,7 +22,7 @@ from shared.definitions.losses import CrossEntropy, Loss
 from shared.definitions.optimizers import SGD, Clip, Ema, Optimizer
 from shared.definitions.schedules import ReduceOnPlateau, Schedule
 from shared.distributed import Place
-from shared.plan import Plan
+from shared.objectives.plan import Plan
 from shared.specs.base import Spec, Tensor, to_plain
 from shared.weights import Array, Entry, Slot, Weights
 

@@ -21,7 +21,7 @@ from shared.data.batches import Arrays, Dataset, Samples, Shuffled
 from shared.definitions.optimizers import LIKE, TURNED
 from shared.definitions.schedules import PlateauState
 from shared.errors import UsageError
-from shared.plan import Metric, Plan, describe
+from shared.objectives.plan import Metric, Plan, describe
 from shared.saving import Checkpoint
 from shared.weights import Array, Layout, Slots
 

@@ -47,7 +47,7 @@ from shared.definitions.losses import Loss
 from shared.definitions.schedules import ReduceOnPlateau, Schedule
 from shared.distributed import VARIABLES, Place
 from shared.errors import UsageError, unknown
-from shared.plan import Plan
+from shared.objectives.plan import Plan
 from shared.saving import Checkpoint
 from shared.specs.base import Spec
 from shared.training import Job

@@ -9,7 +9,7 @@ from shared.definitions import metrics
 from shared.definitions.losses import Loss
 from shared.definitions.optimizers import Clip, Optimizer, optimizer
 from shared.definitions.schedules import Constant, Cosine, Schedule, Warmup
-from shared.plan import Metric, Plan
+from shared.objectives.plan import Metric, Plan
 from shared.specs.base import Spec
 from shared.weights import Array
 
