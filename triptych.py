@@ -61,7 +61,7 @@ def list_models(names: Names = None, json: Json = None) -> None:
     from rich.table import Table
 
     from shared.catalog import family_of, select
-    from shared.sources import implementations
+    from shared.files.sources import implementations
 
     rows: list[dict[str, Any]] = [
         {
@@ -95,7 +95,7 @@ def show(
     html: Annotated[Path | None, typer.Option(help="write a page instead")] = None,
 ) -> None:
     """The three sources side by side, aligned by definition."""
-    from shared import sources
+    from shared.files import sources
 
     aligned = sources.aligned(family)
     if html is None:
@@ -636,7 +636,7 @@ class _Lines:
         self.path = path
 
     def __enter__(self) -> "_Lines":
-        from shared.weights import replacing
+        from shared.files.weights import replacing
 
         self.stack = contextlib.ExitStack()
         self.file: Any = sys.stdout
@@ -689,7 +689,7 @@ def _write_json(path: Path | None, value: object, lines: bool = False) -> None:
     if str(path) == "-":
         print(text)
         return
-    from shared.weights import write_bytes
+    from shared.files.weights import write_bytes
 
     write_bytes(path, (text + "\n").encode())
 

@@ -17,6 +17,7 @@ from benchmarks.measure import SEED, Stable, Way, Work, cores, measure
 from benchmarks.records import Comparison, Device, Dtype, Setting, Task
 from parity_tests.training import loss_of, target
 from shared import catalog, cluster, flops
+from shared.arrays import Array
 from shared.contract import Request
 from shared.data.batches import Samples
 from shared.definitions.optimizers import AdamW
@@ -24,7 +25,6 @@ from shared.errors import UsageError, unknown
 from shared.objectives.plan import Plan
 from shared.randomness import sample
 from shared.specs.base import Spec, from_plain, to_plain
-from shared.weights import Array
 from shared.worker import PACKAGES, WorkerFailure
 
 TASKS = ("inference", "training", "optimizer", "loading")

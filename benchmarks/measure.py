@@ -19,13 +19,13 @@ import numpy as np
 
 from benchmarks import records, statistics
 from benchmarks.records import Comparison, Contender, Machine, Round, Setting, Start
+from shared.arrays import Array
 from shared.contract import Prepared, Timed, Workload
 from shared.data.batches import Samples
 from shared.errors import UsageError
 from shared.objectives.plan import Plan
 from shared.specs.base import Spec
 from shared.team import Team
-from shared.weights import Array
 from shared.worker import ROOT, RemoteModel, Worker, WorkerFailure
 
 # A contender's turn lasts about this long, and a sample of it this long at least, so

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmarks.measure import Way
-from shared import checkpoints
+from shared.arrays import Array, Weights
 from shared.catalog import family_of, variant
 from shared.errors import UsageError
-from shared.weights import Array, Weights
+from shared.files import checkpoints
 
 _TARGETS = "parity_tests.originals"
 _IN_TIMM = {"xception": "legacy_xception"}

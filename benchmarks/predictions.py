@@ -16,11 +16,11 @@ import numpy as np
 
 from benchmarks.measure import here
 from benchmarks.records import RECORDS
-from shared import checkpoints
+from shared.arrays import Array
 from shared.catalog import family_of, variant
 from shared.contract import Request
 from shared.data import pretrained
-from shared.weights import Array
+from shared.files import checkpoints
 from shared.worker import NATIVE, Worker
 
 RECORD = RECORDS / "predictions.json"

@@ -15,14 +15,16 @@ from flax import nnx
 from jax_impl import definitions, models, workloads
 from jax_impl.training import Trainer
 from jax_impl.weights import named_modules, native_names, slots
-from shared import catalog, contract, weights
+from shared import catalog, contract
+from shared.arrays import Array, Weights
 from shared.definitions.losses import Loss
 from shared.definitions.schedules import ReduceOnPlateau, Schedule
 from shared.errors import UsageError, brief
+from shared.files import weights
+from shared.files.weights import Slot
 from shared.objectives.plan import Plan
 from shared.randomness import Draws
 from shared.specs.base import Spec
-from shared.weights import Array, Slot, Weights
 
 
 def build(model: str | Spec, seed: int = 0) -> nnx.Module:

@@ -14,11 +14,11 @@ import numpy as np
 import optax
 
 from jax_impl import losses, optimizers, schedules
+from shared.arrays import Array
 from shared.contract import Builtin, Steps, Stream
 from shared.definitions.losses import Loss
 from shared.definitions.optimizers import Clip, Optimizer, ScheduleFreeAdamW, SophiaG
 from shared.definitions.schedules import ReduceOnPlateau, Schedule
-from shared.weights import Array
 
 
 def settings(definition: Any) -> dict[str, Any]:

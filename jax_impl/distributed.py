@@ -13,9 +13,9 @@ import numpy as np
 from jax.experimental import multihost_utils
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
+from shared.arrays import Array
 from shared.distributed import HOST, Place
 from shared.errors import UsageError
-from shared.weights import Array
 
 
 def join() -> None:

@@ -18,12 +18,12 @@ from flax import nnx
 from jax_impl import definitions, distributed, optimizers
 from jax_impl.weights import named_modules
 from shared import contract
+from shared.arrays import Array
 from shared.contract import Seen, flat
 from shared.data.batches import Samples
 from shared.definitions.optimizers import excluded
 from shared.objectives.plan import Plan
 from shared.randomness import Draws
-from shared.weights import Array
 
 Arrays = tuple[jax.Array, ...]
 

@@ -6,7 +6,7 @@ from typing import Any
 import jax.numpy as jnp
 from flax import nnx
 
-from shared.weights import DENSE, KERNEL, SAME, Layout, Slot
+from shared.files.weights import DENSE, KERNEL, SAME, Layout, Slot
 
 _NORM = {
     "scale": ("weight", SAME),

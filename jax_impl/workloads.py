@@ -9,8 +9,8 @@ import numpy as np
 from flax import nnx
 
 from jax_impl.training import Trainer
+from shared.arrays import Array
 from shared.contract import Workload, flat
-from shared.weights import Array
 
 MODES = ("eager", "compiled")
 Call = Callable[[], Any]

@@ -14,14 +14,16 @@ from keras.src.backend.common import dtypes, global_state
 from keras_impl import backends, definitions, models, running, workloads
 from keras_impl.training import Trainer
 from keras_impl.weights import named_layers, slots
-from shared import catalog, contract, weights
+from shared import catalog, contract
+from shared.arrays import Array, Weights
 from shared.definitions.losses import Loss
 from shared.definitions.schedules import ReduceOnPlateau, Schedule
 from shared.errors import UsageError, brief
+from shared.files import weights
+from shared.files.weights import Slot
 from shared.objectives.plan import Plan
 from shared.randomness import Draws
 from shared.specs.base import Spec
-from shared.weights import Array, Slot, Weights
 
 
 def build(model: str | Spec, seed: int = 0) -> keras.Model:

@@ -13,9 +13,9 @@ import numpy as np
 from keras import layers, tree
 
 from keras_impl.weights import named_layers
+from shared.arrays import Array
 from shared.distributed import Place
 from shared.errors import UsageError
-from shared.weights import Array
 
 
 def join() -> None:

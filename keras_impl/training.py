@@ -15,12 +15,12 @@ from keras import KerasTensor, ops
 from keras_impl import backends, definitions, distributed, optimizers
 from keras_impl.weights import named_layers
 from shared import contract
+from shared.arrays import Array
 from shared.contract import Seen, flat
 from shared.data.batches import Samples
 from shared.definitions.optimizers import excluded
 from shared.objectives.plan import Plan
 from shared.randomness import Draws
-from shared.weights import Array
 
 
 class Learner(keras.Model):

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 from keras import layers
 
-from shared.weights import DENSE, KERNEL, SAME, Layout, Slot, depthwise
+from shared.files.weights import DENSE, KERNEL, SAME, Layout, Slot, depthwise
 
 _NORM = {
     "gamma": ("weight", SAME),

@@ -22,7 +22,7 @@ from parity_tests.engine import Workers
 from shared.contract import Builtin
 from shared.definitions.optimizers import OPTIMIZERS, Optimizer
 from shared.errors import UsageError, unknown
-from shared.weights import write_bytes
+from shared.files.weights import write_bytes
 from shared.worker import ROOT, WorkerFailure
 
 RECORD = ROOT / "docs" / "builtins.json"

@@ -18,8 +18,8 @@ from parity_tests.engine import SEED, Check, Workers
 from parity_tests.trace import Trace, trace
 from shared.contract import Layer, Request, Result
 from shared.errors import UsageError
+from shared.files.weights import Entry, count, write_bytes
 from shared.randomness import generator
-from shared.weights import Entry, count, write_bytes
 from shared.worker import FRAMEWORKS, RemoteModel
 
 _ROOTS = {

@@ -25,14 +25,14 @@ from parity_tests.compare import (
     worst_of,
     worst_pair,
 )
-from shared import weights
 from shared.catalog import VARIANTS
 from shared.contract import Request, Result, Seen
 from shared.errors import UsageError
+from shared.files import weights
+from shared.files.weights import Entry
 from shared.objectives.plan import Plan
 from shared.randomness import sample
 from shared.specs.base import Spec, Variant
-from shared.weights import Entry
 from shared.worker import NATIVE, ROOT, RemoteModel, Worker, WorkerFailure
 
 TIERS = (

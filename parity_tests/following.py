@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from parity_tests import streams
+from shared.arrays import Array
 from shared.contract import Steps, Stream
 from shared.definitions import losses
 from shared.definitions.losses import LOSSES, Loss
@@ -32,7 +33,6 @@ from shared.definitions.optimizers import (
 )
 from shared.definitions.schedules import SCHEDULES, ReduceOnPlateau
 from shared.randomness import generator
-from shared.weights import Array
 from shared.worker import Worker
 
 Example = tuple[tuple[Array, ...], tuple[Array, ...]]

@@ -11,7 +11,7 @@ from unittest import mock
 import numpy as np
 
 from parity_tests.originals import _without_operators
-from shared.weights import Array
+from shared.arrays import Array
 
 
 def _modules(*names: str) -> list[Any]:

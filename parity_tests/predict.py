@@ -15,12 +15,12 @@ from rich.table import Table
 from parity_tests.compare import error
 from parity_tests.engine import Workers
 from shared import convert
+from shared.arrays import Array
 from shared.catalog import variant
 from shared.data import pictures, transforms
 from shared.data.transforms import IMAGENET, Normalize
 from shared.errors import UsageError, one_line
 from shared.specs.base import Spec
-from shared.weights import Array
 from shared.worker import RemoteModel
 
 BATCH = 8

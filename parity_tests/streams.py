@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from shared.arrays import Array
 from shared.contract import Builtin, Steps, Stream
 from shared.definitions.optimizers import (
     Clip,
@@ -16,7 +17,6 @@ from shared.definitions.optimizers import (
 )
 from shared.definitions.schedules import OneCycle, Schedule
 from shared.randomness import generator
-from shared.weights import Array
 
 UPDATES = 100
 SHAPES = {

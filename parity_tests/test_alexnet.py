@@ -9,13 +9,13 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from parity_tests.engine import Workers
+from shared.arrays import Weights
 from shared.catalog import VARIANTS
 from shared.contract import Request
 from shared.errors import UsageError
 from shared.randomness import sample
 from shared.specs.alexnet import AlexNetSpec, TwoTowerAlexNetSpec
 from shared.specs.base import ConvSpec
-from shared.weights import Weights
 from shared.worker import FRAMEWORKS, Worker
 
 Array = NDArray[Any]

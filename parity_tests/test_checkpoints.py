@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from shared.checkpoints import (
+from shared.errors import UsageError
+from shared.files.checkpoints import (
     convnext,
     densenet,
     gpt,
@@ -13,7 +14,6 @@ from shared.checkpoints import (
     vit,
     xception,
 )
-from shared.errors import UsageError
 from shared.randomness import weight
 
 # A GPT of one block: canonical name -> shape.

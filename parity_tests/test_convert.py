@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from shared import weights
 from shared.catalog import variant
 from shared.contract import metadata
 from shared.convert import convert
 from shared.errors import UsageError
+from shared.files import weights
 from shared.worker import Worker
 
 SPEC = variant("resnet_tiny").spec

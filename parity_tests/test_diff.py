@@ -9,7 +9,7 @@ import pytest
 from parity_tests.diff import Difference, diff, match, parse_input, parse_target
 from parity_tests.engine import Workers
 from shared.errors import UsageError
-from shared.weights import Entry
+from shared.files.weights import Entry
 
 TORCH = """
     import torch

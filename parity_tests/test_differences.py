@@ -18,8 +18,8 @@ from parity_tests.engine import request
 from shared.catalog import variant
 from shared.contract import Builtin, Request, Stream
 from shared.definitions.optimizers import SAM, Adam, AdamW
+from shared.files.weights import count
 from shared.team import Team
-from shared.weights import count
 from shared.worker import NATIVE, WorkerRaised
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -18,12 +18,13 @@ from parity_tests import distributed, following, training
 from parity_tests.distributed import UPDATES, follow
 from parity_tests.processes import children, is_loopback, listening, runs
 from shared import runs as task_runs
-from shared import saving, weights
+from shared import saving
 from shared.catalog import VARIANTS
 from shared.data.batches import Samples
 from shared.definitions.losses import LOSSES, CrossEntropy
 from shared.distributed import Place, places
 from shared.errors import UsageError
+from shared.files import weights
 from shared.randomness import Draws
 from shared.tasks import task
 from shared.team import Team

@@ -9,10 +9,10 @@ from parity_tests.compare import worst_of
 from parity_tests.engine import request
 from parity_tests.test_originals import needs, outputs_differ_by
 from parity_tests.tolerances import ORIGINALS
-from shared import checkpoints
 from shared.catalog import variant
-from shared.checkpoints import efficientnet as tables
 from shared.errors import UsageError
+from shared.files import checkpoints
+from shared.files.checkpoints import efficientnet as tables
 from shared.randomness import weight
 from shared.specs.base import SqueezeSpec
 from shared.specs.efficientnet import EfficientNetSpec

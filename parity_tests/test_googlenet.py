@@ -8,6 +8,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from parity_tests.engine import Workers
+from shared.arrays import Weights
 from shared.catalog import VARIANTS
 from shared.contract import Request
 from shared.definitions.initializers import (
@@ -21,7 +22,6 @@ from shared.definitions.initializers import (
 from shared.errors import UsageError
 from shared.randomness import sample
 from shared.specs.googlenet import GoogLeNetSpec, PlainGoogLeNetSpec
-from shared.weights import Weights
 from shared.worker import FRAMEWORKS, Worker
 
 Array = NDArray[Any]

@@ -8,9 +8,9 @@ import pytest
 
 from parity_tests.engine import Workers
 from shared import randomness
+from shared.arrays import Array
 from shared.contract import Request
 from shared.specs.gpt import GPTSpec
-from shared.weights import Array
 from shared.worker import FRAMEWORKS, RemoteModel
 
 SPEC = GPTSpec(

@@ -9,8 +9,8 @@ import pytest
 from parity_tests.compare import error, worst_of
 from parity_tests.engine import request
 from parity_tests.tolerances import ORIGINALS
-from shared import checkpoints, weights
 from shared.catalog import family_of, variant
+from shared.files import checkpoints, weights
 from shared.specs.convnext import ConvNeXtSpec
 from shared.specs.gpt import GPTSpec
 from shared.specs.swin import SwinSpec

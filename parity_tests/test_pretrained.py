@@ -7,9 +7,9 @@ import pytest
 
 from benchmarks import predictions
 from parity_tests.compare import error
-from shared import checkpoints
 from shared.data import pretrained
 from shared.errors import UsageError
+from shared.files import checkpoints
 from shared.worker import NATIVE
 
 # Any of these is right; the astronaut's portrait is of no class.

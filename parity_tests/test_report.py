@@ -34,10 +34,10 @@ from benchmarks.report import (
 from benchmarks.report.evidence import Evidence
 from parity_tests import made_records
 from parity_tests.engine import Check
-from shared import sources
 from shared.catalog import FAMILIES, VARIANTS
 from shared.definitions.optimizers import OPTIMIZERS, SGD
 from shared.errors import UsageError
+from shared.files import sources
 from shared.worker import NATIVE, PACKAGES, ROOT
 
 TEMPLATES = ROOT / "benchmarks" / "report" / "templates"

@@ -13,12 +13,13 @@ import numpy as np
 import pytest
 
 from parity_tests import tolerances, training
-from shared import saving, weights
+from shared import saving
 from shared.catalog import VARIANTS
 from shared.contract import Seen
 from shared.definitions.optimizers import OPTIMIZERS, SGD, AdamW, Ema
 from shared.definitions.schedules import ReduceOnPlateau
 from shared.errors import UsageError
+from shared.files import weights
 from shared.objectives.plan import Plan
 from shared.tasks import task
 from shared.training import Job

@@ -7,9 +7,9 @@ import stat
 import numpy as np
 import pytest
 
-from shared import weights
 from shared.catalog import variant
 from shared.errors import UsageError
+from shared.files import weights
 from shared.worker import NATIVE
 
 SPEC = variant("resnet_tiny").spec

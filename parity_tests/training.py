@@ -7,6 +7,7 @@ import numpy as np
 
 from parity_tests import tolerances
 from parity_tests.compare import NONE, Worst, worst_pair
+from shared.arrays import Array
 from shared.contract import Seen
 from shared.data.batches import Samples
 from shared.definitions.losses import MSE, CrossEntropy, Loss
@@ -15,7 +16,6 @@ from shared.definitions.schedules import Cosine, Warmup
 from shared.objectives.plan import Plan
 from shared.randomness import generator, sample
 from shared.specs.base import Spec
-from shared.weights import Array
 from shared.worker import Worker
 
 UPDATES = 10

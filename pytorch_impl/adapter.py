@@ -13,14 +13,16 @@ from torch import Tensor, nn
 from pytorch_impl import definitions, models, workloads
 from pytorch_impl.training import Trainer
 from pytorch_impl.weights import set_tensor, slots, tensor
-from shared import catalog, contract, weights
+from shared import catalog, contract
+from shared.arrays import Array, Weights
 from shared.definitions.losses import Loss
 from shared.definitions.schedules import ReduceOnPlateau, Schedule
 from shared.errors import UsageError, brief
+from shared.files import weights
+from shared.files.weights import Slot
 from shared.objectives.plan import Plan
 from shared.randomness import Draws
 from shared.specs.base import Spec
-from shared.weights import Array, Slot, Weights
 
 PICKLED = (".pt", ".pth", ".bin")
 

@@ -17,8 +17,8 @@ from torch._C._distributed_c10d import TCPStore
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.parallel import DistributedDataParallel
 
+from shared.arrays import Array
 from shared.distributed import HOST, Place
-from shared.weights import Array
 
 
 def join() -> None:

@@ -15,12 +15,12 @@ from torch import Tensor
 from pytorch_impl import definitions, distributed, optimizers, schedules
 from pytorch_impl.weights import tensor
 from shared import contract
+from shared.arrays import Array
 from shared.contract import Seen, flat
 from shared.data.batches import Samples
 from shared.definitions.optimizers import excluded
 from shared.objectives.plan import Plan
 from shared.randomness import Draws
-from shared.weights import Array
 
 Tensors = tuple[Tensor, ...]
 

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from shared.weights import Slot
+from shared.files.weights import Slot
 
 
 def slots(model: nn.Module, dtype: str) -> dict[str, Slot]:

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from pytorch_impl.training import Trainer
+from shared.arrays import Array
 from shared.contract import Workload, flat
 from shared.data.batches import Samples
-from shared.weights import Array
 
 MODES = ("eager", "eager-nhwc", "compiled", "compiled-nhwc")
 Call = Callable[[], Any]

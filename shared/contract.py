@@ -16,15 +16,17 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from shared import VERSION, randomness, weights
+from shared import VERSION, randomness
+from shared.arrays import Array, Weights
 from shared.data.batches import Arrays, Samples, Shuffled
 from shared.definitions.losses import CrossEntropy, Loss
 from shared.definitions.optimizers import SGD, Clip, Ema, Optimizer
 from shared.definitions.schedules import ReduceOnPlateau, Schedule
 from shared.distributed import Place
+from shared.files import weights
+from shared.files.weights import Entry, Slot
 from shared.objectives.plan import Plan
 from shared.specs.base import Spec, Tensor, to_plain
-from shared.weights import Array, Entry, Slot, Weights
 
 
 @dataclass(frozen=True)

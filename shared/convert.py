@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from shared import catalog, checkpoints, weights
+from shared import catalog
+from shared.arrays import Array
 from shared.contract import metadata
 from shared.errors import UsageError, brief, unknown
+from shared.files import checkpoints, weights
 from shared.specs.base import Spec, from_plain
-from shared.weights import Array
 from shared.worker import NATIVE, RemoteModel, Worker
 
 PUBLIC = ("torchvision", "huggingface", "timm", "lite")

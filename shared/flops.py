@@ -9,8 +9,8 @@ training is three times inference, since each product has two gradients.
 from collections.abc import Mapping
 
 from shared.contract import Layer
+from shared.files.weights import Entry
 from shared.specs.base import Spec
-from shared.weights import Entry
 
 TRAINING = 3
 

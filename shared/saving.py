@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from shared import weights
+from shared.arrays import Array, Weights
 from shared.errors import UsageError
-from shared.weights import Array, Weights
+from shared.files import weights
 
 FORMAT = "triptych-checkpoint-1"
 KEPT = 2  # the newest, and the one before in case it is damaged

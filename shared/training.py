@@ -15,15 +15,17 @@ from typing import Any
 
 import numpy as np
 
-from shared import saving, weights
+from shared import saving
+from shared.arrays import Array
 from shared.contract import Model, Seen, Trainer, metadata
 from shared.data.batches import Arrays, Dataset, Samples, Shuffled
 from shared.definitions.optimizers import LIKE, TURNED
 from shared.definitions.schedules import PlateauState
 from shared.errors import UsageError
+from shared.files import weights
+from shared.files.weights import Layout, Slots
 from shared.objectives.plan import Metric, Plan, describe
 from shared.saving import Checkpoint
-from shared.weights import Array, Layout, Slots
 
 
 class Diverged(Exception):

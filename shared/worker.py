@@ -32,6 +32,7 @@ from typing import Any, NoReturn, Self
 import numpy as np
 
 from shared import training
+from shared.arrays import Array, Weights
 from shared.contract import (
     Prepared,
     Request,
@@ -47,11 +48,11 @@ from shared.definitions.losses import Loss
 from shared.definitions.schedules import ReduceOnPlateau, Schedule
 from shared.distributed import VARIABLES, Place
 from shared.errors import UsageError, unknown
+from shared.files.weights import Entry
 from shared.objectives.plan import Plan
 from shared.saving import Checkpoint
 from shared.specs.base import Spec
 from shared.training import Job
-from shared.weights import Array, Entry, Weights
 
 ROOT = Path(__file__).resolve().parent.parent
 NATIVE = ("pytorch", "keras", "jax")

@@ -8,8 +8,8 @@ from pathlib import Path
 from benchmarks.report import code, gather, prose, samples, tutorial
 from benchmarks.report.gather import Node, Traced
 from benchmarks.report.prose import Settled
-from shared import checkpoints, sources
 from shared.catalog import FAMILIES
+from shared.files import checkpoints, sources
 from shared.specs.base import Variant, to_plain
 from shared.worker import NATIVE, PACKAGES, ROOT
 

@@ -18,8 +18,8 @@ from benchmarks.report.groups import framework_name
 from benchmarks.report.ratios import Ratio, rows_of
 from parity_tests import builtins
 from parity_tests.builtins import Row
-from shared import sources
 from shared.definitions.optimizers import OPTIMIZERS, describe
+from shared.files import sources
 from shared.worker import NATIVE, PACKAGES, ROOT
 
 # What all optimizers of a package have in common.

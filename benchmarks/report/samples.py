@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from shared.arrays import Array
 from shared.catalog import family_of
 from shared.data.batches import Samples
 from shared.tasks import TASKS
 from shared.tasks.base import Task
-from shared.weights import Array
 
 # Others read files that a reader may not have.
 EMBEDDED = (

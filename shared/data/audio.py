@@ -11,12 +11,12 @@ from typing import BinaryIO
 
 import numpy as np
 
+from shared.arrays import Array
 from shared.data.batches import Dataset, Samples
 from shared.data.files import data_folder
 from shared.errors import UsageError, brief
 from shared.fields import Checked, NonNegative, Positive, Size
 from shared.randomness import generator
-from shared.weights import Array
 
 
 def read_wav(source: Path | BinaryIO, name: str = "") -> tuple[Array, int]:

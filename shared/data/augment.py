@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from shared.arrays import Array
 from shared.data import pictures
 from shared.data.pictures import Interpolation
 from shared.data.transforms import Draw, Level, Transform
 from shared.errors import UsageError
 from shared.fields import Checked, Index, Positive, Size
-from shared.weights import Array
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from shared.arrays import Array
 from shared.errors import UsageError
 from shared.randomness import generator
-from shared.weights import Array
 
 Arrays = tuple[Array, ...]
 

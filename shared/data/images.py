@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
+from shared.arrays import Array
 from shared.data.batches import Dataset, Samples, divided
 from shared.data.files import data_folder
 from shared.errors import UsageError
-from shared.weights import Array
 
 
 def digits(flat: bool) -> Dataset:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from shared.arrays import Array
 from shared.errors import UsageError, brief
-from shared.weights import Array
 
 if TYPE_CHECKING:
     from PIL.Image import Image, Resampling

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
+from shared.arrays import Array
 from shared.data import pictures
 from shared.data.transforms import CenterCrop, Compose, Normalize, Resize, ToTensor
 from shared.errors import UsageError
-from shared.weights import Array
 
 MODEL, FORM = "efficientnet_lite0", "lite"  # in the catalog; of the file
 _WEIGHTS = (

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
+from shared.arrays import Array
 from shared.data.batches import Dataset, Samples
 from shared.data.files import data_folder
 from shared.errors import UsageError
-from shared.weights import Array
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 
+from shared.arrays import Array
 from shared.data import pictures
 from shared.data.pictures import Border, Interpolation, Pair
 from shared.errors import UsageError
 from shared.fields import Checked, Index, NonNegative, Positive, Range, Real, Size
-from shared.weights import Array
 
 if TYPE_CHECKING:
     from PIL.Image import Image

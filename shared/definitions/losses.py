@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from shared.arrays import Array
 from shared.definitions.schedules import Share
 from shared.errors import unknown
 from shared.fields import Checked, NonNegative, Positive, Rate
-from shared.weights import Array
 
 Arrays = tuple[Array, ...]
 

@@ -10,10 +10,10 @@ from typing import Any, Literal
 
 import numpy as np
 
+from shared.arrays import Array
 from shared.definitions.losses import MAE, MSE, CrossEntropy
 from shared.errors import UsageError
 from shared.fields import Size, require
-from shared.weights import Array
 
 Average = Literal["binary", "micro", "macro", "weighted"]
 Curve = tuple[Array, Array, Array]

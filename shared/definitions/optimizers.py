@@ -14,9 +14,9 @@ from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
+from shared.arrays import Array, Weights
 from shared.errors import unknown
 from shared.fields import Checked, NonNegative, Positive, Range, Rate, Size
-from shared.weights import Array, Weights
 
 Growth = Annotated[float, Range(1.0, math.inf, "a number of at least 1")]
 State = dict[str, Array]  # what is kept of one tensor

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from shared.arrays import Array
 from shared.data.batches import Samples
 from shared.definitions.losses import Loss
 from shared.definitions.optimizers import (
@@ -15,7 +16,6 @@ from shared.definitions.optimizers import (
 )
 from shared.definitions.schedules import Constant, ReduceOnPlateau, Schedule
 from shared.fields import Checked, Index, NonNegative, Size
-from shared.weights import Array
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,7 @@ Settled here because libraries disagree:
 
 Names are the authors': downsample_layers.{i}.{0,1}
 stages.{i}.{j}.{dwconv,norm,pwconv1,pwconv2,gamma} norm head
-torchvision counts places in lists: shared/checkpoints/convnext.py
+torchvision counts places in lists: shared/files/checkpoints/convnext.py
 """
 
 from collections.abc import Mapping

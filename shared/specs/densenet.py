@@ -12,7 +12,7 @@ Settled here because libraries disagree:
 Names are torchvision's: features.{conv0,norm0}
 features.denseblock{b}.denselayer{i}.{norm,conv}{1,2} features.transition{b}.{norm,conv}
 features.norm5 classifier, counted from 1. Its published files are older and say norm.1
-for norm1; shared/checkpoints/densenet.py reads them, and Keras's names.
+for norm1; shared/files/checkpoints/densenet.py reads them, and Keras's names.
 """
 
 from collections.abc import Mapping

@@ -12,7 +12,7 @@ Settled here because the paper says little; as its published code and weights ha
 
 Names are Hugging Face's without their `transformer.` in front:
 wte wpe h.{i}.{ln_1,attn.c_attn,attn.c_proj,ln_2,mlp.c_fc,mlp.c_proj} ln_f
-Their matrices are (in, out), ours (out, in): shared/checkpoints/gpt.py
+Their matrices are (in, out), ours (out, in): shared/files/checkpoints/gpt.py
 """
 
 from collections.abc import Mapping

@@ -11,7 +11,7 @@ Settled here because libraries disagree:
             as for a sigmoid
 
 Names are torchvision's but for one that Keras reserves: its `layers` is `features` in
-the model and `block` in a block (shared/checkpoints/mnasnet.py): features.{i}
+the model and `block` in a block (shared/files/checkpoints/mnasnet.py): features.{i}
 features.{8-13}.{j}.block.{k} classifier.1, where i and k count convs, norms and ReLUs
 """
 

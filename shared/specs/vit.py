@@ -15,7 +15,7 @@ Settled here because libraries disagree:
 
 Names are timm's: cls_token dist_token pos_embed patch_embed.proj
 blocks.{i}.{norm1,attn.qkv,attn.proj,norm2,mlp.fc1,mlp.fc2} norm head head_dist
-Others': shared/checkpoints/vit.py
+Others': shared/files/checkpoints/vit.py
 """
 
 import math

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from shared.arrays import Array
 from shared.data.batches import Dataset
 from shared.definitions import metrics
 from shared.definitions.losses import Loss
@@ -11,7 +12,6 @@ from shared.definitions.optimizers import Clip, Optimizer, optimizer
 from shared.definitions.schedules import Constant, Cosine, Schedule, Warmup
 from shared.objectives.plan import Metric, Plan
 from shared.specs.base import Spec
-from shared.weights import Array
 
 
 def constant(updates: int) -> Schedule:

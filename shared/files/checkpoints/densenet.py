@@ -4,8 +4,8 @@ dense layer's parts were called norm.1, conv.1, norm.2 and conv.2.
 
 import re
 
+from shared.arrays import Array, Weights
 from shared.errors import unknown
-from shared.weights import Array, Weights
 
 SOURCES = ("torchvision",)
 _OLDER = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12])\.")

@@ -7,8 +7,8 @@ the causal masks as well.
 
 import numpy as np
 
+from shared.arrays import Array, Weights
 from shared.errors import UsageError, unknown
-from shared.weights import Array, Weights
 
 SOURCES = ("huggingface",)
 _PREFIX = "transformer."

@@ -9,9 +9,9 @@ import re
 
 import numpy as np
 
+from shared.arrays import Array, Weights
 from shared.errors import unknown
 from shared.specs.xception import XceptionSpec
-from shared.weights import Array, Weights
 
 SOURCES = ("timm", "keras.applications")
 _UNNAMED = ("conv2d", "batch_normalization")

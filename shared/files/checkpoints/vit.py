@@ -12,8 +12,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from shared.arrays import Array, Weights
 from shared.errors import UsageError, unknown
-from shared.weights import Array, Weights
 
 SOURCES = ("torchvision", "huggingface", "timm")
 _DISTILLED = "dist_token"

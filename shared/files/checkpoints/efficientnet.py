@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
+from shared.arrays import Array, Weights
 from shared.errors import UsageError, unknown
-from shared.weights import Array, Weights
 
 SOURCES = ("torchvision", "timm", "lite")
 ONLY = {"lite": "efficientnet_lite0"}

@@ -7,8 +7,8 @@ columns.
 
 import re
 
+from shared.arrays import Array, Weights
 from shared.errors import unknown
-from shared.weights import Array, Weights
 
 SOURCES = ("torchvision",)
 # Of a block, and around all of them.

@@ -6,9 +6,9 @@ takes; that follows from the table's length.
 
 import math
 
+from shared.arrays import Array, Weights
 from shared.errors import unknown
 from shared.specs.swin import WindowSpec
-from shared.weights import Array, Weights
 
 SOURCES = ("torchvision",)
 _TABLE, _INDEX = "relative_position_bias_table", "relative_position_index"

@@ -1,6 +1,6 @@
 """Rename tables to and from public checkpoints.
 
-`shared/checkpoints/<family>.py` holds SOURCES, from_public and to_public where a
+`shared/files/checkpoints/<family>.py` holds SOURCES, from_public and to_public where a
 family's canonical names are not the public ones. A family without such a file has the
 names of torchvision or timm, if they have the family at all.
 """
@@ -9,8 +9,8 @@ import importlib
 import importlib.util
 from types import ModuleType
 
+from shared.arrays import Array, Weights
 from shared.errors import UsageError
-from shared.weights import Array, Weights
 
 SAME_AS_TORCHVISION = (
     "alexnet",
@@ -65,7 +65,7 @@ def _check(family: str, source: str) -> None:
 
 
 def _table(family: str) -> ModuleType | None:
-    name = f"shared.checkpoints.{family}"
+    name = f"shared.files.checkpoints.{family}"
     if importlib.util.find_spec(name) is None:
         return None
     return importlib.import_module(name)

@@ -5,8 +5,8 @@ state dict holds: `state._metadata = {"": {"version": 2}}`, on an OrderedDict.
 
 import re
 
+from shared.arrays import Array, Weights
 from shared.errors import UsageError, unknown
-from shared.weights import Array, Weights
 
 SOURCES = ("torchvision",)
 
