@@ -267,11 +267,11 @@ def train(
     json: Json = None,
 ) -> None:
     """One recipe in each framework: same start, same batches; three curves."""
-    from shared import runs
     from shared.distributed import Place
+    from shared.running import runs
+    from shared.running.client import DEVICES, NATIVE
     from shared.tasks import TASKS
     from shared.tasks import task as named
-    from shared.worker import DEVICES, NATIVE
 
     if not task:
         for one in TASKS.values():
@@ -347,7 +347,7 @@ def predict(
     """
     from parity_tests import predict as job
     from parity_tests.engine import Workers
-    from shared.worker import FRAMEWORKS
+    from shared.running.client import FRAMEWORKS
 
     _one_of("dtype", dtype, ("float64", "float32"))
     if normalize:
@@ -418,7 +418,7 @@ def convert(
     model: Annotated[str, typer.Option(help="where IN does not tell")] = "",
 ) -> None:
     """Weights to and from canonical, native and public forms."""
-    from shared.convert import convert as run
+    from shared.running.convert import convert as run
 
     print(run(source, target, to, from_, model))
 
@@ -426,7 +426,7 @@ def convert(
 @app.command()
 def doctor(json: Json = None) -> None:
     """Versions, devices, threads, and what on this machine would bite."""
-    from shared import doctor as ward
+    from shared.running import doctor as ward
 
     report = ward.examine()
     console = _console(json)
@@ -722,7 +722,7 @@ def _tell(error: Exception) -> int:
     said = getattr(error, "format_message", None)
     wrong_use = isinstance(error, UsageError) or said is not None
     message = one_line(said() if said else error)
-    if not wrong_use and type(error).__module__ != "shared.worker":
+    if not wrong_use and type(error).__module__ != "shared.running.client":
         message = f"{type(error).__name__}: {message} (--debug shows where)"
     print(f"error: {message}", file=sys.stderr)
     return 2 if wrong_use else 1

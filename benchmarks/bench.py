@@ -16,7 +16,7 @@ from benchmarks import modes, peers, records
 from benchmarks.measure import SEED, Stable, Way, Work, cores, measure
 from benchmarks.records import Comparison, Device, Dtype, Setting, Task
 from parity_tests.training import loss_of, target
-from shared import catalog, cluster, flops
+from shared import catalog, flops
 from shared.arrays import Array
 from shared.contract import Request
 from shared.data.batches import Samples
@@ -24,8 +24,9 @@ from shared.definitions.optimizers import AdamW
 from shared.errors import UsageError, unknown
 from shared.objectives.plan import Plan
 from shared.randomness import sample
+from shared.running import cluster
+from shared.running.client import PACKAGES, WorkerFailure
 from shared.specs.base import Spec, from_plain, to_plain
-from shared.worker import PACKAGES, WorkerFailure
 
 TASKS = ("inference", "training", "optimizer", "loading")
 RECOMMENDED = "recommended"

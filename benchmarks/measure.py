@@ -24,9 +24,9 @@ from shared.contract import Prepared, Timed, Workload
 from shared.data.batches import Samples
 from shared.errors import UsageError
 from shared.objectives.plan import Plan
+from shared.running.client import ROOT, RemoteModel, Worker, WorkerFailure
+from shared.running.team import Team
 from shared.specs.base import Spec
-from shared.team import Team
-from shared.worker import ROOT, RemoteModel, Worker, WorkerFailure
 
 # A contender's turn lasts about this long, and a sample of it this long at least, so
 # that a tick of the clock does not count.

@@ -22,7 +22,7 @@ import numpy as np
 from benchmarks.measure import here
 from benchmarks.records import RECORDS
 from benchmarks.statistics import interval
-from shared.worker import NATIVE, PACKAGES, Worker
+from shared.running.client import NATIVE, PACKAGES, Worker
 
 RECORD = RECORDS / "optimizers.jsonl"
 NAMES = ("adamw", "momentum", "lion")

@@ -21,7 +21,7 @@ from shared.catalog import family_of, variant
 from shared.contract import Request
 from shared.data import pretrained
 from shared.files import checkpoints
-from shared.worker import NATIVE, Worker
+from shared.running.client import NATIVE, Worker
 
 RECORD = RECORDS / "predictions.json"
 SHOWN = 3

@@ -9,7 +9,7 @@ import numpy as np
 import optax
 
 from jax_impl import optimizers
-from shared.rounds import interleaved
+from shared.running.rounds import interleaved
 
 CONTENDERS: dict[str, dict[str, optax.GradientTransformation]] = {
     "adamw": {

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from keras_impl import optimizers
-from shared.rounds import interleaved
+from shared.running.rounds import interleaved
 
 Make = Callable[[], keras.optimizers.Optimizer]
 

@@ -23,7 +23,7 @@ from shared.contract import Builtin
 from shared.definitions.optimizers import OPTIMIZERS, Optimizer
 from shared.errors import UsageError, unknown
 from shared.files.weights import write_bytes
-from shared.worker import ROOT, WorkerFailure
+from shared.running.client import ROOT, WorkerFailure
 
 RECORD = ROOT / "docs" / "builtins.json"
 PAGE = ROOT / "docs" / "differences.md"

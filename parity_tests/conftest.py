@@ -7,7 +7,7 @@ import zlib
 import pytest
 
 from parity_tests.engine import Workers
-from shared.worker import WorkerRaised
+from shared.running.client import WorkerRaised
 
 # Most of the time would go into XLA's optimisations of programs that run once; parity
 # and benchmarks outside the tests leave it as it is.

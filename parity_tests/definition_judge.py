@@ -16,7 +16,7 @@ from shared.definitions.losses import LOSSES
 from shared.definitions.optimizers import OPTIMIZERS, AdamW, Ema, Prodigy
 from shared.definitions.schedules import SCHEDULES
 from shared.errors import UsageError
-from shared.worker import PACKAGES, Worker, WorkerFailure
+from shared.running.client import PACKAGES, Worker, WorkerFailure
 
 PARTS = ("optimizers", "losses", "schedules")
 FILES = {

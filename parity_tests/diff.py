@@ -20,7 +20,7 @@ from shared.contract import Layer, Request, Result
 from shared.errors import UsageError
 from shared.files.weights import Entry, count, write_bytes
 from shared.randomness import generator
-from shared.worker import FRAMEWORKS, RemoteModel
+from shared.running.client import FRAMEWORKS, RemoteModel
 
 _ROOTS = {
     "torch": "pytorch",

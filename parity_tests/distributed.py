@@ -10,8 +10,8 @@ from shared.catalog import VARIANTS
 from shared.contract import Seen
 from shared.data.batches import Samples
 from shared.objectives.plan import Plan
-from shared.team import Team
-from shared.worker import NATIVE, Worker
+from shared.running.client import NATIVE, Worker
+from shared.running.team import Team
 
 UPDATES = 3
 SIZES = (2, 4)

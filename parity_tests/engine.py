@@ -32,8 +32,8 @@ from shared.files import weights
 from shared.files.weights import Entry
 from shared.objectives.plan import Plan
 from shared.randomness import sample
+from shared.running.client import NATIVE, ROOT, RemoteModel, Worker, WorkerFailure
 from shared.specs.base import Spec, Variant
-from shared.worker import NATIVE, ROOT, RemoteModel, Worker, WorkerFailure
 
 TIERS = (
     "names",

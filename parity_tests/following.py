@@ -33,7 +33,7 @@ from shared.definitions.optimizers import (
 )
 from shared.definitions.schedules import SCHEDULES, ReduceOnPlateau
 from shared.randomness import generator
-from shared.worker import Worker
+from shared.running.client import Worker
 
 Example = tuple[tuple[Array, ...], tuple[Array, ...]]
 

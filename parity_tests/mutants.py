@@ -27,7 +27,7 @@ from parity_tests import arithmetic
 from parity_tests.definition_judge import PARTS, DefinitionJudge
 from parity_tests.engine import Evidence, Session, Workers, measure
 from shared.catalog import FAMILIES, VARIANTS, family_of
-from shared.worker import NATIVE, PACKAGES, ROOT, WorkerFailure
+from shared.running.client import NATIVE, PACKAGES, ROOT, WorkerFailure
 
 REFERENCE = {"pytorch": "jax", "keras": "pytorch", "jax": "pytorch"}
 LAYERS, SHARED = "layers", ("layers", "forms")

@@ -1,5 +1,5 @@
 """What a framework's own forms of the definitions take; runs in the worker, where it is
-asked for by name (shared/worker.py)."""
+asked for by name (shared/running/client.py)."""
 
 import dataclasses
 import importlib

@@ -14,14 +14,14 @@ from rich.table import Table
 
 from parity_tests.compare import error
 from parity_tests.engine import Workers
-from shared import convert
 from shared.arrays import Array
 from shared.catalog import variant
 from shared.data import pictures, transforms
 from shared.data.transforms import IMAGENET, Normalize
 from shared.errors import UsageError, one_line
+from shared.running import convert
+from shared.running.client import RemoteModel
 from shared.specs.base import Spec
-from shared.worker import RemoteModel
 
 BATCH = 8
 # What counts as a picture in a folder; a file that is named is always tried.

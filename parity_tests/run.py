@@ -19,10 +19,11 @@ from parity_tests.engine import (
 )
 from parity_tests.trace import Trace, trace
 from parity_tests.training import OPTIMIZERS
-from shared import catalog, cluster
+from shared import catalog
 from shared.catalog import VARIANTS, select
 from shared.errors import UsageError, unknown
-from shared.worker import FRAMEWORKS, NATIVE
+from shared.running import cluster
+from shared.running.client import FRAMEWORKS, NATIVE
 
 # What Keras's other back ends are compared with.
 FOREIGN = ("pytorch", "keras[jax]", "keras[torch]")

@@ -14,9 +14,9 @@ from shared.catalog import VARIANTS
 from shared.contract import Request
 from shared.errors import UsageError
 from shared.randomness import sample
+from shared.running.client import FRAMEWORKS, Worker
 from shared.specs.alexnet import AlexNetSpec, TwoTowerAlexNetSpec
 from shared.specs.base import ConvSpec
-from shared.worker import FRAMEWORKS, Worker
 
 Array = NDArray[Any]
 

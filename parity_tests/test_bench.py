@@ -25,7 +25,7 @@ from parity_tests.engine import request
 from shared import flops
 from shared.catalog import VARIANTS, variant
 from shared.errors import UsageError
-from shared.worker import WorkerCrashed
+from shared.running.client import WorkerCrashed
 
 MACHINE = Machine(system="Linux", cpu="one", cores=2, memory_gib=8.0, python="3.11")
 SETTING = Setting(

@@ -14,8 +14,8 @@ import pytest
 
 from parity_tests.processes import children, commands, is_loopback, listening, runs
 from parity_tests.run import plan, run, run_on_cluster
-from shared import cluster
 from shared.errors import UsageError
+from shared.running import cluster
 
 FRAMEWORKS = ["pytorch", "jax"]
 

@@ -11,8 +11,8 @@ from shared.catalog import variant
 from shared.contract import Request
 from shared.errors import UsageError
 from shared.randomness import sample
+from shared.running.client import FRAMEWORKS, NATIVE
 from shared.specs.cnn1d import CNN1DSpec
-from shared.worker import FRAMEWORKS, NATIVE
 
 
 def convolved(c, weight, bias, x):

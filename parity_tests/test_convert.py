@@ -10,10 +10,10 @@ import pytest
 
 from shared.catalog import variant
 from shared.contract import metadata
-from shared.convert import convert
 from shared.errors import UsageError
 from shared.files import weights
-from shared.worker import Worker
+from shared.running.client import Worker
+from shared.running.convert import convert
 
 SPEC = variant("resnet_tiny").spec
 FORMS = [
@@ -46,7 +46,7 @@ def started(workers, monkeypatch):
     def worker(framework, dtype="float32"):
         return contextlib.nullcontext(workers.get(framework, dtype))
 
-    monkeypatch.setattr("shared.convert.Worker", worker)
+    monkeypatch.setattr("shared.running.convert.Worker", worker)
 
 
 @pytest.mark.parametrize(("form", "name"), FORMS)
@@ -61,7 +61,9 @@ def test_there_and_back_is_bit_for_bit(form, name, canonical, tmp_path):
 def test_files_are_named_as_people_name_them(
     form, name, canonical, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("shared.convert.Worker", Worker)  # which starts where we are
+    monkeypatch.setattr(
+        "shared.running.convert.Worker", Worker
+    )  # which starts where we are
     monkeypatch.chdir(tmp_path)
     there, back = Path(name), Path("back.safetensors")
     convert(canonical, there, form, "", "")

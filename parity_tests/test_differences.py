@@ -19,8 +19,8 @@ from shared.catalog import variant
 from shared.contract import Builtin, Request, Stream
 from shared.definitions.optimizers import SAM, Adam, AdamW
 from shared.files.weights import count
-from shared.team import Team
-from shared.worker import NATIVE, WorkerRaised
+from shared.running.client import NATIVE, WorkerRaised
+from shared.running.team import Team
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "differences.md"

@@ -17,8 +17,6 @@ import pytest
 from parity_tests import distributed, following, training
 from parity_tests.distributed import UPDATES, follow
 from parity_tests.processes import children, is_loopback, listening, runs
-from shared import runs as task_runs
-from shared import saving
 from shared.catalog import VARIANTS
 from shared.data.batches import Samples
 from shared.definitions.losses import LOSSES, CrossEntropy
@@ -26,10 +24,12 @@ from shared.distributed import Place, places
 from shared.errors import UsageError
 from shared.files import weights
 from shared.randomness import Draws
+from shared.running import runs as task_runs
+from shared.running import saving
+from shared.running.client import NATIVE, WorkerCrashed, WorkerRaised
+from shared.running.team import Team
+from shared.running.training import Job
 from shared.tasks import task
-from shared.team import Team
-from shared.training import Job
-from shared.worker import NATIVE, WorkerCrashed, WorkerRaised
 
 ROOT = Path(__file__).resolve().parent.parent
 # Convolutions, BatchNorm, dropout and attention, recurrence; every optimizer twice.

@@ -10,8 +10,8 @@ from parity_tests.engine import Workers
 from shared import randomness
 from shared.arrays import Array
 from shared.contract import Request
+from shared.running.client import FRAMEWORKS, RemoteModel
 from shared.specs.gpt import GPTSpec
-from shared.worker import FRAMEWORKS, RemoteModel
 
 SPEC = GPTSpec(
     vocab_size=11, positions=9, tokens=7, width=6, depth=1, heads=2, ln_eps=1e-3

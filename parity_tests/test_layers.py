@@ -9,8 +9,8 @@ from parity_tests.compare import error
 from parity_tests.layer_cases import ACTIVATIONS, CASES
 from parity_tests.tolerances import FORWARD, GRADIENTS
 from shared.contract import Request
+from shared.running.client import NATIVE
 from shared.specs.base import ConvSpec, SqueezeSpec, same
-from shared.worker import NATIVE
 
 
 def channels(case):

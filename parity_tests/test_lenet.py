@@ -14,8 +14,8 @@ from shared.catalog import VARIANTS
 from shared.contract import Request
 from shared.errors import UsageError
 from shared.randomness import sample
+from shared.running.client import FRAMEWORKS, Worker
 from shared.specs.lenet import LeNet5Spec
-from shared.worker import FRAMEWORKS, Worker
 
 Array = NDArray[Any]
 

@@ -11,8 +11,8 @@ from parity_tests.tolerances import FORWARD
 from shared.catalog import FAMILIES
 from shared.errors import UsageError
 from shared.randomness import Draws
+from shared.running.client import FRAMEWORKS
 from shared.specs.lstm import LSTMSpec
-from shared.worker import FRAMEWORKS
 
 TINY = {n: v.spec for n, v in FAMILIES["lstm"].VARIANTS.items() if v.tiny}
 

@@ -7,7 +7,7 @@ import pytest
 from parity_tests.definition_judge import PARTS
 from parity_tests.mutants import LAYERS, ROOT, changed, collect, explanations, key
 from shared.catalog import FAMILIES
-from shared.worker import NATIVE
+from shared.running.client import NATIVE
 
 SOURCE = """
 class Block(nn.Module):

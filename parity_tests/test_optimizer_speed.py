@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from benchmarks import optimizers as job
-from shared.rounds import interleaved
-from shared.worker import NATIVE, PACKAGES
+from shared.running.client import NATIVE, PACKAGES
+from shared.running.rounds import interleaved
 
 
 def test_the_tensors_are_a_hundred_of_eleven_million_numbers():

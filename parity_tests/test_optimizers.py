@@ -32,7 +32,7 @@ from shared.definitions.optimizers import (
 )
 from shared.definitions.schedules import SCHEDULES
 from shared.errors import UsageError
-from shared.worker import FRAMEWORKS, NATIVE, PACKAGES, WorkerRaised
+from shared.running.client import FRAMEWORKS, NATIVE, PACKAGES, WorkerRaised
 
 KINDS = {type(found).__name__: type(found) for found in OPTIMIZERS.values()}
 

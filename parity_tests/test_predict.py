@@ -9,14 +9,14 @@ from PIL import Image
 
 from parity_tests import predict as job
 from parity_tests.test_cli import one_line_error, run
-from shared import convert
 from shared.catalog import variant
 from shared.contract import Request, metadata
 from shared.data import pictures, transforms
 from shared.errors import UsageError
 from shared.files import weights
 from shared.randomness import generator
-from shared.worker import NATIVE
+from shared.running import convert
+from shared.running.client import NATIVE
 
 MODEL = "resnet_tiny"
 SPEC = variant(MODEL).spec

@@ -10,7 +10,7 @@ from parity_tests.compare import error
 from shared.data import pretrained
 from shared.errors import UsageError
 from shared.files import checkpoints
-from shared.worker import NATIVE
+from shared.running.client import NATIVE
 
 # Any of these is right; the astronaut's portrait is of no class.
 RIGHT = {

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from shared import catalog, worker
+from shared import catalog
 from shared.catalog import FAMILIES, VARIANTS
 from shared.errors import UsageError
 from shared.fields import Range
+from shared.running import client as worker
 from shared.specs.base import Spec, from_plain, to_plain
 from shared.specs.resnet import ResNetSpec
 

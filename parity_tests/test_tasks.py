@@ -2,10 +2,10 @@
 
 import pytest
 
-from shared import curves, runs
 from shared.errors import UsageError
+from shared.running import curves, runs
+from shared.running.client import NATIVE
 from shared.tasks import TASKS, task
-from shared.worker import NATIVE
 
 
 @pytest.mark.parametrize("name", ["diabetes", "breast_cancer", "digits_mlp"])

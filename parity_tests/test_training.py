@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 
 from parity_tests import tolerances, training
-from shared import saving
 from shared.catalog import VARIANTS
 from shared.contract import Seen
 from shared.definitions.optimizers import OPTIMIZERS, SGD, AdamW, Ema
@@ -21,9 +20,10 @@ from shared.definitions.schedules import ReduceOnPlateau
 from shared.errors import UsageError
 from shared.files import weights
 from shared.objectives.plan import Plan
+from shared.running import saving
+from shared.running.client import NATIVE, PACKAGES, Worker, WorkerCrashed, WorkerRaised
+from shared.running.training import Job
 from shared.tasks import task
-from shared.training import Job
-from shared.worker import NATIVE, PACKAGES, Worker, WorkerCrashed, WorkerRaised
 
 LONG = 100
 KILLS = int(os.environ.get("TRIPTYCH_KILLS", "3"))  # ten: `make kills`

@@ -8,8 +8,8 @@ import pytest
 from parity_tests.engine import Workers, request
 from shared.catalog import VARIANTS
 from shared.errors import UsageError
+from shared.running.client import FRAMEWORKS
 from shared.specs.vit import ViTSpec
-from shared.worker import FRAMEWORKS
 
 PLAIN = VARIANTS["vit_tiny"].spec
 assert isinstance(PLAIN, ViTSpec)

@@ -10,7 +10,7 @@ import pytest
 from shared.catalog import variant
 from shared.errors import UsageError
 from shared.files import weights
-from shared.worker import NATIVE
+from shared.running.client import NATIVE
 
 SPEC = variant("resnet_tiny").spec
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from parity_tests.engine import request
-from shared import worker as module
 from shared.catalog import variant
 from shared.errors import UsageError
-from shared.worker import Worker, WorkerCrashed, WorkerRaised, WorkerTimeout
+from shared.running import client as module
+from shared.running.client import Worker, WorkerCrashed, WorkerRaised, WorkerTimeout
 
 ADAPTER = """
     import os, sys, time

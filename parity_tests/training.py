@@ -15,8 +15,8 @@ from shared.definitions.optimizers import SGD, AdamW, ClipByGlobalNorm
 from shared.definitions.schedules import Cosine, Warmup
 from shared.objectives.plan import Plan
 from shared.randomness import generator, sample
+from shared.running.client import Worker
 from shared.specs.base import Spec
-from shared.worker import Worker
 
 UPDATES = 10
 OPTIMIZERS = {

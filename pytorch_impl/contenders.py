@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from pytorch_impl import optimizers
-from shared.rounds import interleaved
+from shared.running.rounds import interleaved
 
 Make = Callable[[list[nn.Parameter]], torch.optim.Optimizer]
 

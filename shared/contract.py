@@ -367,7 +367,7 @@ class Trainer(ABC):
 
     @abstractmethod
     def fit(self, run: Any) -> None:
-        """Train until the run (shared/training.py) says stop."""
+        """Train until the run (shared/running/training.py) says stop."""
 
     @abstractmethod
     def predict(self, inputs: Arrays) -> Arrays:

@@ -10,8 +10,8 @@ from benchmarks.report.gather import Node, Traced
 from benchmarks.report.prose import Settled
 from shared.catalog import FAMILIES
 from shared.files import checkpoints, sources
+from shared.running.client import NATIVE, PACKAGES, ROOT
 from shared.specs.base import Variant, to_plain
-from shared.worker import NATIVE, PACKAGES, ROOT
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from parity_tests.engine import SEED, request
 from shared.catalog import FAMILIES, variant
-from shared.worker import Worker, WorkerFailure
+from shared.running.client import Worker, WorkerFailure
 
 BATCH = 2
 Shape = tuple[int, ...]

@@ -20,7 +20,7 @@ from parity_tests import builtins
 from parity_tests.builtins import Row
 from shared.definitions.optimizers import OPTIMIZERS, describe
 from shared.files import sources
-from shared.worker import NATIVE, PACKAGES, ROOT
+from shared.running.client import NATIVE, PACKAGES, ROOT
 
 # What all optimizers of a package have in common.
 COMMON = {sources.HEAD, "_Optimizer", "Optimizer", "_check", "_used", "_ALLOWED"}

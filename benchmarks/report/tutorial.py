@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from shared.catalog import FAMILIES
+from shared.running.client import NATIVE, ROOT
 from shared.specs.base import Spec, Tensor
-from shared.worker import NATIVE, ROOT
 
 FOLDER = ROOT / "benchmarks" / "report" / "templates"
 # Where the first full-size variant of a family is not the one people would begin with.

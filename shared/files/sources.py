@@ -15,7 +15,7 @@ from rich.table import Table
 from shared.catalog import FAMILIES
 from shared.errors import unknown
 from shared.files.weights import write_bytes
-from shared.worker import NATIVE, PACKAGES, ROOT
+from shared.running.client import NATIVE, PACKAGES, ROOT
 
 PANELS = ("PyTorch", "Keras", "JAX")  # in the order of NATIVE
 HEAD = "imports"

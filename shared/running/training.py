@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 
-from shared import saving
 from shared.arrays import Array
 from shared.contract import Model, Seen, Trainer, metadata
 from shared.data.batches import Arrays, Dataset, Samples, Shuffled
@@ -25,7 +24,8 @@ from shared.errors import UsageError
 from shared.files import weights
 from shared.files.weights import Layout, Slots
 from shared.objectives.plan import Metric, Plan, describe
-from shared.saving import Checkpoint
+from shared.running import saving
+from shared.running.saving import Checkpoint
 
 
 class Diverged(Exception):

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from shared.distributed import places
-from shared.worker import Worker, WorkerCrashed, WorkerFailure
+from shared.running.client import Worker, WorkerCrashed, WorkerFailure
 
 T = TypeVar("T")
 GRACE = 1.0  # seconds for the others to tell why one of them failed

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from shared import VERSION
-from shared.worker import FRAMEWORKS, Worker, WorkerFailure
+from shared.running.client import FRAMEWORKS, Worker, WorkerFailure
 
 PACKAGES = ("torch", "tensorflow", "keras", "jax", "flax", "optax", "numpy")
 ORIGINALS = ("torchvision", "transformers")

@@ -1,6 +1,6 @@
 """A framework package in its own process, behind the contract.
 
-The judge's side is `Worker`; `python -m shared.worker` is the other side. A worker is
+The judge's side is `Worker`; `python -m shared.running.client` is the other side. A worker is
 started once and asked by message. A crash, a hang or an exception in it is a
 `WorkerFailure` here, and other workers go on.
 """
@@ -31,7 +31,6 @@ from typing import Any, NoReturn, Self
 
 import numpy as np
 
-from shared import training
 from shared.arrays import Array, Weights
 from shared.contract import (
     Prepared,
@@ -50,9 +49,10 @@ from shared.distributed import VARIABLES, Place
 from shared.errors import UsageError, unknown
 from shared.files.weights import Entry
 from shared.objectives.plan import Plan
-from shared.saving import Checkpoint
+from shared.running import training
+from shared.running.saving import Checkpoint
+from shared.running.training import Job
 from shared.specs.base import Spec
-from shared.training import Job
 
 ROOT = Path(__file__).resolve().parent.parent
 NATIVE = ("pytorch", "keras", "jax")
@@ -158,7 +158,7 @@ class Worker:
     device: cpu hides every other; cuda and tpu must be there. Without it the
         framework takes the best it finds, PyTorch the CPU.
     root: where the packages are imported from, if not from this suite itself.
-    place: it trains together with others (shared/team.py), on the CPU where no device
+    place: it trains together with others (shared/running/team.py), on the CPU where no device
         is named.
     variables: of its process, beside what the framework needs.
     """
@@ -200,7 +200,7 @@ class Worker:
         with other:
             self._process = subprocess.Popen(
                 # -P: a folder called `shared` where the caller stands is not ours.
-                [sys.executable, "-P", "-m", "shared.worker", *arguments],
+                [sys.executable, "-P", "-m", "shared.running.client", *arguments],
                 env=given,
                 pass_fds=[other.fileno()],
                 stdin=subprocess.DEVNULL,

@@ -9,13 +9,13 @@ from typing import Any
 
 from rich.table import Table
 
-from shared import curves, saving
 from shared.distributed import Place
 from shared.errors import UsageError
+from shared.running import curves, saving
+from shared.running.client import Worker
+from shared.running.team import Team
+from shared.running.training import Job
 from shared.tasks.base import Task
-from shared.team import Team
-from shared.training import Job
-from shared.worker import Worker
 
 Say = Callable[[str], None]
 
