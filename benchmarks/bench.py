@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
-from benchmarks import modes, peers, records
+from benchmarks import flops, modes, peers, records
 from benchmarks.measure import SEED, Stable, Way, Work, cores, measure
 from benchmarks.records import Comparison, Device, Dtype, Setting, Task
 from parity_tests.training import loss_of, target
-from shared import catalog, flops
+from shared import catalog
 from shared.arrays import Array
 from shared.contract import Request
 from shared.data.batches import Samples

@@ -40,7 +40,7 @@ class Setting:
     """What all contenders of a comparison share.
 
     changes: fields of the catalog's spec that were changed, to fit the machine.
-    flops: of one call, by shared/flops.py; None where nothing is multiplied.
+    flops: of one call, by benchmarks/flops.py; None where nothing is multiplied.
     """
 
     model: str

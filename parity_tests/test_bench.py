@@ -11,7 +11,16 @@ import pytest
 from typer.testing import CliRunner
 
 import triptych
-from benchmarks import bench, measure, modes, peers, records, regressions, statistics
+from benchmarks import (
+    bench,
+    flops,
+    measure,
+    modes,
+    peers,
+    records,
+    regressions,
+    statistics,
+)
 from benchmarks.records import (
     Comparison,
     Contender,
@@ -22,7 +31,6 @@ from benchmarks.records import (
     Start,
 )
 from parity_tests.engine import request
-from shared import flops
 from shared.catalog import VARIANTS, variant
 from shared.errors import UsageError
 from shared.running.client import WorkerCrashed

@@ -232,7 +232,7 @@ class Spec(Checked):
 
     def unnamed_products(self) -> int:
         """Multiplications of one sample that belong to no layer's own weight, as
-        attention's (shared/flops.py)."""
+        attention's (benchmarks/flops.py)."""
         return 0
 
     def starts(self) -> Mapping[str, Initializer]:
