@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from jax_impl import forms
 from shared.randomness import Draws
 from shared.specs.base import BatchNormed, Conv1dSpec, ConvSpec, Pool, SqueezeSpec
-from shared.specs.recurrent import Direction, StackSpec
+from shared.specs.sequence.recurrent import Direction, StackSpec
 
 
 # DIFF(rngs): NNX has no global generator; every constructor passes one down.

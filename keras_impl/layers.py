@@ -27,7 +27,7 @@ from shared.specs.base import (
     from_plain,
     to_plain,
 )
-from shared.specs.recurrent import Direction, StackSpec
+from shared.specs.sequence.recurrent import Direction, StackSpec
 
 
 class SpecModel(keras.Model):

@@ -15,8 +15,8 @@ from shared.contract import Request
 from shared.errors import UsageError
 from shared.randomness import sample
 from shared.running.client import FRAMEWORKS, Worker
-from shared.specs.alexnet import AlexNetSpec, TwoTowerAlexNetSpec
 from shared.specs.base import ConvSpec
+from shared.specs.vision.alexnet import AlexNetSpec, TwoTowerAlexNetSpec
 
 Array = NDArray[Any]
 

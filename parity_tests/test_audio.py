@@ -12,7 +12,7 @@ from scipy.io import wavfile
 from shared.data import audio
 from shared.data.audio import LogMel
 from shared.errors import UsageError
-from shared.specs.mlp import MEL_BANDS, MEL_FRAMES
+from shared.specs.classic.mlp import MEL_BANDS, MEL_FRAMES
 
 needs_files = pytest.mark.skipif(
     not os.environ.get("TRIPTYCH_DATA"), reason="$TRIPTYCH_DATA is not set"

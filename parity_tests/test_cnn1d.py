@@ -12,7 +12,7 @@ from shared.contract import Request
 from shared.errors import UsageError
 from shared.randomness import sample
 from shared.running.client import FRAMEWORKS, NATIVE
-from shared.specs.cnn1d import CNN1DSpec
+from shared.specs.sequence.cnn1d import CNN1DSpec
 
 
 def convolved(c, weight, bias, x):

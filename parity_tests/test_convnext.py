@@ -6,7 +6,7 @@ import pytest
 
 from shared.catalog import variant
 from shared.errors import UsageError
-from shared.specs.convnext import ConvNeXtSpec
+from shared.specs.vision.convnext import ConvNeXtSpec
 
 # Section 3 (widths C, blocks B) and table 5 of appendix A.1 (stochastic depth).
 PAPER = {

@@ -12,7 +12,7 @@ from parity_tests.tolerances import ORIGINALS
 from shared.catalog import VARIANTS
 from shared.contract import Request
 from shared.errors import UsageError
-from shared.specs.densenet import DenseNetSpec
+from shared.specs.vision.densenet import DenseNetSpec
 
 KERAS = (
     (r"features\.conv0", "conv1_conv"),

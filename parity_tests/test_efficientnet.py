@@ -15,7 +15,7 @@ from shared.files import checkpoints
 from shared.files.checkpoints import efficientnet as tables
 from shared.randomness import weight
 from shared.specs.base import SqueezeSpec
-from shared.specs.efficientnet import EfficientNetSpec
+from shared.specs.vision.efficientnet import EfficientNetSpec
 
 ROW = ("mbconv", 6, 3, 2, 24, 2)
 

@@ -22,7 +22,7 @@ from shared.definitions.initializers import (
 from shared.errors import UsageError
 from shared.randomness import sample
 from shared.running.client import FRAMEWORKS, Worker
-from shared.specs.googlenet import GoogLeNetSpec, PlainGoogLeNetSpec
+from shared.specs.vision.googlenet import GoogLeNetSpec, PlainGoogLeNetSpec
 
 Array = NDArray[Any]
 NAME = "googlenet_tiny_plain"

@@ -11,7 +11,7 @@ from shared import randomness
 from shared.arrays import Array
 from shared.contract import Request
 from shared.running.client import FRAMEWORKS, RemoteModel
-from shared.specs.gpt import GPTSpec
+from shared.specs.language.gpt import GPTSpec
 
 SPEC = GPTSpec(
     vocab_size=11, positions=9, tokens=7, width=6, depth=1, heads=2, ln_eps=1e-3

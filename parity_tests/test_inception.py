@@ -6,7 +6,7 @@ import pytest
 
 from shared.definitions.initializers import HeUniform, Normal, of_torch
 from shared.errors import UsageError
-from shared.specs.inception import (
+from shared.specs.vision.inception import (
     InceptionResNetV2Spec,
     InceptionV3Spec,
     InceptionV4Spec,

@@ -15,7 +15,7 @@ from shared.contract import Request
 from shared.errors import UsageError
 from shared.randomness import sample
 from shared.running.client import FRAMEWORKS, Worker
-from shared.specs.lenet import LeNet5Spec
+from shared.specs.vision.lenet import LeNet5Spec
 
 Array = NDArray[Any]
 

@@ -8,7 +8,7 @@ from parity_tests.engine import Workers
 from shared.contract import Request
 from shared.errors import UsageError
 from shared.running.client import FRAMEWORKS, Worker
-from shared.specs.linear import LinearModelSpec, Link
+from shared.specs.classic.linear import LinearModelSpec, Link
 
 W = np.array([[1.0, -2.0, 0.5], [0.25, 4.0, -1.0]])
 B = np.array([0.5, -1.0])

@@ -12,7 +12,7 @@ from shared.catalog import FAMILIES
 from shared.errors import UsageError
 from shared.randomness import Draws
 from shared.running.client import FRAMEWORKS
-from shared.specs.lstm import LSTMSpec
+from shared.specs.sequence.lstm import LSTMSpec
 
 TINY = {n: v.spec for n, v in FAMILIES["lstm"].VARIANTS.items() if v.tiny}
 

@@ -9,7 +9,7 @@ import pytest
 from parity_tests.engine import Workers
 from shared.contract import Request
 from shared.running.client import FRAMEWORKS, Worker
-from shared.specs.mlp import MLPSpec
+from shared.specs.classic.mlp import MLPSpec
 
 X = np.array([[-3.0, -1.0, -0.25, 0.0, 0.5, 2.0]])
 SLOPE = 0.3  # not exact in float32

@@ -6,7 +6,7 @@ import pytest
 
 from shared.catalog import VARIANTS
 from shared.errors import UsageError
-from shared.specs.mlp_mixer import MLPMixerSpec
+from shared.specs.vision.mlp_mixer import MLPMixerSpec
 
 SPEC = VARIANTS["mlp_mixer_tiny"].spec
 assert isinstance(SPEC, MLPMixerSpec)

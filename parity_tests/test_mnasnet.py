@@ -3,7 +3,7 @@
 import pytest
 
 from shared.errors import UsageError
-from shared.specs.mnasnet import MNASNetSpec
+from shared.specs.vision.mnasnet import MNASNetSpec
 
 
 @pytest.mark.parametrize(

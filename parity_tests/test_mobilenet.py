@@ -7,9 +7,9 @@ import pytest
 
 from shared.catalog import VARIANTS
 from shared.errors import UsageError
-from shared.specs.mobilenet import MobileNetV1Spec
-from shared.specs.mobilenet_v2 import MobileNetV2Spec, divisible
-from shared.specs.mobilenet_v3 import MobileNetV3Spec
+from shared.specs.vision.mobilenet import MobileNetV1Spec
+from shared.specs.vision.mobilenet_v2 import MobileNetV2Spec, divisible
+from shared.specs.vision.mobilenet_v3 import MobileNetV3Spec
 
 V1 = MobileNetV1Spec()
 V2 = MobileNetV2Spec()

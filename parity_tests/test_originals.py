@@ -11,10 +11,10 @@ from parity_tests.engine import request
 from parity_tests.tolerances import ORIGINALS
 from shared.catalog import family_of, variant
 from shared.files import checkpoints, weights
-from shared.specs.convnext import ConvNeXtSpec
-from shared.specs.gpt import GPTSpec
-from shared.specs.swin import SwinSpec
-from shared.specs.vit import ViTSpec
+from shared.specs.language.gpt import GPTSpec
+from shared.specs.vision.convnext import ConvNeXtSpec
+from shared.specs.vision.swin import SwinSpec
+from shared.specs.vision.vit import ViTSpec
 
 SMALL_GPT2 = GPTSpec(
     vocab_size=101, positions=32, tokens=20, width=48, depth=3, heads=4

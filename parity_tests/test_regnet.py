@@ -6,7 +6,7 @@ import pytest
 
 from shared.catalog import VARIANTS
 from shared.errors import UsageError
-from shared.specs.regnet import RegNetSpec
+from shared.specs.vision.regnet import RegNetSpec
 
 # Depths and widths of the paper's tables of the best RegNetX and RegNetY models.
 PAPER = {

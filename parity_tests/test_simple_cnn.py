@@ -12,7 +12,7 @@ from shared.contract import Request
 from shared.errors import UsageError
 from shared.randomness import sample
 from shared.running.client import FRAMEWORKS, NATIVE
-from shared.specs.simple_cnn import SimpleCNNSpec
+from shared.specs.vision.simple_cnn import SimpleCNNSpec
 
 SIZES = (32, 48, 64)
 

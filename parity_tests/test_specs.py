@@ -13,7 +13,7 @@ from shared.errors import UsageError
 from shared.fields import Range
 from shared.running import client as worker
 from shared.specs.base import Spec, from_plain, to_plain
-from shared.specs.resnet import ResNetSpec
+from shared.specs.vision.resnet import ResNetSpec
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = [worker.PACKAGES[framework] for framework in worker.NATIVE]

@@ -6,7 +6,7 @@ import pytest
 
 from shared.catalog import VARIANTS
 from shared.errors import UsageError
-from shared.specs.squeezenet import SqueezeNetSpec
+from shared.specs.vision.squeezenet import SqueezeNetSpec
 
 # Squeeze, expand 1x1, expand 3x3 of fire2 to fire9.
 TABLE_1 = [

@@ -7,7 +7,7 @@ import pytest
 
 from shared.catalog import variant
 from shared.errors import UsageError
-from shared.specs.swin import MergeSpec, SwinSpec, WindowSpec
+from shared.specs.vision.swin import MergeSpec, SwinSpec, WindowSpec
 
 # Section 3.3: the first width, depths; a head has 32 channels, a window 7 by 7 tokens.
 PAPER = {

@@ -9,7 +9,7 @@ from parity_tests.engine import Workers, request
 from shared.catalog import VARIANTS
 from shared.errors import UsageError
 from shared.running.client import FRAMEWORKS
-from shared.specs.vit import ViTSpec
+from shared.specs.vision.vit import ViTSpec
 
 PLAIN = VARIANTS["vit_tiny"].spec
 assert isinstance(PLAIN, ViTSpec)

@@ -5,7 +5,7 @@ import pytest
 from shared.definitions.initializers import HeNormal, of_torch
 from shared.errors import UsageError
 from shared.specs.base import Pool
-from shared.specs.xception import XceptionSpec
+from shared.specs.vision.xception import XceptionSpec
 
 # Figure 5: the width and the rows after each block, of an image of 299x299.
 FIGURE_5 = [(128, 74), (256, 37), *((728, 19),) * 9, (1024, 10)]

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from shared.randomness import Draws
 from shared.specs.base import BatchNormed, Conv1dSpec, ConvSpec, Pool, SqueezeSpec
-from shared.specs.recurrent import StackSpec
+from shared.specs.sequence.recurrent import StackSpec
 
 
 def conv(c: ConvSpec) -> nn.Conv2d:

@@ -3,19 +3,18 @@
 from types import ModuleType
 
 from shared.errors import unknown
-from shared.specs import (
+from shared.specs.base import Spec, Variant
+from shared.specs.classic import linear, mlp
+from shared.specs.language import gpt
+from shared.specs.sequence import cnn1d, lstm
+from shared.specs.vision import (
     alexnet,
-    cnn1d,
     convnext,
     densenet,
     efficientnet,
     googlenet,
-    gpt,
     inception,
     lenet,
-    linear,
-    lstm,
-    mlp,
     mlp_mixer,
     mnasnet,
     mobilenet,
@@ -31,7 +30,6 @@ from shared.specs import (
     vit,
     xception,
 )
-from shared.specs.base import Spec, Variant
 
 FAMILIES: dict[str, ModuleType] = {
     name: value for name, value in globals().items() if isinstance(value, ModuleType)

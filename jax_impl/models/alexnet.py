@@ -1,4 +1,4 @@
-"""AlexNet in JAX (Flax NNX), BHWC. Specs, names, papers: shared/specs/alexnet.py."""
+"""AlexNet in JAX (Flax NNX), BHWC. Specs, names, papers: shared/specs/vision/alexnet.py."""
 
 from flax import nnx
 from jax import Array
@@ -14,7 +14,7 @@ from jax_impl.layers import (
     local_response_norm,
     max_pool,
 )
-from shared.specs.alexnet import AlexNetSpec, TwoTowerAlexNetSpec
+from shared.specs.vision.alexnet import AlexNetSpec, TwoTowerAlexNetSpec
 
 
 def features(spec: AlexNetSpec, *, rngs: nnx.Rngs) -> list[nnx.Module]:

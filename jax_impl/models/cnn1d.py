@@ -1,11 +1,11 @@
-"""Convolutions along time in JAX (Flax NNX), [B, L, C]. Spec: shared/specs/cnn1d.py."""
+"""Convolutions along time in JAX (Flax NNX), [B, L, C]. Spec: shared/specs/sequence/cnn1d.py."""
 
 from flax import nnx
 from jax import Array
 
 from jax_impl.layers import Linear, conv1d, max_pool1d, norm1d
 from shared.specs.base import Conv1dSpec
-from shared.specs.cnn1d import CNN1DSpec
+from shared.specs.sequence.cnn1d import CNN1DSpec
 
 
 class Block(nnx.Module):

@@ -1,11 +1,11 @@
-"""ConvNeXt in JAX (Flax NNX), BHWC. Spec, names, paper: shared/specs/convnext.py."""
+"""ConvNeXt in JAX (Flax NNX), BHWC. Spec, names, paper: shared/specs/vision/convnext.py."""
 
 import jax.numpy as jnp
 from flax import nnx
 from jax import Array
 
 from jax_impl.layers import ACTIVATIONS, DropPath, LayerNorm, Linear, conv
-from shared.specs.convnext import BlockSpec, ConvNeXtSpec, StageSpec
+from shared.specs.vision.convnext import BlockSpec, ConvNeXtSpec, StageSpec
 
 
 class Block(nnx.Module):

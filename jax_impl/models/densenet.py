@@ -1,4 +1,4 @@
-"""DenseNet in JAX (Flax NNX), BHWC. Spec, names, paper: shared/specs/densenet.py."""
+"""DenseNet in JAX (Flax NNX), BHWC. Spec, names, paper: shared/specs/vision/densenet.py."""
 
 import jax.numpy as jnp
 from flax import nnx
@@ -12,7 +12,12 @@ from jax_impl.layers import (
     max_pool,
     norm,
 )
-from shared.specs.densenet import BlockSpec, DenseNetSpec, LayerSpec, TransitionSpec
+from shared.specs.vision.densenet import (
+    BlockSpec,
+    DenseNetSpec,
+    LayerSpec,
+    TransitionSpec,
+)
 
 
 class DenseLayer(nnx.Module):

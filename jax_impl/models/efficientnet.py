@@ -1,5 +1,5 @@
 """EfficientNet in JAX (Flax NNX), BHWC. Spec, names, papers:
-shared/specs/efficientnet.py."""
+shared/specs/vision/efficientnet.py."""
 
 from flax import nnx
 from jax import Array
@@ -14,7 +14,7 @@ from jax_impl.layers import (
     norm,
 )
 from shared.specs.base import SqueezeSpec
-from shared.specs.efficientnet import BlockSpec, EfficientNetSpec, UnitSpec
+from shared.specs.vision.efficientnet import BlockSpec, EfficientNetSpec, UnitSpec
 
 
 def unit(

@@ -1,4 +1,4 @@
-"""GoogLeNet in JAX (Flax NNX), BHWC. Spec, names, paper: shared/specs/googlenet.py."""
+"""GoogLeNet in JAX (Flax NNX), BHWC. Spec, names, paper: shared/specs/vision/googlenet.py."""
 
 import jax.numpy as jnp
 from flax import nnx
@@ -17,7 +17,7 @@ from jax_impl.layers import (
     norm,
 )
 from shared.specs.base import ConvSpec, Pool
-from shared.specs.googlenet import (
+from shared.specs.vision.googlenet import (
     BlockSpec,
     GoogLeNetSpec,
     HeadSpec,

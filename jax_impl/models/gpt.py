@@ -1,11 +1,11 @@
-"""GPT-2 in JAX (Flax NNX), [B, T, width]. Spec, names, paper: shared/specs/gpt.py."""
+"""GPT-2 in JAX (Flax NNX), [B, T, width]. Spec, names, paper: shared/specs/language/gpt.py."""
 
 import jax.numpy as jnp
 from flax import nnx
 from jax import Array
 
 from jax_impl.layers import Attention, Dropout, Embed, LayerNorm, Linear
-from shared.specs.gpt import GPTSpec
+from shared.specs.language.gpt import GPTSpec
 
 
 def norm(spec: GPTSpec, *, rngs: nnx.Rngs) -> LayerNorm:

@@ -1,5 +1,5 @@
 """Inception v3, v4 and Inception-ResNet v2 in JAX (Flax NNX), BHWC. Specs, names,
-papers: shared/specs/inception.py."""
+papers: shared/specs/vision/inception.py."""
 
 import jax.numpy as jnp
 from flax import nnx
@@ -15,7 +15,7 @@ from jax_impl.layers import (
     norm,
 )
 from shared.specs.base import BatchNormed, ConvSpec, Pool
-from shared.specs.inception import (
+from shared.specs.vision.inception import (
     HeadSpec,
     InceptionResNetV2Spec,
     InceptionV3Spec,

@@ -1,4 +1,4 @@
-"""Linear models in JAX (Flax NNX), [B, features]. Spec: shared/specs/linear.py."""
+"""Linear models in JAX (Flax NNX), [B, features]. Spec: shared/specs/classic/linear.py."""
 
 from collections.abc import Callable
 
@@ -7,7 +7,7 @@ from flax import nnx
 from jax import Array
 
 from jax_impl.layers import Linear
-from shared.specs.linear import LinearModelSpec
+from shared.specs.classic.linear import LinearModelSpec
 
 
 def identity(scores: Array) -> Array:

@@ -1,11 +1,11 @@
-"""Stacked LSTM in JAX (Flax NNX), [B, T, features]. Spec: shared/specs/lstm.py."""
+"""Stacked LSTM in JAX (Flax NNX), [B, T, features]. Spec: shared/specs/sequence/lstm.py."""
 
 import jax.numpy as jnp
 from flax import nnx
 from jax import Array
 
 from jax_impl.layers import Linear, StackedLSTM
-from shared.specs.lstm import LSTMSpec
+from shared.specs.sequence.lstm import LSTMSpec
 
 
 class LSTM(nnx.Module):

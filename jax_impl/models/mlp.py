@@ -1,4 +1,4 @@
-"""Multilayer perceptron in JAX (Flax NNX), [B, features]. Spec: shared/specs/mlp.py."""
+"""Multilayer perceptron in JAX (Flax NNX), [B, features]. Spec: shared/specs/classic/mlp.py."""
 
 from collections.abc import Callable
 from functools import partial
@@ -7,7 +7,7 @@ from flax import nnx
 from jax import Array
 
 from jax_impl.layers import BatchNorm, Dropout, Linear, leaky_relu
-from shared.specs.mlp import MLPSpec
+from shared.specs.classic.mlp import MLPSpec
 
 
 def norm(channels: int, spec: MLPSpec, *, rngs: nnx.Rngs) -> BatchNorm:

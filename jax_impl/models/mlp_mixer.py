@@ -1,12 +1,12 @@
 """MLP-Mixer in JAX (Flax NNX), [B, T, width]. Spec, names, paper:
-shared/specs/mlp_mixer.py."""
+shared/specs/vision/mlp_mixer.py."""
 
 from flax import nnx
 from jax import Array
 
 from jax_impl.layers import Dropout, DropPath, LayerNorm, Linear, conv
 from shared.specs.base import ConvSpec
-from shared.specs.mlp_mixer import MLPMixerSpec
+from shared.specs.vision.mlp_mixer import MLPMixerSpec
 
 
 def norm(spec: MLPMixerSpec, *, rngs: nnx.Rngs) -> LayerNorm:

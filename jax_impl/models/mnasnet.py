@@ -1,4 +1,4 @@
-"""MnasNet in JAX (Flax NNX), BHWC. Spec, names, paper: shared/specs/mnasnet.py."""
+"""MnasNet in JAX (Flax NNX), BHWC. Spec, names, paper: shared/specs/vision/mnasnet.py."""
 
 from flax import nnx
 from jax import Array
@@ -10,7 +10,7 @@ from jax_impl.layers import (
     conv,
     norm,
 )
-from shared.specs.mnasnet import BlockSpec, MNASNetSpec, Step
+from shared.specs.vision.mnasnet import BlockSpec, MNASNetSpec, Step
 
 
 def steps_of(

@@ -1,4 +1,4 @@
-"""MobileNet in JAX (Flax NNX), BHWC. Spec, names, paper: shared/specs/mobilenet.py."""
+"""MobileNet in JAX (Flax NNX), BHWC. Spec, names, paper: shared/specs/vision/mobilenet.py."""
 
 from flax import nnx
 from jax import Array
@@ -9,7 +9,7 @@ from jax_impl.layers import (
     conv,
     norm,
 )
-from shared.specs.mobilenet import BlockSpec, MobileNetV1Spec
+from shared.specs.vision.mobilenet import BlockSpec, MobileNetV1Spec
 
 
 class SeparableConv(nnx.Module):

@@ -1,5 +1,5 @@
 """MobileNetV2 in JAX (Flax NNX), BHWC. Spec, names, paper:
-shared/specs/mobilenet_v2.py."""
+shared/specs/vision/mobilenet_v2.py."""
 
 from flax import nnx
 from jax import Array
@@ -12,7 +12,7 @@ from jax_impl.layers import (
     norm,
 )
 from shared.specs.base import ConvSpec
-from shared.specs.mobilenet_v2 import BlockSpec, MobileNetV2Spec
+from shared.specs.vision.mobilenet_v2 import BlockSpec, MobileNetV2Spec
 
 
 def conv_norm(c: ConvSpec, spec: MobileNetV2Spec, *, rngs: nnx.Rngs) -> nnx.Sequential:

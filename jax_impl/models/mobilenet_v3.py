@@ -1,5 +1,5 @@
 """MobileNetV3 in JAX (Flax NNX), BHWC. Spec, names, paper:
-shared/specs/mobilenet_v3.py."""
+shared/specs/vision/mobilenet_v3.py."""
 
 from flax import nnx
 from jax import Array
@@ -13,7 +13,7 @@ from jax_impl.layers import (
     norm,
 )
 from shared.specs.base import ConvSpec
-from shared.specs.mobilenet_v3 import BlockSpec, MobileNetV3Spec
+from shared.specs.vision.mobilenet_v3 import BlockSpec, MobileNetV3Spec
 
 
 def conv_norm(

@@ -1,4 +1,4 @@
-"""RegNet in JAX (Flax NNX), BHWC. Spec, names, paper: shared/specs/regnet.py."""
+"""RegNet in JAX (Flax NNX), BHWC. Spec, names, paper: shared/specs/vision/regnet.py."""
 
 from flax import nnx
 from jax import Array
@@ -11,7 +11,7 @@ from jax_impl.layers import (
     norm,
 )
 from shared.specs.base import ConvSpec
-from shared.specs.regnet import BlockSpec, RegNetSpec, StageSpec
+from shared.specs.vision.regnet import BlockSpec, RegNetSpec, StageSpec
 
 
 def conv_norm(c: ConvSpec, spec: RegNetSpec, *, rngs: nnx.Rngs) -> nnx.Sequential:

@@ -1,4 +1,4 @@
-"""ResNet in JAX (Flax NNX), BHWC. Spec, names, paper: shared/specs/resnet.py."""
+"""ResNet in JAX (Flax NNX), BHWC. Spec, names, paper: shared/specs/vision/resnet.py."""
 
 from flax import nnx
 from jax import Array
@@ -9,7 +9,7 @@ from jax_impl.layers import (
     max_pool,
     norm,
 )
-from shared.specs.resnet import BlockSpec, ResNetSpec
+from shared.specs.vision.resnet import BlockSpec, ResNetSpec
 
 
 def shortcut(b: BlockSpec, spec: ResNetSpec, *, rngs: nnx.Rngs) -> nnx.List:

@@ -1,4 +1,4 @@
-"""ShuffleNet V2 in JAX (NNX), BHWC. Spec, names, paper: shared/specs/shufflenet.py."""
+"""ShuffleNet V2 in JAX (NNX), BHWC. Spec, names, paper: shared/specs/vision/shufflenet.py."""
 
 import jax.numpy as jnp
 from flax import nnx
@@ -11,7 +11,7 @@ from jax_impl.layers import (
     max_pool,
     norm,
 )
-from shared.specs.shufflenet import ShuffleNetSpec, Step, UnitSpec
+from shared.specs.vision.shufflenet import ShuffleNetSpec, Step, UnitSpec
 
 
 def branch(

@@ -1,4 +1,4 @@
-"""A small CNN in JAX (Flax NNX), BHWC. Spec, names: shared/specs/simple_cnn.py."""
+"""A small CNN in JAX (Flax NNX), BHWC. Spec, names: shared/specs/vision/simple_cnn.py."""
 
 from collections.abc import Callable
 
@@ -6,7 +6,7 @@ from flax import nnx
 from jax import Array
 
 from jax_impl.layers import Dropout, Linear, conv, flatten, max_pool
-from shared.specs.simple_cnn import SimpleCNNSpec
+from shared.specs.vision.simple_cnn import SimpleCNNSpec
 
 POOLINGS: dict[str, Callable[[Array], Array]] = {
     "flatten": flatten,

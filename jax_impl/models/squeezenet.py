@@ -1,4 +1,4 @@
-"""SqueezeNet in JAX (NNX), BHWC. Spec, names, paper: shared/specs/squeezenet.py."""
+"""SqueezeNet in JAX (NNX), BHWC. Spec, names, paper: shared/specs/vision/squeezenet.py."""
 
 import jax.numpy as jnp
 from flax import nnx
@@ -10,7 +10,7 @@ from jax_impl.layers import (
     MaxPool,
     conv,
 )
-from shared.specs.squeezenet import FireSpec, SqueezeNetSpec
+from shared.specs.vision.squeezenet import FireSpec, SqueezeNetSpec
 
 
 class Fire(nnx.Module):

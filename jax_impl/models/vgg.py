@@ -1,4 +1,4 @@
-"""VGG in JAX (Flax NNX), BHWC. Spec, names, paper: shared/specs/vgg.py."""
+"""VGG in JAX (Flax NNX), BHWC. Spec, names, paper: shared/specs/vision/vgg.py."""
 
 from flax import nnx
 from jax import Array
@@ -13,7 +13,7 @@ from jax_impl.layers import (
     flatten,
     norm,
 )
-from shared.specs.vgg import VGGSpec
+from shared.specs.vision.vgg import VGGSpec
 
 
 def features(spec: VGGSpec, *, rngs: nnx.Rngs) -> nnx.List:

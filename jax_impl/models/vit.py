@@ -1,5 +1,5 @@
 """ViT and DeiT in JAX (Flax NNX), [B, T, width]. Spec, names, papers:
-shared/specs/vit.py."""
+shared/specs/vision/vit.py."""
 
 import jax.numpy as jnp
 from flax import nnx
@@ -7,7 +7,7 @@ from jax import Array
 
 from jax_impl.layers import Attention, Dropout, DropPath, LayerNorm, Linear, conv
 from shared.specs.base import ConvSpec
-from shared.specs.vit import ViTSpec
+from shared.specs.vision.vit import ViTSpec
 
 
 def norm(spec: ViTSpec, *, rngs: nnx.Rngs) -> LayerNorm:

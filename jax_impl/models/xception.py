@@ -1,4 +1,4 @@
-"""Xception in JAX (Flax NNX), BHWC. Spec, names, paper: shared/specs/xception.py."""
+"""Xception in JAX (Flax NNX), BHWC. Spec, names, paper: shared/specs/vision/xception.py."""
 
 from flax import nnx
 from jax import Array
@@ -10,7 +10,7 @@ from jax_impl.layers import (
     conv,
     norm,
 )
-from shared.specs.xception import BlockSpec, SeparableSpec, XceptionSpec
+from shared.specs.vision.xception import BlockSpec, SeparableSpec, XceptionSpec
 
 
 class SeparableConv2d(nnx.Module):

@@ -1,4 +1,4 @@
-"""AlexNet in Keras 3, BHWC. Specs, names, papers: shared/specs/alexnet.py."""
+"""AlexNet in Keras 3, BHWC. Specs, names, papers: shared/specs/vision/alexnet.py."""
 
 import keras
 from keras import KerasTensor, ops
@@ -15,7 +15,7 @@ from keras_impl.layers import (
     local_response_norm,
     max_pool,
 )
-from shared.specs.alexnet import AlexNetSpec, TwoTowerAlexNetSpec
+from shared.specs.vision.alexnet import AlexNetSpec, TwoTowerAlexNetSpec
 
 
 def features(spec: AlexNetSpec) -> list[keras.Layer]:

@@ -1,11 +1,11 @@
-"""Convolutions along time in Keras 3, [B, L, C]. Spec, names: shared/specs/cnn1d.py."""
+"""Convolutions along time in Keras 3, [B, L, C]. Spec, names: shared/specs/sequence/cnn1d.py."""
 
 import keras
 from keras import KerasTensor, ops
 
 from keras_impl.layers import Dense, SpecModel, conv1d, max_pool1d, norm1d
 from shared.specs.base import Conv1dSpec
-from shared.specs.cnn1d import CNN1DSpec
+from shared.specs.sequence.cnn1d import CNN1DSpec
 
 
 class Block(keras.Layer):

@@ -1,4 +1,4 @@
-"""ConvNeXt in Keras 3, BHWC. Spec, names, paper: shared/specs/convnext.py."""
+"""ConvNeXt in Keras 3, BHWC. Spec, names, paper: shared/specs/vision/convnext.py."""
 
 import keras
 from keras import KerasTensor, ops
@@ -11,7 +11,7 @@ from keras_impl.layers import (
     conv,
     gelu,
 )
-from shared.specs.convnext import BlockSpec, ConvNeXtSpec, StageSpec
+from shared.specs.vision.convnext import BlockSpec, ConvNeXtSpec, StageSpec
 
 
 class Block(keras.Layer):

@@ -1,4 +1,4 @@
-"""DenseNet in Keras 3, BHWC. Spec, names, paper: shared/specs/densenet.py."""
+"""DenseNet in Keras 3, BHWC. Spec, names, paper: shared/specs/vision/densenet.py."""
 
 import keras
 from keras import KerasTensor, ops
@@ -12,7 +12,12 @@ from keras_impl.layers import (
     max_pool,
     norm,
 )
-from shared.specs.densenet import BlockSpec, DenseNetSpec, LayerSpec, TransitionSpec
+from shared.specs.vision.densenet import (
+    BlockSpec,
+    DenseNetSpec,
+    LayerSpec,
+    TransitionSpec,
+)
 
 
 class DenseLayer(keras.Layer):

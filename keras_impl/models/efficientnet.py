@@ -1,4 +1,4 @@
-"""EfficientNet in Keras 3, BHWC. Spec, names, papers: shared/specs/efficientnet.py."""
+"""EfficientNet in Keras 3, BHWC. Spec, names, papers: shared/specs/vision/efficientnet.py."""
 
 import keras
 from keras import KerasTensor, ops
@@ -14,7 +14,7 @@ from keras_impl.layers import (
     norm,
 )
 from shared.specs.base import SqueezeSpec
-from shared.specs.efficientnet import BlockSpec, EfficientNetSpec, UnitSpec
+from shared.specs.vision.efficientnet import BlockSpec, EfficientNetSpec, UnitSpec
 
 
 def unit(u: UnitSpec | SqueezeSpec, spec: EfficientNetSpec) -> keras.Layer:

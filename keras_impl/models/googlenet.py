@@ -1,4 +1,4 @@
-"""GoogLeNet in Keras 3, BHWC. Spec, names, paper: shared/specs/googlenet.py."""
+"""GoogLeNet in Keras 3, BHWC. Spec, names, paper: shared/specs/vision/googlenet.py."""
 
 import keras
 from keras import KerasTensor, ops
@@ -17,7 +17,7 @@ from keras_impl.layers import (
     norm,
 )
 from shared.specs.base import ConvSpec, Pool
-from shared.specs.googlenet import (
+from shared.specs.vision.googlenet import (
     BlockSpec,
     GoogLeNetSpec,
     HeadSpec,

@@ -1,4 +1,4 @@
-"""GPT-2 in Keras 3, [B, T, width]. Spec, names, paper: shared/specs/gpt.py."""
+"""GPT-2 in Keras 3, [B, T, width]. Spec, names, paper: shared/specs/language/gpt.py."""
 
 import keras
 from keras import KerasTensor, ops
@@ -12,7 +12,7 @@ from keras_impl.layers import (
     SpecModel,
     gelu_tanh,
 )
-from shared.specs.gpt import GPTSpec
+from shared.specs.language.gpt import GPTSpec
 
 
 def norm(spec: GPTSpec) -> LayerNormalization:

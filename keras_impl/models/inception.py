@@ -1,5 +1,5 @@
 """Inception v3, v4 and Inception-ResNet v2 in Keras 3, BHWC. Specs, names,
-papers: shared/specs/inception.py."""
+papers: shared/specs/vision/inception.py."""
 
 import keras
 from keras import KerasTensor, ops
@@ -15,7 +15,7 @@ from keras_impl.layers import (
     norm,
 )
 from shared.specs.base import BatchNormed, ConvSpec, Pool
-from shared.specs.inception import (
+from shared.specs.vision.inception import (
     HeadSpec,
     InceptionResNetV2Spec,
     InceptionV3Spec,

@@ -1,4 +1,4 @@
-"""LeNet-5 in Keras 3, BHWC. Specs, names, paper: shared/specs/lenet.py."""
+"""LeNet-5 in Keras 3, BHWC. Specs, names, paper: shared/specs/vision/lenet.py."""
 
 from collections.abc import Callable
 
@@ -14,7 +14,12 @@ from keras_impl.layers import (
     flatten,
     max_pool,
 )
-from shared.specs.lenet import LeNet5Spec, LeNetSpec, SubsamplingSpec, TableConvSpec
+from shared.specs.vision.lenet import (
+    LeNet5Spec,
+    LeNetSpec,
+    SubsamplingSpec,
+    TableConvSpec,
+)
 
 
 class TableConv(keras.Layer):

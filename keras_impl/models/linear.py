@@ -1,11 +1,11 @@
-"""Linear models in Keras 3, [B, features]. Spec: shared/specs/linear.py."""
+"""Linear models in Keras 3, [B, features]. Spec: shared/specs/classic/linear.py."""
 
 from collections.abc import Callable
 
 from keras import KerasTensor, ops
 
 from keras_impl.layers import Dense, SpecModel
-from shared.specs.linear import LinearModelSpec
+from shared.specs.classic.linear import LinearModelSpec
 
 
 def identity(scores: KerasTensor) -> KerasTensor:

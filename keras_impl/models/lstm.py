@@ -1,9 +1,9 @@
-"""Stacked LSTM in Keras 3, [B, T, features]. Spec and paper: shared/specs/lstm.py."""
+"""Stacked LSTM in Keras 3, [B, T, features]. Spec and paper: shared/specs/sequence/lstm.py."""
 
 from keras import KerasTensor, ops
 
 from keras_impl.layers import Dense, SpecModel, StackedLSTM
-from shared.specs.lstm import LSTMSpec
+from shared.specs.sequence.lstm import LSTMSpec
 
 
 class LSTM(SpecModel):

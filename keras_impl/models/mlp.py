@@ -1,4 +1,4 @@
-"""Multilayer perceptron in Keras 3, [B, features]. Spec, paper: shared/specs/mlp.py."""
+"""Multilayer perceptron in Keras 3, [B, features]. Spec, paper: shared/specs/classic/mlp.py."""
 
 from collections.abc import Callable
 from functools import partial
@@ -14,7 +14,7 @@ from keras_impl.layers import (
     gelu,
     leaky_relu,
 )
-from shared.specs.mlp import MLPSpec
+from shared.specs.classic.mlp import MLPSpec
 
 
 def norm(channels: int, spec: MLPSpec) -> BatchNormalization:

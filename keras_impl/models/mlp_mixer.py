@@ -1,5 +1,5 @@
 """MLP-Mixer in Keras 3, [B, T, width]. Spec, names, paper:
-shared/specs/mlp_mixer.py."""
+shared/specs/vision/mlp_mixer.py."""
 
 import keras
 from keras import KerasTensor, ops
@@ -14,7 +14,7 @@ from keras_impl.layers import (
     gelu,
 )
 from shared.specs.base import ConvSpec
-from shared.specs.mlp_mixer import MLPMixerSpec
+from shared.specs.vision.mlp_mixer import MLPMixerSpec
 
 
 def norm(spec: MLPMixerSpec) -> LayerNormalization:

@@ -1,4 +1,4 @@
-"""MnasNet in Keras 3, BHWC. Spec, names, paper: shared/specs/mnasnet.py."""
+"""MnasNet in Keras 3, BHWC. Spec, names, paper: shared/specs/vision/mnasnet.py."""
 
 import keras
 from keras import KerasTensor, ops
@@ -11,7 +11,7 @@ from keras_impl.layers import (
     conv,
     norm,
 )
-from shared.specs.mnasnet import BlockSpec, MNASNetSpec, Step
+from shared.specs.vision.mnasnet import BlockSpec, MNASNetSpec, Step
 
 
 def steps_of(steps: tuple[Step, ...], spec: MNASNetSpec) -> list[keras.Layer]:

@@ -1,4 +1,4 @@
-"""MobileNet in Keras 3, BHWC. Spec, names, paper: shared/specs/mobilenet.py."""
+"""MobileNet in Keras 3, BHWC. Spec, names, paper: shared/specs/vision/mobilenet.py."""
 
 import keras
 from keras import KerasTensor, ops
@@ -10,7 +10,7 @@ from keras_impl.layers import (
     conv,
     norm,
 )
-from shared.specs.mobilenet import BlockSpec, MobileNetV1Spec
+from shared.specs.vision.mobilenet import BlockSpec, MobileNetV1Spec
 
 
 class SeparableConv(keras.Layer):

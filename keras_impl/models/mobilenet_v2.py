@@ -1,4 +1,4 @@
-"""MobileNetV2 in Keras 3, BHWC. Spec, names, paper: shared/specs/mobilenet_v2.py."""
+"""MobileNetV2 in Keras 3, BHWC. Spec, names, paper: shared/specs/vision/mobilenet_v2.py."""
 
 import keras
 from keras import KerasTensor, ops
@@ -12,7 +12,7 @@ from keras_impl.layers import (
     norm,
 )
 from shared.specs.base import ConvSpec
-from shared.specs.mobilenet_v2 import BlockSpec, MobileNetV2Spec
+from shared.specs.vision.mobilenet_v2 import BlockSpec, MobileNetV2Spec
 
 
 def conv_norm(c: ConvSpec, spec: MobileNetV2Spec) -> keras.Sequential:

@@ -1,4 +1,4 @@
-"""MobileNetV3 in Keras 3, BHWC. Spec, names, paper: shared/specs/mobilenet_v3.py."""
+"""MobileNetV3 in Keras 3, BHWC. Spec, names, paper: shared/specs/vision/mobilenet_v3.py."""
 
 import keras
 from keras import KerasTensor, ops
@@ -13,7 +13,7 @@ from keras_impl.layers import (
     norm,
 )
 from shared.specs.base import ConvSpec
-from shared.specs.mobilenet_v3 import BlockSpec, MobileNetV3Spec
+from shared.specs.vision.mobilenet_v3 import BlockSpec, MobileNetV3Spec
 
 
 def conv_norm(c: ConvSpec, spec: MobileNetV3Spec, activation: str) -> keras.Sequential:

@@ -1,4 +1,4 @@
-"""RegNet in Keras 3, BHWC. Spec, names, paper: shared/specs/regnet.py."""
+"""RegNet in Keras 3, BHWC. Spec, names, paper: shared/specs/vision/regnet.py."""
 
 import keras
 from keras import KerasTensor, ops
@@ -12,7 +12,7 @@ from keras_impl.layers import (
     norm,
 )
 from shared.specs.base import ConvSpec
-from shared.specs.regnet import BlockSpec, RegNetSpec, StageSpec
+from shared.specs.vision.regnet import BlockSpec, RegNetSpec, StageSpec
 
 
 def conv_norm(c: ConvSpec, spec: RegNetSpec) -> keras.Sequential:

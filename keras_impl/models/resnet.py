@@ -1,4 +1,4 @@
-"""ResNet in Keras 3, BHWC. Spec, names, paper: shared/specs/resnet.py."""
+"""ResNet in Keras 3, BHWC. Spec, names, paper: shared/specs/vision/resnet.py."""
 
 import keras
 from keras import KerasTensor, ops
@@ -10,7 +10,7 @@ from keras_impl.layers import (
     max_pool,
     norm,
 )
-from shared.specs.resnet import BlockSpec, ResNetSpec
+from shared.specs.vision.resnet import BlockSpec, ResNetSpec
 
 
 def shortcut(b: BlockSpec, spec: ResNetSpec) -> list[keras.Layer]:

@@ -1,4 +1,4 @@
-"""ShuffleNet V2 in Keras 3, BHWC. Spec, names, paper: shared/specs/shufflenet.py."""
+"""ShuffleNet V2 in Keras 3, BHWC. Spec, names, paper: shared/specs/vision/shufflenet.py."""
 
 import keras
 from keras import KerasTensor, ops
@@ -11,7 +11,7 @@ from keras_impl.layers import (
     max_pool,
     norm,
 )
-from shared.specs.shufflenet import ShuffleNetSpec, Step, UnitSpec
+from shared.specs.vision.shufflenet import ShuffleNetSpec, Step, UnitSpec
 
 
 def branch(steps: tuple[Step, ...], spec: ShuffleNetSpec) -> keras.Sequential:

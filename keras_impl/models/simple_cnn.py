@@ -1,11 +1,11 @@
-"""A small CNN in Keras 3, BHWC. Spec, names, papers: shared/specs/simple_cnn.py."""
+"""A small CNN in Keras 3, BHWC. Spec, names, papers: shared/specs/vision/simple_cnn.py."""
 
 from collections.abc import Callable
 
 from keras import KerasTensor, ops
 
 from keras_impl.layers import Dense, Dropout, SpecModel, conv, flatten, max_pool
-from shared.specs.simple_cnn import SimpleCNNSpec
+from shared.specs.vision.simple_cnn import SimpleCNNSpec
 
 POOLINGS: dict[str, Callable[[KerasTensor], KerasTensor]] = {
     "flatten": flatten,

@@ -1,4 +1,4 @@
-"""SqueezeNet in Keras 3, BHWC. Spec, names, paper: shared/specs/squeezenet.py."""
+"""SqueezeNet in Keras 3, BHWC. Spec, names, paper: shared/specs/vision/squeezenet.py."""
 
 import keras
 from keras import KerasTensor, ops
@@ -10,7 +10,7 @@ from keras_impl.layers import (
     SpecModel,
     conv,
 )
-from shared.specs.squeezenet import FireSpec, SqueezeNetSpec
+from shared.specs.vision.squeezenet import FireSpec, SqueezeNetSpec
 
 
 class Fire(keras.Layer):

@@ -1,4 +1,4 @@
-"""Swin in Keras 3, BHWC. Spec, names, paper: shared/specs/swin.py."""
+"""Swin in Keras 3, BHWC. Spec, names, paper: shared/specs/vision/swin.py."""
 
 import math
 
@@ -16,7 +16,7 @@ from keras_impl.layers import (
     conv,
 )
 from shared.specs.base import Pair
-from shared.specs.swin import BlockSpec, MergeSpec, SwinSpec, WindowSpec
+from shared.specs.vision.swin import BlockSpec, MergeSpec, SwinSpec, WindowSpec
 
 
 def norm(width: int, spec: SwinSpec) -> LayerNormalization:

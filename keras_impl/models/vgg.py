@@ -1,4 +1,4 @@
-"""VGG in Keras 3, BHWC. Spec, names, paper: shared/specs/vgg.py."""
+"""VGG in Keras 3, BHWC. Spec, names, paper: shared/specs/vision/vgg.py."""
 
 import keras
 from keras import KerasTensor
@@ -14,7 +14,7 @@ from keras_impl.layers import (
     flatten,
     norm,
 )
-from shared.specs.vgg import VGGSpec
+from shared.specs.vision.vgg import VGGSpec
 
 
 def features(spec: VGGSpec) -> list[keras.Layer]:

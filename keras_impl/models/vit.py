@@ -1,4 +1,4 @@
-"""ViT and DeiT in Keras 3, [B, T, width]. Spec, names, papers: shared/specs/vit.py."""
+"""ViT and DeiT in Keras 3, [B, T, width]. Spec, names, papers: shared/specs/vision/vit.py."""
 
 import keras
 from keras import KerasTensor, ops
@@ -14,7 +14,7 @@ from keras_impl.layers import (
     gelu,
 )
 from shared.specs.base import ConvSpec
-from shared.specs.vit import ViTSpec
+from shared.specs.vision.vit import ViTSpec
 
 
 def norm(spec: ViTSpec) -> LayerNormalization:

@@ -1,4 +1,4 @@
-"""Xception in Keras 3, BHWC. Spec, names, paper: shared/specs/xception.py."""
+"""Xception in Keras 3, BHWC. Spec, names, paper: shared/specs/vision/xception.py."""
 
 import keras
 from keras import KerasTensor, ops
@@ -11,7 +11,7 @@ from keras_impl.layers import (
     conv,
     norm,
 )
-from shared.specs.xception import BlockSpec, SeparableSpec, XceptionSpec
+from shared.specs.vision.xception import BlockSpec, SeparableSpec, XceptionSpec
 
 
 class SeparableConv2d(keras.Layer):

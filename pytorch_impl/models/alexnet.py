@@ -1,4 +1,4 @@
-"""AlexNet in PyTorch, BCHW. Specs, names, papers: shared/specs/alexnet.py."""
+"""AlexNet in PyTorch, BCHW. Specs, names, papers: shared/specs/vision/alexnet.py."""
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -10,7 +10,7 @@ from pytorch_impl.layers import (
     local_response_norm,
     max_pool,
 )
-from shared.specs.alexnet import AlexNetSpec, TwoTowerAlexNetSpec
+from shared.specs.vision.alexnet import AlexNetSpec, TwoTowerAlexNetSpec
 
 
 def features(spec: AlexNetSpec) -> list[nn.Module]:

@@ -1,11 +1,11 @@
-"""Convolutions along time in PyTorch, [B, C, L]. Spec, names: shared/specs/cnn1d.py."""
+"""Convolutions along time in PyTorch, [B, C, L]. Spec, names: shared/specs/sequence/cnn1d.py."""
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pytorch_impl.layers import conv1d, max_pool1d, norm1d
 from shared.specs.base import Conv1dSpec
-from shared.specs.cnn1d import CNN1DSpec
+from shared.specs.sequence.cnn1d import CNN1DSpec
 
 
 class Block(nn.Module):

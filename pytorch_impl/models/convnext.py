@@ -1,11 +1,11 @@
-"""ConvNeXt in PyTorch, BCHW. Spec, names, paper: shared/specs/convnext.py."""
+"""ConvNeXt in PyTorch, BCHW. Spec, names, paper: shared/specs/vision/convnext.py."""
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pytorch_impl.layers import DropPath, LayerNorm2d, conv
-from shared.specs.convnext import BlockSpec, ConvNeXtSpec, StageSpec
+from shared.specs.vision.convnext import BlockSpec, ConvNeXtSpec, StageSpec
 
 
 class Block(nn.Module):

@@ -1,4 +1,4 @@
-"""DenseNet in PyTorch, BCHW. Spec, names, paper: shared/specs/densenet.py."""
+"""DenseNet in PyTorch, BCHW. Spec, names, paper: shared/specs/vision/densenet.py."""
 
 import torch
 import torch.nn.functional as F
@@ -11,7 +11,12 @@ from pytorch_impl.layers import (
     max_pool,
     norm,
 )
-from shared.specs.densenet import BlockSpec, DenseNetSpec, LayerSpec, TransitionSpec
+from shared.specs.vision.densenet import (
+    BlockSpec,
+    DenseNetSpec,
+    LayerSpec,
+    TransitionSpec,
+)
 
 
 class DenseLayer(nn.Module):

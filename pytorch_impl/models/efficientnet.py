@@ -1,4 +1,4 @@
-"""EfficientNet in PyTorch, BCHW. Spec, names, papers: shared/specs/efficientnet.py."""
+"""EfficientNet in PyTorch, BCHW. Spec, names, papers: shared/specs/vision/efficientnet.py."""
 
 from torch import Tensor, nn
 
@@ -11,7 +11,7 @@ from pytorch_impl.layers import (
     norm,
 )
 from shared.specs.base import SqueezeSpec
-from shared.specs.efficientnet import BlockSpec, EfficientNetSpec, UnitSpec
+from shared.specs.vision.efficientnet import BlockSpec, EfficientNetSpec, UnitSpec
 
 
 def unit(u: UnitSpec | SqueezeSpec, spec: EfficientNetSpec) -> nn.Module:

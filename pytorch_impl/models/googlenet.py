@@ -1,4 +1,4 @@
-"""GoogLeNet in PyTorch, BCHW. Spec, names, paper: shared/specs/googlenet.py."""
+"""GoogLeNet in PyTorch, BCHW. Spec, names, paper: shared/specs/vision/googlenet.py."""
 
 import torch
 import torch.nn.functional as F
@@ -14,7 +14,7 @@ from pytorch_impl.layers import (
     norm,
 )
 from shared.specs.base import ConvSpec, Pool
-from shared.specs.googlenet import (
+from shared.specs.vision.googlenet import (
     BlockSpec,
     GoogLeNetSpec,
     HeadSpec,

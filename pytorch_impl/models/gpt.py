@@ -1,11 +1,11 @@
-"""GPT-2 in PyTorch, [B, T, width]. Spec, names, paper: shared/specs/gpt.py."""
+"""GPT-2 in PyTorch, [B, T, width]. Spec, names, paper: shared/specs/language/gpt.py."""
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pytorch_impl.layers import Attention, Dropout
-from shared.specs.gpt import GPTSpec
+from shared.specs.language.gpt import GPTSpec
 
 
 def norm(spec: GPTSpec) -> nn.LayerNorm:

@@ -1,5 +1,5 @@
 """Inception v3, v4 and Inception-ResNet v2 in PyTorch, BCHW. Specs, names,
-papers: shared/specs/inception.py."""
+papers: shared/specs/vision/inception.py."""
 
 import torch
 import torch.nn.functional as F
@@ -14,7 +14,7 @@ from pytorch_impl.layers import (
     norm,
 )
 from shared.specs.base import BatchNormed, ConvSpec, Pool
-from shared.specs.inception import (
+from shared.specs.vision.inception import (
     HeadSpec,
     InceptionResNetV2Spec,
     InceptionV3Spec,

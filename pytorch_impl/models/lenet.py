@@ -1,4 +1,4 @@
-"""LeNet-5 in PyTorch, BCHW. Specs, names, paper: shared/specs/lenet.py."""
+"""LeNet-5 in PyTorch, BCHW. Specs, names, paper: shared/specs/vision/lenet.py."""
 
 from collections.abc import Callable
 
@@ -11,7 +11,12 @@ from pytorch_impl.layers import (
     conv,
     max_pool,
 )
-from shared.specs.lenet import LeNet5Spec, LeNetSpec, SubsamplingSpec, TableConvSpec
+from shared.specs.vision.lenet import (
+    LeNet5Spec,
+    LeNetSpec,
+    SubsamplingSpec,
+    TableConvSpec,
+)
 
 
 class TableConv(nn.Module):

@@ -1,4 +1,4 @@
-"""Linear models in PyTorch, [B, features]. Spec: shared/specs/linear.py."""
+"""Linear models in PyTorch, [B, features]. Spec: shared/specs/classic/linear.py."""
 
 from collections.abc import Callable
 
@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from shared.specs.linear import LinearModelSpec
+from shared.specs.classic.linear import LinearModelSpec
 
 
 def identity(scores: Tensor) -> Tensor:

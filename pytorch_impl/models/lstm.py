@@ -1,10 +1,10 @@
-"""Stacked LSTM in PyTorch, [B, T, features]. Spec and paper: shared/specs/lstm.py."""
+"""Stacked LSTM in PyTorch, [B, T, features]. Spec and paper: shared/specs/sequence/lstm.py."""
 
 import torch
 from torch import Tensor, nn
 
 from pytorch_impl.layers import StackedLSTM
-from shared.specs.lstm import LSTMSpec
+from shared.specs.sequence.lstm import LSTMSpec
 
 
 class LSTM(nn.Module):

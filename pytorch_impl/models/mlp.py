@@ -1,4 +1,4 @@
-"""Multilayer perceptron in PyTorch, [B, features]. Spec, paper: shared/specs/mlp.py."""
+"""Multilayer perceptron in PyTorch, [B, features]. Spec, paper: shared/specs/classic/mlp.py."""
 
 from collections.abc import Callable
 from functools import partial
@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pytorch_impl.layers import Dropout
-from shared.specs.mlp import MLPSpec
+from shared.specs.classic.mlp import MLPSpec
 
 
 def norm(channels: int, spec: MLPSpec) -> nn.BatchNorm1d:

@@ -1,12 +1,12 @@
 """MLP-Mixer in PyTorch, [B, T, width]. Spec, names, paper:
-shared/specs/mlp_mixer.py."""
+shared/specs/vision/mlp_mixer.py."""
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pytorch_impl.layers import Dropout, DropPath, conv
 from shared.specs.base import ConvSpec
-from shared.specs.mlp_mixer import MLPMixerSpec
+from shared.specs.vision.mlp_mixer import MLPMixerSpec
 
 
 def norm(spec: MLPMixerSpec) -> nn.LayerNorm:

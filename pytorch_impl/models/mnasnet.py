@@ -1,4 +1,4 @@
-"""MnasNet in PyTorch, BCHW. Spec, names, paper: shared/specs/mnasnet.py."""
+"""MnasNet in PyTorch, BCHW. Spec, names, paper: shared/specs/vision/mnasnet.py."""
 
 from torch import Tensor, nn
 
@@ -8,7 +8,7 @@ from pytorch_impl.layers import (
     conv,
     norm,
 )
-from shared.specs.mnasnet import BlockSpec, MNASNetSpec, Step
+from shared.specs.vision.mnasnet import BlockSpec, MNASNetSpec, Step
 
 
 def steps_of(steps: tuple[Step, ...], spec: MNASNetSpec) -> list[nn.Module]:

@@ -1,4 +1,4 @@
-"""MobileNet in PyTorch, BCHW. Spec, names, paper: shared/specs/mobilenet.py."""
+"""MobileNet in PyTorch, BCHW. Spec, names, paper: shared/specs/vision/mobilenet.py."""
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -8,7 +8,7 @@ from pytorch_impl.layers import (
     conv,
     norm,
 )
-from shared.specs.mobilenet import BlockSpec, MobileNetV1Spec
+from shared.specs.vision.mobilenet import BlockSpec, MobileNetV1Spec
 
 
 class SeparableConv(nn.Module):

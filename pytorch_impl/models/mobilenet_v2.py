@@ -1,4 +1,4 @@
-"""MobileNetV2 in PyTorch, BCHW. Spec, names, paper: shared/specs/mobilenet_v2.py."""
+"""MobileNetV2 in PyTorch, BCHW. Spec, names, paper: shared/specs/vision/mobilenet_v2.py."""
 
 from torch import Tensor, nn
 
@@ -9,7 +9,7 @@ from pytorch_impl.layers import (
     norm,
 )
 from shared.specs.base import ConvSpec
-from shared.specs.mobilenet_v2 import BlockSpec, MobileNetV2Spec
+from shared.specs.vision.mobilenet_v2 import BlockSpec, MobileNetV2Spec
 
 
 def conv_norm(c: ConvSpec, spec: MobileNetV2Spec) -> nn.Sequential:

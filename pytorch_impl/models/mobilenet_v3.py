@@ -1,4 +1,4 @@
-"""MobileNetV3 in PyTorch, BCHW. Spec, names, paper: shared/specs/mobilenet_v3.py."""
+"""MobileNetV3 in PyTorch, BCHW. Spec, names, paper: shared/specs/vision/mobilenet_v3.py."""
 
 from torch import Tensor, nn
 
@@ -10,7 +10,7 @@ from pytorch_impl.layers import (
     norm,
 )
 from shared.specs.base import ConvSpec
-from shared.specs.mobilenet_v3 import BlockSpec, MobileNetV3Spec
+from shared.specs.vision.mobilenet_v3 import BlockSpec, MobileNetV3Spec
 
 
 def conv_norm(c: ConvSpec, spec: MobileNetV3Spec, activation: str) -> nn.Sequential:

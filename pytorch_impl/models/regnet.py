@@ -1,4 +1,4 @@
-"""RegNet in PyTorch, BCHW. Spec, names, paper: shared/specs/regnet.py."""
+"""RegNet in PyTorch, BCHW. Spec, names, paper: shared/specs/vision/regnet.py."""
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -10,7 +10,7 @@ from pytorch_impl.layers import (
     norm,
 )
 from shared.specs.base import ConvSpec
-from shared.specs.regnet import BlockSpec, RegNetSpec, StageSpec
+from shared.specs.vision.regnet import BlockSpec, RegNetSpec, StageSpec
 
 
 def conv_norm(c: ConvSpec, spec: RegNetSpec) -> nn.Sequential:

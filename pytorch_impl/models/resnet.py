@@ -1,4 +1,4 @@
-"""ResNet in PyTorch, BCHW. Spec, names, paper: shared/specs/resnet.py."""
+"""ResNet in PyTorch, BCHW. Spec, names, paper: shared/specs/vision/resnet.py."""
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -8,7 +8,7 @@ from pytorch_impl.layers import (
     max_pool,
     norm,
 )
-from shared.specs.resnet import BlockSpec, ResNetSpec
+from shared.specs.vision.resnet import BlockSpec, ResNetSpec
 
 
 def shortcut(b: BlockSpec, spec: ResNetSpec) -> nn.ModuleList:

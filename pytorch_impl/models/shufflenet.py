@@ -1,4 +1,4 @@
-"""ShuffleNet V2 in PyTorch, BCHW. Spec, names, paper: shared/specs/shufflenet.py."""
+"""ShuffleNet V2 in PyTorch, BCHW. Spec, names, paper: shared/specs/vision/shufflenet.py."""
 
 import torch
 from torch import Tensor, nn
@@ -9,7 +9,7 @@ from pytorch_impl.layers import (
     max_pool,
     norm,
 )
-from shared.specs.shufflenet import ShuffleNetSpec, Step, UnitSpec
+from shared.specs.vision.shufflenet import ShuffleNetSpec, Step, UnitSpec
 
 
 def branch(steps: tuple[Step, ...], spec: ShuffleNetSpec) -> nn.Sequential:

@@ -1,4 +1,4 @@
-"""A small CNN in PyTorch, BCHW. Spec, names, papers: shared/specs/simple_cnn.py."""
+"""A small CNN in PyTorch, BCHW. Spec, names, papers: shared/specs/vision/simple_cnn.py."""
 
 from collections.abc import Callable
 
@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pytorch_impl.layers import Dropout, conv, max_pool
-from shared.specs.simple_cnn import SimpleCNNSpec
+from shared.specs.vision.simple_cnn import SimpleCNNSpec
 
 POOLINGS: dict[str, Callable[[Tensor], Tensor]] = {
     "flatten": lambda x: x.flatten(1),

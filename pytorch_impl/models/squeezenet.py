@@ -1,4 +1,4 @@
-"""SqueezeNet in PyTorch, BCHW. Spec, names, paper: shared/specs/squeezenet.py."""
+"""SqueezeNet in PyTorch, BCHW. Spec, names, paper: shared/specs/vision/squeezenet.py."""
 
 import torch
 import torch.nn.functional as F
@@ -10,7 +10,7 @@ from pytorch_impl.layers import (
     MaxPool2d,
     conv,
 )
-from shared.specs.squeezenet import FireSpec, SqueezeNetSpec
+from shared.specs.vision.squeezenet import FireSpec, SqueezeNetSpec
 
 
 class Fire(nn.Module):

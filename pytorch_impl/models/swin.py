@@ -1,4 +1,4 @@
-"""Swin in PyTorch, BCHW, then BHWC. Spec, names, paper: shared/specs/swin.py."""
+"""Swin in PyTorch, BCHW, then BHWC. Spec, names, paper: shared/specs/vision/swin.py."""
 
 import math
 
@@ -15,7 +15,7 @@ from pytorch_impl.layers import (
     conv,
 )
 from shared.specs.base import Pair
-from shared.specs.swin import BlockSpec, MergeSpec, SwinSpec, WindowSpec
+from shared.specs.vision.swin import BlockSpec, MergeSpec, SwinSpec, WindowSpec
 
 
 def norm(width: int, spec: SwinSpec) -> nn.LayerNorm:

@@ -1,4 +1,4 @@
-"""VGG in PyTorch, BCHW. Spec, names, paper: shared/specs/vgg.py."""
+"""VGG in PyTorch, BCHW. Spec, names, paper: shared/specs/vision/vgg.py."""
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -9,7 +9,7 @@ from pytorch_impl.layers import (
     conv,
     norm,
 )
-from shared.specs.vgg import VGGSpec
+from shared.specs.vision.vgg import VGGSpec
 
 
 def features(spec: VGGSpec) -> nn.ModuleList:

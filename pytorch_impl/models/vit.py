@@ -1,4 +1,4 @@
-"""ViT and DeiT in PyTorch, [B, T, width]. Spec, names, papers: shared/specs/vit.py."""
+"""ViT and DeiT in PyTorch, [B, T, width]. Spec, names, papers: shared/specs/vision/vit.py."""
 
 import torch
 import torch.nn.functional as F
@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from pytorch_impl.layers import Attention, Dropout, DropPath, conv
 from shared.specs.base import ConvSpec
-from shared.specs.vit import ViTSpec
+from shared.specs.vision.vit import ViTSpec
 
 
 def norm(spec: ViTSpec) -> nn.LayerNorm:

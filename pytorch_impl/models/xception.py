@@ -1,4 +1,4 @@
-"""Xception in PyTorch, BCHW. Spec, names, paper: shared/specs/xception.py."""
+"""Xception in PyTorch, BCHW. Spec, names, paper: shared/specs/vision/xception.py."""
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -8,7 +8,7 @@ from pytorch_impl.layers import (
     conv,
     norm,
 )
-from shared.specs.xception import BlockSpec, SeparableSpec, XceptionSpec
+from shared.specs.vision.xception import BlockSpec, SeparableSpec, XceptionSpec
 
 
 class SeparableConv2d(nn.Module):

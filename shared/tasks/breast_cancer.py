@@ -3,7 +3,7 @@
 from shared.data.tabular import breast_cancer
 from shared.definitions.losses import BinaryCrossEntropy
 from shared.definitions.optimizers import SGD
-from shared.specs.mlp import MLPSpec
+from shared.specs.classic.mlp import MLPSpec
 from shared.tasks.base import BINARY_ACCURACY, Task
 
 TASK = Task(

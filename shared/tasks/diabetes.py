@@ -3,7 +3,7 @@
 from shared.data.tabular import diabetes
 from shared.definitions.losses import MSE
 from shared.definitions.optimizers import SGD
-from shared.specs.linear import LinearModelSpec
+from shared.specs.classic.linear import LinearModelSpec
 from shared.tasks.base import R2, Task, warmup_cosine
 
 TASK = Task(

@@ -5,7 +5,7 @@ from functools import partial
 from shared.data.images import digits
 from shared.definitions.losses import CrossEntropy
 from shared.definitions.optimizers import Adam
-from shared.specs.lenet import LeNetSpec
+from shared.specs.vision.lenet import LeNetSpec
 from shared.tasks.base import ACCURACY, Task, warmup_cosine
 
 TASK = Task(

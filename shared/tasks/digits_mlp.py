@@ -5,7 +5,7 @@ from functools import partial
 from shared.data.images import digits
 from shared.definitions.losses import CrossEntropy
 from shared.definitions.optimizers import AdamW
-from shared.specs.mlp import MLPSpec
+from shared.specs.classic.mlp import MLPSpec
 from shared.tasks.base import ACCURACY, Task, warmup_cosine
 
 TASK = Task(

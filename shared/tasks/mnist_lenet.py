@@ -3,7 +3,7 @@
 from shared.data.images import mnist
 from shared.definitions.losses import CrossEntropy
 from shared.definitions.optimizers import SGD
-from shared.specs.lenet import LeNetSpec
+from shared.specs.vision.lenet import LeNetSpec
 from shared.tasks.base import ACCURACY, Task, warmup_cosine
 
 TASK = Task(

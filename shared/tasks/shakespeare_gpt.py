@@ -3,7 +3,7 @@
 from shared.data.text import shakespeare
 from shared.definitions.losses import CrossEntropy
 from shared.definitions.optimizers import AdamW, ClipByGlobalNorm
-from shared.specs.gpt import GPTSpec
+from shared.specs.language.gpt import GPTSpec
 from shared.tasks.base import PERPLEXITY, Task, warmup_cosine
 
 TOKENS = 64

@@ -3,7 +3,7 @@
 from shared.data.sequences import temporal_order
 from shared.definitions.losses import CrossEntropy
 from shared.definitions.optimizers import Adam, ClipByGlobalNorm
-from shared.specs.lstm import LSTMSpec
+from shared.specs.sequence.lstm import LSTMSpec
 from shared.tasks.base import ACCURACY, Task, warmup_cosine
 
 TASK = Task(

@@ -3,7 +3,7 @@
 from shared.data.audio import tones
 from shared.definitions.losses import CrossEntropy
 from shared.definitions.optimizers import Adam
-from shared.specs.cnn1d import CNN1DSpec
+from shared.specs.sequence.cnn1d import CNN1DSpec
 from shared.tasks.base import ACCURACY, Task, warmup_cosine
 
 TASK = Task(

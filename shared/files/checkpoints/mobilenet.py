@@ -5,7 +5,7 @@ Its blocks are numbered through from 1, and its last layer is a 1x1 convolution.
 
 from shared.arrays import Array, Weights
 from shared.errors import unknown
-from shared.specs.mobilenet import MobileNetV1Spec
+from shared.specs.vision.mobilenet import MobileNetV1Spec
 
 SOURCES = ("keras.applications",)
 _HEAD, _OWN_HEAD = "conv_preds", "classifier"

@@ -8,7 +8,7 @@ import math
 
 from shared.arrays import Array, Weights
 from shared.errors import unknown
-from shared.specs.swin import WindowSpec
+from shared.specs.vision.swin import WindowSpec
 
 SOURCES = ("torchvision",)
 _TABLE, _INDEX = "relative_position_bias_table", "relative_position_index"

@@ -11,7 +11,7 @@ import numpy as np
 
 from shared.arrays import Array, Weights
 from shared.errors import unknown
-from shared.specs.xception import XceptionSpec
+from shared.specs.vision.xception import XceptionSpec
 
 SOURCES = ("timm", "keras.applications")
 _UNNAMED = ("conv2d", "batch_normalization")

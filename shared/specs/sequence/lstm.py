@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from shared.definitions.initializers import Initializer, of_torch
 from shared.fields import Rate, Size
 from shared.specs.base import Spec, Tensor, Variant
-from shared.specs.recurrent import StackSpec
+from shared.specs.sequence.recurrent import StackSpec
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,7 +23,7 @@ from typing import Literal
 from shared.definitions.initializers import HeNormal, Initializer, Normal
 from shared.fields import Positive, Rate, Size
 from shared.specs.base import ConvSpec, Spec, SqueezeSpec, Tensor, Variant, image
-from shared.specs.mobilenet_v2 import divisible
+from shared.specs.vision.mobilenet_v2 import divisible
 
 
 @dataclass(frozen=True)
