@@ -3,18 +3,11 @@
 from types import ModuleType
 
 from shared.errors import unknown
-from shared.tasks import (
-    breast_cancer,
-    diabetes,
-    digits_lenet,
-    digits_mlp,
-    mnist_lenet,
-    shakespeare_gpt,
-    sonnets_gpt,
-    temporal_order_lstm,
-    tones_cnn1d,
-)
 from shared.tasks.base import Task
+from shared.tasks.classic import breast_cancer, diabetes, digits_mlp
+from shared.tasks.language import shakespeare_gpt, sonnets_gpt
+from shared.tasks.sequence import temporal_order_lstm, tones_cnn1d
+from shared.tasks.vision import digits_lenet, mnist_lenet
 
 TASKS: dict[str, Task] = {
     value.TASK.name: value.TASK
