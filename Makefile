@@ -47,7 +47,7 @@ distributed: setup
 
 # Ten SIGKILLs in each framework, where the tests make do with three.
 kills: setup
-	@TRIPTYCH_KILLS=10 $(BIN)/python -m pytest -q parity_tests/test_training.py -k killed
+	@TRIPTYCH_KILLS=10 $(BIN)/python -m pytest -q parity_tests/tests/test_training.py -k killed
 
 mutants: setup
 	@$(BIN)/python -m parity_tests.mutants --docs docs/mutants.md

@@ -2,7 +2,7 @@
 
 Pictures are Pillow's, in mode L or RGB, until to_tensor; from there on arrays. Names
 and defaults are torchvision's, and so is what comes out, bit for bit, since it asks
-Pillow too (parity_tests/test_transforms.py).
+Pillow too (parity_tests/tests/test_transforms.py).
 """
 
 from pathlib import Path

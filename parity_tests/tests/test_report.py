@@ -32,8 +32,8 @@ from benchmarks.report import (
     tutorial,
 )
 from benchmarks.report.evidence import Evidence
-from parity_tests import made_records
 from parity_tests.engine import Check
+from parity_tests.tests import made_records
 from shared.catalog import FAMILIES, VARIANTS
 from shared.definitions.optimizers import OPTIMIZERS, SGD
 from shared.errors import UsageError

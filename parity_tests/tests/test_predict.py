@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from parity_tests import predict as job
-from parity_tests.test_cli import one_line_error, run
+from parity_tests.tests.test_cli import one_line_error, run
 from shared.catalog import variant
 from shared.contract import Request, metadata
 from shared.data import pictures, transforms

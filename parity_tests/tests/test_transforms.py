@@ -8,13 +8,13 @@ import pytest
 from PIL import Image
 from scipy import stats
 
-from parity_tests.test_originals import needs
+from parity_tests.tests.test_originals import needs
 from shared.data import augment, pictures, transforms
 from shared.data.augment import CutMix, MixUp, RandAugment, Step
 from shared.errors import UsageError
 from shared.randomness import generator
 
-HERE = "parity_tests.originals_of_transforms"
+HERE = "parity_tests.tests.originals_of_transforms"
 torchvision = needs("torchvision")
 COLOR, GRAY, TALL = (37, 52, 3), (40, 33, 1), (61, 24, 3)
 

@@ -7,7 +7,7 @@ import pytest
 
 from parity_tests.compare import worst_of
 from parity_tests.engine import request
-from parity_tests.test_originals import needs, outputs_differ_by
+from parity_tests.tests.test_originals import needs, outputs_differ_by
 from parity_tests.tolerances import ORIGINALS
 from shared.catalog import variant
 from shared.errors import UsageError
