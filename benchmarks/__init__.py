@@ -1,1 +1,1 @@
-"""Throughput of what passed parity; asks the frameworks through shared.running.client."""
+"""Throughput of what passed parity; asks the frameworks through their workers."""

@@ -1,4 +1,5 @@
-"""The learning-rate schedules in JAX. Definitions, papers: shared/definitions/schedules.py.
+"""The learning-rate schedules in JAX.
+Definitions, papers: shared/definitions/schedules.py.
 
 As in optax a schedule is a function of the number of updates done; here it gives the
 factor, and `scheduled` multiplies a learning rate by it. One file to lift.

@@ -47,7 +47,7 @@ class SpecModel(keras.Model):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
         family = importlib.import_module(
-            f"shared.specs.{cls.__module__.split('.')[-1]}"
+            cls.__module__.replace("keras_impl.models", "shared.specs")
         )
         return cls(from_plain(getattr(family, f"{cls.__name__}Spec"), config["spec"]))
 

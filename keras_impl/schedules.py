@@ -1,4 +1,5 @@
-"""The learning-rate schedules in Keras. Definitions, papers: shared/definitions/schedules.py.
+"""The learning-rate schedules in Keras.
+Definitions, papers: shared/definitions/schedules.py.
 
 A schedule gives the factor of update t; `Scheduled` multiplies a learning rate by it.
 One file to lift: it needs nothing of this suite.

@@ -1,1 +1,1 @@
-"""The judge: asks the frameworks through shared.running.client and imports none of them."""
+"""The judge: asks the frameworks through workers and imports none."""

@@ -26,7 +26,7 @@ from pathlib import Path
 from parity_tests import arithmetic
 from parity_tests.definition_judge import PARTS, DefinitionJudge
 from parity_tests.engine import Evidence, Session, Workers, measure
-from shared.catalog import FAMILIES, VARIANTS, family_of
+from shared.catalog import FAMILIES, VARIANTS, family_of, place_of
 from shared.running.client import NATIVE, PACKAGES, ROOT, WorkerFailure
 
 REFERENCE = {"pytorch": "jax", "keras": "pytorch", "jax": "pytorch"}
@@ -291,7 +291,7 @@ class Judge:
         if rest[0] != "models":
             self.workers.close()
             return ""
-        modules = [f"{package}.models.{rest[1]}", f"{package}.models"]
+        modules = [".".join([package, *rest]), f"{package}.models"]
         try:
             self.workers.get(self.framework, "float64").reload(modules)
         except WorkerFailure as failure:
@@ -320,7 +320,7 @@ class Judge:
         """What a layer does, and what otherwise than its framework's, they pin down."""
         if Path(mutant.path).stem not in SHARED:
             return ""
-        tests = [f"parity_tests/test_{name}.py" for name in OF_LAYERS]
+        tests = [f"parity_tests/tests/test_{name}.py" for name in OF_LAYERS]
         command = ["-m", "pytest", "-qx", *tests]
         done = subprocess.run(
             [sys.executable, *command],
@@ -413,7 +413,9 @@ def collect(names: list[str], frameworks: list[str]) -> list[Mutant]:
     found: list[Mutant] = []
     for framework in frameworks:
         folder = ROOT / PACKAGES[framework]
-        files = [folder / "models" / f"{name}.py" for name in names if name in FAMILIES]
+        files = [
+            folder / "models" / place_of(name) for name in names if name in FAMILIES
+        ]
         if LAYERS in names:
             files += [folder / f"{name}.py" for name in SHARED]
         files += [folder / f"{name}.py" for name in names if name in PARTS]

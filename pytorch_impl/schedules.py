@@ -1,4 +1,5 @@
-"""The learning-rate schedules in PyTorch. Definitions, papers: shared/definitions/schedules.py.
+"""The learning-rate schedules in PyTorch.
+Definitions, papers: shared/definitions/schedules.py.
 
 `factor(t)` of a schedule multiplies the learning rate of a group; `Scheduled` is the
 torch scheduler that does it. One file to lift: it needs nothing of this suite.

@@ -1,5 +1,6 @@
 """Every family and every variant by name. A new family adds one import line here."""
 
+from pathlib import Path
 from types import ModuleType
 
 from shared.errors import unknown
@@ -58,6 +59,12 @@ def variant(name: str) -> Variant:
 def family_of(spec: Spec) -> str:
     """The family's name, which is also the name of its model files."""
     return type(spec).__module__.rsplit(".", 1)[-1]
+
+
+def place_of(family: str) -> Path:
+    """Where a family's file stands in the folder of specs and in those of models."""
+    *_, domain, name = FAMILIES[family].__name__.split(".")
+    return Path(domain, f"{name}.py")
 
 
 def select(names: list[str]) -> dict[str, Variant]:

@@ -17,8 +17,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from shared import VERSION, randomness
-from shared.arrays import Array, Weights
-from shared.data.batches import Arrays, Samples, Shuffled
+from shared.arrays import Array, Arrays, Weights
+from shared.data.batches import Samples, Shuffled
 from shared.definitions.losses import CrossEntropy, Loss
 from shared.definitions.optimizers import SGD, Clip, Ema, Optimizer
 from shared.definitions.schedules import ReduceOnPlateau, Schedule

@@ -8,7 +8,7 @@ from pathlib import Path
 from benchmarks.report import code, gather, prose, samples, tutorial
 from benchmarks.report.gather import Node, Traced
 from benchmarks.report.prose import Settled
-from shared.catalog import FAMILIES
+from shared.catalog import FAMILIES, place_of
 from shared.files import checkpoints, sources
 from shared.running.client import NATIVE, PACKAGES, ROOT
 from shared.specs.base import Variant, to_plain
@@ -46,6 +46,7 @@ class Family:
     name: str
     title: str
     paper: str
+    place: Path
     notes: tuple[Settled, ...]
     links: tuple[str, ...]
     variants: tuple[Shown, ...]
@@ -76,6 +77,7 @@ def family(name: str, traced: Mapping[str, Traced], pictures: bool = True) -> Fa
         name,
         title(name),
         prose.inline(first),
+        place_of(name),
         tuple(prose.paragraphs(rest)) if rest else (),
         tuple(code.links(doc)),
         tuple(_shown(n, v) for n, v in module.VARIANTS.items()),
@@ -95,7 +97,7 @@ def family(name: str, traced: Mapping[str, Traced], pictures: bool = True) -> Fa
 
 def title(name: str) -> str:
     """As PyTorch's model file begins: `GPT-2 in PyTorch, ...`."""
-    path = ROOT / PACKAGES["pytorch"] / "models" / f"{name}.py"
+    path = ROOT / PACKAGES["pytorch"] / "models" / place_of(name)
     doc = code.docstring(path.read_text()) if path.exists() else ""
     return doc.partition(" in PyTorch")[0] or name
 
@@ -144,7 +146,7 @@ def example(family: str, name: str) -> Panel:
 
 def _imported(package: str, name: str) -> list[str]:
     """The layers of its own package that a model file imports."""
-    path = ROOT / package / "models" / f"{name}.py"
+    path = ROOT / package / "models" / place_of(name)
     if not path.exists():
         return []
     return [
@@ -175,7 +177,7 @@ def below(name: str) -> tuple[Below, ...]:
     where: dict[str, dict[str, None]] = {}
     for framework in NATIVE:
         parts = dict(_layers(framework, name))
-        model = ROOT / PACKAGES[framework] / "models" / f"{name}.py"
+        model = ROOT / PACKAGES[framework] / "models" / place_of(name)
         parts["this file"] = model.read_text() if model.exists() else ""
         for layer, source in parts.items():
             for tag in code.tags(source):

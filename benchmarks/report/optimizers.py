@@ -100,7 +100,7 @@ def _definitions(path: Path) -> dict[str, str]:
 
 
 def _shared() -> dict[str, str]:
-    return _definitions(ROOT / "shared" / "optimizers.py")
+    return _definitions(ROOT / "shared" / "definitions" / "optimizers.py")
 
 
 def _native(framework: str) -> dict[str, str]:

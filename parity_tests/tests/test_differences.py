@@ -22,7 +22,7 @@ from shared.files.weights import count
 from shared.running.client import NATIVE, WorkerRaised
 from shared.running.team import Team
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "differences.md"
 
 TORCH = """

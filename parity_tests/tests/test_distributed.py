@@ -31,7 +31,7 @@ from shared.running.team import Team
 from shared.running.training import Job
 from shared.tasks import task
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 # Convolutions, BatchNorm, dropout and attention, recurrence; every optimizer twice.
 FAMILIES = {
     "lenet_tiny": "momentum",

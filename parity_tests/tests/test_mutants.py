@@ -6,7 +6,7 @@ import pytest
 
 from parity_tests.definition_judge import PARTS
 from parity_tests.mutants import LAYERS, ROOT, changed, collect, explanations, key
-from shared.catalog import FAMILIES
+from shared.catalog import FAMILIES, place_of
 from shared.running.client import NATIVE
 
 SOURCE = """
@@ -109,7 +109,7 @@ def test_every_file_has_some(everything):
     files = {mutant.path for mutant in everything}
     for package in ("pytorch_impl", "keras_impl", "jax_impl"):
         for family in FAMILIES:
-            assert f"{package}/models/{family}.py" in files
+            assert f"{package}/models/{place_of(family)}" in files
         for name in ("layers", *PARTS):
             assert f"{package}/{name}.py" in files
     assert len(everything) >= 400

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 FRAMEWORKS = {"torch", "tensorflow", "keras", "jax", "flax", "optax", "orbax"}
 NEUTRAL = [
     path
@@ -74,6 +74,6 @@ def test_no_implementation_imports_another(package, others):
 
 
 def test_keras_models_and_layers_name_no_back_end():
-    paths = [*(ROOT / "keras_impl" / "models").glob("*.py")]
+    paths = [*(ROOT / "keras_impl" / "models").rglob("*.py")]
     for path in [*paths, ROOT / "keras_impl" / "layers.py"]:
         assert not {"tensorflow", "torch", "jax"} & set(_imports(path)), path

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from shared import catalog
-from shared.catalog import FAMILIES, VARIANTS
+from shared.catalog import FAMILIES, VARIANTS, place_of
 from shared.errors import UsageError
 from shared.fields import Range
 from shared.running import client as worker
 from shared.specs.base import Spec, from_plain, to_plain
 from shared.specs.vision.resnet import ResNetSpec
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = [worker.PACKAGES[framework] for framework in worker.NATIVE]
 DEPTHS = (1, 1, 1, 1)
 
@@ -92,7 +92,7 @@ def _definitions(path: Path) -> list[str]:
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_the_three_files_define_the_same_in_the_same_order(family):
-    paths = [ROOT / package / "models" / f"{family}.py" for package in PACKAGES]
+    paths = [ROOT / package / "models" / place_of(family) for package in PACKAGES]
     first, second, third = map(_definitions, paths)
     assert first == second == third
     for variant in FAMILIES[family].VARIANTS.values():
@@ -102,7 +102,7 @@ def test_the_three_files_define_the_same_in_the_same_order(family):
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_model_file_stays_readable(family):
     for package in PACKAGES:
-        lines = (ROOT / package / "models" / f"{family}.py").read_text().splitlines()
+        lines = (ROOT / package / "models" / place_of(family)).read_text().splitlines()
         assert len([line for line in lines if line.strip()]) <= 250
 
 

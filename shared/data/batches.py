@@ -3,11 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from shared.arrays import Array
+from shared.arrays import Array, Arrays
 from shared.errors import UsageError
 from shared.randomness import generator
-
-Arrays = tuple[Array, ...]
 
 
 @dataclass(frozen=True)

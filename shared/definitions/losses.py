@@ -12,12 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from shared.arrays import Array
+from shared.arrays import Array, Arrays
 from shared.definitions.schedules import Share
 from shared.errors import unknown
 from shared.fields import Checked, NonNegative, Positive, Rate
-
-Arrays = tuple[Array, ...]
 
 
 @dataclass(frozen=True, kw_only=True)

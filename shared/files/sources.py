@@ -12,7 +12,7 @@ from rich.rule import Rule
 from rich.syntax import Syntax
 from rich.table import Table
 
-from shared.catalog import FAMILIES
+from shared.catalog import FAMILIES, place_of
 from shared.errors import unknown
 from shared.files.weights import write_bytes
 from shared.running.client import NATIVE, PACKAGES, ROOT
@@ -47,7 +47,7 @@ def implementations(family: str) -> list[str]:
 
 
 def _file(framework: str, family: str) -> Path:
-    return ROOT / PACKAGES[framework] / "models" / f"{family}.py"
+    return ROOT / PACKAGES[framework] / "models" / place_of(family)
 
 
 def definitions(source: str) -> dict[str, str]:

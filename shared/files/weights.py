@@ -14,12 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from shared.arrays import Array, Weights
 from shared.errors import UsageError
 
-Array = NDArray[Any]
-Weights = Mapping[str, Array]
 FORMAT = "triptych-weights-1"
 
 

@@ -1,7 +1,7 @@
 """A framework package in its own process, behind the contract.
 
-The judge's side is `Worker`; `python -m shared.running.client` is the other side. A worker is
-started once and asked by message. A crash, a hang or an exception in it is a
+The judge's side is `Worker`; `python -m shared.running.client` is the other side. A
+worker is started once and asked by message. A crash, a hang or an exception in it is a
 `WorkerFailure` here, and other workers go on.
 """
 
@@ -54,7 +54,7 @@ from shared.running.saving import Checkpoint
 from shared.running.training import Job
 from shared.specs.base import Spec
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 NATIVE = ("pytorch", "keras", "jax")
 PACKAGES = {
     "pytorch": "pytorch_impl",
@@ -158,8 +158,8 @@ class Worker:
     device: cpu hides every other; cuda and tpu must be there. Without it the
         framework takes the best it finds, PyTorch the CPU.
     root: where the packages are imported from, if not from this suite itself.
-    place: it trains together with others (shared/running/team.py), on the CPU where no device
-        is named.
+    place: it trains together with others (shared/running/team.py), on the CPU where no
+        device is named.
     variables: of its process, beside what the framework needs.
     """
 

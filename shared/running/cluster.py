@@ -15,7 +15,7 @@ from shared.errors import UsageError, brief
 Job = TypeVar("Job")
 Found = TypeVar("Found")
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 # A node needs the frameworks installed; of this suite it gets what is here.
 ROOMS = (
     "shared",

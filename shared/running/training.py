@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from shared.arrays import Array
+from shared.arrays import Array, Arrays
 from shared.contract import Model, Seen, Trainer, metadata
-from shared.data.batches import Arrays, Dataset, Samples, Shuffled
+from shared.data.batches import Dataset, Samples, Shuffled
 from shared.definitions.optimizers import LIKE, TURNED
 from shared.definitions.schedules import PlateauState
 from shared.errors import UsageError
@@ -37,7 +37,8 @@ class Position:
     """Where a run stands; all of it goes into a checkpoint.
 
     step: batches done. batch: of them, in this epoch. losses: the sum over those.
-    seconds: of training before the last start. plateau: shared/definitions/schedules.py's state.
+    seconds: of training before the last start. plateau: the state of
+    ReduceOnPlateau.
     """
 
     epoch: int = 0

@@ -1,4 +1,7 @@
-"""Linear models in JAX (Flax NNX), [B, features]. Spec: shared/specs/classic/linear.py."""
+"""Linear models in JAX (Flax NNX), [B, features].
+
+Spec: shared/specs/classic/linear.py.
+"""
 
 from collections.abc import Callable
 

@@ -1,4 +1,7 @@
-"""Multilayer perceptron in JAX (Flax NNX), [B, features]. Spec: shared/specs/classic/mlp.py."""
+"""Multilayer perceptron in JAX (Flax NNX), [B, features].
+
+Spec: shared/specs/classic/mlp.py.
+"""
 
 from collections.abc import Callable
 from functools import partial

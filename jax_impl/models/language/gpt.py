@@ -1,4 +1,7 @@
-"""GPT-2 in JAX (Flax NNX), [B, T, width]. Spec, names, paper: shared/specs/language/gpt.py."""
+"""GPT-2 in JAX (Flax NNX), [B, T, width].
+
+Spec, names, paper: shared/specs/language/gpt.py.
+"""
 
 import jax.numpy as jnp
 from flax import nnx

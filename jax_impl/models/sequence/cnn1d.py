@@ -1,4 +1,7 @@
-"""Convolutions along time in JAX (Flax NNX), [B, L, C]. Spec: shared/specs/sequence/cnn1d.py."""
+"""Convolutions along time in JAX (Flax NNX), [B, L, C].
+
+Spec: shared/specs/sequence/cnn1d.py.
+"""
 
 from flax import nnx
 from jax import Array

@@ -1,4 +1,7 @@
-"""Stacked LSTM in JAX (Flax NNX), [B, T, features]. Spec: shared/specs/sequence/lstm.py."""
+"""Stacked LSTM in JAX (Flax NNX), [B, T, features].
+
+Spec: shared/specs/sequence/lstm.py.
+"""
 
 import jax.numpy as jnp
 from flax import nnx

@@ -1,4 +1,7 @@
-"""AlexNet in JAX (Flax NNX), BHWC. Specs, names, papers: shared/specs/vision/alexnet.py."""
+"""AlexNet in JAX (Flax NNX), BHWC.
+
+Specs, names, papers: shared/specs/vision/alexnet.py.
+"""
 
 from flax import nnx
 from jax import Array

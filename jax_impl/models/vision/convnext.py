@@ -1,4 +1,7 @@
-"""ConvNeXt in JAX (Flax NNX), BHWC. Spec, names, paper: shared/specs/vision/convnext.py."""
+"""ConvNeXt in JAX (Flax NNX), BHWC.
+
+Spec, names, paper: shared/specs/vision/convnext.py.
+"""
 
 import jax.numpy as jnp
 from flax import nnx

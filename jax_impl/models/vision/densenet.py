@@ -1,4 +1,7 @@
-"""DenseNet in JAX (Flax NNX), BHWC. Spec, names, paper: shared/specs/vision/densenet.py."""
+"""DenseNet in JAX (Flax NNX), BHWC.
+
+Spec, names, paper: shared/specs/vision/densenet.py.
+"""
 
 import jax.numpy as jnp
 from flax import nnx

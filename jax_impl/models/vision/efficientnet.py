@@ -1,5 +1,7 @@
-"""EfficientNet in JAX (Flax NNX), BHWC. Spec, names, papers:
-shared/specs/vision/efficientnet.py."""
+"""EfficientNet in JAX (Flax NNX), BHWC.
+
+Spec, names, papers: shared/specs/vision/efficientnet.py.
+"""
 
 from flax import nnx
 from jax import Array

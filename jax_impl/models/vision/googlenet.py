@@ -1,4 +1,7 @@
-"""GoogLeNet in JAX (Flax NNX), BHWC. Spec, names, paper: shared/specs/vision/googlenet.py."""
+"""GoogLeNet in JAX (Flax NNX), BHWC.
+
+Spec, names, paper: shared/specs/vision/googlenet.py.
+"""
 
 import jax.numpy as jnp
 from flax import nnx

@@ -1,5 +1,7 @@
-"""Inception v3, v4 and Inception-ResNet v2 in JAX (Flax NNX), BHWC. Specs, names,
-papers: shared/specs/vision/inception.py."""
+"""Inception v3, v4 and Inception-ResNet v2 in JAX (Flax NNX), BHWC.
+
+Specs, names, papers: shared/specs/vision/inception.py.
+"""
 
 import jax.numpy as jnp
 from flax import nnx

@@ -1,5 +1,7 @@
-"""MLP-Mixer in JAX (Flax NNX), [B, T, width]. Spec, names, paper:
-shared/specs/vision/mlp_mixer.py."""
+"""MLP-Mixer in JAX (Flax NNX), [B, T, width].
+
+Spec, names, paper: shared/specs/vision/mlp_mixer.py.
+"""
 
 from flax import nnx
 from jax import Array

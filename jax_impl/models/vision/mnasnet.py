@@ -1,4 +1,7 @@
-"""MnasNet in JAX (Flax NNX), BHWC. Spec, names, paper: shared/specs/vision/mnasnet.py."""
+"""MnasNet in JAX (Flax NNX), BHWC.
+
+Spec, names, paper: shared/specs/vision/mnasnet.py.
+"""
 
 from flax import nnx
 from jax import Array

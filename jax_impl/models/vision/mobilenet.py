@@ -1,4 +1,7 @@
-"""MobileNet in JAX (Flax NNX), BHWC. Spec, names, paper: shared/specs/vision/mobilenet.py."""
+"""MobileNet in JAX (Flax NNX), BHWC.
+
+Spec, names, paper: shared/specs/vision/mobilenet.py.
+"""
 
 from flax import nnx
 from jax import Array

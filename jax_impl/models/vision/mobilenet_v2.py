@@ -1,5 +1,7 @@
-"""MobileNetV2 in JAX (Flax NNX), BHWC. Spec, names, paper:
-shared/specs/vision/mobilenet_v2.py."""
+"""MobileNetV2 in JAX (Flax NNX), BHWC.
+
+Spec, names, paper: shared/specs/vision/mobilenet_v2.py.
+"""
 
 from flax import nnx
 from jax import Array

@@ -1,5 +1,7 @@
-"""MobileNetV3 in JAX (Flax NNX), BHWC. Spec, names, paper:
-shared/specs/vision/mobilenet_v3.py."""
+"""MobileNetV3 in JAX (Flax NNX), BHWC.
+
+Spec, names, paper: shared/specs/vision/mobilenet_v3.py.
+"""
 
 from flax import nnx
 from jax import Array

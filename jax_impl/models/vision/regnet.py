@@ -1,4 +1,7 @@
-"""RegNet in JAX (Flax NNX), BHWC. Spec, names, paper: shared/specs/vision/regnet.py."""
+"""RegNet in JAX (Flax NNX), BHWC.
+
+Spec, names, paper: shared/specs/vision/regnet.py.
+"""
 
 from flax import nnx
 from jax import Array

@@ -1,4 +1,7 @@
-"""ResNet in JAX (Flax NNX), BHWC. Spec, names, paper: shared/specs/vision/resnet.py."""
+"""ResNet in JAX (Flax NNX), BHWC.
+
+Spec, names, paper: shared/specs/vision/resnet.py.
+"""
 
 from flax import nnx
 from jax import Array

@@ -1,4 +1,7 @@
-"""ShuffleNet V2 in JAX (NNX), BHWC. Spec, names, paper: shared/specs/vision/shufflenet.py."""
+"""ShuffleNet V2 in JAX (NNX), BHWC.
+
+Spec, names, paper: shared/specs/vision/shufflenet.py.
+"""
 
 import jax.numpy as jnp
 from flax import nnx

@@ -1,4 +1,7 @@
-"""A small CNN in JAX (Flax NNX), BHWC. Spec, names: shared/specs/vision/simple_cnn.py."""
+"""A small CNN in JAX (Flax NNX), BHWC.
+
+Spec, names: shared/specs/vision/simple_cnn.py.
+"""
 
 from collections.abc import Callable
 

@@ -1,4 +1,7 @@
-"""SqueezeNet in JAX (NNX), BHWC. Spec, names, paper: shared/specs/vision/squeezenet.py."""
+"""SqueezeNet in JAX (NNX), BHWC.
+
+Spec, names, paper: shared/specs/vision/squeezenet.py.
+"""
 
 import jax.numpy as jnp
 from flax import nnx

@@ -1,4 +1,7 @@
-"""Swin in JAX (Flax NNX), BHWC. Spec, names, paper: shared/specs/vision/swin.py."""
+"""Swin in JAX (Flax NNX), BHWC.
+
+Spec, names, paper: shared/specs/vision/swin.py.
+"""
 
 import math
 

@@ -1,4 +1,7 @@
-"""VGG in JAX (Flax NNX), BHWC. Spec, names, paper: shared/specs/vision/vgg.py."""
+"""VGG in JAX (Flax NNX), BHWC.
+
+Spec, names, paper: shared/specs/vision/vgg.py.
+"""
 
 from flax import nnx
 from jax import Array

@@ -1,5 +1,7 @@
-"""ViT and DeiT in JAX (Flax NNX), [B, T, width]. Spec, names, papers:
-shared/specs/vision/vit.py."""
+"""ViT and DeiT in JAX (Flax NNX), [B, T, width].
+
+Spec, names, papers: shared/specs/vision/vit.py.
+"""
 
 import jax.numpy as jnp
 from flax import nnx

@@ -1,4 +1,7 @@
-"""Xception in JAX (Flax NNX), BHWC. Spec, names, paper: shared/specs/vision/xception.py."""
+"""Xception in JAX (Flax NNX), BHWC.
+
+Spec, names, paper: shared/specs/vision/xception.py.
+"""
 
 from flax import nnx
 from jax import Array

@@ -1,4 +1,7 @@
-"""Multilayer perceptron in Keras 3, [B, features]. Spec, paper: shared/specs/classic/mlp.py."""
+"""Multilayer perceptron in Keras 3, [B, features].
+
+Spec, paper: shared/specs/classic/mlp.py.
+"""
 
 from collections.abc import Callable
 from functools import partial

@@ -1,4 +1,7 @@
-"""GPT-2 in Keras 3, [B, T, width]. Spec, names, paper: shared/specs/language/gpt.py."""
+"""GPT-2 in Keras 3, [B, T, width].
+
+Spec, names, paper: shared/specs/language/gpt.py.
+"""
 
 import keras
 from keras import KerasTensor, ops

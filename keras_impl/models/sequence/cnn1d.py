@@ -1,4 +1,7 @@
-"""Convolutions along time in Keras 3, [B, L, C]. Spec, names: shared/specs/sequence/cnn1d.py."""
+"""Convolutions along time in Keras 3, [B, L, C].
+
+Spec, names: shared/specs/sequence/cnn1d.py.
+"""
 
 import keras
 from keras import KerasTensor, ops

@@ -1,4 +1,7 @@
-"""Stacked LSTM in Keras 3, [B, T, features]. Spec and paper: shared/specs/sequence/lstm.py."""
+"""Stacked LSTM in Keras 3, [B, T, features].
+
+Spec and paper: shared/specs/sequence/lstm.py.
+"""
 
 from keras import KerasTensor, ops
 

@@ -1,4 +1,7 @@
-"""AlexNet in Keras 3, BHWC. Specs, names, papers: shared/specs/vision/alexnet.py."""
+"""AlexNet in Keras 3, BHWC.
+
+Specs, names, papers: shared/specs/vision/alexnet.py.
+"""
 
 import keras
 from keras import KerasTensor, ops

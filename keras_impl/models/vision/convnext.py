@@ -1,4 +1,7 @@
-"""ConvNeXt in Keras 3, BHWC. Spec, names, paper: shared/specs/vision/convnext.py."""
+"""ConvNeXt in Keras 3, BHWC.
+
+Spec, names, paper: shared/specs/vision/convnext.py.
+"""
 
 import keras
 from keras import KerasTensor, ops

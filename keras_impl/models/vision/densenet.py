@@ -1,4 +1,7 @@
-"""DenseNet in Keras 3, BHWC. Spec, names, paper: shared/specs/vision/densenet.py."""
+"""DenseNet in Keras 3, BHWC.
+
+Spec, names, paper: shared/specs/vision/densenet.py.
+"""
 
 import keras
 from keras import KerasTensor, ops

@@ -1,4 +1,7 @@
-"""EfficientNet in Keras 3, BHWC. Spec, names, papers: shared/specs/vision/efficientnet.py."""
+"""EfficientNet in Keras 3, BHWC.
+
+Spec, names, papers: shared/specs/vision/efficientnet.py.
+"""
 
 import keras
 from keras import KerasTensor, ops

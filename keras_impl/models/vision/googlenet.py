@@ -1,4 +1,7 @@
-"""GoogLeNet in Keras 3, BHWC. Spec, names, paper: shared/specs/vision/googlenet.py."""
+"""GoogLeNet in Keras 3, BHWC.
+
+Spec, names, paper: shared/specs/vision/googlenet.py.
+"""
 
 import keras
 from keras import KerasTensor, ops

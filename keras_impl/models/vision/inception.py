@@ -1,5 +1,7 @@
-"""Inception v3, v4 and Inception-ResNet v2 in Keras 3, BHWC. Specs, names,
-papers: shared/specs/vision/inception.py."""
+"""Inception v3, v4 and Inception-ResNet v2 in Keras 3, BHWC.
+
+Specs, names, papers: shared/specs/vision/inception.py.
+"""
 
 import keras
 from keras import KerasTensor, ops

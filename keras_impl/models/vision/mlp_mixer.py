@@ -1,5 +1,7 @@
-"""MLP-Mixer in Keras 3, [B, T, width]. Spec, names, paper:
-shared/specs/vision/mlp_mixer.py."""
+"""MLP-Mixer in Keras 3, [B, T, width].
+
+Spec, names, paper: shared/specs/vision/mlp_mixer.py.
+"""
 
 import keras
 from keras import KerasTensor, ops

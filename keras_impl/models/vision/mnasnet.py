@@ -1,4 +1,7 @@
-"""MnasNet in Keras 3, BHWC. Spec, names, paper: shared/specs/vision/mnasnet.py."""
+"""MnasNet in Keras 3, BHWC.
+
+Spec, names, paper: shared/specs/vision/mnasnet.py.
+"""
 
 import keras
 from keras import KerasTensor, ops

@@ -1,4 +1,7 @@
-"""MobileNet in Keras 3, BHWC. Spec, names, paper: shared/specs/vision/mobilenet.py."""
+"""MobileNet in Keras 3, BHWC.
+
+Spec, names, paper: shared/specs/vision/mobilenet.py.
+"""
 
 import keras
 from keras import KerasTensor, ops

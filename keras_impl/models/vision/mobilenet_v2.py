@@ -1,4 +1,7 @@
-"""MobileNetV2 in Keras 3, BHWC. Spec, names, paper: shared/specs/vision/mobilenet_v2.py."""
+"""MobileNetV2 in Keras 3, BHWC.
+
+Spec, names, paper: shared/specs/vision/mobilenet_v2.py.
+"""
 
 import keras
 from keras import KerasTensor, ops

@@ -1,4 +1,7 @@
-"""MobileNetV3 in Keras 3, BHWC. Spec, names, paper: shared/specs/vision/mobilenet_v3.py."""
+"""MobileNetV3 in Keras 3, BHWC.
+
+Spec, names, paper: shared/specs/vision/mobilenet_v3.py.
+"""
 
 import keras
 from keras import KerasTensor, ops

@@ -1,4 +1,7 @@
-"""RegNet in Keras 3, BHWC. Spec, names, paper: shared/specs/vision/regnet.py."""
+"""RegNet in Keras 3, BHWC.
+
+Spec, names, paper: shared/specs/vision/regnet.py.
+"""
 
 import keras
 from keras import KerasTensor, ops

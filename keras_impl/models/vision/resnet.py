@@ -1,4 +1,7 @@
-"""ResNet in Keras 3, BHWC. Spec, names, paper: shared/specs/vision/resnet.py."""
+"""ResNet in Keras 3, BHWC.
+
+Spec, names, paper: shared/specs/vision/resnet.py.
+"""
 
 import keras
 from keras import KerasTensor, ops

@@ -1,4 +1,7 @@
-"""ShuffleNet V2 in Keras 3, BHWC. Spec, names, paper: shared/specs/vision/shufflenet.py."""
+"""ShuffleNet V2 in Keras 3, BHWC.
+
+Spec, names, paper: shared/specs/vision/shufflenet.py.
+"""
 
 import keras
 from keras import KerasTensor, ops

@@ -1,4 +1,7 @@
-"""A small CNN in Keras 3, BHWC. Spec, names, papers: shared/specs/vision/simple_cnn.py."""
+"""A small CNN in Keras 3, BHWC.
+
+Spec, names, papers: shared/specs/vision/simple_cnn.py.
+"""
 
 from collections.abc import Callable
 

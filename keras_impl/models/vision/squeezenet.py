@@ -1,4 +1,7 @@
-"""SqueezeNet in Keras 3, BHWC. Spec, names, paper: shared/specs/vision/squeezenet.py."""
+"""SqueezeNet in Keras 3, BHWC.
+
+Spec, names, paper: shared/specs/vision/squeezenet.py.
+"""
 
 import keras
 from keras import KerasTensor, ops

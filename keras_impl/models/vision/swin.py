@@ -1,4 +1,7 @@
-"""Swin in Keras 3, BHWC. Spec, names, paper: shared/specs/vision/swin.py."""
+"""Swin in Keras 3, BHWC.
+
+Spec, names, paper: shared/specs/vision/swin.py.
+"""
 
 import math
 

@@ -1,4 +1,7 @@
-"""VGG in Keras 3, BHWC. Spec, names, paper: shared/specs/vision/vgg.py."""
+"""VGG in Keras 3, BHWC.
+
+Spec, names, paper: shared/specs/vision/vgg.py.
+"""
 
 import keras
 from keras import KerasTensor

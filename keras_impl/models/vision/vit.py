@@ -1,4 +1,7 @@
-"""ViT and DeiT in Keras 3, [B, T, width]. Spec, names, papers: shared/specs/vision/vit.py."""
+"""ViT and DeiT in Keras 3, [B, T, width].
+
+Spec, names, papers: shared/specs/vision/vit.py.
+"""
 
 import keras
 from keras import KerasTensor, ops

@@ -1,4 +1,7 @@
-"""Xception in Keras 3, BHWC. Spec, names, paper: shared/specs/vision/xception.py."""
+"""Xception in Keras 3, BHWC.
+
+Spec, names, paper: shared/specs/vision/xception.py.
+"""
 
 import keras
 from keras import KerasTensor, ops

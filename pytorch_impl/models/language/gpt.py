@@ -1,4 +1,7 @@
-"""GPT-2 in PyTorch, [B, T, width]. Spec, names, paper: shared/specs/language/gpt.py."""
+"""GPT-2 in PyTorch, [B, T, width].
+
+Spec, names, paper: shared/specs/language/gpt.py.
+"""
 
 import torch
 import torch.nn.functional as F

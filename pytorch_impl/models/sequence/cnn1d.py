@@ -1,4 +1,7 @@
-"""Convolutions along time in PyTorch, [B, C, L]. Spec, names: shared/specs/sequence/cnn1d.py."""
+"""Convolutions along time in PyTorch, [B, C, L].
+
+Spec, names: shared/specs/sequence/cnn1d.py.
+"""
 
 import torch.nn.functional as F
 from torch import Tensor, nn

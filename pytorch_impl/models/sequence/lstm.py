@@ -1,4 +1,7 @@
-"""Stacked LSTM in PyTorch, [B, T, features]. Spec and paper: shared/specs/sequence/lstm.py."""
+"""Stacked LSTM in PyTorch, [B, T, features].
+
+Spec and paper: shared/specs/sequence/lstm.py.
+"""
 
 import torch
 from torch import Tensor, nn

@@ -1,4 +1,7 @@
-"""AlexNet in PyTorch, BCHW. Specs, names, papers: shared/specs/vision/alexnet.py."""
+"""AlexNet in PyTorch, BCHW.
+
+Specs, names, papers: shared/specs/vision/alexnet.py.
+"""
 
 import torch.nn.functional as F
 from torch import Tensor, nn

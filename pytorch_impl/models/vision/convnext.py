@@ -1,4 +1,7 @@
-"""ConvNeXt in PyTorch, BCHW. Spec, names, paper: shared/specs/vision/convnext.py."""
+"""ConvNeXt in PyTorch, BCHW.
+
+Spec, names, paper: shared/specs/vision/convnext.py.
+"""
 
 import torch
 import torch.nn.functional as F

@@ -1,4 +1,7 @@
-"""DenseNet in PyTorch, BCHW. Spec, names, paper: shared/specs/vision/densenet.py."""
+"""DenseNet in PyTorch, BCHW.
+
+Spec, names, paper: shared/specs/vision/densenet.py.
+"""
 
 import torch
 import torch.nn.functional as F

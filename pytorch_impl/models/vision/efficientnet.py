@@ -1,4 +1,7 @@
-"""EfficientNet in PyTorch, BCHW. Spec, names, papers: shared/specs/vision/efficientnet.py."""
+"""EfficientNet in PyTorch, BCHW.
+
+Spec, names, papers: shared/specs/vision/efficientnet.py.
+"""
 
 from torch import Tensor, nn
 

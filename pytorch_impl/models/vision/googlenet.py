@@ -1,4 +1,7 @@
-"""GoogLeNet in PyTorch, BCHW. Spec, names, paper: shared/specs/vision/googlenet.py."""
+"""GoogLeNet in PyTorch, BCHW.
+
+Spec, names, paper: shared/specs/vision/googlenet.py.
+"""
 
 import torch
 import torch.nn.functional as F

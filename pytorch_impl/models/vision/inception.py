@@ -1,5 +1,7 @@
-"""Inception v3, v4 and Inception-ResNet v2 in PyTorch, BCHW. Specs, names,
-papers: shared/specs/vision/inception.py."""
+"""Inception v3, v4 and Inception-ResNet v2 in PyTorch, BCHW.
+
+Specs, names, papers: shared/specs/vision/inception.py.
+"""
 
 import torch
 import torch.nn.functional as F

@@ -1,4 +1,7 @@
-"""LeNet-5 in PyTorch, BCHW. Specs, names, paper: shared/specs/vision/lenet.py."""
+"""LeNet-5 in PyTorch, BCHW.
+
+Specs, names, paper: shared/specs/vision/lenet.py.
+"""
 
 from collections.abc import Callable
 

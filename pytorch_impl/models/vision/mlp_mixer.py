@@ -1,5 +1,7 @@
-"""MLP-Mixer in PyTorch, [B, T, width]. Spec, names, paper:
-shared/specs/vision/mlp_mixer.py."""
+"""MLP-Mixer in PyTorch, [B, T, width].
+
+Spec, names, paper: shared/specs/vision/mlp_mixer.py.
+"""
 
 import torch.nn.functional as F
 from torch import Tensor, nn

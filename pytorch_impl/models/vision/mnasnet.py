@@ -1,4 +1,7 @@
-"""MnasNet in PyTorch, BCHW. Spec, names, paper: shared/specs/vision/mnasnet.py."""
+"""MnasNet in PyTorch, BCHW.
+
+Spec, names, paper: shared/specs/vision/mnasnet.py.
+"""
 
 from torch import Tensor, nn
 

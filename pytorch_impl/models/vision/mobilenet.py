@@ -1,4 +1,7 @@
-"""MobileNet in PyTorch, BCHW. Spec, names, paper: shared/specs/vision/mobilenet.py."""
+"""MobileNet in PyTorch, BCHW.
+
+Spec, names, paper: shared/specs/vision/mobilenet.py.
+"""
 
 import torch.nn.functional as F
 from torch import Tensor, nn

@@ -1,4 +1,7 @@
-"""MobileNetV2 in PyTorch, BCHW. Spec, names, paper: shared/specs/vision/mobilenet_v2.py."""
+"""MobileNetV2 in PyTorch, BCHW.
+
+Spec, names, paper: shared/specs/vision/mobilenet_v2.py.
+"""
 
 from torch import Tensor, nn
 

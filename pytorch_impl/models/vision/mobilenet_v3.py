@@ -1,4 +1,7 @@
-"""MobileNetV3 in PyTorch, BCHW. Spec, names, paper: shared/specs/vision/mobilenet_v3.py."""
+"""MobileNetV3 in PyTorch, BCHW.
+
+Spec, names, paper: shared/specs/vision/mobilenet_v3.py.
+"""
 
 from torch import Tensor, nn
 

@@ -1,4 +1,7 @@
-"""RegNet in PyTorch, BCHW. Spec, names, paper: shared/specs/vision/regnet.py."""
+"""RegNet in PyTorch, BCHW.
+
+Spec, names, paper: shared/specs/vision/regnet.py.
+"""
 
 import torch.nn.functional as F
 from torch import Tensor, nn

@@ -1,4 +1,7 @@
-"""ResNet in PyTorch, BCHW. Spec, names, paper: shared/specs/vision/resnet.py."""
+"""ResNet in PyTorch, BCHW.
+
+Spec, names, paper: shared/specs/vision/resnet.py.
+"""
 
 import torch.nn.functional as F
 from torch import Tensor, nn

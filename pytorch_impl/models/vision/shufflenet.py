@@ -1,4 +1,7 @@
-"""ShuffleNet V2 in PyTorch, BCHW. Spec, names, paper: shared/specs/vision/shufflenet.py."""
+"""ShuffleNet V2 in PyTorch, BCHW.
+
+Spec, names, paper: shared/specs/vision/shufflenet.py.
+"""
 
 import torch
 from torch import Tensor, nn

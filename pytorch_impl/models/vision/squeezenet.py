@@ -1,4 +1,7 @@
-"""SqueezeNet in PyTorch, BCHW. Spec, names, paper: shared/specs/vision/squeezenet.py."""
+"""SqueezeNet in PyTorch, BCHW.
+
+Spec, names, paper: shared/specs/vision/squeezenet.py.
+"""
 
 import torch
 import torch.nn.functional as F

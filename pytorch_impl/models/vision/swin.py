@@ -1,4 +1,7 @@
-"""Swin in PyTorch, BCHW, then BHWC. Spec, names, paper: shared/specs/vision/swin.py."""
+"""Swin in PyTorch, BCHW, then BHWC.
+
+Spec, names, paper: shared/specs/vision/swin.py.
+"""
 
 import math
 

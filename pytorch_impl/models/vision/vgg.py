@@ -1,4 +1,7 @@
-"""VGG in PyTorch, BCHW. Spec, names, paper: shared/specs/vision/vgg.py."""
+"""VGG in PyTorch, BCHW.
+
+Spec, names, paper: shared/specs/vision/vgg.py.
+"""
 
 import torch.nn.functional as F
 from torch import Tensor, nn

@@ -1,4 +1,7 @@
-"""ViT and DeiT in PyTorch, [B, T, width]. Spec, names, papers: shared/specs/vision/vit.py."""
+"""ViT and DeiT in PyTorch, [B, T, width].
+
+Spec, names, papers: shared/specs/vision/vit.py.
+"""
 
 import torch
 import torch.nn.functional as F

@@ -1,4 +1,7 @@
-"""Xception in PyTorch, BCHW. Spec, names, paper: shared/specs/vision/xception.py."""
+"""Xception in PyTorch, BCHW.
+
+Spec, names, paper: shared/specs/vision/xception.py.
+"""
 
 import torch.nn.functional as F
 from torch import Tensor, nn

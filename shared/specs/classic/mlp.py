@@ -10,8 +10,9 @@ Settled here because libraries disagree:
   start      He's normal in front of relu, its leaky form and gelu, Glorot's uniform
              elsewhere; biases 0
 
-LeNet-300-100 is a baseline of LeCun et al. 1998 (shared/specs/vision/lenet.py), 784-128-10 the
-first network of TensorFlow's tutorials, mlp_mel reads a spectrogram in a row.
+LeNet-300-100 is a baseline of LeCun et al. 1998 (shared/specs/vision/lenet.py),
+784-128-10 the first network of TensorFlow's tutorials, mlp_mel reads a spectrogram in
+a row.
 """
 
 from collections.abc import Mapping
