@@ -30,7 +30,7 @@ from shared.catalog import FAMILIES, VARIANTS, family_of, place_of
 from shared.running.client import NATIVE, PACKAGES, ROOT, WorkerFailure
 
 REFERENCE = {"pytorch": "jax", "keras": "pytorch", "jax": "pytorch"}
-LAYERS, SHARED = "layers", ("layers", "forms")
+LAYERS = "layers"
 OF_LAYERS = ("layers", "cnn1d", "differences")
 TIERS = ("names", "counts", "forward", "gradients", "buffers")
 EXPLAINED = Path(__file__).with_name("mutants_explained.json")
@@ -82,13 +82,19 @@ def key(one: Mutant | Outcome) -> str:
     return f"{place}: {one.code}: {one.change}"
 
 
+def part_of(path: str) -> str:
+    """Says of which family a file is, or that it is of LAYERS or of one of PARTS."""
+    _, room, *_ = Path(path).parts
+    return Path(path if room == "models" else room).stem
+
+
 # Making them
 
 
 def mutants_of(framework: str, path: Path) -> Iterator[Mutant]:
     """Every mutant of one file."""
     text, name = path.read_text(), str(path.relative_to(ROOT))
-    lines, definition = text.splitlines(), path.stem in PARTS
+    lines, definition = text.splitlines(), part_of(name) in PARTS
     owners = _owners(text) if definition else {}
     for line, change, source in changed(text, definition):
         code, owner = lines[line - 1].strip(), owners.get(line, "")
@@ -299,9 +305,9 @@ class Judge:
         return ""
 
     def _first_failure(self, mutant: Mutant) -> str:
-        stem = Path(mutant.path).stem
+        part = part_of(mutant.path)
         for name in list(self.names):
-            if stem in FAMILIES and family_of(VARIANTS[name].spec) != stem:
+            if part in FAMILIES and family_of(VARIANTS[name].spec) != part:
                 continue
             for tiers in (TIERS[:2], TIERS):
                 session = Session(
@@ -318,7 +324,7 @@ class Judge:
 
     def _failing_test(self, mutant: Mutant) -> str:
         """What a layer does, and what otherwise than its framework's, they pin down."""
-        if Path(mutant.path).stem not in SHARED:
+        if part_of(mutant.path) != LAYERS:
             return ""
         tests = [f"parity_tests/tests/test_{name}.py" for name in OF_LAYERS]
         command = ["-m", "pytest", "-qx", *tests]
@@ -355,7 +361,7 @@ def copied(root: Path) -> None:
 
 
 def run(mutants: list[Mutant], names: list[str], say: "Progress") -> list[Outcome]:
-    of_models = any(Path(mutant.path).stem not in PARTS for mutant in mutants)
+    of_models = any(part_of(mutant.path) not in PARTS for mutant in mutants)
     evidence = gather(names) if of_models else {}
     explained = explanations()
     outcomes: list[Outcome] = []
@@ -368,7 +374,7 @@ def run(mutants: list[Mutant], names: list[str], say: "Progress") -> list[Outcom
             definitions = DefinitionJudge(framework, root)
             try:
                 for mutant in [m for m in mutants if m.framework == framework]:
-                    of_definition = Path(mutant.path).stem in PARTS
+                    of_definition = part_of(mutant.path) in PARTS
                     judge = definitions if of_definition else models
                     by = judge.judge(mutant)
                     why = explained.get(key(mutant), "")
@@ -417,7 +423,7 @@ def collect(names: list[str], frameworks: list[str]) -> list[Mutant]:
             folder / "models" / place_of(name) for name in names if name in FAMILIES
         ]
         if LAYERS in names:
-            files += [folder / f"{name}.py" for name in SHARED]
+            files += sorted((folder / LAYERS).glob("*.py"))
         files += [folder / f"{name}.py" for name in names if name in PARTS]
         for file in files:
             if file.exists():
@@ -443,7 +449,7 @@ def read(files: list[Path]) -> list[Outcome]:
 def again(outcomes: list[Outcome]) -> list[Outcome]:
     """The survivors of earlier runs judged anew, by the tests of today."""
     wanted = {key(o) for o in outcomes if not o.caught}
-    parts = {Path(o.path).stem for o in outcomes if not o.caught}
+    parts = {part_of(o.path) for o in outcomes if not o.caught}
     frameworks = sorted({o.framework for o in outcomes})
     mutants = [m for m in collect(sorted(parts), frameworks) if key(m) in wanted]
     names = [name for name, variant in VARIANTS.items() if variant.tiny]
@@ -463,8 +469,8 @@ def summary(outcomes: list[Outcome]) -> str:
 
 def page(outcomes: list[Outcome]) -> str:
     """docs/mutants.md."""
-    of_models = [o for o in outcomes if Path(o.path).stem not in PARTS]
-    of_definitions = [o for o in outcomes if Path(o.path).stem in PARTS]
+    of_models = [o for o in outcomes if part_of(o.path) not in PARTS]
+    of_definitions = [o for o in outcomes if part_of(o.path) in PARTS]
     parts = [(MODELS, of_models), (DEFINITIONS, of_definitions)]
     return "# Mutants\n\n" + "\n".join(_part(*part) for part in parts if part[1])
 

@@ -157,10 +157,23 @@ def _imported(package: str, name: str) -> list[str]:
     ]
 
 
+def _known(folder: Path) -> dict[str, str]:
+    """The sources of a package's layers by name: what its `__init__` offers, and what
+    else stands in the same files."""
+    offers = ast.parse((folder / "__init__.py").read_text()).body
+    files = (
+        str(n.module).rsplit(".")[-1] for n in offers if isinstance(n, ast.ImportFrom)
+    )
+    found: dict[str, str] = {}
+    for file in dict.fromkeys(files):
+        found |= sources.definitions((folder / f"{file}.py").read_text())
+    return found
+
+
 def _layers(framework: str, name: str) -> dict[str, str]:
     """Their sources, and those of the layers that they in turn stand on."""
     package = PACKAGES[framework]
-    known = sources.definitions((ROOT / package / "layers.py").read_text())
+    known = _known(ROOT / package / "layers")
     found: dict[str, str] = {}
     waiting = _imported(package, name)
     while waiting:

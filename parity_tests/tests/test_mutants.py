@@ -110,7 +110,9 @@ def test_every_file_has_some(everything):
     for package in ("pytorch_impl", "keras_impl", "jax_impl"):
         for family in FAMILIES:
             assert f"{package}/models/{place_of(family)}" in files
-        for name in ("layers", *PARTS):
+        for file in (ROOT / package / LAYERS).glob("[!_]*.py"):
+            assert f"{package}/{LAYERS}/{file.name}" in files
+        for name in PARTS:
             assert f"{package}/{name}.py" in files
     assert len(everything) >= 400
 

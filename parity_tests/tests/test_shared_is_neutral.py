@@ -75,5 +75,8 @@ def test_no_implementation_imports_another(package, others):
 
 def test_keras_models_and_layers_name_no_back_end():
     paths = [*(ROOT / "keras_impl" / "models").rglob("*.py")]
-    for path in [*paths, ROOT / "keras_impl" / "layers.py"]:
+    layers = [*(ROOT / "keras_impl" / "layers").rglob("*.py")]
+    assert paths
+    assert layers
+    for path in [*paths, *layers]:
         assert not {"tensorflow", "torch", "jax"} & set(_imports(path)), path

@@ -12,7 +12,7 @@ from flax import nnx
 from jax import Array
 from numpy.typing import NDArray
 
-from jax_impl import forms
+from jax_impl.layers import forms
 from shared.randomness import Draws
 from shared.specs.base import BatchNormed, Conv1dSpec, ConvSpec, Pool, SqueezeSpec
 from shared.specs.sequence.recurrent import Direction, StackSpec

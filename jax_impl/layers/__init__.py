@@ -1,0 +1,30 @@
+"""The layers that the models are made of."""
+
+from jax_impl.layers.recurrent import ACTIVATIONS as ACTIVATIONS
+from jax_impl.layers.recurrent import Activation as Activation
+from jax_impl.layers.recurrent import Attention as Attention
+from jax_impl.layers.recurrent import BatchNorm as BatchNorm
+from jax_impl.layers.recurrent import Conv as Conv
+from jax_impl.layers.recurrent import Conv1d as Conv1d
+from jax_impl.layers.recurrent import Dropout as Dropout
+from jax_impl.layers.recurrent import DropPath as DropPath
+from jax_impl.layers.recurrent import Embed as Embed
+from jax_impl.layers.recurrent import LayerNorm as LayerNorm
+from jax_impl.layers.recurrent import Linear as Linear
+from jax_impl.layers.recurrent import MapDropout as MapDropout
+from jax_impl.layers.recurrent import MaxPool as MaxPool
+from jax_impl.layers.recurrent import SqueezeExcitation as SqueezeExcitation
+from jax_impl.layers.recurrent import StackedLSTM as StackedLSTM
+from jax_impl.layers.recurrent import State as State
+from jax_impl.layers.recurrent import adaptive_avg_pool as adaptive_avg_pool
+from jax_impl.layers.recurrent import avg_pool as avg_pool
+from jax_impl.layers.recurrent import conv as conv
+from jax_impl.layers.recurrent import conv1d as conv1d
+from jax_impl.layers.recurrent import flatten as flatten
+from jax_impl.layers.recurrent import leaky_relu as leaky_relu
+from jax_impl.layers.recurrent import local_response_norm as local_response_norm
+from jax_impl.layers.recurrent import max_pool as max_pool
+from jax_impl.layers.recurrent import max_pool1d as max_pool1d
+from jax_impl.layers.recurrent import norm as norm
+from jax_impl.layers.recurrent import norm1d as norm1d
+from jax_impl.layers.recurrent import recur as recur
