@@ -1,35 +1,37 @@
-"""The layers that the models are made of."""
+"""The layers that the models are made of, with every size given, built at once.
 
-from keras_impl.layers.recurrent import ACTIVATIONS as ACTIVATIONS
-from keras_impl.layers.recurrent import WIDE as WIDE
-from keras_impl.layers.recurrent import Activation as Activation
-from keras_impl.layers.recurrent import Attention as Attention
-from keras_impl.layers.recurrent import BatchNormalization as BatchNormalization
-from keras_impl.layers.recurrent import Conv1D as Conv1D
-from keras_impl.layers.recurrent import Conv2D as Conv2D
-from keras_impl.layers.recurrent import Dense as Dense
-from keras_impl.layers.recurrent import Dropout as Dropout
-from keras_impl.layers.recurrent import DropPath as DropPath
-from keras_impl.layers.recurrent import Embedding as Embedding
-from keras_impl.layers.recurrent import LayerNormalization as LayerNormalization
-from keras_impl.layers.recurrent import MapDropout as MapDropout
-from keras_impl.layers.recurrent import MaxPooling2D as MaxPooling2D
-from keras_impl.layers.recurrent import SpecModel as SpecModel
-from keras_impl.layers.recurrent import SqueezeExcitation as SqueezeExcitation
+DIFF(lazy): a Keras layer has no weights until its first call; these are built when
+they are made, so that a model has names and shapes from the start.
+"""
+
+from keras_impl.layers.activation import ACTIVATIONS as ACTIVATIONS
+from keras_impl.layers.activation import Activation as Activation
+from keras_impl.layers.activation import gelu as gelu
+from keras_impl.layers.activation import gelu_tanh as gelu_tanh
+from keras_impl.layers.activation import leaky_relu as leaky_relu
+from keras_impl.layers.attention import Attention as Attention
+from keras_impl.layers.convolution import Conv1D as Conv1D
+from keras_impl.layers.convolution import Conv2D as Conv2D
+from keras_impl.layers.convolution import conv as conv
+from keras_impl.layers.convolution import conv1d as conv1d
+from keras_impl.layers.dropout import Dropout as Dropout
+from keras_impl.layers.dropout import DropPath as DropPath
+from keras_impl.layers.dropout import MapDropout as MapDropout
+from keras_impl.layers.embedding import Embedding as Embedding
+from keras_impl.layers.linear import Dense as Dense
+from keras_impl.layers.linear import flatten as flatten
+from keras_impl.layers.model import SpecModel as SpecModel
+from keras_impl.layers.normalization import BatchNormalization as BatchNormalization
+from keras_impl.layers.normalization import LayerNormalization as LayerNormalization
+from keras_impl.layers.normalization import local_response_norm as local_response_norm
+from keras_impl.layers.normalization import norm as norm
+from keras_impl.layers.normalization import norm1d as norm1d
+from keras_impl.layers.pooling import MaxPooling2D as MaxPooling2D
+from keras_impl.layers.pooling import adaptive_avg_pool as adaptive_avg_pool
+from keras_impl.layers.pooling import avg_pool as avg_pool
+from keras_impl.layers.pooling import max_pool as max_pool
+from keras_impl.layers.pooling import max_pool1d as max_pool1d
 from keras_impl.layers.recurrent import StackedLSTM as StackedLSTM
 from keras_impl.layers.recurrent import State as State
-from keras_impl.layers.recurrent import adaptive_avg_pool as adaptive_avg_pool
-from keras_impl.layers.recurrent import avg_pool as avg_pool
-from keras_impl.layers.recurrent import conv as conv
-from keras_impl.layers.recurrent import conv1d as conv1d
-from keras_impl.layers.recurrent import dense as dense
-from keras_impl.layers.recurrent import flatten as flatten
-from keras_impl.layers.recurrent import gelu as gelu
-from keras_impl.layers.recurrent import gelu_tanh as gelu_tanh
-from keras_impl.layers.recurrent import leaky_relu as leaky_relu
-from keras_impl.layers.recurrent import local_response_norm as local_response_norm
-from keras_impl.layers.recurrent import max_pool as max_pool
-from keras_impl.layers.recurrent import max_pool1d as max_pool1d
-from keras_impl.layers.recurrent import norm as norm
-from keras_impl.layers.recurrent import norm1d as norm1d
 from keras_impl.layers.recurrent import recur as recur
+from keras_impl.layers.squeeze import SqueezeExcitation as SqueezeExcitation

@@ -79,7 +79,7 @@ KERAS = """
     import keras
     from keras import layers, ops
     from keras_impl import layers as own
-    from keras_impl.layers import recurrent
+    from keras_impl.layers import normalization
     from shared.specs.base import ConvSpec
 
     class Call(keras.Layer):
@@ -101,7 +101,7 @@ KERAS = """
 
     def bn(): return layers.BatchNormalization(momentum=0.9, epsilon=1e-5)
     def long_sums(): return Call(lambda x: ops.mean(x, (0, 1, 2)))
-    def long_sums_own(): return Call(recurrent._mean)
+    def long_sums_own(): return Call(normalization._mean)
     def conv(): return layers.Conv2D(4, 3, 2, padding="same", use_bias=False)
     def grouped():
         return layers.Conv2D(9, 3, 2, padding="valid", groups=3)

@@ -1,0 +1,83 @@
+"""Convolutions as specs describe them, padded alike on both sides or not."""
+
+import jax
+from flax import nnx
+from jax import Array
+
+from jax_impl.layers import forms
+from shared.specs.base import Conv1dSpec, ConvSpec
+
+
+# DIFF(rngs): NNX has no global generator; every constructor passes one down.
+def conv(c: ConvSpec, *, rngs: nnx.Rngs) -> "Conv":
+    return Conv(c, rngs=rngs)
+
+
+class Conv(nnx.Conv):
+    """A 2-D convolution in the form XLA's CPU is fast at.
+
+    DIFF(conv-forms): value and gradients each have the form that suits their shapes.
+    DIFF(grouped-conv): the gradient of a grouped convolution is ten to some hundred
+    times slower there; a few groups at a time are one convolution of their own.
+    DIFF(depthwise): one channel a group is a sum of shifted maps.
+    """
+
+    def __init__(self, c: ConvSpec, *, rngs: nnx.Rngs):
+        super().__init__(
+            c.c_in,
+            c.c_out,
+            c.kernel,
+            c.stride,
+            padding=c.pads,
+            feature_group_count=c.groups,
+            use_bias=c.bias,
+            rngs=rngs,
+        )
+        self.c = c
+
+    def __call__(self, x: Array) -> Array:
+        if jax.default_backend() != "cpu":
+            return super().__call__(x)
+        bias = None if self.bias is None else self.bias[...]
+        x, kernel, bias = self.promote_dtype(
+            (x, self.kernel[...], bias), dtype=self.dtype
+        )
+        groups, stride, pads = self.c.groups, self.c.stride, self.c.pads
+        if groups == self.c.c_in == self.c.c_out:
+            y = forms.depthwise(x, kernel, stride, pads)
+        elif groups == 1:
+            y = forms.convolve(x, kernel, stride, pads)
+        else:
+            y = forms.grouped(x, kernel, groups, stride, pads)
+        return y if bias is None else y + bias
+
+
+def conv1d(c: Conv1dSpec, *, rngs: nnx.Rngs) -> "Conv1d":
+    return Conv1d(c, rngs=rngs)
+
+
+class Conv1d(nnx.Conv):
+    """DIFF(conv-forms): as a map of one row, in the forms of `Conv`."""
+
+    def __init__(self, c: Conv1dSpec, *, rngs: nnx.Rngs):
+        super().__init__(
+            c.c_in,
+            c.c_out,
+            (c.k,),
+            c.stride,
+            padding=(c.pads,),
+            use_bias=c.bias,
+            rngs=rngs,
+        )
+        self.c = c
+
+    def __call__(self, x: Array) -> Array:
+        if jax.default_backend() != "cpu":
+            return super().__call__(x)
+        bias = None if self.bias is None else self.bias[...]
+        x, kernel, bias = self.promote_dtype(
+            (x, self.kernel[...], bias), dtype=self.dtype
+        )
+        pads = ((0, 0), self.c.pads)
+        y = forms.convolve(x[:, None], kernel[None], self.c.stride, pads)[:, 0]
+        return y if bias is None else y + bias

@@ -1,0 +1,71 @@
+"""Norms of the channels of a map, and of adjacent maps."""
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jax import Array
+
+from shared.specs.base import BatchNormed
+
+
+class BatchNorm(nnx.BatchNorm):
+    """DIFF(bn-var): keeps the unbiased running variance (Ioffe 2015, algorithm 2).
+    DIFF(fast-variance): the default E[x^2] - E[x]^2 loses digits.
+    DIFF(bn-trace): assigning to `mean[...]` in a trace prints all of it; the statistics
+    are set here, what is done with them is NNX's.
+    DIFF(bn-one): a single value a channel is refused, as by torch.
+    """
+
+    def __init__(
+        self, channels: int, epsilon: float, momentum: float, *, rngs: nnx.Rngs
+    ):
+        super().__init__(channels, epsilon=epsilon, momentum=momentum, rngs=rngs)
+
+    def __call__(self, x: Array) -> Array:
+        if self.use_running_average:
+            return super().__call__(x)
+        kept = self.mean.get_value(), self.var.get_value()
+        exact = x.astype(jnp.promote_types(x.dtype, jnp.float32))
+        axes, n = range(x.ndim - 1), x.size // x.shape[-1]
+        if n == 1:
+            raise ValueError(
+                f"batch norm in training of one value a channel: {x.shape}"
+            )
+        mean = exact.mean(axes)
+        var = jnp.square(exact - mean).mean(axes)
+        self.mean.set_value(mean)
+        self.var.set_value(var)
+        y = super().__call__(x, use_running_average=True)
+        for held, old, new in zip(
+            (self.mean, self.var), kept, (mean, var * (n / (n - 1))), strict=True
+        ):
+            held.set_value(old * self.momentum + new * (1 - self.momentum))
+        return y
+
+
+def norm(channels: int, spec: BatchNormed, *, rngs: nnx.Rngs) -> BatchNorm:
+    return BatchNorm(channels, epsilon=spec.bn_eps, momentum=spec.bn_decay, rngs=rngs)
+
+
+def norm1d(channels: int, spec: BatchNormed, *, rngs: nnx.Rngs) -> BatchNorm:
+    return norm(channels, spec, rngs=rngs)
+
+
+class LayerNorm(nnx.LayerNorm):
+    """DIFF(fast-variance): the default E[x^2] - E[x]^2 loses digits."""
+
+    def __init__(self, width: int, epsilon: float, *, rngs: nnx.Rngs):
+        super().__init__(width, epsilon=epsilon, use_fast_variance=False, rngs=rngs)
+
+
+def local_response_norm(
+    x: Array, size: int, alpha: float, beta: float, k: float
+) -> Array:
+    """x / (k + alpha * sum of x^2 over `size` adjacent maps)^beta, alpha undivided.
+
+    DIFF(lrn): NNX has none; exp and log are faster than a power.
+    """
+    total = jax.lax.reduce_window(
+        jnp.square(x), 0.0, jax.lax.add, (1, 1, 1, size), (1, 1, 1, 1), "SAME"
+    )
+    return x * jnp.exp(-beta * jnp.log(k + alpha * total))

@@ -1,0 +1,93 @@
+"""Convolutions as specs describe them, padded alike on both sides or not."""
+
+import numpy as np
+from keras import KerasTensor, layers, ops
+
+from keras_impl import backends
+from shared.specs.base import Conv1dSpec, ConvSpec
+
+# Channels that a convolution needs to be worth its calls.
+WIDE = 32
+
+
+def conv(c: ConvSpec) -> "Conv2D":
+    return Conv2D(c)
+
+
+class Conv2D(layers.Conv2D):
+    """DIFF(padding): "same" is asymmetric at stride 2, so pad here, then "valid";
+    at stride 1 "same" is right and spares a copy.
+    DIFF(grouped-conv): the gradient of a grouped convolution is up to some hundred
+    times slower on a CPU; a few groups at a time are one convolution of their own.
+    DIFF(depthwise): one channel a group has an operation of its own.
+    """
+
+    def __init__(self, c: ConvSpec):
+        super().__init__(
+            c.c_out,
+            c.kernel,
+            c.stride,
+            padding="same" if c.keeps_size else "valid",
+            groups=c.groups,
+            use_bias=c.bias,
+        )
+        self.c = c
+        self.build((None, None, None, c.c_in))
+
+    def call(self, x: KerasTensor) -> KerasTensor:
+        if not self.c.keeps_size and any(map(any, self.c.pads)):
+            x = ops.pad(x, ((0, 0), *self.c.pads, (0, 0)))
+        if self.groups == 1 or not backends.splits_groups():
+            return super().call(x)
+        if self.groups == self.filters == x.shape[-1]:
+            kernel = ops.reshape(self.kernel, (*self.kernel_size, self.filters, 1))
+            y = ops.depthwise_conv(x, kernel, self.strides, self.padding)
+        else:
+            y = self.convolve_groups(x)
+        return y + self.bias if self.use_bias else y
+
+    def convolve_groups(self, x: KerasTensor) -> KerasTensor:
+        """Narrow groups are joined to a convolution of WIDE channels, whose kernel is
+        zero between them."""
+        *window, c_in, c_out = self.kernel.shape
+        shape = (*window, c_in, self.groups, c_out // self.groups)
+        kernels = ops.reshape(self.kernel, shape)
+        ends = np.arange(0, self.groups, max(1, WIDE // c_in))[1:]
+        if not ends.size:
+            return ops.conv(x, dense(kernels), self.strides, self.padding)
+        parts = zip(
+            ops.split(x, ends * c_in, axis=-1),
+            ops.split(kernels, ends, axis=-2),
+            strict=True,
+        )
+        found = [
+            ops.conv(maps, dense(part), self.strides, self.padding)
+            for maps, part in parts
+        ]
+        return ops.concatenate(found, axis=-1)
+
+
+def dense(kernels: KerasTensor) -> KerasTensor:
+    """kernels: [rows, columns, c_in of a group, groups, c_out of a group]."""
+    *window, c_in, groups, c_out = kernels.shape
+    own = ops.eye(groups, dtype=kernels.dtype)[:, None, :, None]
+    shape = (*window, groups * c_in, groups * c_out)
+    return ops.reshape(kernels[:, :, None] * own, shape)
+
+
+def conv1d(c: Conv1dSpec) -> "Conv1D":
+    return Conv1D(c)
+
+
+class Conv1D(layers.Conv1D):
+    """DIFF(padding): "same" depends on the length; here it is padded as told."""
+
+    def __init__(self, c: Conv1dSpec):
+        super().__init__(c.c_out, c.k, c.stride, padding="valid", use_bias=c.bias)
+        self.c = c
+        self.build((None, None, c.c_in))
+
+    def call(self, x: KerasTensor) -> KerasTensor:
+        if any(self.c.pads):
+            x = ops.pad(x, ((0, 0), self.c.pads, (0, 0)))
+        return super().call(x)

@@ -1,0 +1,18 @@
+"""Products with a matrix, and what flattens a map before them."""
+
+import math
+
+from keras import KerasTensor, layers, ops
+
+
+class Dense(layers.Dense):
+    def __init__(self, c_in: int, c_out: int, use_bias: bool = True):
+        super().__init__(c_out, use_bias=use_bias)
+        self.build((None, c_in))
+
+
+def flatten(x: KerasTensor) -> KerasTensor:
+    # DIFF(flatten): channels first, so that the next layer's weights mean the same.
+    if len(x.shape) == 4:
+        x = ops.transpose(x, (0, 3, 1, 2))
+    return ops.reshape(x, (-1, math.prod(x.shape[1:])))

@@ -1,0 +1,91 @@
+"""Norms of the channels of a map, and of adjacent maps."""
+
+import math
+
+import numpy as np
+from keras import KerasTensor, layers, ops
+
+from keras_impl import distributed
+from shared.specs.base import BatchNormed
+
+
+class BatchNormalization(layers.BatchNormalization):
+    """DIFF(bn-var): keeps the unbiased running variance (Ioffe 2015, algorithm 2).
+    DIFF(bn-one): a single value a channel is refused, as by torch.
+    """
+
+    def __init__(self, channels: int, epsilon: float, momentum: float, ndim: int = 4):
+        super().__init__(epsilon=epsilon, momentum=momentum)
+        self.build((None,) * (ndim - 1) + (channels,))
+
+    def call(self, x: KerasTensor, training: bool | None = None) -> KerasTensor:
+        if not training:
+            return super().call(x, training=False)
+        unknown = self.synchronized or None in x.shape
+        if not unknown and math.prod(x.shape[:-1]) == 1:
+            raise ValueError(
+                f"batch norm in training of one value a channel: {x.shape}"
+            )
+        kept = self.moving_variance * self.momentum
+        y = super().call(x, training=True)
+        n = self._number(x)
+        bessel = n / ops.maximum(n - 1, 1)
+        self.moving_variance.assign(kept + (self.moving_variance - kept) * bessel)
+        return y
+
+    def _number(self, x: KerasTensor) -> KerasTensor:
+        """What one channel's statistics are taken over."""
+        n = ops.cast(ops.size(x) // ops.shape(x)[-1], x.dtype)
+        return distributed.total([n])[0] if self.synchronized else n
+
+    def _moments(
+        self, x: KerasTensor, mask: KerasTensor | None
+    ) -> tuple[KerasTensor, KerasTensor]:
+        """DIFF(sync-variance): that of Keras, E[x^2] - E[x]^2 where processes share
+        it, loses digits."""
+        if not self.synchronized:
+            mean = _mean(x)
+            return mean, _mean(ops.square(x - mean))
+        exact = ops.cast(x, self.variable_dtype)
+        n, axes = self._number(exact), self._reduction_axes
+        mean = distributed.total([ops.sum(exact, axes)])[0] / n
+        squares = ops.sum(ops.square(exact - mean), axes)
+        variance = distributed.total([squares])[0] / n
+        return ops.cast(mean, x.dtype), ops.cast(variance, x.dtype)
+
+
+def _mean(x: KerasTensor) -> KerasTensor:
+    """Of each channel. DIFF(long-sums): of the rows first, then of what they gave."""
+    if len(x.shape) > 2:
+        x = ops.mean(x, 1)
+    return ops.mean(x, tuple(range(len(x.shape) - 1)))
+
+
+def norm(channels: int, spec: BatchNormed) -> BatchNormalization:
+    return BatchNormalization(channels, epsilon=spec.bn_eps, momentum=spec.bn_decay)
+
+
+def norm1d(channels: int, spec: BatchNormed) -> BatchNormalization:
+    return BatchNormalization(
+        channels, epsilon=spec.bn_eps, momentum=spec.bn_decay, ndim=3
+    )
+
+
+class LayerNormalization(layers.LayerNormalization):
+    def __init__(self, width: int, epsilon: float):
+        super().__init__(epsilon=epsilon)
+        self.build((None, width))
+
+
+def local_response_norm(
+    x: KerasTensor, size: int, alpha: float, beta: float, k: float
+) -> KerasTensor:
+    """x / (k + alpha * sum of x^2 over `size` adjacent maps)^beta, alpha undivided.
+
+    DIFF(lrn): Keras has none; a product with a band of ones, exp and log are faster
+    than shifted sums and a power.
+    """
+    maps = np.arange(x.shape[-1])
+    band = abs(maps[:, None] - maps) <= size // 2
+    total = ops.matmul(ops.square(x), ops.cast(band, x.dtype))
+    return x * ops.exp(-beta * ops.log(k + alpha * total))

@@ -1,0 +1,32 @@
+"""Activations by the names that specs give them."""
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+# DIFF(in-place): what nobody reads again is written over.
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "identity": lambda x: x,
+    "relu": F.relu_,
+    "relu6": lambda x: F.relu6(x, inplace=True),
+    "silu": lambda x: F.silu(x, inplace=True),
+    "hard_swish": lambda x: F.hardswish(x, inplace=True),
+    # DIFF(hard-float32): the gradient of F.hardsigmoid has 1/6 in float32.
+    "hard_sigmoid": lambda x: F.relu6(x + 3) / 6,
+    "sigmoid": torch.sigmoid,
+    "gelu": F.gelu,
+    "gelu_tanh": lambda x: F.gelu(x, approximate="tanh"),
+}
+
+
+class Activation(nn.Module):
+    """For lists of layers whose published names count it."""
+
+    def __init__(self, name: str):
+        super().__init__()
+        self.name = name
+
+    def forward(self, x: Tensor) -> Tensor:
+        return ACTIVATIONS[self.name](x)

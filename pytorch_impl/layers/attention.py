@@ -1,0 +1,52 @@
+"""Attention by scaled dot products."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from pytorch_impl.layers.dropout import Dropout
+
+
+class Attention(nn.Module):
+    """softmax(q k^T / sqrt(d)) v (Vaswani 2017, eq. 1), its probabilities dropped.
+
+    q, k, v: [..., heads, T, d]; causal: a token sees itself and those before it. A bias
+    is added to the scores.
+    """
+
+    def __init__(self, rate: float, causal: bool):
+        super().__init__()
+        self.dropout = Dropout(rate)
+        self.causal = causal
+
+    def forward(
+        self, q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None = None
+    ) -> Tensor:
+        rate = self.dropout.p if self.training else 0.0
+        learning = bias is not None and bias.requires_grad
+        if not learning and (rate == 0 or self.dropout.draws is None):
+            # DIFF(attention): fused; it keeps no probabilities for the suite to drop,
+            # and is slow where a bias learns.
+            return self._fused(q, k, v, bias, rate)
+        scores = q / math.sqrt(q.shape[-1]) @ k.mT  # [..., heads, T, T]
+        if bias is not None:
+            scores = scores + bias
+        if self.causal:
+            future = torch.ones_like(scores, dtype=torch.bool).triu(1)
+            scores = scores.masked_fill(future, -math.inf)
+        return self.dropout(scores.softmax(-1)) @ v
+
+    def _fused(
+        self, q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, rate: float
+    ) -> Tensor:
+        """Fast where there are four axes."""
+        if bias is not None:
+            scores = *q.shape[:-1], k.shape[-2]
+            bias = bias.expand(scores).flatten(0, -4)
+        flat_q, flat_k, flat_v = (x.flatten(0, -4) for x in (q, k, v))
+        y = F.scaled_dot_product_attention(
+            flat_q, flat_k, flat_v, bias, rate, is_causal=self.causal
+        )
+        return y.reshape(q.shape)

@@ -1,0 +1,38 @@
+"""Norms of the channels of a map, and of adjacent maps."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from shared.specs.base import BatchNormed
+
+
+def norm(channels: int, spec: BatchNormed) -> nn.BatchNorm2d:
+    # DIFF(bn-momentum): torch's momentum weighs the NEW value.
+    return nn.BatchNorm2d(channels, eps=spec.bn_eps, momentum=1 - spec.bn_decay)
+
+
+def norm1d(channels: int, spec: BatchNormed) -> nn.BatchNorm1d:
+    # DIFF(bn-momentum)
+    return nn.BatchNorm1d(channels, eps=spec.bn_eps, momentum=1 - spec.bn_decay)
+
+
+class LayerNorm2d(nn.LayerNorm):
+    """DIFF(norm-axis): nn.LayerNorm knows the last axes alone, here it is channels."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+
+def local_response_norm(
+    x: Tensor, size: int, alpha: float, beta: float, k: float
+) -> Tensor:
+    """x / (k + alpha * sum of x^2 over `size` adjacent maps)^beta, alpha undivided.
+
+    DIFF(lrn): torch's own divides alpha by size; a 1x1 convolution with a band of
+    ones, exp and log are faster than it.
+    """
+    maps = torch.arange(x.shape[1], device=x.device)
+    band = ((maps[:, None] - maps).abs() <= size // 2).to(x)
+    total = F.conv2d(x.square(), band[:, :, None, None])
+    return x * torch.exp(-beta * torch.log(k + alpha * total))
