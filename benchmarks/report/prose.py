@@ -12,7 +12,7 @@ from shared.running.client import PACKAGES, ROOT
 
 DIFFERENCES = ROOT / "docs" / "differences.md"
 MUTANTS = ROOT / "docs" / "mutants.md"
-TESTS = ROOT / "parity_tests" / "test_differences.py"
+TESTS = ROOT / "parity_tests" / "tests" / "test_differences.py"
 
 
 @cache
