@@ -15,7 +15,6 @@ from rich.table import Table
 from benchmarks import flops, modes, peers, records
 from benchmarks.measure import SEED, Stable, Way, Work, cores, measure
 from benchmarks.records import Comparison, Device, Dtype, Setting, Task
-from parity_tests.training import loss_of, target
 from shared import catalog
 from shared.arrays import Array
 from shared.contract import Request
@@ -23,7 +22,6 @@ from shared.data.batches import Samples
 from shared.definitions.optimizers import AdamW
 from shared.errors import UsageError, unknown
 from shared.objectives.plan import Plan
-from shared.randomness import sample
 from shared.running import cluster
 from shared.running.client import PACKAGES, WorkerFailure
 from shared.specs.base import Spec, from_plain, to_plain
@@ -283,11 +281,13 @@ def _batch(once: int, device: str) -> int:
 
 
 def samples(spec: Spec, size: int) -> Samples:
-    return Samples(_inputs(spec, size), (_single(target(spec, size)),))
+    """What one call is given; noise is given to inference, and drawn in training."""
+    inputs = _inputs(spec, size)
+    return Samples(inputs, tuple(map(_single, spec.wanted(inputs, 0))))
 
 
 def _inputs(spec: Spec, size: int) -> tuple[Array, ...]:
-    return tuple(_single(sample(tensor, size, SEED)) for tensor in spec.inputs())
+    return tuple(map(_single, spec.examples(size, SEED)))
 
 
 def _single(array: Array) -> Array:
@@ -297,8 +297,7 @@ def _single(array: Array) -> Array:
 def _plan(spec: Spec, batch: int, options: Options) -> Plan:
     precision = "float32" if options.dtype == "tf32" else options.dtype
     return Plan(
-        loss=loss_of(spec),
-        heads=tuple(1 / (1 + k) for k in range(len(spec.outputs(True)))),
+        objective=spec.objective(),
         optimizer=AdamW(),
         epochs=1,
         batch_size=batch,

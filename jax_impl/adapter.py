@@ -178,7 +178,7 @@ class JaxModel(contract.Model):
             for i, value in zip(real, reals, strict=True):
                 arguments[i] = value
             with _record(model, request.trace) as layers:
-                result = model(*arguments)
+                result = self.entry(request.program, model)(*arguments)
             recorded[:] = layers
             outputs = contract.flat(result)
             buffers = [s.place.get_value() for s in places.values() if not s.trainable]
@@ -325,8 +325,8 @@ def _record(model: nnx.Module, wanted: bool) -> Iterator[dict[str, Any]]:
             # Inside a scan or another inner trace a value cannot be handed out.
             outermost = jax.core.get_opaque_trace_state() == here
             if path is not None and outermost and _first(output) is not None:
-                layers.pop(path, None)
-                layers[path] = (_first(args), _first(output))
+                name = contract.call_of(layers, path)
+                layers[name] = (_first(args), _first(output))
             return output
 
         return wrapper

@@ -1,12 +1,13 @@
-"""Training in JAX: one compiled step that owns its arguments, and the loop.
+"""Training in JAX: compiled steps that own their arguments, and the loop.
 
 To train in another way, override `training_step`, `validation_step`, `test_step` or
 `predict_step`; they are traced, so they must be pure.
 """
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from functools import partial
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import jax
@@ -16,16 +17,20 @@ import optax
 from flax import nnx
 
 from jax_impl import definitions, distributed, optimizers
+from jax_impl.objectives import losses_of
 from jax_impl.weights import named_modules
 from shared import contract
 from shared.arrays import Array
 from shared.contract import Seen, flat
 from shared.data.batches import Samples
-from shared.definitions.optimizers import excluded
+from shared.definitions.optimizers import Optimizer, ScheduleFreeAdamW, excluded
+from shared.objectives.base import Copy, Step
 from shared.objectives.plan import Plan
 from shared.randomness import Draws
+from shared.tensors import NORMAL
 
 Arrays = tuple[jax.Array, ...]
+Params = dict[str, Any]
 
 
 def _clipped(
@@ -45,29 +50,96 @@ def _own(kept: Any) -> Any:
     return kept.inner_opt_state if isinstance(kept, optax.MultiStepsState) else kept
 
 
+def _restored(kept: Any, state: dict[str, Array]) -> Any:
+    """An optimizer's fresh state, with what a checkpoint has of it."""
+    own = definitions.with_state(_own(kept), state)
+    if not isinstance(kept, optax.MultiStepsState):
+        return own
+    done = jnp.asarray(state["t"], kept.gradient_step.dtype)
+    return kept._replace(inner_opt_state=own, gradient_step=done)
+
+
 class StepDraws:
     """The suite's own draws of one layer at a step that is known when the compiled
     program runs (shared/randomness.py)."""
 
     def __init__(self, seed: int, path: str, step: jax.Array):
         self.seed, self.path, self.step = seed, path, step
+        self.occasions = itertools.count()
 
     def keep(self, shape: tuple[int, ...], rate: float) -> jax.Array:
+        occasion = next(self.occasions)
+
         def draw(step: Array) -> Array:
-            return Draws(self.seed, self.path, int(step)).keep(shape, rate)
+            draws = Draws(self.seed, self.path, int(step))
+            return draws.kept(shape, rate, occasion)
 
         return jax.pure_callback(draw, jax.ShapeDtypeStruct(shape, bool), self.step)
+
+
+class Update:
+    """What a step moves, and with which optimizers: one for each learning rate."""
+
+    def __init__(self, step: Step, plan: Plan, shapes: dict[str, Any], dtype: str):
+        self.step = step
+        self.parts = plan.parts(step, list(shapes))
+        self.names = [name for names in self.parts.values() for name in names]
+        self.optimizers = [
+            _optimizer(plan, plan.optimizer_of(step), rate, shapes, dtype)
+            for rate in self.parts
+        ]
+        self.clip = optax.identity()
+        if plan.clip is not None and plan.rates:
+            self.clip = definitions.clip(plan.clip)
+
+    def init(self, params: Params) -> tuple[Any, ...]:
+        return tuple(
+            optimizer.init({n: params[n] for n in names})
+            for optimizer, names in self._each()
+        )
+
+    def __call__(
+        self, grads: Params, kept: tuple[Any, ...], params: Params
+    ) -> tuple[Params, tuple[Any, ...]]:
+        """How the parameters are to move, and what the optimizers keep."""
+        grads, _ = self.clip.update(grads, self.clip.init(params))
+        moves: Params = {}
+        after = []
+        for (optimizer, names), own in zip(self._each(), kept, strict=True):
+            part = {n: grads[n] for n in names}
+            found, own = optimizer.update(part, own, {n: params[n] for n in names})
+            moves |= found
+            after.append(own)
+        return moves, tuple(after)
+
+    def _each(self) -> Iterator[tuple[Any, list[str]]]:
+        return zip(self.optimizers, self.parts.values(), strict=True)
+
+
+def _optimizer(
+    plan: Plan, definition: Optimizer, rate: float, shapes: Any, dtype: str
+) -> optax.GradientTransformation:
+    """One for a group of parameters; a clip that all groups share is not its own."""
+    if rate != 1.0:
+        definition = replace(definition, lr=definition.lr * rate)
+    made: Any = definitions.optimizer(definition, excluded(shapes), plan.schedule)
+    if plan.clip is not None and not plan.rates:
+        made = _clipped(definitions.clip(plan.clip), made)
+    if plan.accumulate > 1:
+        # DIFF(multi-steps): optax adds up in float32 unless told otherwise.
+        made = optax.MultiSteps(made, plan.accumulate, accumulator_dtype=dtype)
+    return made
 
 
 class State(NamedTuple):
     """All that a step takes and gives back; what went in is gone.
 
-    kept: by the optimizer. average: of the parameters, where the plan has one.
-    rest: buffers, and the random generators.
+    kept: by the optimizers, of each step. average: of the parameters, where the plan
+    has one. rest: buffers, and the random generators.
     """
 
     params: Any
-    kept: Any
+    kept: dict[str, Any]
     average: Any
     rest: Any
 
@@ -82,41 +154,40 @@ class Trainer(contract.Trainer):
         self.model, self.plan, self.dtype = model, plan, model.dtype
         self.place = distributed.place()
         self.native: nnx.Module = model.native
-        self.loss = definitions.loss(plan.loss)
         shapes = {k: s.shape for k, s in model.slots().items() if s.trainable}
         self.names = list(shapes)
-        self.optimizer: Any = definitions.optimizer(
-            plan.optimizer, excluded(shapes), plan.schedule
-        )
-        if plan.clip is not None:
-            self.optimizer = _clipped(definitions.clip(plan.clip), self.optimizer)
-        if plan.accumulate > 1:
-            # DIFF(multi-steps): optax adds up in float32 unless told otherwise.
-            self.optimizer = optax.MultiSteps(
-                self.optimizer, plan.accumulate, accumulator_dtype=self.dtype
-            )
+        self.updates = [Update(s, plan, shapes, self.dtype) for s in self.steps]
         for number, key in enumerate(self._random(nnx.RngKey)):
             key.set_value(jax.random.fold_in(jax.random.key(plan.seed), number))
         out = distributed.everywhere()
-        self.update = jax.jit(self._update, donate_argnums=0, out_shardings=out)
-        self.observed = jax.jit(self._observe, static_argnums=4, out_shardings=out)
-        self.infer = jax.jit(self._infer)
+        self.advanced = jax.jit(
+            self._advance, static_argnums=0, donate_argnums=1, out_shardings=out
+        )
+        self.observed = jax.jit(self._observe, static_argnums=(0, 6), out_shardings=out)
+        self.infer = jax.jit(self._infer, static_argnums=3)
+        self.copied = jax.jit(self._copied, static_argnums=1, out_shardings=out)
         self.ema = None if plan.ema is None else optimizers.ema(decay=plan.ema.decay)
         self.draws: Any = None
         self.factor = distributed.replicated(jnp.ones((), self.dtype))
-        self.state = State({}, (), (), ())
+        self.state = State({}, {}, (), ())
         self._take()
         params = self.state.params
-        average = self.ema.init(params) if self.ema else ()
-        kept = distributed.replicated(jax.jit(self.optimizer.init)(params))
+        moved = {n: params[n] for update in self.updates for n in update.names}
+        average = self.ema.init(moved) if self.ema else ()
+        kept = {
+            update.step.name: distributed.replicated(jax.jit(update.init)(params))
+            for update in self.updates
+        }
         self.state = self.state._replace(kept=kept, average=average)
 
     # What a batch goes through
 
-    def training_step(self, model: Any, inputs: Arrays, targets: Arrays) -> jax.Array:
-        """The loss to minimise."""
-        outputs = tuple(o.astype(self.dtype) for o in flat(model(*inputs)))
-        return self.plan.objective(self.loss, outputs, targets)
+    def training_step(
+        self, model: Any, inputs: Arrays, targets: Arrays, step: Step, noise: Arrays
+    ) -> dict[str, jax.Array]:
+        """The losses of one step by name; the first is minimised."""
+        losses = losses_of(self.plan.objective, step)
+        return losses(self.plan.objective, model, inputs, targets, noise)
 
     def validation_step(self, model: Any, inputs: Arrays) -> Arrays:
         return self.predict_step(model, inputs)
@@ -124,39 +195,89 @@ class Trainer(contract.Trainer):
     def test_step(self, model: Any, inputs: Arrays) -> Arrays:
         return self.predict_step(model, inputs)
 
-    def predict_step(self, model: Any, inputs: Arrays) -> Arrays:
-        return flat(model(*inputs))
+    def predict_step(self, model: Any, inputs: Arrays, program: str = "") -> Arrays:
+        return flat(self.model.entry(program, model)(*inputs))
 
-    # The step
+    # The steps
 
-    def _update(
-        self, state: State, inputs: Arrays, targets: Arrays, factor: jax.Array
-    ) -> tuple[State, jax.Array]:
-        (loss, rest), grads = self._differentiate(state, inputs, targets)
-        return self._descend(state._replace(rest=rest), grads, factor), loss
+    def _advance(
+        self,
+        number: int,
+        state: State,
+        inputs: Arrays,
+        targets: Arrays,
+        factor: jax.Array,
+        batches: jax.Array,
+    ) -> tuple[State, dict[str, jax.Array]]:
+        """The step of this number, with noise that depends on the batches done."""
+        update = self.updates[number]
+        key = jax.random.fold_in(jax.random.key(self.plan.seed), batches)
+        key = jax.random.fold_in(key, number)
+        noise = self._noise(update.step, key, len(inputs[0]))
+        (_, (losses, rest)), grads = self._differentiate(
+            update, state, inputs, targets, noise
+        )
+        return self._descend(update, state._replace(rest=rest), grads, factor), losses
 
-    def _differentiate(self, state: State, inputs: Arrays, targets: Arrays) -> Any:
-        def function(params: Any) -> Any:
+    def _noise(self, step: Step, key: jax.Array, rows: int) -> Arrays:
+        found = []
+        for number, noise in enumerate(step.noise):
+            own, shape = jax.random.fold_in(key, number), (rows, *noise.shape)
+            if noise.below is not None:
+                drawn = jax.random.randint(own, shape, 0, noise.below)
+            elif noise.drawn == NORMAL:
+                drawn = jax.random.normal(own, shape, self._float)
+            else:
+                drawn = jax.random.uniform(own, shape, self._float)
+            found.append(drawn)
+        return tuple(found)
+
+    def _differentiate(
+        self,
+        update: Update,
+        state: State,
+        inputs: Arrays,
+        targets: Arrays,
+        noise: Arrays,
+    ) -> Any:
+        def function(moved: Any) -> Any:
+            params = {**state.params, **moved}
             if self.plan.precision == "bfloat16":
                 params = jax.tree.map(lambda p: p.astype(jnp.bfloat16), params)
             model = self._merge(self.graph, params, state.rest)
-            loss = self.training_step(model, inputs, targets)
-            return loss, nnx.state(model, nnx.Not(nnx.Param))
+            losses = self.training_step(model, inputs, targets, update.step, noise)
+            loss = next(iter(losses.values()))
+            return loss, (losses, nnx.state(model, nnx.Not(nnx.Param)))
 
-        return jax.value_and_grad(function, has_aux=True)(state.params)
+        moved = {name: state.params[name] for name in update.names}
+        return jax.value_and_grad(function, has_aux=True)(moved)
 
-    def _descend(self, state: State, grads: Any, factor: Any) -> State:
-        steps, kept = self.optimizer.update(grads, state.kept, state.params)
+    def _descend(self, update: Update, state: State, grads: Any, factor: Any) -> State:
+        name = update.step.name
+        own = {n: state.params[n] for n in update.names}
+        moves, kept = update(grads, state.kept[name], own)
         if self.plan.plateau is not None:
-            steps = jax.tree.map(lambda u: u * factor, steps)
+            moves = jax.tree.map(lambda u: u * factor, moves)
         average = state.average
         if self.ema is not None:
-            _, average = self.ema.update(steps, average, state.params)
-        params = optax.apply_updates(state.params, steps)
-        return state._replace(params=params, kept=kept, average=average)
+            held = optimizers.EmaState({n: average.average[n] for n in update.names})
+            _, held = self.ema.update(moves, held, own)
+            average = optimizers.EmaState(average.average | held.average)
+        params = {**state.params, **optax.apply_updates(own, moves)}
+        return state._replace(
+            params=params, kept={**state.kept, name: kept}, average=average
+        )
 
-    def _infer(self, params: Any, rest: Any, inputs: Arrays) -> Arrays:
-        return self.predict_step(self._merge(self.still, params, rest), inputs)
+    def _infer(self, params: Any, rest: Any, inputs: Arrays, program: str) -> Arrays:
+        return self.predict_step(self._merge(self.still, params, rest), inputs, program)
+
+    def _copied(self, params: Any, keeps: tuple[tuple[Copy, float], ...]) -> Any:
+        """Parameters that follow others, moved towards them."""
+        params = dict(params)
+        for copy, keep in keeps:
+            for source, target in copy.pairs(params):
+                params[target] = keep * params[target] + (1 - keep) * params[source]
+        return params
 
     def _merge(self, graph: Any, params: Any, rest: Any) -> Any:
         named = {self.paths[name]: value for name, value in params.items()}
@@ -171,43 +292,95 @@ class Trainer(contract.Trainer):
     def fit(self, run: Any) -> None:
         for _ in run.epochs():
             for batch in run.batches():
-                inputs, targets = self._arrays(batch)
-                self.state, loss = self.update(self.state, inputs, targets, self.factor)
-                run.after_batch(loss)
+                run.after_batch(self.advance(*self._arrays(batch)))
             run.after_epoch()
 
-    def predict(self, inputs: tuple[Array, ...]) -> tuple[Array, ...]:
-        moved = self._inputs(self.model.inward(inputs))
+    def advance(self, inputs: Arrays, targets: Arrays) -> dict[str, jax.Array]:
+        """All steps that are due at a batch; their losses by name."""
+        found: dict[str, jax.Array] = {}
+        self.begin()
+        for number, update in enumerate(self.updates):
+            if update.step.due(self.batches + 1):
+                self.state, losses = self.advanced(
+                    number, self.state, inputs, targets, self.factor, self.batches
+                )
+                found |= self.named(update.step, losses)
+        self.end()
+        return found
+
+    def begin(self) -> None:
+        """Before the first batch what follows others is made equal to them."""
+        if self.batches == 0:
+            self._copy((copy, 0.0) for copy in self.plan.objective.copies)
+
+    def end(self) -> None:
+        """After all steps of a batch."""
+        self.batches += 1
+        self._copy(
+            (copy, copy.keep)
+            for copy in self.plan.objective.copies
+            if self.batches % copy.every == 0
+        )
+
+    def _copy(self, keeps: Iterable[tuple[Copy, float]]) -> None:
+        if due := tuple(keeps):
+            params = self.copied(self.state.params, due)
+            self.state = self.state._replace(params=params)
+
+    def predict(self, inputs: tuple[Array, ...], program: str = "") -> Any:
+        moved = self._inputs(self.model.inward(inputs, program))
         own = distributed.local((self.state.params, self.state.rest))
-        found = self.infer(*own, moved)
-        return self.model.outward(tuple(np.asarray(o) for o in found), False)
+        found = self.infer(*own, moved, program)
+        outputs = tuple(np.asarray(o) for o in found)
+        return self.model.outward(outputs, False, program)
 
     def observe(self, batch: Samples, seed: int, step: int) -> Seen:
         inputs, targets = self._arrays(batch)
-        self.state, loss, grads = self.observed(
-            self.state, inputs, targets, self.factor, seed, step
-        )
         own = self.model.slots()
-        gradients = {
-            name: own[name].layout.canonical(np.asarray(g)) for name, g in grads.items()
-        }
-        return Seen(float(loss), gradients, self.weights())
+        losses: dict[str, float] = {}
+        gradients: dict[str, Array] = {}
+        self.begin()
+        for number, update in enumerate(self.updates):
+            if not update.step.due(self.batches + 1):
+                continue
+            noise = self._inputs(contract.drawn(update.step, len(batch), seed, step))
+            self.state, found, grads = self.observed(
+                number, self.state, inputs, targets, noise, self.factor, seed, step
+            )
+            told = {name: float(loss) for name, loss in found.items()}
+            losses |= self.named(update.step, told)
+            arrays = {
+                n: own[n].layout.canonical(np.asarray(g)) for n, g in grads.items()
+            }
+            gradients |= self.named(update.step, arrays)
+        self.end()
+        return Seen(losses, gradients, self.weights())
 
     def _observe(
         self,
+        number: int,
         state: State,
         inputs: Arrays,
         targets: Arrays,
+        noise: Arrays,
         factor: jax.Array,
         seed: int,
         step: jax.Array,
-    ) -> tuple[State, jax.Array, Any]:
-        self.draws = partial(StepDraws, seed=seed, step=step)
+    ) -> tuple[State, Any, Any]:
+        update = self.updates[number]
+
+        def draws(path: str) -> StepDraws:
+            return StepDraws(seed, self.label(update.step, path), step)
+
+        self.draws = draws
         try:
-            (loss, rest), grads = self._differentiate(state, inputs, targets)
+            (_, (losses, rest)), grads = self._differentiate(
+                update, state, inputs, targets, noise
+            )
         finally:
             self.draws = None
-        return self._descend(state._replace(rest=rest), grads, factor), loss, grads
+        after = self._descend(update, state._replace(rest=rest), grads, factor)
+        return after, losses, grads
 
     # What a checkpoint holds
 
@@ -226,21 +399,24 @@ class Trainer(contract.Trainer):
         self.factor = distributed.replicated(jnp.asarray(factor, self.dtype))
 
     def optimizer_state(self) -> dict[str, Array]:
-        found = definitions.state(_own(self.state.kept))
+        found: dict[str, Array] = {}
+        for update in self.updates:
+            for kept in self.state.kept[update.step.name]:
+                found |= self.prefixed(update.step, definitions.state(_own(kept)))
         if self.ema is not None:
             averages = self.state.average.average.items()
             found |= {f"ema/{name}": np.asarray(a) for name, a in averages}
         return found
 
     def set_optimizer_state(self, state: dict[str, Array]) -> None:
-        kept = self.optimizer.init(self.state.params)
-        own = definitions.with_state(_own(kept), state)
-        if isinstance(kept, optax.MultiStepsState):
-            done = jnp.asarray(state["t"], kept.gradient_step.dtype)
-            own = kept._replace(inner_opt_state=own, gradient_step=done)
-        self.state = self.state._replace(kept=distributed.replicated(own))
+        kept = {}
+        for update in self.updates:
+            own = self.own(update.step, state)
+            restored = [_restored(k, own) for k in update.init(self.state.params)]
+            kept[update.step.name] = distributed.replicated(tuple(restored))
+        self.state = self.state._replace(kept=kept)
         if self.ema is not None:
-            names = self.state.params
+            names = [name for update in self.updates for name in update.names]
             average = distributed.replicated(
                 {name: jnp.array(state[f"ema/{name}"]) for name in names}
             )
@@ -260,13 +436,18 @@ class Trainer(contract.Trainer):
     @contextmanager
     def evaluating(self) -> Iterator[None]:
         own = self.state
-        kept = _own(own.kept)
-        if isinstance(kept, optimizers.ScheduleFreeAdamWState):
-            beta1 = self.plan.optimizer.beta1  # type: ignore[attr-defined]
-            params = optimizers.schedule_free_evaluated(own.params, kept, beta1)
-            self.state = own._replace(params=params)
-        elif self.ema is not None:
-            self.state = own._replace(params=own.average.average)
+        params = dict(own.params)
+        for update in self.updates:
+            definition = self.plan.optimizer_of(update.step)
+            if isinstance(definition, ScheduleFreeAdamW):
+                (kept,) = own.kept[update.step.name]
+                moved = {name: params[name] for name in update.names}
+                params |= optimizers.schedule_free_evaluated(
+                    moved, _own(kept), definition.beta1
+                )
+        if self.ema is not None:
+            params |= own.average.average
+        self.state = own._replace(params=params)
         try:
             yield
         finally:
@@ -302,17 +483,20 @@ class Trainer(contract.Trainer):
 
     # Arrays in
 
-    def _inputs(self, arrays: tuple[Array, ...]) -> Arrays:
+    @property
+    def _float(self) -> Any:
         low = self.plan.precision == "bfloat16"
-        real = jnp.bfloat16 if low else jnp.dtype(self.dtype)
+        return jnp.bfloat16 if low else jnp.dtype(self.dtype)
+
+    def _inputs(self, arrays: tuple[Array, ...]) -> Arrays:
         return tuple(
-            jnp.asarray(a, real if a.dtype.kind == "f" else None) for a in arrays
+            jnp.asarray(a, self._float if a.dtype.kind == "f" else None) for a in arrays
         )
 
     def _arrays(self, batch: Samples) -> tuple[Arrays, Arrays]:
+        given, wanted = batch.arrays
         targets = tuple(
-            jnp.asarray(a, self.dtype if a.dtype.kind == "f" else None)
-            for a in batch.targets
+            jnp.asarray(a, self.dtype if a.dtype.kind == "f" else None) for a in wanted
         )
-        inputs = self._inputs(self.model.inward(batch.inputs))
+        inputs = self._inputs(self.model.inward(given))
         return distributed.sharded(inputs), distributed.sharded(targets)

@@ -1,6 +1,7 @@
 """What a benchmark repeats, as JAX's users run it fast."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
@@ -19,13 +20,13 @@ Call = Callable[[], Any]
 def make(model: Any, work: Workload) -> Call:
     precision = "tensorfloat32" if work.tf32 else "highest"
     jax.config.update("jax_default_matmul_precision", precision)
-    call = TASKS[work.task](Trainer(model, work.plan), work)
+    call = TASKS.get(work.task, program)(Trainer(model, work.plan), work)
+    return lambda: jax.block_until_ready(call())
 
-    def finished() -> Any:
-        with jax.disable_jit(work.mode == "eager"):
-            return jax.block_until_ready(call())
 
-    return finished
+def compiled(work: Workload, function: Any, **options: Any) -> Any:
+    """The function, compiled as a whole unless the mode is eager."""
+    return function if work.mode == "eager" else jax.jit(function, **options)
 
 
 def arrays(outputs: Any) -> tuple[Array, ...]:
@@ -33,18 +34,27 @@ def arrays(outputs: Any) -> tuple[Array, ...]:
 
 
 def inference(trainer: Trainer, work: Workload) -> Call:
+    return program(trainer, work, "")
+
+
+def program(trainer: Trainer, work: Workload, name: str | None = None) -> Call:
+    """One of the spec's programs, which `work.batch` has the inputs of; `forward`
+    where the name is empty."""
+    name = work.task if name is None else name
     trainer.native.eval()
     graph, state = nnx.split(trainer.native)
     leaves, tree = jax.tree.flatten(state)
     if work.plan.precision == "bfloat16":
         leaves = [_low(leaf) for leaf in leaves]
-    inputs, _ = trainer._arrays(work.batch)
+    given, _ = work.batch.arrays
+    inputs = trainer._inputs(trainer.model.inward(given, name))
 
-    @jax.jit
     def function(leaves: list[Any], inputs: Any) -> Any:
-        return nnx.merge(graph, jax.tree.unflatten(tree, leaves))(*inputs)
+        model = nnx.merge(graph, jax.tree.unflatten(tree, leaves))
+        return trainer.model.entry(name, model)(*inputs)
 
-    return lambda: function(leaves, inputs)
+    run = compiled(work, function)
+    return lambda: run(leaves, inputs)
 
 
 def _low(leaf: Any) -> Any:
@@ -55,20 +65,24 @@ def _low(leaf: Any) -> Any:
 def training(trainer: Trainer, work: Workload) -> Call:
     inputs, targets = trainer._arrays(work.batch)
 
+    if work.mode == "eager":
+        trainer.advanced = trainer._advance
+
     def call() -> Any:
-        trainer.state, loss = trainer.update(
-            trainer.state, inputs, targets, trainer.factor
-        )
+        losses = trainer.advance(inputs, targets)
         jax.block_until_ready(trainer.state)
-        return loss
+        return next(iter(losses.values()))
 
     return call
 
 
 def optimizer(trainer: Trainer, work: Workload) -> Call:
-    differentiate = jax.jit(trainer._differentiate)
-    _, grads = differentiate(trainer.state, *trainer._arrays(work.batch))
-    descend = jax.jit(trainer._descend, donate_argnums=0)
+    update = trainer.updates[0]
+    noise = trainer._noise(update.step, jax.random.key(0), len(work.batch))
+    differentiate = jax.jit(partial(trainer._differentiate, update))
+    arrays = trainer._arrays(work.batch)
+    _, grads = differentiate(trainer.state, *arrays, noise)
+    descend = compiled(work, partial(trainer._descend, update), donate_argnums=0)
 
     def call() -> None:
         trainer.state = descend(trainer.state, grads, trainer.factor)

@@ -167,6 +167,10 @@ class KerasModel(contract.Model):
         inputs = [self._input(value) for value in request.inputs]
 
         def call(arguments: list[Any]) -> tuple[Any, ...]:
+            if request.program:
+                return contract.flat(
+                    self.entry(request.program, self.native)(*arguments)
+                )
             return contract.flat(self.native(*arguments, training=request.training))
 
         of_names: list[Any] = []
@@ -263,8 +267,8 @@ def _record(model: keras.Layer, wanted: bool) -> Iterator[dict[str, contract.Lay
         output = call(layer, *args, **kwargs)
         path = paths.get(id(layer))
         if path is not None:
-            layers.pop(path, None)
-            layers[path] = contract.Layer(_array(args), _array(output))
+            name = contract.call_of(layers, path)
+            layers[name] = contract.Layer(_array(args), _array(output))
         return output
 
     keras.Layer.__call__ = recording

@@ -1,11 +1,13 @@
 """What Keras leaves to its back end: differentiation, and compiling an update.
 
 Each gradient function runs `call` on the inputs once, differentiates the inner
-product of its outputs with the cotangents, and returns the outputs with the gradients
-of the trainable variables and of the real inputs. Buffers are updated as in any call.
+product of its outputs with the cotangents (without any, its first output), and returns
+the outputs with the gradients of the trainable variables and of the real inputs.
+Buffers are updated as in any call.
 """
 
 import contextlib
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -15,6 +17,8 @@ Call = Callable[[list[Any]], tuple[Any, ...]]
 Variables = Sequence[keras.Variable]
 Found = tuple[tuple[Any, ...], list[Any], list[Any]]
 Update = Callable[[list[Any]], object]  # of gradients
+Scalar = Callable[[Any], Any]
+BACKEND = keras.backend.backend()
 
 
 def without_gradients() -> contextlib.AbstractContextManager[Any]:
@@ -48,12 +52,21 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     return jax.jit(function)
 
 
+def graph(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of tensors as one graph, on TensorFlow; a new one for new shapes."""
+    if BACKEND != "tensorflow":
+        return function
+    import tensorflow as tf
+
+    return tf.function(function, reduce_retracing=True)
+
+
 def gradient_tensorflow(
     call: Call,
     inputs: list[Any],
     trainable: Variables,
     fixed: Variables,
-    cotangents: Sequence[Any],
+    cotangents: Sequence[Any] | None,
 ) -> Found:
     import tensorflow as tf
 
@@ -61,6 +74,7 @@ def gradient_tensorflow(
     with tf.GradientTape() as tape:
         tape.watch(reals)
         outputs = call(inputs)
+    cotangents = _first(outputs) if cotangents is None else cotangents
     found = tape.gradient(
         list(outputs),
         [*(v.value for v in trainable), *reals],
@@ -78,17 +92,18 @@ def gradient_torch(
     inputs: list[Any],
     trainable: Variables,
     fixed: Variables,
-    cotangents: Sequence[Any],
+    cotangents: Sequence[Any] | None,
 ) -> Found:
     import torch
 
     reals = [x.requires_grad_() for x in inputs if x.is_floating_point()]
     outputs = call(inputs)
+    cotangents = _first(outputs) if cotangents is None else cotangents
     found = torch.autograd.grad(
         outputs,
         [*(v.value for v in trainable), *reals],
         [
-            torch.as_tensor(c, dtype=o.dtype)
+            torch.as_tensor(c, dtype=o.dtype, device=o.device)
             for c, o in zip(cotangents, outputs, strict=True)
         ],
         allow_unused=True,
@@ -102,7 +117,7 @@ def gradient_jax(
     inputs: list[Any],
     trainable: Variables,
     fixed: Variables,
-    cotangents: Sequence[Any],
+    cotangents: Sequence[Any] | None,
 ) -> Found:
     import jax
     import jax.numpy as jnp
@@ -120,6 +135,7 @@ def gradient_jax(
     outputs, pull, updates = jax.vjp(
         function, [v.value for v in trainable], [inputs[i] for i in real], has_aux=True
     )
+    cotangents = _first(outputs) if cotangents is None else cotangents
     for variable, value in zip(fixed, updates, strict=True):
         if value is not None:
             variable.assign(value)
@@ -127,6 +143,41 @@ def gradient_jax(
         tuple(jnp.asarray(c, o.dtype) for c, o in zip(cotangents, outputs, strict=True))
     )
     return outputs, of_values, of_reals
+
+
+def _first(outputs: tuple[Any, ...]) -> list[float]:
+    return [float(i == 0) for i in range(len(outputs))]
+
+
+# The gradient of a number with respect to x, which can be differentiated again
+
+
+def slope_tensorflow(function: Scalar, x: Any) -> Any:
+    import tensorflow as tf
+
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        value = function(x)
+    return tape.gradient(value, x)
+
+
+def slope_torch(function: Scalar, x: Any) -> Any:
+    import torch
+
+    x = x.detach().requires_grad_()
+    (found,) = torch.autograd.grad(function(x), x, create_graph=True)
+    return found
+
+
+def slope_jax(function: Scalar, x: Any) -> Any:
+    import jax
+
+    return jax.grad(function)(x)
+
+
+def size(x: Any) -> int:
+    """How many numbers a row of x has."""
+    return math.prod(x.shape[1:])
 
 
 def fuse_update(optimizer: keras.optimizers.Optimizer) -> None:
@@ -191,6 +242,11 @@ def update_jax(
     return update
 
 
+SLOPES = {
+    "tensorflow": slope_tensorflow,
+    "torch": slope_torch,
+    "jax": slope_jax,
+}
 GRADIENTS = {
     "tensorflow": gradient_tensorflow,
     "torch": gradient_torch,

@@ -108,6 +108,19 @@ def loss(definition: Loss) -> keras.losses.Loss:
     return getattr(losses, type(definition).__name__)(**settings(definition))
 
 
+def called(native: keras.losses.Loss, targets: int) -> Callable[..., Any]:
+    """A loss as a function of outputs and targets in a row, as the other frameworks
+    have it; Keras gives its losses one of each."""
+
+    def of(*values: Any) -> Any:
+        count = len(values) - targets
+        return native(
+            one_or_all(list(values[count:])), one_or_all(list(values[:count]))
+        )
+
+    return of
+
+
 def optimize(stream: Stream) -> Steps:
     dtype = next(iter(stream.parameters.values())).dtype.name
     variables = {

@@ -99,6 +99,19 @@ def sharded(batches: Callable[[], Iterator[Any]]) -> Any:
     return strategy.distribute_datasets_from_function(lambda context: made)
 
 
+def in_replica(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function as the strategy of several processes runs it, in each."""
+    strategy = _strategy()
+    if strategy is None:
+        return function
+    return lambda *args: strategy.run(function, args)
+
+
+def summed(losses: dict[str, Any]) -> dict[str, Any]:
+    """The losses of the whole batch, within a step, from the parts of each process."""
+    return dict(zip(losses, total(list(losses.values())), strict=True))
+
+
 def total(values: list[Any]) -> list[Any]:
     """The sums over all processes, within a step; they can be differentiated."""
     if _strategy() is None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-Call = Callable[[], Any]
+Call = Callable[..., Any]
 BACKEND = keras.backend.backend()
 
 
@@ -82,43 +82,45 @@ def memory_jax() -> int | None:
 # Inference
 
 
-def infer_tensorflow(model: keras.Layer, inputs: list[Any], mode: str) -> Call:
+def infer_tensorflow(
+    run: Call, model: keras.Layer, inputs: list[Any], mode: str
+) -> Call:
     import tensorflow as tf
 
     if mode == "eager":
-        return lambda: model(*inputs, training=False)
+        return lambda: run(*inputs)
 
     # A concrete function skips the look at its arguments, which is half of a small
     # model's time.
     function = tf.function(
-        lambda *arguments: model(*arguments, training=False), jit_compile=mode == "xla"
+        lambda *arguments: run(*arguments), jit_compile=mode == "xla"
     ).get_concrete_function(*inputs)
     return lambda: function(*inputs)
 
 
-def infer_torch(model: keras.Layer, inputs: list[Any], mode: str) -> Call:
+def infer_torch(run: Call, model: keras.Layer, inputs: list[Any], mode: str) -> Call:
     import torch
 
-    run = model if mode == "eager" else torch.compile(model)
+    run = run if mode == "eager" else torch.compile(run)
 
     @torch.inference_mode()
     def call() -> Any:
-        return run(*inputs, training=False)
+        return run(*inputs)
 
     return call
 
 
-def infer_jax(model: keras.Layer, inputs: list[Any], mode: str) -> Call:
+def infer_jax(run: Call, model: keras.Layer, inputs: list[Any], mode: str) -> Call:
     import jax
 
     if mode == "eager":
-        return lambda: jax.block_until_ready(model(*inputs, training=False))
+        return lambda: jax.block_until_ready(run(*inputs))
     variables = list(model.variables)
 
     @jax.jit
     def function(values: list[Any], arguments: list[Any]) -> Any:
         with keras.StatelessScope(list(zip(variables, values, strict=True))):
-            return model(*arguments, training=False)
+            return run(*arguments)
 
     values = [variable.value for variable in variables]
     return lambda: jax.block_until_ready(function(values, inputs))

@@ -6,6 +6,7 @@ To train in another way, override `compute_loss`, `train_step`, `test_step` or
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import keras
@@ -13,22 +14,25 @@ import numpy as np
 from keras import KerasTensor, ops
 
 from keras_impl import backends, definitions, distributed, optimizers
+from keras_impl.updates import Update
 from keras_impl.weights import named_layers
 from shared import contract
 from shared.arrays import Array
 from shared.contract import Seen, flat
 from shared.data.batches import Samples
-from shared.definitions.optimizers import excluded
+from shared.objectives.base import Copy, Step
 from shared.objectives.plan import Plan
-from shared.randomness import Draws
+from shared.objectives.supervised import Supervised
+from shared.randomness import Cut, Draws
 
 
 class Learner(keras.Model):
-    """A model of any number of inputs, with the loss of the plan."""
+    """A model of any number of inputs, with the loss of a supervised plan."""
 
-    def __init__(self, inner: keras.Model, plan: Plan):
+    def __init__(self, inner: keras.Model, objective: Supervised):
         super().__init__()
-        self.inner, self.plan, self.objective = inner, plan, definitions.loss(plan.loss)
+        self.inner, self.objective = inner, objective
+        self.criterion = definitions.loss(objective.loss)
         # fit tells a callback the mean over the epoch so far, not the batch's loss.
         self.last = self.add_weight(
             (), "zeros", trainable=False, name="last", aggregation="sum"
@@ -49,15 +53,7 @@ class Learner(keras.Model):
         training: bool = True,
     ) -> KerasTensor:
         outputs = tuple(ops.cast(output, self.last.dtype) for output in y_pred)
-
-        def objective(*values: KerasTensor) -> KerasTensor:
-            count = len(values) - len(y)
-            return self.objective(
-                definitions.one_or_all(list(values[count:])),
-                definitions.one_or_all(list(values[:count])),
-            )
-
-        loss = self.plan.objective(objective, outputs, y)
+        loss = self.objective.of(definitions.called(self.criterion, len(y)), outputs, y)
         if sample_weight is not None:  # this process's share of the batch
             loss = loss * ops.cast(sample_weight, loss.dtype)
         self.last.assign(loss)
@@ -84,7 +80,8 @@ class Follow(keras.callbacks.Callback):
         self.run = run
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        self.run.after_batch(float(ops.convert_to_numpy(self.model.last)))
+        self.run.trainer.batches += 1
+        self.run.after_batch({"loss": float(ops.convert_to_numpy(self.model.last))})
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         self.run.after_epoch()
@@ -92,6 +89,9 @@ class Follow(keras.callbacks.Callback):
 
 
 class Trainer(contract.Trainer):
+    """One supervised step that moves all parameters is trained by `fit`; for other
+    objectives the loop is written out, and on TensorFlow each step is compiled."""
+
     learner_kind = Learner
 
     def __init__(self, model: Any, plan: Plan):
@@ -99,42 +99,63 @@ class Trainer(contract.Trainer):
         self.place = distributed.place()
         self.native: keras.Model = model.native
         distributed.synchronized(self.native)
-        found = {k: s for k, s in model.slots().items() if s.trainable}
+        slots = model.slots()
+        found = {k: s for k, s in slots.items() if s.trainable}
         self.variables = {name: slot.place for name, slot in found.items()}
+        self.fixed = [slot.place for slot in slots.values() if not slot.trainable]
         shapes = {name: slot.shape for name, slot in found.items()}
         if plan.precision == "bfloat16":
             for _, layer in named_layers(self.native):
                 layer.dtype_policy = keras.DTypePolicy("mixed_bfloat16")
-        options: dict[str, Any] = definitions.clipping(plan.clip)
-        if plan.accumulate > 1:
-            options["gradient_accumulation_steps"] = plan.accumulate
-        if plan.ema is not None:
-            options |= {"use_ema": True, "ema_momentum": plan.ema.decay}
-        # A rate that a plateau will lower is a variable, a schedule is compiled in.
-        scheduled = None if plan.plateau else plan.schedule
-        self.optimizer = definitions.optimizer(
-            plan.optimizer, self.variables, excluded(shapes), scheduled, **options
-        )
-        distributed.replicated(self.optimizer)
+        self.updates = [Update(s, plan, self.variables, shapes) for s in self.steps]
+        # The generator of noise is the last of all.
+        self.seed = keras.random.SeedGenerator(0)
         for number, generator in enumerate(self._generators()):
             seed = self.place.seed(plan.seed)
             generator.assign(np.array([seed, number], "uint32"))
-        self.learner = self.learner_kind(self.native, plan)
-        self.learner.compile(self.optimizer, jit_compile=False)
+        self.learner: Any = None
+        if self.fits:
+            assert isinstance(plan.objective, Supervised)
+            self.learner = self.learner_kind(self.native, plan.objective)
+            self.learner.compile(self.optimizer, jit_compile=False)
         # XLA decomposes Shampoo's matrices in a way that is right to 1e-5 only.
         shampoo = isinstance(self.optimizer, optimizers.Shampoo)
         self.to_fuse = self.place.size == 1 and not shampoo
+        self.run_eagerly = False
+        self._compiled: dict[str, Any] = {}
+        self._predict: dict[str, Any] = {}
+
+    @property
+    def fits(self) -> bool:
+        """Whether Keras's own loop does it all."""
+        update = self.updates[0]
+        return (
+            isinstance(self.plan.objective, Supervised)
+            and update.whole
+            and len(update.parts) == 1
+            and not update.step.noise
+        )
+
+    @property
+    def optimizer(self) -> keras.optimizers.Optimizer:
+        """That of the first step."""
+        return self.updates[0].optimizers[0]
 
     def fuse(self) -> None:
         """For a loop; a few updates are not worth the compilation."""
         if self.to_fuse:
-            backends.fuse_update(self.optimizer)
+            for update in self.updates:
+                for optimizer in update.optimizers:
+                    backends.fuse_update(optimizer)
             self.to_fuse = False
 
     # The loop
 
     def fit(self, run: Any) -> None:
         """`fit`, from where the run stands; an epoch begun before by itself."""
+        if not self.fits:
+            self._loop(run)
+            return
         begun = run.at.batch > 0
         self.fuse()
         while not run.stopped:
@@ -153,16 +174,117 @@ class Trainer(contract.Trainer):
         for batch in run.ahead():
             yield self._arrays(batch)
 
-    def predict(self, inputs: tuple[Array, ...]) -> tuple[Array, ...]:
-        found = self.learner.predict_on_batch(self._inputs(inputs))
-        # DIFF(replica-predict): Keras gives every process what all put out.
-        own = tuple(output[self.place.rows(len(output))] for output in found)
-        return self.model.outward(own, False)
+    def _loop(self, run: Any) -> None:
+        for _ in run.epochs():
+            for batch in run.batches():
+                run.after_batch(self.advance(*self._arrays(batch)))
+            run.after_epoch()
+
+    def advance(self, inputs: Any, targets: Any, share: Any = 1.0) -> dict[str, Any]:
+        """All steps that are due at a batch; their losses by name."""
+        found: dict[str, Any] = {}
+        self.begin()
+        for update in self.updates:
+            if update.step.due(self.batches + 1):
+                losses = self._advanced(update)(inputs, targets, share)
+                found |= self.named(update.step, losses)
+        self.end()
+        return found
+
+    def _advanced(self, update: Update) -> Any:
+        """A step, compiled where the back end has graphs."""
+        name = update.step.name
+        if name not in self._compiled:
+
+            def step(inputs: Any, targets: Any, share: Any) -> Any:
+                noise = update.noise(len(inputs[0]), self.seed)
+                losses, gradients = update.differentiate(
+                    self.native, self.fixed, inputs, targets, noise, share
+                )
+                update.apply(gradients)
+                return distributed.summed(losses)
+
+            run = distributed.in_replica(step)
+            self._compiled[name] = run if self.run_eagerly else backends.graph(run)
+        return self._compiled[name]
+
+    def begin(self) -> None:
+        """Before the first batch what follows others is made equal to them."""
+        if self.batches == 0:
+            for copy in self.plan.objective.copies:
+                self._copy(copy, 0.0)
+
+    def end(self) -> None:
+        """After all steps of a batch."""
+        self.batches += 1
+        for copy in self.plan.objective.copies:
+            if self.batches % copy.every == 0:
+                self._copy(copy, copy.keep)
+
+    def _copy(self, copy: Copy, keep: float) -> None:
+        for source, target in copy.pairs(self.variables):
+            moved = keep * self.variables[target] + (1 - keep) * self.variables[source]
+            self.variables[target].assign(moved)
+
+    def predict(self, inputs: tuple[Array, ...], program: str = "") -> Any:
+        if self.learner is not None and not program:
+            found = self.learner.predict_on_batch(self._inputs(inputs))
+            # DIFF(replica-predict): Keras gives every process what all put out.
+            found = tuple(output[self.place.rows(len(output))] for output in found)
+            return self.model.outward(found, False)
+        if program not in self._predict:
+            run = self.model.entry(program, self.native)
+            run = run if program else partial(run, training=False)
+            self._predict[program] = backends.graph(lambda *args: flat(run(*args)))
+        moved = self._real(self.model.inward(inputs, program))
+        with backends.without_gradients():
+            found = self._predict[program](*map(ops.convert_to_tensor, moved))
+        outputs = tuple(ops.convert_to_numpy(output) for output in found)
+        return self.model.outward(outputs, False, program)
 
     def observe(self, batch: Samples, seed: int, step: int) -> Seen:
-        for path, layer in named_layers(self.native):
-            if hasattr(layer, "draws"):
-                layer.draws = Draws(seed, path, step, self.place.cut(len(batch)))
+        if self.fits:
+            return self._observe_fit(batch, seed, step)
+        part, cut = self.place.part(batch), self.place.cut(len(batch))
+        arrays = self._arrays(batch)
+        losses: dict[str, float] = {}
+        gradients: dict[str, Array] = {}
+        self.begin()
+        for update in self.updates:
+            if not update.step.due(self.batches + 1):
+                continue
+            self._draw(seed, step, cut, update.step)
+            drawn = contract.drawn(update.step, len(part), seed, step, cut)
+            noise = tuple(map(ops.convert_to_tensor, self._real(drawn)))
+            found, grads = self._observed(update, arrays, noise)
+            losses |= self.named(update.step, found)
+            gradients |= self.named(update.step, self._canonical(grads))
+        self.end()
+        return Seen(losses, gradients, self.weights())
+
+    def _observed(self, update: Update, arrays: Any, noise: Any) -> Any:
+        inputs, targets, *rest = arrays
+        share = rest[0] if rest else 1.0
+        inputs, targets = (
+            tuple(map(ops.convert_to_tensor, part)) for part in (inputs, targets)
+        )
+
+        def step() -> Any:
+            losses, gradients = update.differentiate(
+                self.native, self.fixed, inputs, targets, noise, share
+            )
+            whole = distributed.total(list(gradients.values()))
+            told = distributed.summed(losses)
+            update.apply(gradients)
+            return told, whole
+
+        losses, whole = distributed.in_replica(step)()
+        told = {name: float(ops.convert_to_numpy(v)) for name, v in losses.items()}
+        arrays = [np.array(ops.convert_to_numpy(g)) for g in whole]
+        return told, dict(zip(update.variables, arrays, strict=True))
+
+    def _observe_fit(self, batch: Samples, seed: int, step: int) -> Seen:
+        self._draw(seed, step, self.place.cut(len(batch)), self.updates[0].step)
         seen: list[Any] = []
         apply = self.optimizer.apply
 
@@ -177,11 +299,20 @@ class Trainer(contract.Trainer):
             self.learner.train_on_batch(*self._arrays(batch))
         finally:
             self.optimizer.apply = apply
-        own = self.model.slots()
-        named = zip(self.variables, seen, strict=True)
-        gradients = {name: own[name].layout.canonical(g) for name, g in named}
+        self.batches += 1
+        gradients = self._canonical(dict(zip(self.variables, seen, strict=True)))
         loss = float(ops.convert_to_numpy(self.learner.last))
-        return Seen(loss, gradients, self.weights())
+        return Seen({"loss": loss}, gradients, self.weights())
+
+    def _canonical(self, gradients: dict[str, Array]) -> dict[str, Array]:
+        own = self.model.slots()
+        return {n: own[n].layout.canonical(g) for n, g in gradients.items()}
+
+    def _draw(self, seed: int, number: int, cut: Cut | None, step: Step) -> None:
+        """Give every layer the suite's own draws."""
+        for path, layer in named_layers(self.native):
+            if hasattr(layer, "draws"):
+                layer.draws = Draws(seed, self.label(step, path), number, cut)
 
     # What a checkpoint holds
 
@@ -192,19 +323,21 @@ class Trainer(contract.Trainer):
         self.model.load(values)
 
     def scale(self, factor: float) -> None:
-        self.optimizer.learning_rate = self.plan.optimizer.lr * factor
+        for update in self.updates:
+            update.scale(factor)
 
     def optimizer_state(self) -> dict[str, Array]:
-        found = definitions.state(self.optimizer, self.variables)
-        if self.plan.ema:
-            averages = zip(self.variables, self._averages(), strict=True)
-            found |= definitions.copies({f"ema/{name}": a for name, a in averages})
+        found: dict[str, Array] = {}
+        for update in self.updates:
+            found |= self.prefixed(update.step, update.state())
+            averages = {f"ema/{n}": a for n, a in update.averages().items()}
+            found |= definitions.copies(averages)
         return found
 
     def set_optimizer_state(self, state: dict[str, Array]) -> None:
-        definitions.set_state(self.optimizer, self.variables, state)
-        if self.plan.ema:
-            for name, average in zip(self.variables, self._averages(), strict=True):
+        for update in self.updates:
+            update.set_state(self.own(update.step, state))
+            for name, average in update.averages().items():
                 average.assign(state[f"ema/{name}"])
 
     def random_state(self) -> dict[str, Array]:
@@ -222,30 +355,30 @@ class Trainer(contract.Trainer):
         """Back to the very bits, so that to evaluate does not change a run."""
         variables = list(self.variables.values())
         own = [np.array(ops.convert_to_numpy(v)) for v in variables]
-        switched = isinstance(self.optimizer, optimizers.ScheduleFreeAdamW)
-        if switched:
-            self.optimizer.eval()
-        elif self.plan.ema:
-            for variable, average in zip(variables, self._averages(), strict=True):
-                variable.assign(average)
+        native = [one for update in self.updates for one in update.optimizers]
+        switched = [o for o in native if isinstance(o, optimizers.ScheduleFreeAdamW)]
+        for optimizer in switched:
+            optimizer.eval()
+        for update in self.updates:
+            for name, average in update.averages().items():
+                self.variables[name].assign(average)
         try:
             yield
         finally:
-            if switched:
-                self.optimizer.train()
+            for optimizer in switched:
+                optimizer.train()
             for variable, value in zip(variables, own, strict=True):
                 variable.assign(value)
 
-    def _averages(self) -> list[keras.Variable]:
-        return self.optimizer._model_variables_moving_average
-
     def _generators(self) -> list[keras.Variable]:
-        """The states of the layers' own random generators."""
-        return [
+        """The states of the layers' own random generators, and of the noise's."""
+        own = [
             layer.seed_generator.state
             for _, layer in named_layers(self.native)
             if getattr(layer, "seed_generator", None) is not None
         ]
+        drawn = any(update.step.noise for update in self.updates)
+        return [*own, self.seed.state] if drawn else own
 
     # Among several processes
 
@@ -259,11 +392,12 @@ class Trainer(contract.Trainer):
 
     def _arrays(self, batch: Samples) -> tuple[Any, ...]:
         """The rows that are this process's, and what its loss weighs in the batch's."""
-        if self.place.size == 1:
-            return self._inputs(batch.inputs), self._real(batch.targets)
         part = self.place.part(batch)
-        share = np.array(self.plan.share(part, batch))
-        return self._inputs(part.inputs), self._real(part.targets), share
+        inputs, targets = part.arrays
+        if self.place.size == 1:
+            return self._inputs(inputs), self._real(targets)
+        share = np.array(self.share(part, batch))
+        return self._inputs(inputs), self._real(targets), share
 
     def _real(self, arrays: tuple[Array, ...]) -> tuple[Array, ...]:
         return tuple(a.astype(self.dtype) if a.dtype.kind == "f" else a for a in arrays)

@@ -19,11 +19,13 @@ Call = Callable[[], Any]
 def make(model: Any, work: Workload) -> Call:
     running.set_tf32(work.tf32)
     trainer = Trainer(model, work.plan)
-    trainer.learner.run_eagerly = work.mode == "eager"
+    trainer.run_eagerly = work.mode == "eager"
     if work.mode != "eager":
         trainer.fuse()
-    trainer.learner.jit_compile = work.mode == MODES[-1]  # graphs come without
-    return running.finished(TASKS[work.task](trainer, work))
+    if trainer.learner is not None:
+        trainer.learner.run_eagerly = work.mode == "eager"
+        trainer.learner.jit_compile = work.mode == MODES[-1]  # graphs come without
+    return running.finished(TASKS.get(work.task, program)(trainer, work))
 
 
 def arrays(outputs: Any) -> tuple[Array, ...]:
@@ -33,9 +35,23 @@ def arrays(outputs: Any) -> tuple[Array, ...]:
 
 
 def inference(trainer: Trainer, work: Workload) -> Call:
-    inputs = [ops.convert_to_tensor(x) for x in trainer._inputs(work.batch.inputs)]
+    return program(trainer, work, "")
+
+
+def program(trainer: Trainer, work: Workload, name: str | None = None) -> Call:
+    """One of the spec's programs, which `work.batch` has the inputs of; `forward`
+    where the name is empty."""
+    name = work.task if name is None else name
+    given, _ = work.batch.arrays
+    arrays = trainer._real(trainer.model.inward(given, name))
+    inputs = [ops.convert_to_tensor(x) for x in arrays]
+    entry = trainer.model.entry(name, trainer.native)
+
+    def run(*arguments: Any) -> Any:
+        return entry(*arguments) if name else entry(*arguments, training=False)
+
     infer = running.INFERENCE[running.BACKEND]
-    return infer(trainer.native, inputs, work.mode)
+    return infer(run, trainer.native, inputs, work.mode)
 
 
 def training(trainer: Trainer, work: Workload) -> Call:
@@ -45,7 +61,9 @@ def training(trainer: Trainer, work: Workload) -> Call:
         else ops.convert_to_tensor(part)  # what a process's loss weighs
         for part in trainer._arrays(work.batch)
     ]
-    return running.STEPS[running.BACKEND](trainer.learner, batch)
+    if trainer.learner is not None:
+        return running.STEPS[running.BACKEND](trainer.learner, batch)
+    return lambda: next(iter(trainer.advance(*batch).values()))
 
 
 def optimizer(trainer: Trainer, work: Workload) -> Call:

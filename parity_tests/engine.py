@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from parity_tests import tolerances, training
+from parity_tests import asked, tolerances, training
+from parity_tests.asked import Answers
 from parity_tests.compare import (
     NONE,
     NOTHING,
@@ -31,7 +32,6 @@ from shared.errors import UsageError
 from shared.files import weights
 from shared.files.weights import Entry
 from shared.objectives.plan import Plan
-from shared.randomness import sample
 from shared.running.client import NATIVE, ROOT, RemoteModel, Worker, WorkerFailure
 from shared.specs.base import Spec, Variant
 
@@ -42,6 +42,8 @@ TIERS = (
     "forward",
     "gradients",
     "buffers",
+    "programs",
+    "cases",
     "training",
     "float32",
 )
@@ -119,6 +121,7 @@ class Evidence:
     entries: dict[str, Entry] = field(default_factory=dict)
     evaluation: Result | None = None
     training: Result | None = None
+    answers: Answers = field(default_factory=Answers)
     failures: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
 
@@ -127,10 +130,14 @@ def request(
     spec: Spec, batch: int, *, training: bool, gradients: bool = False
 ) -> Request:
     """The same question to every framework."""
-    inputs = tuple(sample(tensor, batch, SEED) for tensor in spec.inputs())
-    outputs = spec.outputs(training)
-    cotangents = tuple(sample(tensor, batch, SEED + 1) for tensor in outputs)
-    return Request(inputs, training, SEED, cotangents=cotangents if gradients else None)
+    inputs = spec.examples(batch, SEED)
+    wanted = asked.cotangents(spec.outputs(training), spec.inputs(), inputs, SEED + 1)
+    return Request(
+        inputs,
+        training=training,
+        seed=SEED,
+        cotangents=wanted if gradients else None,
+    )
 
 
 def measure(
@@ -140,21 +147,31 @@ def measure(
     evidence, start = Evidence(), time.monotonic()
     batch = BATCH if variant.tiny else FULL_BATCH
     wants_values = set(tiers) & {"forward", "gradients", "buffers", "float32"}
+    wants_answers = set(tiers) & {"programs", "cases"}
     wants_gradients = bool(set(tiers) & {"gradients", "float32"})
     stage = "names"
     try:
         model = worker.build(variant.spec, name)
         evidence.entries = model.entries()
+        if wants_values or wants_answers:
+            model.fill(SEED)
         if wants_values:
             stage = "forward"
-            model.fill(SEED)
-            asked = request(variant.spec, batch, training=False, gradients=False)
-            evidence.evaluation = model.run(replace(asked, trace=variant.tiny))
+            plain = request(variant.spec, batch, training=False, gradients=False)
+            evidence.evaluation = model.run(replace(plain, trace=variant.tiny))
             stage = "gradients" if wants_gradients else "forward"
-            asked = request(
+            plain = request(
                 variant.spec, batch, training=True, gradients=wants_gradients
             )
-            evidence.training = model.run(asked)
+            evidence.training = model.run(plain)
+        for name in variant.spec.programs() if "programs" in tiers else ():
+            stage = f"programs/{name}"
+            question = asked.of_program(variant.spec, name, batch, SEED)
+            evidence.answers.programs[name] = model.run(question)
+        for case in variant.spec.cases if "cases" in tiers else ():
+            stage = f"cases/{case}"
+            one, two = asked.of_case(variant.spec, case, batch, SEED)
+            evidence.answers.cases[case] = model.run(one), model.run(two)
         model.drop()
     except (WorkerFailure, UsageError) as failure:
         evidence.failures[stage] = str(failure)
@@ -227,6 +244,8 @@ class Session:
             "forward": self._forward,
             "gradients": self._gradients,
             "buffers": self._buffers,
+            "programs": self._programs,
+            "cases": self._cases,
             "training": self._training,
             "float32": self._float32,
         }[tier]
@@ -329,6 +348,31 @@ class Session:
         worst = worst_pair(sets) if any(sets.values()) else NOTHING
         reason = _failed(found) or _incomplete(found, sets, False)
         yield "", reason or worst, tolerances.bound(tolerances.BUFFERS, self.dtype)
+
+    def _programs(
+        self, name: str, found: Mapping[str, Evidence]
+    ) -> Iterator[tuple[str, Worst | str, float]]:
+        yield from self._answers(name, found, asked.programs)
+
+    def _cases(
+        self, name: str, found: Mapping[str, Evidence]
+    ) -> Iterator[tuple[str, Worst | str, float]]:
+        yield from self._answers(name, found, asked.cases)
+
+    def _answers(
+        self,
+        name: str,
+        found: Mapping[str, Evidence],
+        judge: Callable[..., Iterator[asked.Verdict]],
+    ) -> Iterator[asked.Verdict]:
+        """A model that is asked nothing more says so."""
+        if failed := _failed(found):
+            yield "", failed, tolerances.FORWARD
+            return
+        answers = {framework: one.answers for framework, one in found.items()}
+        spec = VARIANTS[name].spec
+        nothing = ("", NOTHING, tolerances.bound(tolerances.FORWARD, self.dtype))
+        yield from list(judge(spec, answers, self.dtype)) or [nothing]
 
     def _training(
         self, name: str, found: Mapping[str, Evidence]

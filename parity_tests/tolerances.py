@@ -11,6 +11,9 @@ GRADIENTS = 1e-10
 OPTIMIZER = 1e-12
 # Ten updates of a whole model: the gradients' 1e-10, with what an update makes of it.
 TRAINING = 1e-9
+# A decision by value (arg-max, top-k, suppression) that was made by less than this is a
+# tie: rounding may decide it either way, and one side is as good as the other.
+TIE = 1e-9
 # A public original may use another but equal algorithm inside (fused attention).
 ORIGINALS = 1e-10
 # float32 against the same framework's float64 run: a framework may lose at most four

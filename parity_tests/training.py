@@ -9,12 +9,10 @@ from parity_tests import tolerances
 from parity_tests.compare import NONE, Worst, worst_pair
 from shared.arrays import Array
 from shared.contract import Seen
-from shared.data.batches import Samples
-from shared.definitions.losses import MSE, CrossEntropy, Loss
+from shared.data.batches import Batch, Samples
 from shared.definitions.optimizers import SGD, AdamW, ClipByGlobalNorm
 from shared.definitions.schedules import Cosine, Warmup
 from shared.objectives.plan import Plan
-from shared.randomness import generator, sample
 from shared.running.client import Worker
 from shared.specs.base import Spec
 
@@ -28,13 +26,13 @@ SEED = 0
 
 
 def plans(spec: Spec, updates: int = UPDATES) -> dict[str, Plan]:
-    """Two optimizers, both with warm-up and cosine and everything decaying."""
+    """The spec's objective with two optimizers, both with warm-up and cosine and
+    everything decaying."""
     rising = max(updates // 10, 2)
     schedule = Warmup(steps=rising, then=Cosine(steps=updates - rising, final=0.1))
     return {
         name: Plan(
-            loss=loss_of(spec),
-            heads=tuple(1 / (1 + k) for k in range(len(spec.outputs(True)))),
+            objective=spec.objective(),
             optimizer=optimizer,
             schedule=schedule,
             clip=ClipByGlobalNorm(limit=1.0),
@@ -46,24 +44,18 @@ def plans(spec: Spec, updates: int = UPDATES) -> dict[str, Plan]:
     }
 
 
-def loss_of(spec: Spec) -> Loss:
-    """Cross-entropy for logits of more than one class, else squared error."""
-    return CrossEntropy() if _classes(spec) else MSE()
-
-
-def _classes(spec: Spec) -> int:
-    tensor = spec.outputs(True)[0]
-    return tensor.shape[-1] if tensor.name == "logits" and tensor.shape[-1] > 1 else 0
-
-
 def batches(spec: Spec, updates: int = UPDATES) -> list[Samples]:
-    return [
-        Samples(
-            tuple(_real(sample(t, BATCH, SEED + 1000 + k)) for t in spec.inputs()),
-            (target(spec, BATCH, k),),
-        )
-        for k in range(updates)
-    ]
+    """What the objective is followed over; noise is drawn by the trainer."""
+    given = [not tensor.drawn for tensor in spec.inputs()]
+    found = []
+    for k in range(updates):
+        inputs = spec.examples(BATCH, SEED + 1000 + k)
+        real = tuple(_real(x) for x, kept in zip(inputs, given, strict=True) if kept)
+        wanted = tuple(_real(target) for target in spec.wanted(inputs, k))
+        sizes = {len(array) for array in (*real, *wanted)}
+        plain = sizes == {BATCH}
+        found.append(Samples(real, wanted) if plain else Batch(real, wanted, BATCH))
+    return found
 
 
 def joined(parts: Sequence[Samples]) -> Samples:
@@ -74,15 +66,6 @@ def joined(parts: Sequence[Samples]) -> Samples:
         tuple(np.concatenate(arrays) for arrays in inputs),
         tuple(np.concatenate(arrays) for arrays in targets),
     )
-
-
-def target(spec: Spec, size: int, k: int = 0) -> Array:
-    """What the first output is held against, in batch k."""
-    (tensor, *_), classes = spec.outputs(True), _classes(spec)
-    if not classes:
-        return _real(sample(tensor, size, SEED + 2000 + k))
-    draw = generator("target", SEED, k)
-    return draw.integers(0, classes, (size, *tensor.shape[:-1]))
 
 
 def _real(value: Array) -> Array:
@@ -104,7 +87,7 @@ def worst_update(seen: Mapping[str, Sequence[Seen]]) -> Worst:
     worst = NONE
     for k, updates in enumerate(zip(*seen.values(), strict=True)):
         for part, share in (
-            ("loss", 0.0),
+            ("losses", 0.0),
             ("gradients", tolerances.GRADIENT_FLOOR),
             ("weights", 0.0),
         ):
@@ -118,6 +101,6 @@ def worst_update(seen: Mapping[str, Sequence[Seen]]) -> Worst:
 
 
 def _named(seen: Seen, part: str) -> Mapping[str, Array]:
-    if part == "loss":
-        return {"loss": np.array(seen.loss)}
+    if part == "losses":
+        return {name: np.array(loss) for name, loss in seen.losses.items()}
     return seen.gradients if part == "gradients" else seen.weights

@@ -157,7 +157,7 @@ class TorchModel(contract.Model):
         layers: dict[str, contract.Layer] = {}
         hooks = self._record(layers) if request.trace else []
         with torch.set_grad_enabled(request.cotangents is not None):
-            result = self.native(*inputs)
+            result = self.entry(request.program, self.native)(*inputs)
         for hook in hooks:
             hook.remove()
         outputs = contract.flat(result)
@@ -204,8 +204,8 @@ class TorchModel(contract.Model):
     def _record(self, layers: dict[str, contract.Layer]) -> list[Any]:
         def hook_of(path: str) -> Any:
             def hook(module: nn.Module, inputs: Any, output: Any) -> None:
-                layers.pop(path, None)
-                layers[path] = contract.Layer(_array(inputs), _array(output))
+                name = contract.call_of(layers, path)
+                layers[name] = contract.Layer(_array(inputs), _array(output))
 
             return hook
 

@@ -32,17 +32,23 @@ def optimizer(
     definition: Optimizer,
     parameters: Mapping[str, nn.Parameter],
     excluded: frozenset[str] = frozenset(),
+    rates: Mapping[float, list[str]] | None = None,
 ) -> torch.optim.Optimizer:
-    """excluded: the tensors that weight decay leaves alone."""
+    """excluded: the tensors that weight decay leaves alone. rates: the parameters by
+    the factor on their learning rate."""
     kind, values = getattr(optimizers, type(definition).__name__), settings(definition)
-    groups: list[dict[str, Any]] = [
-        {"params": [p for n, p in parameters.items() if n not in excluded]},
-        {
-            "params": [p for n, p in parameters.items() if n in excluded],
-            "weight_decay": 0.0,
-            **({"trust": False} if "trust" in values else {}),
-        },
-    ]
+    groups: list[dict[str, Any]] = []
+    for rate, names in (rates or {1.0: list(parameters)}).items():
+        lr = {} if rate == 1.0 else {"lr": definition.lr * rate}
+        groups += [
+            {"params": [parameters[n] for n in names if n not in excluded], **lr},
+            {
+                "params": [parameters[n] for n in names if n in excluded],
+                "weight_decay": 0.0,
+                **({"trust": False} if "trust" in values else {}),
+                **lr,
+            },
+        ]
     return kind([g for g in groups if g["params"]], **values)
 
 

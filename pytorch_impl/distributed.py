@@ -83,6 +83,13 @@ def apart(network: nn.Module, last: bool) -> AbstractContextManager[None]:
     return network.no_sync()
 
 
+def add_up(gradients: list[Tensor]) -> None:
+    """Each becomes its sum over all processes."""
+    if dist.is_initialized():
+        for gradient in gradients:
+            dist.all_reduce(gradient)
+
+
 def synchronized(model: nn.Module) -> nn.Module:
     """Its BatchNorms take the statistics of the whole batch."""
     if not dist.is_initialized():

@@ -1,4 +1,4 @@
-"""Training in PyTorch: the step and the loop.
+"""Training in PyTorch: the steps of a batch, and the loop.
 
 To train in another way, override `training_step`, `validation_step`, `test_step` or
 `predict_step`.
@@ -13,16 +13,74 @@ import torch
 from torch import Tensor
 
 from pytorch_impl import definitions, distributed, optimizers, schedules
+from pytorch_impl.objectives import losses_of
 from pytorch_impl.weights import tensor
 from shared import contract
 from shared.arrays import Array
 from shared.contract import Seen, flat
 from shared.data.batches import Samples
 from shared.definitions.optimizers import excluded
+from shared.objectives.base import Step
 from shared.objectives.plan import Plan
-from shared.randomness import Draws
+from shared.randomness import Cut, Draws
+from shared.tensors import NORMAL
 
 Tensors = tuple[Tensor, ...]
+Losses = dict[str, Tensor]  # the first is minimised
+
+
+class Update:
+    """What a step moves, and with which optimizer."""
+
+    def __init__(
+        self,
+        step: Step,
+        plan: Plan,
+        parameters: dict[str, Any],
+        shapes: dict[str, tuple[int, ...]],
+    ):
+        self.step, self.plan = step, plan
+        parts = plan.parts(step, list(parameters))
+        self.parameters = {n: parameters[n] for names in parts.values() for n in names}
+        self.whole = len(self.parameters) == len(parameters)
+        self.optimizer = definitions.optimizer(
+            plan.optimizer_of(step), self.parameters, excluded(shapes), parts
+        )
+        factor = definitions.schedule(plan.schedule)
+        self.scheduler = schedules.Scheduled(self.optimizer, factor)
+        self.rates = [group["initial_lr"] for group in self.optimizer.param_groups]
+        self.ema: Any = None
+        if plan.ema is not None:
+            moved = self.parameters.values()
+            self.ema = optimizers.Ema(moved, decay=plan.ema.decay)
+
+    def descend(self, batches: int) -> None:
+        if self.plan.clip is not None:
+            gradients = [p.grad for p in self.parameters.values() if p.grad is not None]
+            definitions.clip(self.plan.clip, gradients)
+        self.optimizer.step()
+        if batches % self.plan.passes == 0:
+            self.scheduler.step()
+        if self.ema:
+            self.ema.update()
+        self.optimizer.zero_grad()
+
+    def scale(self, factor: float) -> None:
+        groups = self.optimizer.param_groups
+        for group, rate in zip(groups, self.rates, strict=True):
+            group["lr"] = rate * factor
+        self.scheduler.base_lrs = [group["lr"] for group in groups]
+
+    def averages(self) -> dict[str, Tensor]:
+        """The moving averages of what it moves, where the plan has them."""
+        if self.ema is None:
+            return {}
+        return dict(zip(self.parameters, self.ema.averages, strict=True))
+
+    def set_state(self, state: dict[str, Array]) -> None:
+        definitions.set_state(self.optimizer, self.parameters, state)
+        self.scheduler.last_epoch = int(state["t"]) // self.plan.passes - 1
+        self.scheduler.step()
 
 
 class Trainer(contract.Trainer):
@@ -30,37 +88,43 @@ class Trainer(contract.Trainer):
         self.model, self.plan = model, plan
         self.place = distributed.place()
         self.native: torch.nn.Module = distributed.synchronized(model.native)
-        heads, spec = plan.heads, model.spec
-        partial = not spec or (heads and len(heads) < len(spec.outputs(True)))
-        self.network = distributed.replicated(self.native, bool(partial))
         self.device = next(self.native.parameters()).device
         found = {k: s for k, s in model.slots().items() if s.trainable}
         self.parameters: dict[str, Any] = {k: tensor(s) for k, s in found.items()}
         shapes = {name: slot.shape for name, slot in found.items()}
-        self.loss = definitions.loss(plan.loss)
-        self.optimizer = definitions.optimizer(
-            plan.optimizer, self.parameters, excluded(shapes)
-        )
-        factor = definitions.schedule(plan.schedule)
-        self.scheduler = schedules.Scheduled(self.optimizer, factor)
-        self.ema: Any = None
-        if plan.ema is not None:
-            self.ema = optimizers.Ema(self.parameters.values(), decay=plan.ema.decay)
-        self.batches = 0
+        self.updates = [Update(s, plan, self.parameters, shapes) for s in self.steps]
+        self.network = self.native
+        if len(self.updates) == 1:
+            self.network = self._replicated()
         torch.manual_seed(self.place.seed(plan.seed))
+
+    def _replicated(self) -> Any:
+        """For one step; what several take is added up step by step."""
+        moved = self.updates[0].parameters
+        for name, parameter in self.parameters.items():
+            parameter.requires_grad_(name in moved)
+        heads, spec = getattr(self.plan.objective, "heads", None), self.model.spec
+        partial = not spec or (heads and len(heads) < len(spec.outputs(True)))
+        return distributed.replicated(self.native, bool(partial))
+
+    @property
+    def optimizer(self) -> torch.optim.Optimizer:
+        """That of the first step."""
+        return self.updates[0].optimizer
 
     # What a batch goes through
 
-    def training_step(self, inputs: Tensors, targets: Tensors) -> Tensor:
-        """The loss to minimise."""
+    def training_step(
+        self, inputs: Tensors, targets: Tensors, step: Step, noise: Tensors = ()
+    ) -> Losses:
+        """The losses of one step by name; the first is minimised."""
+        losses = losses_of(self.plan.objective, step)
         with torch.autocast(
             self.device.type,
             torch.bfloat16,
             enabled=self.plan.precision == "bfloat16",
         ):
-            outputs = flat(self.network(*inputs))
-        outputs = tuple(output.to(self._real) for output in outputs)
-        return self.plan.objective(self.loss, outputs, targets)
+            return losses(self.plan.objective, self.network, inputs, targets, noise)
 
     def validation_step(self, inputs: Tensors) -> Tensors:
         return self.predict_step(inputs)
@@ -68,8 +132,8 @@ class Trainer(contract.Trainer):
     def test_step(self, inputs: Tensors) -> Tensors:
         return self.predict_step(inputs)
 
-    def predict_step(self, inputs: Tensors) -> Tensors:
-        return flat(self.native(*inputs))
+    def predict_step(self, inputs: Tensors, program: str = "") -> Tensors:
+        return flat(self.model.entry(program, self.native)(*inputs))
 
     # The loop
 
@@ -77,65 +141,146 @@ class Trainer(contract.Trainer):
         for _ in run.epochs():
             self.native.train()
             for batch in run.batches():
-                with distributed.apart(self.network, self.due):
-                    loss = self.part_of_loss(batch)
-                    self.descend(loss)
-                run.after_batch(loss.detach())
+                run.after_batch(self.train(batch))
             run.after_epoch()
 
-    def part_of_loss(self, batch: Samples) -> Tensor:
-        """Of the rows that are this process's; all parts add up to the batch's loss."""
+    def train(self, batch: Samples) -> Losses:
+        """All steps that are due at a batch; their losses by name, as far as they are
+        of the rows that are this process's."""
         part = self.place.part(batch)
-        loss = self.training_step(*self._tensors(part))
-        return loss if part is batch else loss * self.plan.share(part, batch)
+        share = 1.0 if part is batch else self.share(part, batch)
+        return self.advance(self._tensors(part), len(part), share)
+
+    def advance(
+        self, tensors: tuple[Tensors, Tensors], rows: int, share: float = 1.0
+    ) -> Losses:
+        found: Losses = {}
+        self.begin()
+        for update in self.due():
+            with distributed.apart(self.network, self.last):
+                noise = self._noise(update.step, rows)
+                losses = self.shared(tensors, update.step, noise, share)
+                self.descend(update, next(iter(losses.values())))
+            found |= self.named(update.step, losses)
+        self.end()
+        return {name: loss.detach() for name, loss in found.items()}
+
+    def shared(
+        self,
+        tensors: tuple[Tensors, Tensors],
+        step: Step,
+        noise: Tensors,
+        share: float,
+    ) -> Losses:
+        """The losses of one process's rows; those of all add up to the batch's."""
+        losses = self.training_step(*tensors, step, noise)
+        if share == 1.0:
+            return losses
+        return {name: loss * share for name, loss in losses.items()}
+
+    def due(self) -> list[Update]:
+        return [u for u in self.updates if u.step.due(self.batches + 1)]
 
     @property
-    def due(self) -> bool:
+    def last(self) -> bool:
         """Whether the next batch makes an update."""
         return (self.batches + 1) % self.plan.accumulate == 0
 
-    def descend(self, loss: Tensor) -> None:
+    def begin(self) -> None:
+        """Before the first batch what follows others is made equal to them."""
+        if self.batches == 0:
+            self._copy(lambda copy: 0.0)
+
+    def end(self) -> None:
+        """After all steps of a batch."""
+        self.batches += 1
+        self._copy(lambda copy: copy.keep if self.batches % copy.every == 0 else None)
+
+    @torch.no_grad()
+    def _copy(self, kept: Any) -> None:
+        own = dict(self.native.state_dict(keep_vars=True))
+        for copy in self.plan.objective.copies:
+            keep = kept(copy)
+            for source, target in copy.pairs(own) if keep is not None else ():
+                own[target].mul_(keep).add_(own[source], alpha=1 - keep)
+
+    def descend(self, update: Update, loss: Tensor) -> None:
         """Add the gradients of a batch; update when there are enough."""
         # Of several processes' gradients the mean is taken, the sum is wanted.
-        torch.autograd.backward(loss / (self.plan.accumulate / self.place.size))
-        self.batches += 1
-        if self.batches % self.plan.accumulate:
+        single = len(self.updates) == 1
+        scale = self.plan.accumulate / self.place.size if single else 1
+        parameters = list(update.parameters.values())
+        torch.autograd.backward(loss / scale, inputs=None if single else parameters)
+        if not self.last:
             return
-        if self.plan.clip is not None:
-            gradients = [p.grad for p in self.parameters.values() if p.grad is not None]
-            definitions.clip(self.plan.clip, gradients)
-        self.optimizer.step()
-        if self.batches % self.plan.passes == 0:
-            self.scheduler.step()
-        if self.ema:
-            self.ema.update()
-        self.optimizer.zero_grad()
+        if not single:
+            distributed.add_up([p.grad for p in parameters if p.grad is not None])
+        update.descend(self.batches + 1)
 
-    def predict(self, inputs: tuple[Array, ...]) -> tuple[Array, ...]:
+    def predict(self, inputs: tuple[Array, ...], program: str = "") -> Any:
         self.native.eval()
         with torch.inference_mode():
-            outputs = self.predict_step(self._inputs(inputs))
+            outputs = self.predict_step(self._inputs(inputs), program)
         return tuple(o.cpu().numpy() for o in outputs)
 
     def observe(self, batch: Samples, seed: int, step: int) -> Seen:
-        for path, module in self.native.named_modules():
-            if hasattr(module, "draws"):
-                module.draws = Draws(seed, path, step, self.place.cut(len(batch)))
         self.native.train()
-        named = self.parameters.items()
-        with distributed.apart(self.network, self.due):
-            loss = self.part_of_loss(batch)
-            found = torch.autograd.grad(
-                loss, [p for _, p in named], retain_graph=True, allow_unused=True
-            )
-            self.descend(loss)
+        part, cut = self.place.part(batch), self.place.cut(len(batch))
+        share = 1.0 if part is batch else self.share(part, batch)
+        tensors = self._tensors(part)
+        losses: Losses = {}
+        gradients: dict[str, Array] = {}
+        self.begin()
+        for update in self.due():
+            self._draw(update.step, seed, step, cut)
+            drawn = contract.drawn(update.step, len(part), seed, step, cut)
+            with distributed.apart(self.network, self.last):
+                noise = self._inputs(drawn)
+                found = self.shared(tensors, update.step, noise, share)
+                loss = next(iter(found.values()))
+                gradients |= self._gradients(update, loss)
+                self.descend(update, loss)
+            losses |= self.named(update.step, found)
+        self.end()
+        values = self.losses([loss.detach() for loss in losses.values()])
+        told = dict(zip(losses, values, strict=True))
+        return Seen(told, gradients, self.weights())
+
+    def _gradients(self, update: Update, loss: Tensor) -> dict[str, Array]:
+        found = torch.autograd.grad(
+            loss,
+            list(update.parameters.values()),
+            retain_graph=True,
+            allow_unused=True,
+        )
         gradients = {
             name: torch.zeros_like(p).numpy() if g is None else g.numpy().copy()
-            for (name, p), g in zip(named, found, strict=True)
+            for (name, p), g in zip(update.parameters.items(), found, strict=True)
         }
         if self.place.size > 1:
             gradients = {k: self.gather(g).sum(0) for k, g in gradients.items()}
-        return Seen(self.losses([loss.detach()])[0], gradients, self.weights())
+        return self.named(update.step, gradients)
+
+    # What is random
+
+    def _noise(self, step: Step, rows: int) -> Tensors:
+        found = []
+        for noise in step.noise:
+            shape = (rows, *noise.shape)
+            if noise.below is not None:
+                drawn = torch.randint(noise.below, shape, device=self.device)
+            elif noise.drawn == NORMAL:
+                drawn = torch.randn(shape, device=self.device)
+            else:
+                drawn = torch.rand(shape, device=self.device)
+            found.append(drawn)
+        return tuple(found)
+
+    def _draw(self, step: Step, seed: int, number: int, cut: Cut | None) -> None:
+        """Give every layer the suite's own draws."""
+        for path, module in self.native.named_modules():
+            if hasattr(module, "draws"):
+                module.draws = Draws(seed, self.label(step, path), number, cut)
 
     # What a checkpoint holds
 
@@ -146,29 +291,24 @@ class Trainer(contract.Trainer):
         self.model.load(values)
 
     def scale(self, factor: float) -> None:
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.plan.optimizer.lr * factor
-        self.scheduler.base_lrs = [group["lr"] for group in self.optimizer.param_groups]
+        for update in self.updates:
+            update.scale(factor)
 
     def optimizer_state(self) -> dict[str, Array]:
-        found = definitions.state(self.optimizer, self.parameters)
-        if self.ema:
-            averages = zip(self.parameters, self.ema.averages, strict=True)
-            found |= {f"ema/{name}": a.cpu().numpy().copy() for name, a in averages}
+        found: dict[str, Array] = {}
+        for update in self.updates:
+            own = definitions.state(update.optimizer, update.parameters)
+            found |= self.prefixed(update.step, own)
+            for name, average in update.averages().items():
+                found[f"ema/{name}"] = average.cpu().numpy().copy()
         return found
 
     def set_optimizer_state(self, state: dict[str, Array]) -> None:
-        state = dict(state)
-        if self.ema:
-            self.ema.averages = [
-                torch.as_tensor(state.pop(f"ema/{name}").copy(), device=p.device)
-                for name, p in self.parameters.items()
-            ]
-        definitions.set_state(self.optimizer, self.parameters, state)
-        updates = int(state["t"]) // self.plan.passes
-        self.batches = int(state["t"]) * self.plan.accumulate
-        self.scheduler.last_epoch = updates - 1
-        self.scheduler.step()
+        own = {k: value for k, value in state.items() if not k.startswith("ema/")}
+        for update in self.updates:
+            update.set_state(self.own(update.step, own))
+            for name, average in update.averages().items():
+                average.copy_(torch.as_tensor(state[f"ema/{name}"].copy()))
 
     def random_state(self) -> dict[str, Array]:
         found = {"cpu": torch.get_rng_state().numpy()}
@@ -186,17 +326,22 @@ class Trainer(contract.Trainer):
         """Back to the very bits, so that to evaluate does not change a run."""
         parameters = list(self.parameters.values())
         own = [p.detach().clone() for p in parameters]
-        optimizer = self.optimizer
+        switched = [
+            update.optimizer
+            for update in self.updates
+            if isinstance(update.optimizer, optimizers.ScheduleFreeAdamW)
+        ]
         with torch.no_grad():
-            if isinstance(optimizer, optimizers.ScheduleFreeAdamW):
+            for optimizer in switched:
                 optimizer.eval()
-            elif self.ema:
-                torch._foreach_copy_(parameters, self.ema.averages)
+            for update in self.updates:
+                for name, average in update.averages().items():
+                    self.parameters[name].copy_(average)
         try:
             yield
         finally:
             with torch.no_grad():
-                if isinstance(optimizer, optimizers.ScheduleFreeAdamW):
+                for optimizer in switched:
                     optimizer.train()
                 torch._foreach_copy_(parameters, own)
 
@@ -226,4 +371,5 @@ class Trainer(contract.Trainer):
         )
 
     def _tensors(self, batch: Samples) -> tuple[Tensors, Tensors]:
-        return self._inputs(batch.inputs), self._inputs(batch.targets)
+        inputs, targets = batch.arrays
+        return self._inputs(inputs), self._inputs(targets)

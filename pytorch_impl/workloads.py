@@ -22,7 +22,7 @@ def make(model: Any, work: Workload) -> Call:
     torch.backends.cudnn.allow_tf32 = work.tf32
     torch.backends.cudnn.benchmark = True
     trainer = Trainer(model, work.plan)
-    call = TASKS[work.task](trainer, work)
+    call = TASKS.get(work.task, program)(trainer, work)
     if trainer.device.type == "cpu":
         return call
     wait = torch.cuda.synchronize
@@ -54,24 +54,53 @@ def inference(trainer: Trainer, work: Workload) -> Call:
     return call
 
 
-def training(trainer: Trainer, work: Workload) -> Call:
-    trainer.network = _arranged(trainer.network.train(), work)
-    part = trainer.place.part(work.batch)
-    inputs, targets = _tensors(trainer, work, part)
-    share = 0.0 if part is work.batch else trainer.plan.share(part, work.batch)
+def program(trainer: Trainer, work: Workload) -> Call:
+    """One of the spec's programs, which `work.batch` has the inputs of."""
+    trainer.native.eval()
+    run = trainer.model.entry(work.task, trainer.native)
+    if work.mode.startswith("compiled"):
+        run = torch.compile(run)
+    inputs, _ = _tensors(trainer, work, work.batch)
+    low = work.plan.precision == "bfloat16"
 
-    def call() -> Tensor:
-        loss = trainer.training_step(inputs, targets)
-        trainer.descend(loss * share if share else loss)
-        return loss
+    @torch.inference_mode()
+    def call() -> Any:
+        with torch.autocast(trainer.device.type, torch.bfloat16, enabled=low):
+            return run(*inputs)
 
     return call
 
 
+def training(trainer: Trainer, work: Workload) -> Call:
+    _train(trainer, work)
+    part = trainer.place.part(work.batch)
+    tensors = _tensors(trainer, work, part)
+    share = 1.0 if part is work.batch else trainer.share(part, work.batch)
+
+    def call() -> Tensor:
+        return next(iter(trainer.advance(tensors, len(part), share).values()))
+
+    return call
+
+
+def _train(trainer: Trainer, work: Workload) -> None:
+    """With one step the network is compiled whole, with several the parts that the
+    steps call."""
+    trainer.native.train()
+    if len(trainer.updates) == 1:
+        trainer.network = _arranged(trainer.network.train(), work)
+    elif work.mode.startswith("compiled"):
+        for part in trainer.native.children():
+            part.compile()
+
+
 def optimizer(trainer: Trainer, work: Workload) -> Call:
-    trainer.network = _arranged(trainer.network.train(), work)
+    _train(trainer, work)
     tensors = _tensors(trainer, work, work.batch)
-    torch.autograd.backward(trainer.training_step(*tensors))
+    step = trainer.updates[0].step
+    noise = trainer._noise(step, len(work.batch))
+    losses = trainer.training_step(*tensors, step, noise)
+    torch.autograd.backward(next(iter(losses.values())))
 
     def call() -> None:
         trainer.optimizer.step()

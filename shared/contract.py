@@ -4,15 +4,16 @@
 follows from that alone (strict loading, dumping, filling, files) is here.
 """
 
+import functools
 import itertools
 import json
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
@@ -25,8 +26,13 @@ from shared.definitions.schedules import ReduceOnPlateau, Schedule
 from shared.distributed import Place
 from shared.files import weights
 from shared.files.weights import Entry, Slot
+from shared.objectives.base import Step
 from shared.objectives.plan import Plan
+from shared.objectives.supervised import Supervised
+from shared.randomness import Cut, Draws
 from shared.specs.base import Spec, Tensor, to_plain
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -38,6 +44,7 @@ class Request:
     seed, step: the draws of parity mode (shared/randomness.py).
     cotangents: one array an output; asks for the gradients of their inner product.
     trace: asks for the output of every named layer.
+    program: which of the spec's programs is run; empty for `forward`.
     """
 
     inputs: tuple[Array, ...]
@@ -46,6 +53,7 @@ class Request:
     step: int = 0
     cotangents: tuple[Array, ...] | None = None
     trace: bool = False
+    program: str = ""
 
 
 @dataclass(frozen=True)
@@ -116,13 +124,14 @@ class Steps:
 class Workload:
     """What a benchmark repeats.
 
-    task: inference; training (forward, backward, update); optimizer (the update
-        alone, its gradients at hand); loading (the next batch of a shuffled data set,
-        as the framework's own tensors).
+    task: inference; training (the steps of the plan's objective that a batch makes);
+        optimizer (the update alone, its gradients at hand); loading (the next batch of
+        a shuffled data set, as the framework's own tensors); or one of the spec's
+        programs.
     mode: one of `Framework.modes`.
     batch: canonical; of loading the whole data set, of which the plan says how many
         make a batch.
-    plan: loss, optimizer and precision.
+    plan: objective, optimizer and precision.
     tf32: float32 is multiplied with the 10 bits of TF32, where the device can.
     """
 
@@ -159,8 +168,12 @@ class Timed:
     busy: float
 
 
+# What can be repeated of any model; the others are programs.
+TASKS = ("inference", "training", "optimizer", "loading")
 # A trainer that will not train: its optimizer keeps nothing.
-_FORWARD = Plan(loss=CrossEntropy(), optimizer=SGD(), epochs=1, batch_size=1)
+_FORWARD = Plan(
+    objective=Supervised(loss=CrossEntropy()), optimizer=SGD(), epochs=1, batch_size=1
+)
 
 
 class Model(ABC):
@@ -228,28 +241,48 @@ class Model(ABC):
         """Run once; the model's own weights and buffers stay as they were."""
         if self.spec is None or not self.channels_last:
             return self.execute(request)
-        inputs, outputs = self.spec.inputs(), self.spec.outputs(request.training)
+        inputs, outputs = self.tensors(request.program, request.training)
         cotangents = request.cotangents and _move(request.cotangents, outputs, 1, -1)
-        result = self.execute(
-            replace(request, inputs=self.inward(request.inputs), cotangents=cotangents)
-        )
+        moved = _move(request.inputs, inputs, 1, -1)
+        result = self.execute(replace(request, inputs=moved, cotangents=cotangents))
         return replace(
             result,
-            outputs=self.outward(result.outputs, request.training),
+            outputs=_move(result.outputs, outputs, -1, 1),
             input_gradients=_move(result.input_gradients, inputs, -1, 1),
         )
 
-    def inward(self, inputs: tuple[Array, ...]) -> tuple[Array, ...]:
-        """Canonical inputs in the framework's own layout."""
+    def tensors(
+        self, program: str = "", training: bool = False
+    ) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+        """What `forward` or a program takes and gives; the model has a spec."""
+        assert self.spec is not None
+        if not program:
+            return self.spec.inputs(), self.spec.outputs(training)
+        asked = self.spec.programs()[program]
+        return asked.inputs, asked.outputs
+
+    def inward(self, inputs: tuple[Array, ...], program: str = "") -> tuple[Array, ...]:
+        """Canonical inputs in the framework's own layout; noise may be left out."""
         if self.spec is None or not self.channels_last:
             return inputs
-        return _move(inputs, self.spec.inputs(), 1, -1)
+        own, _ = self.tensors(program)
+        return _move(inputs, own[: len(inputs)], 1, -1)
 
-    def outward(self, outputs: tuple[Array, ...], training: bool) -> tuple[Array, ...]:
+    def outward(
+        self, outputs: tuple[Array, ...], training: bool, program: str = ""
+    ) -> tuple[Array, ...]:
         """The framework's own outputs in the canonical layout."""
         if self.spec is None or not self.channels_last:
             return outputs
-        return _move(outputs, self.spec.outputs(training), -1, 1)
+        return _move(outputs, self.tensors(program, training)[1], -1, 1)
+
+    def entry(self, program: str, native: Any) -> Callable[..., Any]:
+        """The native method of a program, with its settings; empty for the model."""
+        if not program:
+            return native
+        assert self.spec is not None
+        asked = self.spec.programs()[program]
+        return functools.partial(getattr(native, asked.method), **asked.settings)
 
     def prepare(self, work: Workload) -> Prepared:
         """Ready the workload and call it twice."""
@@ -257,14 +290,15 @@ class Model(ABC):
         start = time.perf_counter()
         found = self._call()
         first = time.perf_counter() - start
-        tells = work.task in ("inference", "training")
+        program = work.task not in TASKS
+        tells = program or work.task in ("inference", "training")
         # At once, since some frameworks overwrite it at the next call.
         outputs = self.numbers(found) if tells else ()
         start = time.perf_counter()
         self._call()
         second = time.perf_counter() - start
-        if work.task == "inference":
-            outputs = self.outward(outputs, False)
+        if program or work.task == "inference":
+            outputs = self.outward(outputs, False, work.task if program else "")
         return Prepared(first, second, outputs)
 
     def time(self, samples: int, calls: int = 1, handicap: float = 0.0) -> Timed:
@@ -288,12 +322,14 @@ class Model(ABC):
         wall, busy = time.perf_counter() - wall, time.process_time() - busy
         return Timed(seconds, busy / wall)
 
-    def predict(self, inputs: tuple[Array, ...]) -> tuple[Array, ...]:
+    def predict(
+        self, inputs: tuple[Array, ...], program: str = ""
+    ) -> tuple[Array, ...]:
         """Evaluation mode, canonical layouts; compiled once a shape, so that batch
         follows batch."""
         if self._predictor is None:
             self._predictor = self.trainer(_FORWARD)
-        return self._predictor.predict(inputs)
+        return self._predictor.predict(inputs, program)
 
     def entries(self) -> dict[str, Entry]:
         return weights.describe(self.slots())
@@ -346,9 +382,14 @@ class Model(ABC):
 
 @dataclass(frozen=True)
 class Seen:
-    """One update: its loss and gradients, and what it left behind; canonical."""
+    """One batch of training: the losses and gradients of the steps it made, and what
+    they left behind; canonical.
 
-    loss: float
+    Of an objective with one step these are called `loss` and by their parameters, of
+    another `critic/loss` and `critic/...`.
+    """
+
+    losses: dict[str, float]
     gradients: dict[str, Array]
     weights: dict[str, Array]
 
@@ -363,19 +404,53 @@ class Trainer(ABC):
     model: Model
     plan: Plan
     place: Place = Place()
+    batches: int = 0  # done
     draws_alone: ClassVar[bool] = True
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The updates that a batch makes."""
+        spec = self.model.spec
+        # A person's own model has no spec, and an objective that needs none.
+        return self.plan.objective.steps(spec or Spec())
+
+    def label(self, step: Step, name: str) -> str:
+        """What a loss or a tensor of a step is called among those of all steps."""
+        return name if len(self.steps) == 1 else f"{step.name}/{name}"
+
+    def named(self, step: Step, values: Mapping[str, T]) -> dict[str, T]:
+        return {self.label(step, name): value for name, value in values.items()}
+
+    def prefixed(self, step: Step, state: Mapping[str, T]) -> dict[str, T]:
+        """A step's optimizer state among that of all steps."""
+        begin = f"{step.name}:" if len(self.steps) > 1 else ""
+        return {f"{begin}{key}": value for key, value in state.items()}
+
+    def own(self, step: Step, state: Mapping[str, T]) -> dict[str, T]:
+        """The inverse of `prefixed`: a step's part of the state."""
+        begin = f"{step.name}:" if len(self.steps) > 1 else ""
+        return {
+            key.removeprefix(begin): value
+            for key, value in state.items()
+            if key.startswith(begin)
+        }
+
+    def optimizer_of(self, step: str) -> Optimizer:
+        """The definition of a step's optimizer; empty for the only step."""
+        found = [one for one in self.steps if one.name == (step or one.name)]
+        return self.plan.optimizer_of(found[0])
 
     @abstractmethod
     def fit(self, run: Any) -> None:
         """Train until the run (shared/running/training.py) says stop."""
 
     @abstractmethod
-    def predict(self, inputs: Arrays) -> Arrays:
+    def predict(self, inputs: Arrays, program: str = "") -> Arrays:
         """What the model puts out in evaluation mode; canonical layout."""
 
     @abstractmethod
     def observe(self, batch: Samples, seed: int, step: int) -> Seen:
-        """One update, not compiled, with the suite's own random draws."""
+        """One batch, not compiled, with the suite's own random draws."""
 
     @abstractmethod
     def weights(self) -> dict[str, Array]:
@@ -413,6 +488,13 @@ class Trainer(ABC):
     def losses(self, values: list[Any]) -> list[float]:
         """Of whole batches, from what this process was told of them."""
         return [float(value) for value in values]
+
+    def share(self, part: Samples, batch: Samples) -> float:
+        """What the loss of this process's part weighs in that of the whole batch."""
+        objective = self.plan.objective
+        if isinstance(objective, Supervised):
+            return objective.share(part, batch)
+        return len(part) / len(batch)
 
 
 class Framework(ABC):
@@ -459,6 +541,25 @@ class Framework(ABC):
         self, loss: Loss, outputs: tuple[Array, ...], targets: tuple[Array, ...]
     ) -> tuple[Array, tuple[Array, ...]]:
         """A loss, and its gradients with respect to what a model put out."""
+
+
+def drawn(
+    step: Step, rows: int, seed: int, number: int, cut: Cut | None = None
+) -> tuple[Array, ...]:
+    """The suite's own noise of a step at a batch."""
+    return tuple(
+        tensor.noise(Draws(seed, f"noise/{step.name}/{tensor.name}", number, cut), rows)
+        for tensor in step.noise
+    )
+
+
+def call_of(layers: Mapping[str, Any], path: str) -> str:
+    """What the next call of a layer is called: its path, and `path#2` the second."""
+    name, number = path, 1
+    while name in layers:
+        number += 1
+        name = f"{path}#{number}"
+    return name
 
 
 def flat(result: Any) -> tuple[Any, ...]:

@@ -1,12 +1,16 @@
 """Every random number of parity mode, as a pure function of where it is used."""
 
 import hashlib
-from dataclasses import dataclass
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.specs.base import Tensor
+if TYPE_CHECKING:
+    from shared.tensors import Tensor
 
 
 def generator(*place: object) -> np.random.Generator:
@@ -24,6 +28,7 @@ Cut = tuple[slice, int]
 class Draws:
     """The draws of one layer at one step; shapes are canonical (channels first).
 
+    A layer that is called again in the same step draws anew: each call is an occasion.
     cut: drawn is for the whole batch, given out are these rows of it.
     """
 
@@ -31,15 +36,30 @@ class Draws:
     path: str
     step: int = 0
     cut: Cut | None = None
+    occasions: Iterator[int] = field(default_factory=itertools.count, compare=False)
 
     def keep(self, shape: tuple[int, ...], rate: float) -> NDArray[np.bool_]:
         """True where dropout at `rate` keeps the value."""
-        draw = generator("keep", self.seed, self.path, self.step)
+        return self.kept(shape, rate, next(self.occasions))
+
+    def kept(
+        self, shape: tuple[int, ...], rate: float, occasion: int
+    ) -> NDArray[np.bool_]:
+        """What `keep` says at this call of the layer, counted from 0."""
+        draw = self._generator("keep", occasion)
         return self._own(draw.random(self._whole(shape)), shape) >= rate
 
     def normal(self, shape: tuple[int, ...]) -> NDArray[np.float64]:
-        draw = generator("normal", self.seed, self.path, self.step)
+        draw = self._generator("normal", next(self.occasions))
         return self._own(draw.standard_normal(self._whole(shape)), shape)
+
+    def uniform(self, shape: tuple[int, ...]) -> NDArray[np.float64]:
+        draw = self._generator("uniform", next(self.occasions))
+        return self._own(draw.random(self._whole(shape)), shape)
+
+    def _generator(self, kind: str, occasion: int) -> np.random.Generator:
+        again = (occasion,) if occasion else ()
+        return generator(kind, self.seed, self.path, self.step, *again)
 
     def _whole(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         return shape if self.cut is None else (self.cut[1], *shape[1:])
@@ -55,12 +75,14 @@ class Draws:
         return own
 
 
-def sample(tensor: Tensor, batch: int, seed: int) -> NDArray[np.generic]:
+def sample(tensor: "Tensor", batch: int, seed: int) -> NDArray[np.generic]:
     """A batch for this input: whole numbers, or reals that float32 holds exactly."""
     draw = generator("sample", seed, tensor.name)
     shape = (batch, *tensor.shape)
     if tensor.below is not None:
         return draw.integers(0, tensor.below, shape, dtype=np.int64)
+    if tensor.drawn == "uniform":
+        return draw.random(shape, np.float32)
     return draw.standard_normal(shape).astype(np.float32)
 
 

@@ -2,6 +2,9 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
 
 from shared.arrays import Array, Arrays
 from shared.errors import UsageError
@@ -9,11 +12,78 @@ from shared.randomness import generator
 
 
 @dataclass(frozen=True)
-class Samples:
-    """Along the first axis of every array."""
+class Ragged:
+    """Rows of which each sample has its own number, laid end to end.
 
-    inputs: Arrays
-    targets: Arrays
+    counts: how many rows each sample has.
+    into: the number of the input whose rows these whole numbers point at, counted
+        within a sample; SAMPLE where they point at the sample itself. Laid out in a
+        batch they point at the rows of the whole batch.
+    """
+
+    values: Array
+    counts: Array
+    into: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.counts.sum() != len(self.values):
+            raise UsageError(
+                f"{len(self.values)} rows for samples of {self.counts.sum()} in all"
+            )
+
+    def __len__(self) -> int:
+        return len(self.counts)
+
+    def __getitem__(self, which: Array | slice) -> "Ragged":
+        ends = np.cumsum(self.counts)
+        parts = [
+            self.values[a:b]
+            for a, b in zip((ends - self.counts)[which], ends[which], strict=True)
+        ]
+        values = np.concatenate([self.values[:0], *parts])
+        return Ragged(values, self.counts[which], self.into)
+
+
+SAMPLE = -1
+Part = Any  # an Array, or Ragged
+
+
+def laid_out(inputs: tuple[Part, ...]) -> Arrays:
+    """Plain arrays of one batch: the samples' rows end to end, and what points at
+    them moved along."""
+    arrays = []
+    for part in inputs:
+        if not isinstance(part, Ragged):
+            arrays.append(part)
+            continue
+        values = part.values
+        if part.into is not None:
+            values = values + _moved(inputs, part).reshape(
+                -1, *(1,) * (values.ndim - 1)
+            )
+        arrays.append(values)
+    return tuple(arrays)
+
+
+def _moved(inputs: tuple[Part, ...], part: Ragged) -> Array:
+    """For each row, how many rows of earlier samples lie before what it points at."""
+    if part.into == SAMPLE:
+        before = np.arange(len(part.counts))
+    else:
+        target = inputs[part.into or 0]
+        counts = (
+            target.counts if isinstance(target, Ragged) else np.ones(len(part), int)
+        )
+        before = np.cumsum(counts) - counts
+    return np.repeat(before, part.counts)
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Along the first axis of every array; ragged parts have rows of their own."""
+
+    inputs: tuple[Part, ...]
+    targets: tuple[Part, ...]
 
     def __post_init__(self) -> None:
         sizes = {len(array) for array in (*self.inputs, *self.targets)}
@@ -28,6 +98,11 @@ class Samples:
             tuple(a[which] for a in self.inputs), tuple(a[which] for a in self.targets)
         )
 
+    @property
+    def arrays(self) -> tuple[Arrays, Arrays]:
+        """Inputs and targets of one batch as plain arrays."""
+        return laid_out(self.inputs), laid_out(self.targets)
+
     def in_order(self, size: int) -> Iterator["Samples"]:
         """All of it, the last batch as short as it falls."""
         for start in range(0, len(self), size):
@@ -35,10 +110,43 @@ class Samples:
 
 
 @dataclass(frozen=True)
+class Batch(Samples):
+    """One batch laid out already, whose arrays count rows of their own; it cannot be
+    divided."""
+
+    size: int
+
+    def __post_init__(self) -> None:
+        """Rows need not be as many in all arrays."""
+
+    def __len__(self) -> int:
+        return self.size
+
+
+class Source(Protocol):
+    """Where batches come from: arrays, a stream, a buffer.
+
+    Batch i of epoch e is the same whenever it is asked for, so that a run can be gone
+    on with.
+    """
+
+    @property
+    def per_epoch(self) -> int:
+        """How many batches an epoch has."""
+
+    def epoch(self, number: int, start: int = 0) -> Iterator[Samples]:
+        """The batches of an epoch, from batch `start` on."""
+
+
+@dataclass(frozen=True)
 class Dataset:
+    """stream: where the batches of training come from, if they are not those of
+    `train`, shuffled."""
+
     train: Samples
     validation: Samples
     test: Samples
+    stream: Source | None = None
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""How one training step is made of losses, parameters and optimizers."""

@@ -2,12 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from typing import Any, Literal
 
-from shared.arrays import Array
-from shared.data.batches import Samples
-from shared.definitions.losses import Loss
 from shared.definitions.optimizers import (
+    SHARED,
     Clip,
     Ema,
     Optimizer,
@@ -16,6 +15,7 @@ from shared.definitions.optimizers import (
 )
 from shared.definitions.schedules import Constant, ReduceOnPlateau, Schedule
 from shared.fields import Checked, Index, NonNegative, Size
+from shared.objectives.base import Objective, Step
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,8 +23,8 @@ class Plan(Checked):
     """All numbers of a run.
 
     plateau: lowers the learning rate when the validation loss falls no more.
-    heads: the weight of each output in the loss, in their order; those beyond have
-        none. None: the loss takes all outputs together.
+    rates: a factor on the learning rate of the parameters that a shell pattern names;
+        the first that fits holds, and 0 freezes them.
     ema: the model is evaluated and saved with the moving average of its parameters.
     accumulate: batches whose gradients are averaged for one update.
     patience: epochs without a better validation metric before the run stops; the best
@@ -32,9 +32,9 @@ class Plan(Checked):
     save_every: updates between checkpoints, besides one after each epoch; 0 for none.
     """
 
-    loss: Loss
-    heads: tuple[NonNegative, ...] | None = (1.0,)
+    objective: Objective
     optimizer: Optimizer
+    rates: tuple[tuple[str, NonNegative], ...] = ()
     schedule: Schedule = field(default_factory=Constant)
     plateau: ReduceOnPlateau | None = None
     clip: Clip | None = None
@@ -52,6 +52,14 @@ class Plan(Checked):
         if self.accumulate > 1 and self.passes > 1:
             kind = type(self.optimizer).__name__
             self.refuse("accumulate", self.accumulate, f"1 with {kind}")
+        if self.accumulate > 1 and self.rates:
+            self.refuse("accumulate", self.accumulate, "1 with rates of groups")
+        if self.rates and (
+            SHARED in self.optimizer.keeps.values()
+            or isinstance(self.optimizer, ScheduleFreeAdamW)
+        ):
+            kind = type(self.optimizer).__name__
+            self.refuse("rates", self.rates, f"none with {kind}, which sets its own")
         if self.accumulate > 1 and self.ema:
             self.refuse("accumulate", self.accumulate, "1 with an average")
         if self.ema and isinstance(self.optimizer, ScheduleFreeAdamW):
@@ -66,19 +74,21 @@ class Plan(Checked):
         if self.plateau and not isinstance(self.schedule, Constant):
             self.refuse("plateau", self.plateau, "None with a schedule")
 
-    def objective(
-        self, loss: Callable[..., Any], outputs: tuple[Any, ...], targets: Any
-    ) -> Any:
-        """A framework's loss of what the model put out, by heads."""
-        if self.heads is None:
-            return loss(*outputs, *targets)
-        heads = zip(self.heads, outputs, strict=False)
-        return sum(weight * loss(output, *targets) for weight, output in heads)
+    def optimizer_of(self, step: Step) -> Optimizer:
+        return step.optimizer or self.optimizer
 
-    def share(self, part: Samples, whole: Samples) -> float:
-        """What the mean over a part weighs in the mean over the whole batch."""
-        total = self.loss.counted(len(whole), whole.targets)
-        return self.loss.counted(len(part), part.targets) / total if total else 0.0
+    def rate(self, name: str) -> float:
+        """The factor on this parameter's learning rate."""
+        fitting = (rate for pattern, rate in self.rates if fnmatchcase(name, pattern))
+        return next(fitting, 1.0)
+
+    def parts(self, step: Step, names: list[str]) -> dict[float, list[str]]:
+        """The parameters that a step moves, by the factor on their learning rate."""
+        found: dict[float, list[str]] = {}
+        for name in step.chosen(names):
+            if rate := self.rate(name):
+                found.setdefault(rate, []).append(name)
+        return found
 
     @property
     def passes(self) -> int:
@@ -88,11 +98,13 @@ class Plan(Checked):
 
 @dataclass(frozen=True)
 class Metric:
-    """Of what the model put out and what was wanted; `higher` is better or not."""
+    """A number for what the model put out, next to what was wanted where something is;
+    `higher` is better or not. program: which of the model's; empty for `forward`."""
 
     name: str
-    of: Callable[[Array, Array], float]
+    of: Callable[..., float]
     higher: bool
+    program: str = ""
 
     def better(self, one: float, other: float | None) -> bool:
         return other is None or (one > other if self.higher else one < other)

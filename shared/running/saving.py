@@ -19,7 +19,10 @@ from shared.arrays import Array, Weights
 from shared.errors import UsageError
 from shared.files import weights
 
-FORMAT = "triptych-checkpoint-1"
+FORMAT = "triptych-checkpoint-2"
+BEFORE = (
+    "triptych-checkpoint-1"  # one loss and its heads, where there is an objective now
+)
 KEPT = 2  # the newest, and the one before in case it is damaged
 
 
@@ -61,7 +64,7 @@ def write(folder: Path, step: int, checkpoint: Checkpoint) -> None:
 
 def read(path: Path) -> Checkpoint:
     tensors, metadata = weights.read(path)
-    if metadata.get("format") != FORMAT:
+    if metadata.get("format") not in (FORMAT, BEFORE):
         raise UsageError(f"{path}: not a checkpoint of a training run")
     if _digest(metadata["about"], tensors) != metadata["digest"]:
         raise UsageError(f"{path}: damaged (its content does not match its digest)")
@@ -69,7 +72,28 @@ def read(path: Path) -> Checkpoint:
     for name, value in tensors.items():
         part, _, rest = name.partition("/")
         parts[part][rest] = value
-    return Checkpoint(**parts, about=json.loads(metadata["about"]))
+    about = json.loads(metadata["about"])
+    if metadata["format"] == BEFORE:
+        about = _renewed(about)
+    return Checkpoint(**parts, about=about)
+
+
+def _renewed(about: dict[str, Any]) -> dict[str, Any]:
+    """What a checkpoint of the first format says, in today's words."""
+    plan, position = dict(about.get("plan", {})), dict(about.get("position", {}))
+    if "loss" in plan:
+        plan["objective"] = {
+            "kind": "Supervised",
+            "loss": plan.pop("loss"),
+            "heads": plan.pop("heads", [1.0]),
+            "trains": ["*"],
+        }
+        plan["rates"] = []
+    if "losses" in position:
+        batch = position.get("batch", 0)
+        position["losses"] = {"loss": position["losses"]} if batch else {}
+        position["counted"] = {"loss": batch} if batch else {}
+    return {**about, "plan": plan, "position": position}
 
 
 def newest(folder: Path) -> tuple[Checkpoint | None, list[str]]:

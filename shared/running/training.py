@@ -17,13 +17,14 @@ import numpy as np
 
 from shared.arrays import Array, Arrays
 from shared.contract import Model, Seen, Trainer, metadata
-from shared.data.batches import Dataset, Samples, Shuffled
+from shared.data.batches import Dataset, Samples, Shuffled, Source, laid_out
 from shared.definitions.optimizers import LIKE, TURNED
 from shared.definitions.schedules import PlateauState
 from shared.errors import UsageError
 from shared.files import weights
 from shared.files.weights import Layout, Slots
 from shared.objectives.plan import Metric, Plan, describe
+from shared.randomness import Draws
 from shared.running import saving
 from shared.running.saving import Checkpoint
 
@@ -36,7 +37,8 @@ class Diverged(Exception):
 class Position:
     """Where a run stands; all of it goes into a checkpoint.
 
-    step: batches done. batch: of them, in this epoch. losses: the sum over those.
+    step: batches done. batch: of them, in this epoch. losses: by name, the sum over
+    those, and counted: how many there were.
     seconds: of training before the last start. plateau: the state of
     ReduceOnPlateau.
     """
@@ -44,7 +46,8 @@ class Position:
     epoch: int = 0
     batch: int = 0
     step: int = 0
-    losses: float = 0.0
+    losses: dict[str, float] = field(default_factory=dict)
+    counted: dict[str, int] = field(default_factory=dict)
     best: float | None = None
     best_epoch: int = -1
     seconds: float = 0.0
@@ -67,13 +70,17 @@ class Run:
         metric: Metric,
         folder: Path,
         say: Callable[[str], None] = lambda text: None,
+        others: tuple[Metric, ...] = (),
     ):
         self.trainer, self.plan, self.data, self.metric = trainer, plan, data, metric
+        self.others = others
         self.folder, self.say = folder, say
         self.saves = folder / "checkpoints"
-        self.source = Shuffled(data.train, plan.batch_size, plan.seed, plan.accumulate)
+        self.source: Source = data.stream or Shuffled(
+            data.train, plan.batch_size, plan.seed, plan.accumulate
+        )
         self.at = Position()
-        self.pending: list[Any] = []
+        self.pending: list[dict[str, Any]] = []
         self.started = time.monotonic()
         self.writes = trainer.place.first
         self.saves.mkdir(parents=True, exist_ok=True)
@@ -111,9 +118,9 @@ class Run:
                 for _ in range(self.plan.passes):
                     yield batch
 
-    def after_batch(self, loss: Any) -> None:
-        """loss: a number, or what the framework will turn into one when asked."""
-        self.pending.append(loss)
+    def after_batch(self, losses: dict[str, Any]) -> None:
+        """losses: by name, numbers or what the framework will turn into them."""
+        self.pending.append(losses)
         self.at.batch += 1
         self.at.step += 1
         every = self.plan.save_every * self.plan.accumulate * self.plan.passes
@@ -126,36 +133,40 @@ class Run:
     def after_epoch(self) -> None:
         self._settle()
         with self.trainer.evaluating():
-            losses, score = self.score(self.data.validation)
+            loss, scores = self.score(self.data.validation)
+            score = scores[self.metric.name]
             if self.metric.better(score, self.at.best):
                 self.at.best, self.at.best_epoch = score, self.at.epoch
                 if self.plan.patience is not None:
                     self._write_weights("best.safetensors")
-        mean = self.at.losses / self.per_epoch
+        means = {k: total / self.at.counted[k] for k, total in self.at.losses.items()}
+        mean = next(iter(means.values()))
         self.at.history.append(
             {
                 "epoch": self.at.epoch + 1,
                 "step": self.at.step,
                 "loss": mean,
-                "validation_loss": losses,
-                f"validation_{self.metric.name}": score,
+                **({"losses": means} if len(means) > 1 else {}),
+                "validation_loss": loss,
+                **{f"validation_{name}": value for name, value in scores.items()},
                 "seconds": round(self._seconds(), 3),
             }
         )
         self._write_history()
-        self._watch(losses)
-        self.at.epoch, self.at.batch, self.at.losses = self.at.epoch + 1, 0, 0.0
+        self._watch(loss)
+        self.at.epoch, self.at.batch = self.at.epoch + 1, 0
+        self.at.losses, self.at.counted = {}, {}
         self.save()
         self.say(
             f"epoch {self.at.epoch}/{self.plan.epochs}: loss {mean:.4g}, "
             f"validation {self.metric.name} {score:.4g}"
         )
 
-    def _watch(self, losses: float) -> None:
+    def _watch(self, loss: float | None) -> None:
         plateau = self.plan.plateau
-        if plateau is not None:
+        if plateau is not None and loss is not None:
             state = self._plateau() or plateau.start()
-            self.at.plateau = list(plateau.observe(state, losses))
+            self.at.plateau = list(plateau.observe(state, loss))
             self.trainer.scale(self.at.plateau[0])
 
     def _plateau(self) -> PlateauState | None:
@@ -169,42 +180,74 @@ class Run:
         if self.plan.patience is not None and self.at.best_epoch >= 0:
             self.trainer.gather(np.zeros(1))  # until the best are written
             self.trainer.set_weights(weights.read(self.folder / "best.safetensors")[0])
-            losses, score = self._end()
+            loss, scores = self._end()
         else:
             with self.trainer.evaluating():
-                losses, score = self._end()
+                loss, scores = self._end()
         return {
             "epochs": self.at.epoch,
             "steps": self.at.step,
             "seconds": round(self._seconds(), 3),
             "best_epoch": self.at.best_epoch + 1,
-            "test_loss": losses,
-            f"test_{self.metric.name}": score,
+            "test_loss": loss,
+            **{f"test_{name}": value for name, value in scores.items()},
             "history": self.at.history,
         }
 
-    def score(self, samples: Samples) -> tuple[float, float]:
-        """Loss and metric over all of them."""
-        outputs = tuple(array.astype(np.float64) for array in self._outputs(samples))
-        judged = outputs if self.plan.heads is None else outputs[:1]
-        loss = float(self.plan.loss.value(judged, samples.targets))
-        return loss, self.metric.of(outputs[0], samples.targets[0])
+    def score(self, samples: Samples) -> tuple[float | None, dict[str, float]]:
+        """The loss, where the objective has one to tell, and the metrics by name."""
+        judge, metrics = self.plan.objective.judge, (self.metric, *self.others)
+        programs = {metric.program for metric in metrics} | ({""} if judge else set())
+        found = {
+            program: tuple(
+                array.astype(np.float64) for array in self._outputs(samples, program)
+            )
+            for program in sorted(programs)
+        }
+        targets = laid_out(samples.targets)
+        loss = None
+        if judge is not None:
+            heads = getattr(self.plan.objective, "heads", None)
+            judged = found[""] if heads is None else found[""][:1]
+            loss = float(judge.value(judged, targets))
+        return loss, {
+            metric.name: metric.of(found[metric.program][0], *targets[:1])
+            for metric in metrics
+        }
 
-    def _outputs(self, samples: Samples) -> Arrays:
+    def _outputs(self, samples: Samples, program: str = "") -> Arrays:
         """Each process has as many rows, the last of them perhaps once more."""
         place = self.trainer.place
         each = -(-len(samples) // place.size)
         own = np.minimum(np.arange(each) + place.rank * each, len(samples) - 1)
         mine = samples if place.size == 1 else samples.take(own)
         parts = [
-            self.trainer.predict(batch.inputs)
-            for batch in mine.in_order(max(self.plan.batch_size, 64))
+            self.trainer.predict(self._asked(batch, program, number), program)
+            for number, batch in enumerate(mine.in_order(max(self.plan.batch_size, 64)))
         ]
         outputs = tuple(np.concatenate(arrays) for arrays in zip(*parts, strict=True))
         if place.size == 1:
             return outputs
         gathered = [np.concatenate(self.trainer.gather(array)) for array in outputs]
         return tuple(array[: len(samples)] for array in gathered)
+
+    def _asked(self, batch: Samples, program: str, number: int) -> Arrays:
+        """What a program is given: of the batch what has its input's name, and noise
+        that is the same in every evaluation."""
+        model = self.trainer.model
+        if model.spec is None:
+            return laid_out(batch.inputs)
+        given = [tensor for tensor in model.spec.inputs() if not tensor.drawn]
+        known = dict(zip((t.name for t in given), laid_out(batch.inputs), strict=True))
+        asked, _ = model.tensors(program)
+        return tuple(
+            tensor.noise(
+                Draws(self.plan.seed, f"evaluation/{tensor.name}", number), len(batch)
+            )
+            if tensor.drawn
+            else known[tensor.name]
+            for tensor in asked
+        )
 
     # Checkpoints
 
@@ -228,8 +271,13 @@ class Run:
             if source is not None or warnings:
                 raise UsageError(f"{folder}: no whole checkpoint to resume from")
             return
-        own = describe(self.plan)
-        for name, value in checkpoint.about["plan"].items():
+        own, then = describe(self.plan), checkpoint.about["plan"]
+        if odd := sorted(own.keys() ^ then.keys()):
+            raise UsageError(
+                f"{folder}: that run's plan was of another version (it differs in "
+                f"{', '.join(odd)}); --fresh begins anew"
+            )
+        for name, value in then.items():
             if name not in ("epochs", "save_every") and own[name] != value:
                 raise UsageError(
                     f"{folder}: that run had {name} {value}, this one {own[name]}"
@@ -244,15 +292,19 @@ class Run:
         return self.at.seconds + time.monotonic() - self.started
 
     def _settle(self) -> None:
-        for loss in self.trainer.losses(self.pending):
+        names = [name for losses in self.pending for name in losses]
+        values = [value for losses in self.pending for value in losses.values()]
+        for name, loss in zip(names, self.trainer.losses(values), strict=True):
             if not math.isfinite(loss):
                 last = next(iter(saving.found(self.saves)), None)
                 kept = f"the last good checkpoint is {last}" if last else "none saved"
+                what = "the loss" if name == "loss" else f"the loss {name}"
                 raise Diverged(
-                    f"the loss is {loss} in epoch {self.at.epoch + 1}, at or before "
+                    f"{what} is {loss} in epoch {self.at.epoch + 1}, at or before "
                     f"step {self.at.step}; {kept}"
                 )
-            self.at.losses += loss
+            self.at.losses[name] = self.at.losses.get(name, 0.0) + loss
+            self.at.counted[name] = self.at.counted.get(name, 0) + 1
         self.pending.clear()
 
     def _write_history(self) -> None:
@@ -267,7 +319,7 @@ class Run:
         about = metadata(model.name, model.spec)
         weights.write(self.folder / name, self.trainer.weights(), about)
 
-    def _end(self) -> tuple[float, float]:
+    def _end(self) -> tuple[float | None, dict[str, float]]:
         self._write_weights("model.safetensors")
         return self.score(self.data.test)
 
@@ -290,6 +342,7 @@ def restore(trainer: Trainer, checkpoint: Checkpoint) -> int:
     new run."""
     trainer.set_weights(dict(checkpoint.model))
     set_canonical_state(trainer, dict(checkpoint.optimizer))
+    trainer.batches = int(checkpoint.about["step"])
     own = f"{trainer.place.rank}/"
     if trainer.place.first or not trainer.draws_alone:
         own = ""
@@ -324,7 +377,7 @@ def canonical_state(trainer: Trainer) -> dict[str, Array]:
     """What the optimizer keeps, in canonical layouts."""
     found, slots = {}, trainer.model.slots()
     for key, value in trainer.optimizer_state().items():
-        name, layout = _place(trainer.plan, slots, key)
+        name, layout = _place(trainer, slots, key)
         found[name] = np.array(layout.canonical(value) if layout else value, order="C")
     return found
 
@@ -332,20 +385,21 @@ def canonical_state(trainer: Trainer) -> dict[str, Array]:
 def set_canonical_state(trainer: Trainer, state: dict[str, Array]) -> None:
     found, slots = {}, trainer.model.slots()
     for key, value in state.items():
-        name, layout = _place(trainer.plan, slots, key)
+        name, layout = _place(trainer, slots, key)
         found[name] = layout.native(value) if layout else value
     trainer.set_optimizer_state(found)
 
 
-def _place(plan: Plan, slots: Slots, key: str) -> tuple[str, Layout | None]:
+def _place(trainer: Trainer, slots: Slots, key: str) -> tuple[str, Layout | None]:
     """The other side's name of what is kept, and its layout if it has the parameter's.
 
     Where a framework stores a matrix transposed, its rows are the others' columns.
     """
-    kept, _, name = key.partition("/")
+    step, _, rest = key.rpartition(":")
+    kept, _, name = rest.partition("/")
     if not name:
         return key, None
-    keeps = {**plan.optimizer.keeps, "ema": LIKE}
+    keeps = {**trainer.optimizer_of(step).keeps, "ema": LIKE}
     layout = slots[name].layout
     if keeps[kept] == LIKE:
         return key, layout
@@ -353,7 +407,7 @@ def _place(plan: Plan, slots: Slots, key: str) -> tuple[str, Layout | None]:
     if layout.native(matrix).shape == matrix.shape:
         return key, None
     partner = {kind: k for k, kind in keeps.items()}[TURNED[keeps[kept]]]
-    return f"{partner}/{name}", None
+    return f"{step}:{partner}/{name}" if step else f"{partner}/{name}", None
 
 
 # A run from its name
@@ -383,7 +437,7 @@ def train(model: Model, job: Job) -> dict[str, Any]:
     model.move(job.device)
     trainer = model.trainer(plan)
     say = _printer(job.folder) if trainer.place.first else _silent
-    run = Run(trainer, plan, data, task.metric, job.folder, say)
+    run = Run(trainer, plan, data, task.metric, job.folder, say, task.others)
     if job.resume or job.source:
         run.resume(job.source)
     trainer.fit(run)

@@ -4,26 +4,18 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Any, Protocol, Self
+from typing import Any, ClassVar, Protocol, Self
 
+from shared.arrays import Arrays
 from shared.definitions.initializers import Initializer, Ones, Zeros
+from shared.definitions.losses import CrossEntropy
 from shared.errors import UsageError
 from shared.fields import Checked
-
-
-@dataclass(frozen=True)
-class Tensor:
-    """One input or output, without its batch axis, in the canonical layout.
-
-    channels_first: axis 1 (the batch is axis 0) holds channels and spatial axes
-        follow; frameworks that keep channels last move it there and back.
-    below: the values are whole numbers in [0, below); None for real numbers.
-    """
-
-    name: str
-    shape: tuple[int, ...]
-    channels_first: bool = False
-    below: int | None = None
+from shared.objectives.base import Objective
+from shared.objectives.supervised import Supervised
+from shared.randomness import sample
+from shared.tensors import Program as Program
+from shared.tensors import Tensor as Tensor
 
 
 def image(channels: int, height: int, width: int, name: str = "image") -> Tensor:
@@ -224,11 +216,33 @@ class Spec(Checked):
     The model of `ResNetSpec` is the class `ResNet` in `*_impl/models/`.
     """
 
+    # The awkward inputs that are defined, and equal in all frameworks.
+    cases: ClassVar[tuple[str, ...]] = ()
+
     def inputs(self) -> tuple[Tensor, ...]:
         raise NotImplementedError
 
     def outputs(self, training: bool) -> tuple[Tensor, ...]:
         raise NotImplementedError
+
+    def programs(self) -> Mapping[str, Program]:
+        """What the model can be asked beside `forward`, by name."""
+        return {}
+
+    def objective(self) -> Objective:
+        """How the family is trained where nothing else is said: here as a classifier,
+        whose first output are logits."""
+        return Supervised(loss=CrossEntropy())
+
+    def examples(self, batch: int, seed: int, case: str = "") -> Arrays:
+        """Draw all inputs of `forward` together; case is one of `cases`."""
+        if case:
+            raise ValueError(f"{type(self).__name__} does not draw the case {case!r}")
+        return tuple(sample(tensor, batch, seed) for tensor in self.inputs())
+
+    def wanted(self, inputs: Arrays, seed: int) -> Arrays:
+        """What the outputs for such inputs are held against in training."""
+        return self.objective().wanted(self, inputs, seed)
 
     def unnamed_products(self) -> int:
         """Multiplications of one sample that belong to no layer's own weight, as

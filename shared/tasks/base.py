@@ -10,7 +10,9 @@ from shared.definitions import metrics
 from shared.definitions.losses import Loss
 from shared.definitions.optimizers import Clip, Optimizer, optimizer
 from shared.definitions.schedules import Constant, Cosine, Schedule, Warmup
+from shared.objectives.base import Objective
 from shared.objectives.plan import Metric, Plan
+from shared.objectives.supervised import Supervised
 from shared.specs.base import Spec
 
 
@@ -28,6 +30,8 @@ def warmup_cosine(updates: int) -> Schedule:
 class Task:
     """One recipe.
 
+    loss, objective: where the spec's own objective is not meant.
+    others: metrics that are told beside the one that decides.
     schedule: of the number of updates in the whole run.
     target: what the test metric must reach.
     """
@@ -36,11 +40,13 @@ class Task:
     title: str
     data: Callable[[], Dataset]
     spec: Spec
-    loss: Loss
+    loss: Loss | None = None
+    objective: Objective | None = None
     optimizer: Optimizer
     schedule: Callable[[int], Schedule] = constant
     clip: Clip | None = None
     metric: Metric
+    others: tuple[Metric, ...] = ()
     target: float
     epochs: int
     batch_size: int
@@ -58,7 +64,7 @@ class Task:
         if lr is not None:
             chosen = replace(chosen, lr=lr)
         plan = Plan(
-            loss=self.loss,
+            objective=self.aims,
             optimizer=chosen,
             clip=self.clip,
             epochs=self.epochs,
@@ -70,6 +76,17 @@ class Task:
         updates = max(plan.epochs * batches, 1)
         schedule = Constant() if plan.plateau else self.schedule(updates)
         return replace(plan, schedule=schedule)
+
+    @property
+    def aims(self) -> Objective:
+        """How the spec's family is trained, or with the loss of this task."""
+        if self.objective is not None:
+            return self.objective
+        own = self.spec.objective()
+        if self.loss is None:
+            return own
+        heads = own.heads if isinstance(own, Supervised) else (1.0,)
+        return Supervised(loss=self.loss, heads=heads)
 
     @property
     def aim(self) -> str:

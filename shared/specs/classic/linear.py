@@ -16,7 +16,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from shared.definitions.initializers import Initializer, Zeros
+from shared.definitions.losses import MSE, BinaryCrossEntropy, CrossEntropy, Loss
 from shared.fields import Size
+from shared.objectives.base import Objective
+from shared.objectives.supervised import Supervised
 from shared.specs.base import Spec, Tensor, Variant
 
 Link = Literal["identity", "sigmoid", "softmax", "step"]
@@ -38,6 +41,13 @@ class LinearModelSpec(Spec):
 
     def outputs(self, training: bool) -> tuple[Tensor, ...]:
         return Tensor("scores", (self.targets,)), Tensor("prediction", (self.targets,))
+
+    def objective(self) -> Objective:
+        losses: dict[str, Loss] = {
+            "sigmoid": BinaryCrossEntropy(),
+            "softmax": CrossEntropy(),
+        }
+        return Supervised(loss=losses.get(self.link, MSE()))
 
     def starts(self) -> Mapping[str, Initializer]:
         return {"linear.weight": Zeros()}

@@ -21,7 +21,10 @@ from itertools import pairwise
 from typing import Literal
 
 from shared.definitions.initializers import HeNormal, Initializer, XavierUniform
+from shared.definitions.losses import BinaryCrossEntropy, CrossEntropy
 from shared.fields import Positive, Rate, Size
+from shared.objectives.base import Objective
+from shared.objectives.supervised import Supervised
 from shared.specs.base import Spec, Tensor, Variant
 
 
@@ -42,6 +45,10 @@ class MLPSpec(Spec):
 
     def outputs(self, training: bool) -> tuple[Tensor, ...]:
         return (Tensor("logits", (self.targets,)),)
+
+    def objective(self) -> Objective:
+        loss = CrossEntropy() if self.targets > 1 else BinaryCrossEntropy()
+        return Supervised(loss=loss)
 
     def starts(self) -> Mapping[str, Initializer]:
         hidden: Initializer = XavierUniform()

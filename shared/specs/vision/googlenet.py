@@ -40,7 +40,9 @@ from shared.definitions.initializers import (
     Normal,
     of_torch,
 )
+from shared.definitions.losses import CrossEntropy
 from shared.fields import Index, Positive, Rate, Size
+from shared.objectives.supervised import Supervised
 from shared.specs.base import ConvSpec, Pair, Pool, Spec, Tensor, Variant, image
 
 # A row of table 1: #1x1, #3x3 reduce, #3x3, #5x5 reduce, #5x5, pool proj.
@@ -144,6 +146,11 @@ class _Table(Spec):
     def outputs(self, training: bool) -> tuple[Tensor, ...]:
         heads = [f"aux{i + 1}" for i in range(len(self.heads) * training)]
         return tuple(Tensor(name, (self.num_classes,)) for name in ("logits", *heads))
+
+    def objective(self) -> Supervised:
+        """Auxiliary losses weigh 0.3 (section 5)."""
+        heads = (1.0, *(0.3,) * len(self.heads))
+        return Supervised(loss=CrossEntropy(), heads=heads)
 
     @property
     def stem_convs(self) -> tuple[ConvSpec, ConvSpec, ConvSpec]:

@@ -27,7 +27,9 @@ from string import ascii_lowercase
 from typing import TypeAlias, Union
 
 from shared.definitions.initializers import HeUniform, Initializer, Normal, of_torch
+from shared.definitions.losses import CrossEntropy
 from shared.fields import Positive, Rate, Size
+from shared.objectives.supervised import Supervised
 from shared.specs.base import ConvSpec, Pair, Pool, Spec, Tensor, Variant, image
 
 
@@ -221,6 +223,10 @@ class InceptionV3Spec(_Inception):
     def outputs(self, training: bool) -> tuple[Tensor, ...]:
         names = ("logits", "aux")[: 1 + (training and self.head)]
         return tuple(Tensor(name, (self.num_classes,)) for name in names)
+
+    def objective(self) -> Supervised:
+        """The auxiliary loss weighs 0.4, as in its published training."""
+        return Supervised(loss=CrossEntropy(), heads=(1.0, 0.4)[: 1 + self.head])
 
     def starts(self) -> Mapping[str, Initializer]:
         return {

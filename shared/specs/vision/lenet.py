@@ -27,7 +27,10 @@ from shared.definitions.initializers import (
     Uniform,
     XavierUniform,
 )
+from shared.definitions.losses import MSE, CrossEntropy
 from shared.fields import Index, Positive, Size
+from shared.objectives.base import Objective
+from shared.objectives.supervised import Supervised
 from shared.specs.base import ConvSpec, Pool, Spec, Tensor, Variant, image
 
 # Table I: for each map of C3 the maps of S2 that it reads.
@@ -124,6 +127,11 @@ class LeNet5Spec(Spec):
     def outputs(self, training: bool) -> tuple[Tensor, ...]:
         name = "penalties" if self.output == "rbf" else "logits"
         return (Tensor(name, (self.num_classes,)),)
+
+    def objective(self) -> Objective:
+        """Distances are no logits; they are drawn towards numbers."""
+        rbf = self.output == "rbf"
+        return Supervised(loss=MSE() if rbf else CrossEntropy())
 
     def starts(self) -> Mapping[str, Initializer]:
         fans = {

@@ -31,7 +31,9 @@ from shared.definitions.initializers import (
     Zeros,
     of_torch,
 )
+from shared.definitions.losses import CrossEntropy
 from shared.fields import Positive, Rate, Size
+from shared.objectives.supervised import Supervised
 from shared.specs.base import ConvSpec, Spec, Tensor, Variant, image
 
 
@@ -64,6 +66,11 @@ class ViTSpec(Spec):
     def outputs(self, training: bool) -> tuple[Tensor, ...]:
         names = ("logits", "distilled") if self.distilled and training else ("logits",)
         return tuple(Tensor(name, (self.num_classes,)) for name in names)
+
+    def objective(self) -> Supervised:
+        """Class and distillation token weigh the same (arXiv:2012.12877, eq. 3)."""
+        heads = (0.5, 0.5) if self.distilled else (1.0,)
+        return Supervised(loss=CrossEntropy(), heads=heads)
 
     def unnamed_products(self) -> int:
         return 2 * self.depth * self.tokens**2 * self.width

@@ -1,0 +1,22 @@
+"""The losses of a training step in JAX: a file an objective, a function a step."""
+
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+from jax import Array
+
+from jax_impl.objectives import adversarial, supervised
+from shared.objectives.base import Objective, Step
+
+MODULES: dict[str, ModuleType] = {
+    "Supervised": supervised,
+    "Adversarial": adversarial,
+}
+
+
+def losses_of(objective: Objective, step: Step) -> Callable[..., dict[str, Array]]:
+    """The function of a step: (objective, model, inputs, targets, noise) to losses by
+    name, of which the first is minimised."""
+    found: Any = getattr(MODULES[type(objective).__name__], step.name)
+    return found

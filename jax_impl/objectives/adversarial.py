@@ -1,0 +1,65 @@
+"""Two players. Objective: shared/objectives/adversarial.py.
+
+Scores are real numbers; where the game speaks of probabilities they are logits.
+"""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jax import Array
+
+from jax_impl.precision import exact
+from shared.objectives.adversarial import Adversarial
+
+Arrays = tuple[Array, ...]
+
+
+def critic(
+    s: Adversarial, model: Any, inputs: Arrays, targets: Arrays, noise: Arrays
+) -> dict[str, Array]:
+    (real,), (z, *between) = inputs, noise
+    made = jax.lax.stop_gradient(model.generator(z))
+    of_real, of_made = exact((model.discriminator(real), model.discriminator(made)))
+    if s.game == "hinge":
+        loss = nnx.relu(1 - of_real).mean() + nnx.relu(1 + of_made).mean()
+    elif s.game == "wasserstein":
+        loss = of_made.mean() - of_real.mean()
+    else:
+        loss = nnx.softplus(-of_real).mean() + nnx.softplus(of_made).mean()
+    found = {"loss": loss, "real": of_real.mean(), "made": of_made.mean()}
+    if s.penalty:
+        found["penalty"] = gradient_penalty(model.discriminator, real, made, *between)
+        found["loss"] = loss + s.penalty * found["penalty"]
+    return found
+
+
+def generator(
+    s: Adversarial, model: Any, inputs: Arrays, targets: Arrays, noise: Arrays
+) -> dict[str, Array]:
+    (z,) = noise
+    (of_made,) = exact((model.discriminator(model.generator(z)),))
+    if s.game == "original":
+        loss = -nnx.softplus(of_made).mean()
+    elif s.game == "non_saturating":
+        loss = nnx.softplus(-of_made).mean()
+    else:
+        loss = -of_made.mean()
+    return {"loss": loss}
+
+
+def gradient_penalty(
+    discriminator: Any, real: Array, made: Array, between: Array
+) -> Array:
+    """mean (|gradient| - 1)^2 between data and samples (arXiv:1704.00028, eq. 3)."""
+    share = between.reshape(-1, *(1,) * (real.ndim - 1))
+    x = share * real + (1 - share) * made
+    graph, state = nnx.split(discriminator)
+
+    def scores(x: Array) -> Array:
+        (found,) = exact((nnx.merge(graph, state)(x),))
+        return found.sum()
+
+    slope = jax.grad(scores)(x).reshape(len(x), -1)
+    return jnp.square(jnp.sqrt(jnp.square(slope).sum(1)) - 1).mean()

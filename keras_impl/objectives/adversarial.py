@@ -1,0 +1,66 @@
+"""Two players. Objective: shared/objectives/adversarial.py.
+
+Scores are real numbers; where the game speaks of probabilities they are logits.
+"""
+
+from typing import Any
+
+from keras import KerasTensor, ops
+
+from keras_impl import backends
+from keras_impl.precision import exact
+from shared.objectives.adversarial import Adversarial
+
+Tensors = tuple[KerasTensor, ...]
+
+
+def critic(
+    s: Adversarial, model: Any, inputs: Tensors, targets: Tensors, noise: Tensors
+) -> dict[str, KerasTensor]:
+    (real,), (z, *between) = inputs, noise
+    made = ops.stop_gradient(model.generator(z, training=True))
+    of_real = model.discriminator(real, training=True)
+    of_real, of_made = exact((of_real, model.discriminator(made, training=True)))
+    if s.game == "hinge":
+        loss = ops.mean(ops.relu(1 - of_real)) + ops.mean(ops.relu(1 + of_made))
+    elif s.game == "wasserstein":
+        loss = ops.mean(of_made) - ops.mean(of_real)
+    else:
+        loss = ops.mean(ops.softplus(-of_real)) + ops.mean(ops.softplus(of_made))
+    found = {"loss": loss, "real": ops.mean(of_real), "made": ops.mean(of_made)}
+    if s.penalty:
+        found["penalty"] = gradient_penalty(model.discriminator, real, made, *between)
+        found["loss"] = loss + s.penalty * found["penalty"]
+    return found
+
+
+def generator(
+    s: Adversarial, model: Any, inputs: Tensors, targets: Tensors, noise: Tensors
+) -> dict[str, KerasTensor]:
+    (z,) = noise
+    made = model.generator(z, training=True)
+    (of_made,) = exact((model.discriminator(made, training=True),))
+    if s.game == "original":
+        loss = -ops.mean(ops.softplus(of_made))
+    elif s.game == "non_saturating":
+        loss = ops.mean(ops.softplus(-of_made))
+    else:
+        loss = -ops.mean(of_made)
+    return {"loss": loss}
+
+
+def gradient_penalty(
+    discriminator: Any, real: KerasTensor, made: KerasTensor, between: KerasTensor
+) -> KerasTensor:
+    """mean (|gradient| - 1)^2 between data and samples (arXiv:1704.00028, eq. 3)."""
+    share = ops.reshape(between, (-1, *(1,) * (len(real.shape) - 1)))
+    x = share * real + (1 - share) * made
+
+    def scores(x: KerasTensor) -> KerasTensor:
+        (found,) = exact((discriminator(x, training=True),))
+        return ops.sum(found)
+
+    slope = backends.SLOPES[backends.BACKEND](scores, x)
+    slope = ops.reshape(slope, (-1, backends.size(x)))
+    norm = ops.sqrt(ops.sum(ops.square(slope), 1))
+    return ops.mean(ops.square(norm - 1))

@@ -1,0 +1,65 @@
+"""A loss of what `forward` puts out, in one step."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from shared.arrays import Array, Arrays
+from shared.data.batches import Samples, laid_out
+from shared.definitions.losses import BinaryCrossEntropy, CrossEntropy, Loss
+from shared.fields import NonNegative
+from shared.objectives.base import Objective, Step, noise_of
+from shared.randomness import generator, sample
+
+if TYPE_CHECKING:
+    from shared.specs.base import Spec
+
+
+@dataclass(frozen=True, kw_only=True)
+class Supervised(Objective):
+    """heads: the weight of each output in the loss, in their order; those beyond have
+        none. None: the loss takes all outputs together.
+    trains: shell patterns of the parameters that are trained; fine-tuning leaves the
+        others as they are.
+    """
+
+    loss: Loss
+    heads: tuple[NonNegative, ...] | None = (1.0,)
+    trains: tuple[str, ...] = ("*",)
+
+    @property
+    def judge(self) -> Loss:
+        return self.loss
+
+    def steps(self, spec: "Spec") -> tuple[Step, ...]:
+        return (Step("supervised", self.trains, noise_of(spec)),)
+
+    def of(
+        self, loss: Callable[..., Any], outputs: tuple[Any, ...], targets: Any
+    ) -> Any:
+        """A framework's loss of what the model put out, by heads."""
+        if self.heads is None:
+            return loss(*outputs, *targets)
+        heads = zip(self.heads, outputs, strict=False)
+        return sum(weight * loss(output, *targets) for weight, output in heads)
+
+    def share(self, part: Samples, whole: Samples) -> float:
+        """What the mean over a part weighs in the mean over the whole batch."""
+        total = self.loss.counted(len(whole), laid_out(whole.targets))
+        own = self.loss.counted(len(part), laid_out(part.targets))
+        return own / total if total else 0.0
+
+    def wanted(self, spec: "Spec", inputs: Arrays, seed: int) -> Arrays:
+        """For losses of classes, of yes and no, and of numbers; a family with another
+        says what its targets are."""
+        tensor, rows = spec.outputs(True)[0], len(inputs[0])
+        draw = generator("target", 0, seed)
+        if isinstance(self.loss, CrossEntropy):
+            *places, classes = tensor.shape
+            return (draw.integers(0, classes, (rows, *places)),)
+        if isinstance(self.loss, BinaryCrossEntropy):
+            return (draw.integers(0, 2, (rows, *tensor.shape)).astype(np.float64),)
+        real: Array = sample(tensor, rows, 2000 + seed).astype(np.float64)
+        return (real,)

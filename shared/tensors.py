@@ -1,0 +1,89 @@
+"""What a model takes and gives: tensors, and the programs that it runs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from shared import randomness
+from shared.arrays import Array, Arrays
+
+SAMPLES = "samples"
+NORMAL, UNIFORM = "normal", "uniform"
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """One input or output, without its first axis, in the canonical layout.
+
+    channels_first: axis 1 (the rows are axis 0) holds channels and spatial axes
+        follow; frameworks that keep channels last move it there and back.
+    below: the values are whole numbers in [0, below); None for real numbers.
+    rows: what the first axis counts. Tensors of one model with the same word have as
+        many rows; edges count otherwise than nodes, and nodes than samples.
+    drawn: the values are noise, which no data set holds: normal (0, 1), or uniform
+        from 0 to 1; whole numbers are drawn evenly. Empty for what is given.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    channels_first: bool = False
+    below: int | None = None
+    rows: str = SAMPLES
+    drawn: str = ""
+
+    def noise(self, draws: randomness.Draws, rows: int) -> Array:
+        """The suite's own noise of this tensor in one training step."""
+        shape = (rows, *self.shape)
+        if self.drawn == NORMAL:
+            return draws.normal(shape)
+        uniform = draws.uniform(shape)
+        if self.below is None:
+            return uniform
+        return np.floor(uniform * self.below).astype(np.int64)
+
+
+def mask(name: str, shape: tuple[int, ...], rows: str = SAMPLES) -> Tensor:
+    """A tensor of 1 where something counts and 0 where it does not."""
+    return Tensor(name, shape, below=2, rows=rows)
+
+
+def lengths(name: str, longest: int) -> Tensor:
+    """One whole number a sample, from 0 to `longest`."""
+    return Tensor(name, (), below=longest + 1)
+
+
+def edges(name: str, nodes: int) -> Tensor:
+    """Pairs of nodes, source and target, one row an edge."""
+    return Tensor(name, (2,), below=nodes, rows="edges")
+
+
+@dataclass(frozen=True)
+class Program:
+    """A named entry point of a model, a method of that name in all three.
+
+    method: the method's name. Several programs may share one, with other settings.
+    inputs, outputs: as `Spec.inputs` and `outputs` are. Outputs of whole numbers are
+        decisions, which all frameworks must make alike.
+    settings: keyword arguments that are no arrays.
+    margin: the name of the output that says by how much each decision was made, in
+        the order of the decisions along the second axis; where it is below
+        parity_tests.tolerances.TIE another decision is as good.
+    differentiable: whether gradients are compared.
+    """
+
+    method: str
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    margin: str = ""
+    differentiable: bool = False
+
+
+def rows_of(tensor: Tensor, inputs: tuple[Tensor, ...], arrays: Arrays) -> int:
+    """How many rows an output has, by the input whose rows are counted alike."""
+    for given, array in zip(inputs, arrays, strict=True):
+        if given.rows == tensor.rows:
+            return len(array)
+    raise ValueError(f"{tensor.name}: no input says how many {tensor.rows} there are")
