@@ -393,6 +393,11 @@ class Seen:
     gradients: dict[str, Array]
     weights: dict[str, Array]
 
+    @property
+    def loss(self) -> float:
+        """What the first step minimised."""
+        return next(iter(self.losses.values()))
+
 
 class Trainer(ABC):
     """A model of one framework under training.

@@ -23,6 +23,7 @@ from shared.definitions.losses import LOSSES, CrossEntropy
 from shared.distributed import Place, places
 from shared.errors import UsageError
 from shared.files import weights
+from shared.objectives.supervised import Supervised
 from shared.randomness import Draws
 from shared.running import runs as task_runs
 from shared.running import saving
@@ -79,13 +80,13 @@ def weighted():
     classes = spec.outputs(True)[0].shape[-1]
     class_weights = tuple(0.5 + k for k in range(classes))
     loss = CrossEntropy(class_weights=class_weights, ignore=-1)
-    batches = []
+    plan, batches = training.plans(spec)["momentum"], []
     for k, batch in enumerate(training.batches(spec, UPDATES)):
         (target,) = batch.targets
         target = target.copy()
         target[2:] = (-1, 0, target[2:])[k]
         batches.append(Samples(batch.inputs, (target,)))
-    return replace(training.plans(spec)["momentum"], loss=loss), batches
+    return replace(plan, objective=Supervised(loss=loss)), batches
 
 
 @pytest.mark.parametrize("framework", NATIVE)

@@ -49,7 +49,7 @@ def test_a_hundred_updates(workers, name, optimizer):
 
 
 def test_an_update_that_differs_is_found():
-    one = Seen(1.0, {"w": np.ones(3)}, {"w": np.ones(3)})
+    one = Seen({"loss": 1.0}, {"w": np.ones(3)}, {"w": np.ones(3)})
     off = replace(one, weights={"w": np.ones(3) + 1e-6})
     worst = training.worst_update({"a": [one, one], "b": [one, off]})
     assert worst.error == pytest.approx(1e-6, rel=1e-3)
@@ -128,11 +128,12 @@ HOOKS = {
     from pytorch_impl.training import Trainer
 
     class Doubled(Trainer):
-        def training_step(self, inputs, targets):
-            return 2 * super().training_step(inputs, targets)
+        def training_step(self, *args):
+            losses = super().training_step(*args)
+            return {name: 2 * loss for name, loss in losses.items()}
 
-        def predict_step(self, inputs):
-            return tuple(-output for output in super().predict_step(inputs))
+        def predict_step(self, *args):
+            return tuple(-output for output in super().predict_step(*args))
     """,
     "keras": """
     from keras_impl import training
@@ -153,11 +154,12 @@ HOOKS = {
     from jax_impl.training import Trainer
 
     class Doubled(Trainer):
-        def training_step(self, model, inputs, targets):
-            return 2 * super().training_step(model, inputs, targets)
+        def training_step(self, *args):
+            losses = super().training_step(*args)
+            return {name: 2 * loss for name, loss in losses.items()}
 
-        def predict_step(self, model, inputs):
-            return tuple(-output for output in super().predict_step(model, inputs))
+        def predict_step(self, *args):
+            return tuple(-output for output in super().predict_step(*args))
     """,
 }
 SHOWN = """
