@@ -117,6 +117,6 @@ def describe(plan: Plan) -> dict[str, Any]:
         if isinstance(value, Checked):
             fields = {k: plain(getattr(value, k)) for k in vars(value)}
             return {"kind": type(value).__name__, **fields}
-        return list(value) if isinstance(value, tuple) else value
+        return [plain(v) for v in value] if isinstance(value, tuple) else value
 
     return {name: plain(getattr(plan, name)) for name in vars(plan)}
