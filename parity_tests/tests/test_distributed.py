@@ -182,8 +182,8 @@ def test_shares_make_a_whole(name):
 
 @pytest.mark.parametrize("size", [1, 2, 3, 5])
 def test_rows_and_draws_are_cut_not_drawn_anew(size):
-    whole = Draws(0, "drop", 3).keep((5, 2), 0.5)
-    noise = Draws(0, "drop", 3).normal((5, 2))
+    together = Draws(0, "drop", 3)
+    whole, noise = together.keep((5, 2), 0.5), together.normal((5, 2))
     kept, noises, rows = [], [], []
     for rank in range(size):
         place = Place(rank, size)
