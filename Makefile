@@ -7,7 +7,7 @@ export TF_CPP_MIN_LOG_LEVEL := 2
 export HF_HUB_OFFLINE := 1
 
 .PHONY: setup compare test lint parity train distributed kills mutants builtins
-.PHONY: records readme report clean
+.PHONY: records gpu readme report clean
 
 setup: .venv/.done
 
@@ -86,6 +86,10 @@ records: setup
 	@$(BIN)/triptych bench vgg16 --peers --resume --task inference --rounds 15 \
 		--frameworks keras --mode compiled --out benchmarks/records/peers_cpu.jsonl
 	@$(BIN)/python -m benchmarks.speed
+
+# Wants a GPU, and the frameworks of the machine that has it; nothing is installed.
+gpu:
+	@$(PYTHON) -m benchmarks.gpu
 
 readme: setup
 	@$(BIN)/triptych compare --json out/compare.json

@@ -492,6 +492,7 @@ def bench(
 ) -> None:
     """Time models against one another, each round in turns."""
     from benchmarks import bench as job
+    from benchmarks import modes
 
     options = job.Options(
         tasks=tuple(task.split(",")),
@@ -508,6 +509,8 @@ def bench(
     )
     models = job.chosen(names or [], everything)
     _one_of("on", on, ("here", "ray"))
+    if job.RECOMMENDED in options.modes and (note := modes.unmeasured(options.device)):
+        print(note, file=sys.stderr)
     each = len(options.tasks) * max(len(options.batches), 1)
     with _Progress(len(models) * (1 if on == "ray" else each)) as progress:
         found = (

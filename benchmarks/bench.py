@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from rich.markup import escape
 from rich.table import Table
 
 from benchmarks import flops, modes, peers, records
@@ -328,11 +329,12 @@ def rows(comparison: Comparison) -> Iterator[tuple[str, ...]]:
     for contender in comparison.start.contenders:
         result = results.get(contender.name)
         if result is None:
-            yield contender.name, "-", "", contender.failed or "no rounds", "", "", ""
+            said = escape(contender.failed or "no rounds")
+            yield escape(contender.name), "-", "", said, "", "", ""
             continue
         share = "" if result.fraction is None else f"{result.fraction:.0%}"
         yield (
-            contender.name,
+            escape(contender.name),
             f"{result.ratio:.2f}",
             f"{result.low:.2f}, {result.high:.2f}",
             result.verdict,

@@ -3,10 +3,12 @@ product as the measure of what the machine gives at the moment."""
 
 import os
 import platform
+import shutil
 import subprocess
 import time
 import uuid
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
@@ -184,7 +186,20 @@ def measure(
     begun: Comparison | None = None,
 ) -> Comparison:
     """One comparison, written to `path` as it goes. begun: one to go on with."""
-    ready, contenders = _prepare(work, ways, stable)
+    ready, contenders = prepare(work, ways, stable)
+    return in_turns(work, ready, contenders, stable, rounds, path, begun)
+
+
+def in_turns(
+    work: Work,
+    ready: list["Ready"],
+    contenders: list[Contender],
+    stable: Stable,
+    rounds: int,
+    path: Path,
+    begun: Comparison | None = None,
+) -> Comparison:
+    """Those that `prepare` found, round after round."""
     if begun is None:
         start = Start(
             run=uuid.uuid4().hex,
@@ -220,28 +235,59 @@ def _same(begun: Comparison, ready: Sequence[Ready]) -> None:
         )
 
 
-def _prepare(
-    work: Work, ways: Sequence[Way], stable: Stable
+def prepare(
+    work: Work, ways: Sequence[Way], stable: Stable, together: int = 1
 ) -> tuple[list[Ready], list[Contender]]:
+    """Those that run, and what all are. together: so many at once; they compile side
+    by side where there are cores for it, and their first calls disturb each other."""
+
+    def attempt(way: Way) -> tuple[Ready, Contender, tuple[Array, ...]] | str:
+        try:
+            return _ready(_named(way), way, work, stable)
+        except (WorkerFailure, UsageError) as failure:
+            return str(failure)
+
     ready, contenders = list[Ready](), list[Contender]()
     outputs: tuple[Array, ...] | None = None
-    for way in ways:
-        contender = Contender(
-            name=way.name,
-            framework=way.framework,
-            mode=way.mode,
-            processes=way.processes,
-        )
-        try:
-            one, contender, found = _ready(contender, way, work, stable)
+    with ThreadPoolExecutor(max_workers=together) as pool:
+        for way, answer in zip(ways, pool.map(attempt, ways), strict=True):
+            if isinstance(answer, str):
+                contenders.append(replace(_named(way), failed=answer))
+                continue
+            one, contender, found = answer
             outputs = outputs or found
             if way.processes == 1 and (reason := _differs(work, outputs, found)):
-                raise UsageError(reason)
-            ready.append(one)
-        except (WorkerFailure, UsageError) as failure:
-            contender = replace(contender, failed=str(failure))
-        contenders.append(contender)
+                contender = replace(contender, failed=reason)
+            else:
+                ready.append(one)
+            contenders.append(contender)
     return ready, contenders
+
+
+def paced(ready: Sequence["Ready"], contenders: Sequence[Contender]) -> list[Contender]:
+    """Calls and samples anew, of those that `prepare` timed beside each other."""
+    found = {one.way.name: one for one in ready}
+    for one in ready:
+        one.calls, one.samples = 1, 3
+        one.calls, one.samples = _pace(median(one.time().seconds))
+    return [
+        replace(c, calls=found[c.name].calls, samples=found[c.name].samples)
+        if c.name in found
+        else c
+        for c in contenders
+    ]
+
+
+def _pace(once: float) -> tuple[int, int]:
+    """Calls in a sample, and samples in a turn, of a call that takes so long."""
+    calls = max(1, round(SAMPLE_SECONDS / once))
+    return calls, max(1, round(TURN_SECONDS / (calls * once)))
+
+
+def _named(way: Way) -> Contender:
+    return Contender(
+        name=way.name, framework=way.framework, mode=way.mode, processes=way.processes
+    )
 
 
 def _ready(
@@ -261,8 +307,7 @@ def _ready(
 
     (build_s, prepared, once), *_ = team.each(start)
     memory = first.memory()
-    calls = max(1, round(SAMPLE_SECONDS / once))
-    samples = max(1, round(TURN_SECONDS / (calls * once)))
+    calls, samples = _pace(once)
     contender = replace(
         contender,
         peer=way.label,
@@ -376,9 +421,9 @@ def machine(stable: Stable) -> Machine:
     )
 
 
-def here() -> dict[str, Any]:
+def here(device: str = "cpu") -> dict[str, Any]:
     """When, of which revision and where, for what is no benchmark."""
-    with Stable("float32", "cpu", 1, cores(1)) as stable:
+    with Stable("float32", device, 1, cores(1)) as stable:
         return {"date": now(), "revision": revision(), "machine": machine(stable)}
 
 
@@ -403,7 +448,11 @@ def _accelerator(stable: Stable) -> str:
 
 @cache
 def revision() -> str:
+    """As git has it, or TRIPTYCH_REVISION on a machine that has a copy alone."""
     command = ["git", "describe", "--always", "--dirty", "--exclude", "*"]
+    told = os.environ.get("TRIPTYCH_REVISION", "")
+    if told or not shutil.which("git"):
+        return told
     done = subprocess.run(
         command, cwd=ROOT, capture_output=True, text=True, check=False
     )

@@ -1,6 +1,8 @@
 """The mode to run each framework in, by device, task and what a model takes.
 
-docs/speed.md has the records that say so, and the models for which it is another.
+docs/speed.md has the records that say so, and the models for which it is another. A
+device without records has what the frameworks' own guides advise, compiled steps and
+channels last for images (docs/speed.md, "Which mode").
 """
 
 import itertools
@@ -9,11 +11,12 @@ from dataclasses import dataclass
 
 from benchmarks.records import Comparison
 from shared import catalog
-from shared.errors import UsageError, unknown
+from shared.errors import unknown
 from shared.specs.base import Spec
 
 KINDS = ("vectors", "images", "series", "tokens")
 TASKS = ("inference", "training")
+DEVICES = {"cpu": "a CPU", "cuda": "a GPU", "tpu": "a TPU"}
 
 
 def _all(mode: str) -> dict[str, str]:
@@ -35,19 +38,33 @@ RECOMMENDED: dict[str, dict[str, dict[str, dict[str, str]]]] = {
         "jax": dict.fromkeys(TASKS, _all("compiled")),
     }
 }
+# By framework and kind, where no records say better.
+DEFAULTS: dict[str, dict[str, str]] = {
+    "pytorch": _all("compiled") | {"images": "compiled-nhwc"},
+    "keras": _all("xla"),
+    "keras[jax]": _all("compiled"),
+    "keras[torch]": _all("compiled"),
+    "jax": _all("compiled"),
+}
 
 
 def recommended(framework: str, device: str, task: str, kind: str) -> str:
-    if device not in RECOMMENDED:
-        known = ", ".join(RECOMMENDED)
-        raise UsageError(f"modes are not measured on {device}; measured: {known}")
-    if framework not in RECOMMENDED[device]:
-        raise unknown(
-            "framework with a recommended mode", framework, RECOMMENDED[device]
-        )
+    """By the records of the device, or by default where it has none."""
+    if framework not in RECOMMENDED.get(device, DEFAULTS):
+        known = RECOMMENDED.get(device, DEFAULTS)
+        raise unknown("framework with a recommended mode", framework, known)
     if task not in TASKS:
         raise unknown("task with a recommended mode", task, TASKS)
+    if device not in RECOMMENDED:
+        return DEFAULTS[framework][kind]
     return RECOMMENDED[device][framework][task][kind]
+
+
+def unmeasured(device: str) -> str:
+    """What to say where modes are recommended by default, in one line."""
+    if device in RECOMMENDED:
+        return ""
+    return f"no records of modes on {DEVICES[device]}: recommended is the default there"
 
 
 def kind_of(spec: Spec) -> str:

@@ -39,9 +39,11 @@ BOUNDS = {
 }
 
 
-def compared(framework: str, name: str, found: dict[str, list[float]]) -> Any:
-    """Ours against each other one."""
-    ours = found["ours"]
+def compared(
+    framework: str, name: str, found: dict[str, list[float]], device: str = "cpu"
+) -> Any:
+    """Ours against each other one; the bounds are a CPU's."""
+    ours, bounds = found["ours"], BOUNDS.get(framework, {}) if device == "cpu" else {}
     rows = []
     for other, seconds in found.items():
         if other == "ours":
@@ -56,7 +58,7 @@ def compared(framework: str, name: str, found: dict[str, list[float]]) -> Any:
                 "ratio": round(median(ratios), 4),
                 "low": round(low, 4),
                 "high": round(high, 4),
-                "bound": BOUNDS[framework].get(other),
+                "bound": bounds.get(other),
             }
         )
     return rows
@@ -68,15 +70,16 @@ def holds(rows: list[dict[str, Any]]) -> bool:
     return not bounded or any(row["ratio"] <= row["bound"] for row in bounded)
 
 
-def run(framework: str, rounds: int) -> dict[str, Any]:
+def run(framework: str, rounds: int, device: str = "cpu") -> dict[str, Any]:
+    """On a CPU on one core; there a worker sees nothing else."""
     target = f"{PACKAGES[framework]}.contenders:time"
-    core = max(os.sched_getaffinity(0))
+    cores = (max(os.sched_getaffinity(0)),) if device == "cpu" else ()
     found, rows = {}, []
-    with Worker(framework, "float32", cores=(core,)) as worker:
+    with Worker(framework, "float32", cores=cores, device=device) as worker:
         about = worker.describe()
         for name in NAMES:
             found[name] = worker.ask(target, name, SHAPES, rounds)
-            mine = compared(framework, name, found[name])
+            mine = compared(framework, name, found[name], device)
             rows += mine
             for row in mine:
                 said = f"{row['ratio']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"
@@ -90,6 +93,19 @@ def run(framework: str, rounds: int) -> dict[str, Any]:
     return {"about": about, "ratios": rows, "seconds": seconds}
 
 
+def recorded(found: dict[str, Any], rounds: int, device: str = "cpu") -> dict[str, Any]:
+    """A line of the record: each framework's `run`, and where it ran."""
+    where = here(device)
+    return {
+        **where,
+        "machine": asdict(where["machine"]),
+        "tensors": len(SHAPES),
+        "parameters": sum(int(np.prod(shape)) for shape in SHAPES),
+        "rounds": rounds,
+        "frameworks": found,
+    }
+
+
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.optimizers")
     parser.add_argument("--rounds", type=int, default=21)
@@ -97,15 +113,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--no-record", action="store_true")
     options = parser.parse_args(arguments)
     found = {f: run(f, options.rounds) for f in options.framework or NATIVE}
-    where = here()
-    record = {
-        **where,
-        "machine": asdict(where["machine"]),
-        "tensors": len(SHAPES),
-        "parameters": sum(int(np.prod(shape)) for shape in SHAPES),
-        "rounds": options.rounds,
-        "frameworks": found,
-    }
+    record = recorded(found, options.rounds)
     if not options.no_record:
         RECORD.parent.mkdir(exist_ok=True)
         with RECORD.open("a") as file:

@@ -177,7 +177,10 @@ core, float32, ratios of one run in turns.
 ## Which mode
 
 By what a model takes; in brackets what the best other mode reached of the recommended
-one's speed. `benchmarks/modes.py` has the same for programs.
+one's speed. `benchmarks/modes.py` has the same for programs. A device without records
+has what the frameworks' own guides advise: `compiled` in PyTorch, for images
+`compiled-nhwc`; `xla` in Keras on TensorFlow, `compiled` on its other back ends and in
+JAX.
 
 {modes}
 

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import orbax.checkpoint as orbax
 from flax import nnx
+from jax.extend.core import get_opaque_trace_state
 
 from jax_impl import definitions, models, workloads
 from jax_impl.training import Trainer
@@ -311,7 +312,7 @@ def _first(value: Any) -> Any:
 def _record(model: nnx.Module, wanted: bool) -> Iterator[dict[str, Any]]:
     """Collect every named module's output; NNX has no hooks, so types are patched."""
     layers: dict[str, Any] = {}
-    here = jax.core.get_opaque_trace_state()
+    here = get_opaque_trace_state()
     paths = {id(m): path for path, m in named_modules(model) if path and wanted}
     kinds = {type(m) for _, m in named_modules(model) if id(m) in paths}
     kinds = {k for k in kinds if "__call__" in dir(k)}
@@ -323,7 +324,7 @@ def _record(model: nnx.Module, wanted: bool) -> Iterator[dict[str, Any]]:
             output = call(module, *args, **kwargs)
             path = paths.get(id(module))
             # Inside a scan or another inner trace a value cannot be handed out.
-            outermost = jax.core.get_opaque_trace_state() == here
+            outermost = get_opaque_trace_state() == here
             if path is not None and outermost and _first(output) is not None:
                 name = contract.call_of(layers, path)
                 layers[name] = (_first(args), _first(output))

@@ -164,6 +164,10 @@ class KerasModel(contract.Model):
         self, request: contract.Request, fixed: dict[str, Slot]
     ) -> contract.Result:
         trainable = {k: s for k, s in self.slots().items() if s.trainable}
+        variables = (
+            [slot.place for slot in trainable.values()],
+            [slot.place for slot in fixed.values()],
+        )
         inputs = [self._input(value) for value in request.inputs]
 
         def call(arguments: list[Any]) -> tuple[Any, ...]:
@@ -177,16 +181,12 @@ class KerasModel(contract.Model):
         of_reals: list[Any] = []
         with _record(self.native, request.trace) as layers:
             if request.cotangents is None:
-                with backends.without_gradients():
-                    outputs = call(inputs)
+                whole = not request.trace
+                outputs = backends.forward(call, inputs, *variables, whole)
             else:
                 differentiate = backends.GRADIENTS[keras.backend.backend()]
                 outputs, of_names, of_reals = differentiate(
-                    call,
-                    inputs,
-                    [slot.place for slot in trainable.values()],
-                    [slot.place for slot in fixed.values()],
-                    request.cotangents,
+                    call, inputs, *variables, request.cotangents
                 )
         reals = iter(of_reals)
         return contract.Result(

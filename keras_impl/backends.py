@@ -6,7 +6,6 @@ the outputs with the gradients of the trainable variables and of the real inputs
 Buffers are updated as in any call.
 """
 
-import contextlib
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -21,13 +20,44 @@ Scalar = Callable[[Any], Any]
 BACKEND = keras.backend.backend()
 
 
-def without_gradients() -> contextlib.AbstractContextManager[Any]:
-    """torch keeps what a gradient would need at every call; the others when asked."""
+def forward(
+    call: Call,
+    inputs: list[Any],
+    trainable: Variables,
+    fixed: Variables,
+    whole: bool,
+) -> tuple[Any, ...]:
+    """The outputs alone. whole: nobody looks inside, so that JAX, which else compiles
+    each operation by itself, compiles it as one; torch keeps what a gradient would
+    need unless it is told."""
+    if keras.backend.backend() == "jax" and whole:
+        return _forward_jax(call, inputs, trainable, fixed)
     if keras.backend.backend() != "torch":
-        return contextlib.nullcontext()
+        return call(inputs)
     import torch
 
-    return torch.no_grad()
+    with torch.no_grad():
+        return call(inputs)
+
+
+def _forward_jax(
+    call: Call, inputs: list[Any], trainable: Variables, fixed: Variables
+) -> tuple[Any, ...]:
+    import jax
+
+    variables = [*trainable, *fixed]
+
+    @jax.jit
+    def function(values: list[Any], arguments: list[Any]) -> Any:
+        held = list(zip(variables, values, strict=True))
+        with keras.StatelessScope(held) as scope:
+            outputs = call(arguments)
+        return outputs, [scope.get_current_value(v) for v in fixed]
+
+    outputs, updates = function([v.value for v in variables], inputs)
+    for variable, value in zip(fixed, updates, strict=True):
+        variable.assign(value)
+    return outputs
 
 
 def splits_groups() -> bool:
@@ -132,16 +162,19 @@ def gradient_jax(
             outputs = call(arguments)
         return outputs, [scope.get_current_value(v) for v in fixed]
 
-    outputs, pull, updates = jax.vjp(
-        function, [v.value for v in trainable], [inputs[i] for i in real], has_aux=True
+    @jax.jit
+    def both(values: list[Any], reals: list[Any]) -> Any:
+        outputs, pull, updates = jax.vjp(function, values, reals, has_aux=True)
+        wanted = _first(outputs) if cotangents is None else cotangents
+        pairs = zip(wanted, outputs, strict=True)
+        return outputs, updates, pull(tuple(jnp.asarray(c, o.dtype) for c, o in pairs))
+
+    outputs, updates, (of_values, of_reals) = both(
+        [v.value for v in trainable], [inputs[i] for i in real]
     )
-    cotangents = _first(outputs) if cotangents is None else cotangents
     for variable, value in zip(fixed, updates, strict=True):
         if value is not None:
             variable.assign(value)
-    of_values, of_reals = pull(
-        tuple(jnp.asarray(c, o.dtype) for c, o in zip(cotangents, outputs, strict=True))
-    )
     return outputs, of_values, of_reals
 
 

@@ -1,13 +1,14 @@
-"""One update of our optimizers and of Keras's own on TensorFlow, for
-benchmarks/optimizers.py."""
+"""One update of our optimizers and of Keras's own, for benchmarks/optimizers.py; on
+TensorFlow compiled or not, elsewhere as the back end is fast."""
 
 from collections.abc import Callable
 from typing import Any
 
 import keras
 import numpy as np
+from keras import ops
 
-from keras_impl import optimizers
+from keras_impl import optimizers, running
 from shared.running.rounds import interleaved
 
 Make = Callable[[], keras.optimizers.Optimizer]
@@ -27,6 +28,9 @@ OURS: dict[str, Make] = {
 def time(name: str, shapes: list[tuple[int, ...]], rounds: int) -> dict[str, Any]:
     draw = np.random.default_rng(0)
     gradients = [draw.standard_normal(s).astype("float32") for s in shapes]
+    if running.BACKEND != "tensorflow":
+        pair = {"ours": OURS[name], "built-in": BUILTINS[name]}
+        return interleaved({k: _call(m, gradients) for k, m in pair.items()}, rounds)
     calls = {
         "ours": _step(OURS[name], gradients, True),
         "ours, not compiled": _step(OURS[name], gradients, False),
@@ -36,12 +40,24 @@ def time(name: str, shapes: list[tuple[int, ...]], rounds: int) -> dict[str, Any
     return interleaved(calls, rounds)
 
 
-def _step(make: Make, gradients: list[Any], compiled: bool) -> Callable[[], object]:
-    import tensorflow as tf
+def _call(make: Make, gradients: list[Any]) -> Callable[[], object]:
+    native, variables = _built(make, gradients)
+    given = [ops.convert_to_tensor(g) for g in gradients]
+    apply = running.APPLY[running.BACKEND]
+    return running.finished(apply(native, variables, given, "compiled"))
 
+
+def _built(make: Make, gradients: list[Any]) -> tuple[Any, list[keras.Variable]]:
     variables = [keras.Variable(g) for g in gradients]
     native = make()
     native.build(variables)
+    return native, variables
+
+
+def _step(make: Make, gradients: list[Any], compiled: bool) -> Callable[[], object]:
+    import tensorflow as tf
+
+    native, _ = _built(make, gradients)
 
     @tf.function(jit_compile=compiled)
     def step(given: list[Any]) -> None:

@@ -102,7 +102,7 @@ class Trainer(contract.Trainer):
         slots = model.slots()
         found = {k: s for k, s in slots.items() if s.trainable}
         self.variables = {name: slot.place for name, slot in found.items()}
-        self.fixed = [slot.place for slot in slots.values() if not slot.trainable]
+        fixed = [slot.place for slot in slots.values() if not slot.trainable]
         shapes = {name: slot.shape for name, slot in found.items()}
         if plan.precision == "bfloat16":
             for _, layer in named_layers(self.native):
@@ -113,6 +113,7 @@ class Trainer(contract.Trainer):
         for number, generator in enumerate(self._generators()):
             seed = self.place.seed(plan.seed)
             generator.assign(np.array([seed, number], "uint32"))
+        self.fixed = [*fixed, *self._generators()]
         self.learner: Any = None
         if self.fits:
             assert isinstance(plan.objective, Supervised)
@@ -237,8 +238,9 @@ class Trainer(contract.Trainer):
             run = run if program else partial(run, training=False)
             self._predict[program] = backends.graph(lambda *args: flat(run(*args)))
         moved = self._real(self.model.inward(inputs, program))
-        with backends.without_gradients():
-            found = self._predict[program](*map(ops.convert_to_tensor, moved))
+        run, tensors = self._predict[program], list(map(ops.convert_to_tensor, moved))
+        variables = self.native.variables
+        found = backends.forward(lambda args: run(*args), tensors, variables, (), True)
         outputs = tuple(ops.convert_to_numpy(output) for output in found)
         return self.model.outward(outputs, False, program)
 

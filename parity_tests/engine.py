@@ -141,9 +141,16 @@ def request(
 
 
 def measure(
-    worker: Worker, name: str, variant: Variant, tiers: Sequence[str]
+    worker: Worker,
+    name: str,
+    variant: Variant,
+    tiers: Sequence[str],
+    layers: bool = True,
 ) -> Evidence:
-    """Ask one framework what these tiers need of it; a failure is evidence too."""
+    """Ask one framework what these tiers need of it; a failure is evidence too.
+
+    layers: of a tiny model, what every layer puts out.
+    """
     evidence, start = Evidence(), time.monotonic()
     batch = BATCH if variant.tiny else FULL_BATCH
     wants_values = set(tiers) & {"forward", "gradients", "buffers", "float32"}
@@ -155,10 +162,12 @@ def measure(
         evidence.entries = model.entries()
         if wants_values or wants_answers:
             model.fill(SEED)
+            model.move(worker.device)
         if wants_values:
             stage = "forward"
             plain = request(variant.spec, batch, training=False, gradients=False)
-            evidence.evaluation = model.run(replace(plain, trace=variant.tiny))
+            plain = replace(plain, trace=variant.tiny and layers)
+            evidence.evaluation = model.run(plain)
             stage = "gradients" if wants_gradients else "forward"
             plain = request(
                 variant.spec, batch, training=True, gradients=wants_gradients
@@ -190,9 +199,10 @@ class Session:
         *,
         together: bool = True,
         optimizers: Sequence[str] = tuple(training.OPTIMIZERS),
+        layers: bool = True,
     ):
         self.workers, self.frameworks, self.dtype = workers, list(frameworks), dtype
-        self.together, self.optimizers = together, optimizers
+        self.together, self.optimizers, self.layers = together, optimizers, layers
         self._evidence: dict[tuple[str, str, str], Evidence] = {}
 
     def check(self, name: str, tiers: Sequence[str]) -> Iterator[Check]:
@@ -213,24 +223,9 @@ class Session:
         tolerance: float | None,
         start: float,
     ) -> Check:
-        reason, where, off = "", None, None
-        if isinstance(worst, str):
-            reason = worst
-        else:
-            where, off = worst.where or None, worst.error
-            if off > (tolerance or 0.0):
-                reason = f"{where}: {off:.3g} is above {tolerance or 0:g}"
-        return Check(
-            name,
-            tier,
-            self.frameworks,
-            self.dtype,
-            where,
-            off,
-            tolerance,
-            not reason,
-            round(time.monotonic() - start, 3),
-            reason,
+        seconds = time.monotonic() - start
+        return verdict(
+            name, tier, self.frameworks, self.dtype, worst, tolerance, seconds
         )
 
     def _tier(
@@ -268,7 +263,7 @@ class Session:
 
         def ask(framework: str) -> Evidence:
             worker = self.workers.get(framework, dtype)
-            return measure(worker, name, VARIANTS[name], tiers)
+            return measure(worker, name, VARIANTS[name], tiers, self.layers)
 
         if self.together:
             with ThreadPoolExecutor(max_workers=len(self.frameworks)) as pool:
@@ -324,7 +319,7 @@ class Session:
             reason = _failed(found) or _misshapen(name, found, run, training)
             sets = {f: _outputs(run(e)) for f, e in found.items()}
             yield part, reason or worst_pair(sets), bound
-        if VARIANTS[name].tiny:
+        if VARIANTS[name].tiny and self.layers:
             layers = {f: e.evaluation.layers for f, e in found.items() if e.evaluation}
             yield "layers", _failed(found) or worst_layer(layers), bound
 
@@ -415,6 +410,37 @@ class Session:
                 continue
             pairs = {f: (pick(double[f]), pick(single[f])) for f in self.frameworks}
             yield part, *_float32_verdict(pairs, share)
+
+
+def verdict(
+    name: str,
+    tier: str,
+    frameworks: Sequence[str],
+    dtype: str,
+    worst: Worst | str,
+    tolerance: float | None,
+    seconds: float,
+) -> Check:
+    """worst: the largest error, or why there is none."""
+    reason, where, off = "", None, None
+    if isinstance(worst, str):
+        reason = worst
+    else:
+        where, off = worst.where or None, worst.error
+        if off > (tolerance or 0.0):
+            reason = f"{where}: {off:.3g} is above {tolerance or 0:g}"
+    return Check(
+        name,
+        tier,
+        list(frameworks),
+        dtype,
+        where,
+        off,
+        tolerance,
+        not reason,
+        round(seconds, 3),
+        reason,
+    )
 
 
 def _float32_verdict(

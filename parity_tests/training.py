@@ -77,6 +77,7 @@ def follow(
 ) -> list[Seen]:
     model = worker.build(spec, name)
     model.fill(SEED)
+    model.move(worker.device)
     seen, _ = model.follow(plan, batches(spec, updates), SEED)
     model.drop()
     return seen

@@ -153,7 +153,8 @@ class TorchModel(contract.Model):
             self.native.eval()
 
     def _run(self, request: contract.Request) -> contract.Result:
-        inputs = [self._input(value) for value in request.inputs]
+        device = next(self.native.parameters()).device
+        inputs = [self._input(value, device) for value in request.inputs]
         layers: dict[str, contract.Layer] = {}
         hooks = self._record(layers) if request.trace else []
         with torch.set_grad_enabled(request.cotangents is not None):
@@ -164,17 +165,18 @@ class TorchModel(contract.Model):
         gradients, of_inputs = self._gradients(request, inputs, outputs)
         fixed = {k: s for k, s in self.slots().items() if not s.trainable}
         return contract.Result(
-            outputs=tuple(o.detach().numpy() for o in outputs),
+            outputs=tuple(o.detach().cpu().numpy() for o in outputs),
             gradients=gradients,
             input_gradients=of_inputs,
             buffers={name: self.get(slot).copy() for name, slot in fixed.items()},
             layers=layers,
         )
 
-    def _input(self, value: Array) -> Tensor:
+    def _input(self, value: Array, device: torch.device) -> Tensor:
         if value.dtype.kind != "f":
-            return torch.tensor(value)
-        return torch.tensor(value, dtype=getattr(torch, self.dtype), requires_grad=True)
+            return torch.tensor(value, device=device)
+        dtype = getattr(torch, self.dtype)
+        return torch.tensor(value, dtype=dtype, device=device, requires_grad=True)
 
     def _gradients(
         self,
@@ -188,13 +190,13 @@ class TorchModel(contract.Model):
         real = [x for x in inputs if x.requires_grad]
         wanted = [*(tensor(s) for s in trainable.values()), *real]
         cotangents = [
-            torch.tensor(c, dtype=o.dtype)
+            torch.tensor(c, dtype=o.dtype, device=o.device)
             for c, o in zip(request.cotangents, outputs, strict=True)
         ]
         found = torch.autograd.grad(
             outputs, wanted, cotangents, allow_unused=True, materialize_grads=True
         )
-        arrays = [g.numpy() for g in found]
+        arrays = [g.cpu().numpy() for g in found]
         of_inputs = iter(arrays[len(trainable) :])
         return (
             dict(zip(trainable, arrays, strict=False)),
@@ -285,4 +287,4 @@ def _array(value: Any) -> Any:
     """The first tensor's values, if there is one."""
     while isinstance(value, tuple | list) and value:
         value = value[0]
-    return value.detach().numpy().copy() if isinstance(value, Tensor) else None
+    return value.detach().cpu().numpy().copy() if isinstance(value, Tensor) else None

@@ -29,9 +29,13 @@ CONTENDERS: dict[str, dict[str, Make]] = {
 }
 
 
+# A worker sees no GPU unless it was asked for.
+DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
 def time(name: str, shapes: list[tuple[int, ...]], rounds: int) -> dict[str, Any]:
     torch.manual_seed(0)
-    gradients = [torch.randn(shape) for shape in shapes]
+    gradients = [torch.randn(shape, device=DEVICE) for shape in shapes]
     calls = {k: _step(make, gradients) for k, make in CONTENDERS[name].items()}
     return interleaved(calls, rounds)
 
@@ -41,4 +45,11 @@ def _step(make: Make, gradients: list[torch.Tensor]) -> Callable[[], object]:
     for p, g in zip(parameters, gradients, strict=True):
         p.grad = g
     native = make(parameters)
-    return lambda: native.step()
+    if DEVICE.type == "cpu":
+        return lambda: native.step()
+
+    def finished() -> None:
+        native.step()
+        torch.cuda.synchronize()
+
+    return finished

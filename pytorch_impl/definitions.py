@@ -60,7 +60,7 @@ def state(
     found = {k: _whole(group[k]) for k in ("t", *getattr(native, "once", {}))}
     for name, p in parameters.items():
         found |= {f"{kept}/{name}": value for kept, value in native.state[p].items()}
-    return {name: value.detach().numpy().copy() for name, value in found.items()}
+    return {k: value.detach().cpu().numpy().copy() for k, value in found.items()}
 
 
 def _whole(value: Any) -> Tensor:

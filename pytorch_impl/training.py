@@ -254,7 +254,7 @@ class Trainer(contract.Trainer):
             allow_unused=True,
         )
         gradients = {
-            name: torch.zeros_like(p).numpy() if g is None else g.numpy().copy()
+            name: (torch.zeros_like(p) if g is None else g).cpu().numpy().copy()
             for (name, p), g in zip(update.parameters.items(), found, strict=True)
         }
         if self.place.size > 1:

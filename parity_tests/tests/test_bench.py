@@ -19,6 +19,7 @@ from benchmarks import (
     peers,
     records,
     regressions,
+    speed,
     statistics,
 )
 from benchmarks.records import (
@@ -146,14 +147,22 @@ def test_recommended_is_each_frameworks_own_by_model_and_task():
     assert images == (("compiled-nhwc",), ("compiled", "xla"), ("eager", "compiled"))
     series = settled("lstm_3l_250h", "training")
     assert series == (("eager",), ("xla",), ("eager", "compiled"))
-    for task, device, said in (
-        ("loading", "cpu", "task with a recommended mode 'loading'"),
-        ("training", "tpu", "not measured on tpu"),
-    ):
-        with pytest.raises(UsageError, match=said):
-            settled("alexnet", task, device)
+    with pytest.raises(UsageError, match="task with a recommended mode 'loading'"):
+        settled("alexnet", "loading")
     with pytest.raises(UsageError, match="unknown framework with a recommended mode"):
         modes.recommended("keras[jax]", "cpu", "training", "images")
+
+
+def test_a_device_without_records_has_the_documented_defaults():
+    """Nobody measured modes on a TPU; the page says what is recommended there."""
+    page = speed.PAGE.read_text()
+    assert modes.unmeasured("cpu") == ""
+    assert "no records of modes on a TPU" in modes.unmeasured("tpu")
+    for framework, kinds in modes.DEFAULTS.items():
+        assert set(kinds) == set(modes.KINDS)
+        for kind, mode in kinds.items():
+            assert modes.recommended(framework, "tpu", "training", kind) == mode
+            assert f"`{mode}`" in page
 
 
 @pytest.mark.skipif(
