@@ -245,7 +245,8 @@ class Trainer(contract.Trainer):
         return self.model.outward(outputs, False, program)
 
     def observe(self, batch: Samples, seed: int, step: int) -> Seen:
-        if self.fits:
+        # On the other back ends the gradients that `fit` takes cannot be seen.
+        if self.fits and backends.BACKEND == "tensorflow":
             return self._observe_fit(batch, seed, step)
         part, cut = self.place.part(batch), self.place.cut(len(batch))
         arrays = self._arrays(batch)

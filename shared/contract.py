@@ -399,6 +399,13 @@ class Seen:
         return next(iter(self.losses.values()))
 
 
+class Unknown(Spec):
+    """What is known of a person's own model: that nothing of its inputs is drawn."""
+
+    def inputs(self) -> tuple[Tensor, ...]:
+        return ()
+
+
 class Trainer(ABC):
     """A model of one framework under training.
 
@@ -415,9 +422,7 @@ class Trainer(ABC):
     @property
     def steps(self) -> tuple[Step, ...]:
         """The updates that a batch makes."""
-        spec = self.model.spec
-        # A person's own model has no spec, and an objective that needs none.
-        return self.plan.objective.steps(spec or Spec())
+        return self.plan.objective.steps(self.model.spec or Unknown())
 
     def label(self, step: Step, name: str) -> str:
         """What a loss or a tensor of a step is called among those of all steps."""

@@ -47,6 +47,8 @@ class StackedLSTM(keras.Layer):
         if d.backward:  # not go_backwards: its output's order is the back end's
             x = ops.flip(x, 1)
         try:
+            if keras.backend.standardize_dtype(x.dtype) == "float64":
+                raise NotImplementedError  # float64 takes the form written out below
             _, y, state = backend.lstm(
                 x,
                 zeros,

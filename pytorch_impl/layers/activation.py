@@ -6,13 +6,21 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+
 # DIFF(in-place): what nobody reads again is written over.
+def hard_swish(x: Tensor) -> Tensor:
+    # DIFF(hard-float32): on a GPU F.hardswish has 1/6 in float32, also in float64.
+    if x.is_cuda and x.dtype == torch.float64:
+        return x * (F.relu6(x + 3) / 6)
+    return F.hardswish(x, inplace=True)
+
+
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "identity": lambda x: x,
     "relu": F.relu_,
     "relu6": lambda x: F.relu6(x, inplace=True),
     "silu": lambda x: F.silu(x, inplace=True),
-    "hard_swish": lambda x: F.hardswish(x, inplace=True),
+    "hard_swish": lambda x: hard_swish(x),
     # DIFF(hard-float32): the gradient of F.hardsigmoid has 1/6 in float32.
     "hard_sigmoid": lambda x: F.relu6(x + 3) / 6,
     "sigmoid": torch.sigmoid,
