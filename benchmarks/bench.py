@@ -23,9 +23,10 @@ from shared.data.batches import Samples
 from shared.definitions.optimizers import AdamW
 from shared.errors import UsageError, unknown
 from shared.objectives.plan import Plan
+from shared.plain import from_plain, to_plain
 from shared.running import cluster
 from shared.running.client import PACKAGES, WorkerFailure
-from shared.specs.base import Spec, from_plain, to_plain
+from shared.specs.base import Spec
 
 TASKS = ("inference", "training", "optimizer", "loading")
 RECOMMENDED = "recommended"

@@ -29,8 +29,9 @@ from shared.files.weights import Entry, Slot
 from shared.objectives.base import Step
 from shared.objectives.plan import Plan
 from shared.objectives.supervised import Supervised
+from shared.plain import to_plain
 from shared.randomness import Cut, Draws
-from shared.specs.base import Spec, Tensor, to_plain
+from shared.specs.base import Spec, Tensor
 
 T = TypeVar("T")
 

@@ -11,7 +11,7 @@ from benchmarks.report.prose import Settled
 from shared.catalog import FAMILIES, place_of
 from shared.files import checkpoints, sources
 from shared.running.client import NATIVE, PACKAGES, ROOT
-from shared.specs.base import Variant, to_plain
+from shared.specs.base import Variant
 
 
 @dataclass(frozen=True)
@@ -112,9 +112,9 @@ def _published(name: str) -> tuple[tuple[str, str], ...]:
 
 
 def _shown(name: str, variant: Variant) -> Shown:
-    plain = to_plain(variant.spec)
     usual = {field.name: field.default for field in fields(variant.spec)}
-    chosen = {k: v for k, v in plain.items() if v != usual[k]}
+    given = {name: getattr(variant.spec, name) for name in usual}
+    chosen = {k: v for k, v in given.items() if v != usual[k]}
     settings = ", ".join(f"{k}={_brief(v)}" for k, v in chosen.items())
     return Shown(name, variant, settings)
 

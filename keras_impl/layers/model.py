@@ -5,7 +5,8 @@ from typing import Any, Self
 
 import keras
 
-from shared.specs.base import Spec, from_plain, to_plain
+from shared.plain import from_plain, to_plain
+from shared.specs.base import Spec
 
 
 class SpecModel(keras.Model):

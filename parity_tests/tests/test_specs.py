@@ -2,17 +2,24 @@
 
 import ast
 import json
-from dataclasses import fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import pytest
 
 from shared import catalog
 from shared.catalog import FAMILIES, VARIANTS, place_of
+from shared.contract import metadata
+from shared.definitions.losses import LOSSES
+from shared.definitions.optimizers import OPTIMIZERS, ClipByNorm
 from shared.errors import UsageError
 from shared.fields import Range
+from shared.objectives.plan import Plan
+from shared.objectives.supervised import Supervised
+from shared.plain import from_plain, plain, to_plain
 from shared.running import client as worker
-from shared.specs.base import Spec, from_plain, to_plain
+from shared.specs.base import Spec
+from shared.specs.vision.lenet import LeNetSpec
 from shared.specs.vision.resnet import ResNetSpec
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -54,6 +61,85 @@ def test_a_range_is_half_open():
 def test_a_spec_survives_json(name):
     spec = VARIANTS[name].spec
     assert from_plain(type(spec), json.loads(json.dumps(to_plain(spec)))) == spec
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_a_flat_spec_is_written_as_its_fields(name):
+    """Files of earlier versions hold that, and are compared with it."""
+    spec = VARIANTS[name].spec
+    kept = json.dumps(asdict(spec), sort_keys=True)
+    assert json.dumps(to_plain(spec), sort_keys=True) == kept
+
+
+@dataclass(frozen=True, kw_only=True)
+class Towers(Spec):
+    left: Spec
+    right: LeNetSpec | None = None
+    others: tuple[Spec, ...] = ()
+
+
+LENET = VARIANTS["lenet_tiny"].spec
+NESTED = Towers(
+    left=Towers(left=VARIANTS["gpt_tiny"].spec, others=(LENET,)),
+    right=LENET,
+    others=(VARIANTS["resnet_tiny_bottleneck"].spec, LENET),
+)
+
+
+def test_specs_inside_specs_survive_json():
+    written = to_plain(NESTED)
+    assert written["right"]["kind"] == "LeNetSpec"
+    assert written["left"]["left"]["kind"] == "GPTSpec"
+    found = from_plain(Towers, json.loads(json.dumps(written)))
+    assert found == NESTED
+    assert isinstance(found.others[0], ResNetSpec)
+
+
+def test_a_weights_file_says_the_specs_inside_a_spec():
+    said = metadata("towers", NESTED)
+    assert from_plain(Towers, json.loads(said["spec"])) == NESTED
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"right": {"kind": "LeNetSpecs"}}, "kind 'LeNetSpecs'; the nearest are LeNet"),
+        ({"right": {"kind": "GPTSpec"}}, "kind 'GPTSpec'; the nearest are LeNetSpec$"),
+        ({"right": {"kind": "LeNetSpec", "hue": 1}}, "LeNetSpec has no field hue"),
+        ({"right": [1]}, r"Towers.right is \(1,\); allowed"),
+    ],
+)
+def test_a_spec_inside_a_spec_is_refused_by_name(changes, said):
+    with pytest.raises(UsageError, match=said):
+        from_plain(Towers, to_plain(NESTED) | changes)
+
+
+def test_plans_survive_json():
+    plan = Plan(
+        objective=Supervised(loss=LOSSES["focal"], heads=(1.0, 0.3)),
+        optimizer=OPTIMIZERS["adamw"],
+        rates=(("head.*", 0.5),),
+        clip=ClipByNorm(limit=1.0),
+        epochs=2,
+        batch_size=4,
+    )
+    written = json.loads(json.dumps(to_plain(plan)))
+    assert written["optimizer"]["kind"] == "AdamW"
+    assert from_plain(Plan, written) == plan
+
+
+def test_results_are_written_without_kinds():
+    @dataclass
+    class Inner:
+        value: float
+
+    @dataclass
+    class Result:
+        inner: Inner
+        path: Path
+
+    found = plain(Result(Inner(float("inf")), Path("a/b")))
+    assert found == {"inner": {"value": None}, "path": "a/b"}
 
 
 def test_an_unknown_field_is_named():

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from typing import Any, Literal
+from typing import Literal
 
 from shared.definitions.optimizers import (
     SHARED,
@@ -108,15 +108,3 @@ class Metric:
 
     def better(self, one: float, other: float | None) -> bool:
         return other is None or (one > other if self.higher else one < other)
-
-
-def describe(plan: Plan) -> dict[str, Any]:
-    """A plan as JSON can hold it, with the kinds of its parts."""
-
-    def plain(value: Any) -> Any:
-        if isinstance(value, Checked):
-            fields = {k: plain(getattr(value, k)) for k in vars(value)}
-            return {"kind": type(value).__name__, **fields}
-        return [plain(v) for v in value] if isinstance(value, tuple) else value
-
-    return {name: plain(getattr(plan, name)) for name in vars(plan)}

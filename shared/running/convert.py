@@ -13,8 +13,9 @@ from shared.arrays import Array
 from shared.contract import metadata
 from shared.errors import UsageError, brief, unknown
 from shared.files import checkpoints, weights
+from shared.plain import from_plain
 from shared.running.client import NATIVE, RemoteModel, Worker
-from shared.specs.base import Spec, from_plain
+from shared.specs.base import Spec
 
 PUBLIC = ("torchvision", "huggingface", "timm", "lite")
 FORMS = ("canonical", *NATIVE, *PUBLIC)

@@ -23,7 +23,8 @@ from shared.definitions.schedules import PlateauState
 from shared.errors import UsageError
 from shared.files import weights
 from shared.files.weights import Layout, Slots
-from shared.objectives.plan import Metric, Plan, describe
+from shared.objectives.plan import Metric, Plan
+from shared.plain import to_plain
 from shared.randomness import Draws
 from shared.running import saving
 from shared.running.saving import Checkpoint
@@ -254,7 +255,7 @@ class Run:
     def save(self) -> None:
         about = {
             "position": {**asdict(self.at), "seconds": self._seconds()},
-            "plan": describe(self.plan),
+            "plan": to_plain(self.plan),
             "model": self.trainer.model.name,
         }
         checkpoint = snapshot(self.trainer, self.at.step, about)
@@ -271,7 +272,7 @@ class Run:
             if source is not None or warnings:
                 raise UsageError(f"{folder}: no whole checkpoint to resume from")
             return
-        own, then = describe(self.plan), checkpoint.about["plan"]
+        own, then = to_plain(self.plan), checkpoint.about["plan"]
         if odd := sorted(own.keys() ^ then.keys()):
             raise UsageError(
                 f"{folder}: that run's plan was of another version (it differs in "

@@ -1,15 +1,13 @@
 """What every spec is made of: checked fields, inputs and outputs, variants."""
 
-import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Any, ClassVar, Protocol, Self
+from typing import ClassVar, Protocol, Self
 
 from shared.arrays import Arrays
 from shared.definitions.initializers import Initializer, Ones, Zeros
 from shared.definitions.losses import CrossEntropy
-from shared.errors import UsageError
 from shared.fields import Checked
 from shared.objectives.base import Objective
 from shared.objectives.supervised import Supervised
@@ -280,26 +278,3 @@ class Variant:
     parameters: int
     source: str
     tiny: bool = False
-
-
-def to_plain(spec: Spec) -> dict[str, Any]:
-    """The spec as JSON can hold it."""
-    return dataclasses.asdict(spec)
-
-
-def from_plain(kind: type[Spec], plain: dict[str, Any]) -> Spec:
-    """The inverse of to_plain; refuses unknown and missing fields by name."""
-    known = {f.name for f in dataclasses.fields(kind)}
-    extra = set(plain) - known
-    if extra:
-        raise UsageError(f"{kind.__name__} has no field {', '.join(sorted(extra))}")
-    try:
-        return kind(**{name: _tuples(value) for name, value in plain.items()})
-    except TypeError as error:
-        raise UsageError(f"{kind.__name__}: {error}") from None
-
-
-def _tuples(value: Any) -> Any:
-    if isinstance(value, list | tuple):
-        return tuple(_tuples(v) for v in value)
-    return value
