@@ -34,7 +34,10 @@ Dtype = Annotated[str, typer.Option(help="float64 or float32")]
 Json = Annotated[
     Path | None, typer.Option("--json", help="write JSON here too (- for stdout)")
 ]
-_FORMS = "canonical, pytorch, keras, jax, torchvision, huggingface, timm or lite"
+_FORMS = (
+    "canonical, pytorch, keras, jax; huggingface, keras.applications, lite, timm or "
+    "torchvision, as the family has them"
+)
 
 
 @app.callback(invoke_without_command=True)

@@ -8,12 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from shared.catalog import variant
+import triptych
+from parity_tests.tests.test_cli import ROOT
+from shared.catalog import FAMILIES, variant
 from shared.contract import metadata
 from shared.errors import UsageError
-from shared.files import weights
+from shared.files import checkpoints, weights
 from shared.running.client import Worker
-from shared.running.convert import convert
+from shared.running.convert import FORMS as CONVERTED
+from shared.running.convert import PUBLIC, convert
 
 SPEC = variant("resnet_tiny").spec
 FORMS = [
@@ -292,3 +295,63 @@ def test_a_corrupt_native_file_is_one_line(name, canonical, tmp_path):
         convert(path, tmp_path / "out.safetensors", "canonical", "", "resnet_tiny")
     assert "\n" not in str(refused.value)
     assert name in str(refused.value)
+
+
+def test_the_forms_are_those_of_the_tables():
+    """convert knows them all, and the help and README's table name them."""
+    assert set(PUBLIC) == {s for f in FAMILIES for s in checkpoints.sources(f)}
+    assert all(form in triptych._FORMS for form in CONVERTED)
+    row = next(
+        line
+        for line in (ROOT / "README.md").read_text().splitlines()
+        if line.startswith("| `triptych convert")
+    )
+    assert all(form in row for form in CONVERTED)
+
+
+@pytest.mark.parametrize(
+    ("model", "call"),
+    [
+        ("mobilenet_v1_x0_25", "MobileNet(alpha=0.25, "),
+        ("xception_same", "Xception("),
+    ],
+)
+def test_keras_applications_there_and_back(model, call, workers, within, tmp_path):
+    """Through a model that keras.applications itself makes and reads the file with,
+    and through its `.h5`, which is the form of the published files."""
+    own, there = tmp_path / "own.safetensors", tmp_path / "there.weights.h5"
+    ours = workers.get("pytorch", "float32").build(variant(model).spec, model)
+    ours.fill(7)
+    ours.save(own)
+    ours.drop()
+    convert(own, there, "keras.applications", "", "")
+    source = f"""
+    import keras
+
+    def reads():
+        model = keras.applications.{call}weights={str(there)!r})
+        model.save({str(tmp_path / "published.h5")!r})
+    """
+    within("keras", source, "reads", "float32")
+    for name in ("there.weights.h5", "published.h5"):
+        back = tmp_path / "back.safetensors"
+        convert(tmp_path / name, back, "canonical", "keras.applications", model)
+        assert back.read_bytes() == own.read_bytes()
+
+
+def test_what_keras_applications_has_not_is_one_line(canonical, tmp_path, workers):
+    out = tmp_path / "out.weights.h5"
+    with pytest.raises(UsageError, match=r"resnet has no keras\.applications form"):
+        convert(canonical, out, "keras.applications", "", "")
+    for model, said in (
+        ("mobilenet_v1_tiny", "no MobileNet of these widths"),
+        ("xception_tiny", "no Xception of this padding"),
+    ):
+        own = tmp_path / f"{model}.safetensors"
+        ours = workers.get("pytorch", "float32").build(variant(model).spec, model)
+        ours.fill(0)
+        ours.save(own)
+        ours.drop()
+        with pytest.raises(UsageError, match=said):
+            convert(own, out, "keras.applications", "", "")
+    assert not out.exists()

@@ -17,7 +17,7 @@ from shared.plain import from_plain
 from shared.running.client import NATIVE, RemoteModel, Worker
 from shared.specs.base import Spec
 
-PUBLIC = ("torchvision", "huggingface", "timm", "lite")
+PUBLIC = checkpoints.forms()
 FORMS = ("canonical", *NATIVE, *PUBLIC)
 _TORCH = (".pt", ".pth", ".bin")
 # What a worker can hold a model in.
@@ -153,6 +153,10 @@ def _hdf5(source: Path) -> Iterator[Any]:
 
 
 def _read_state(source: Path, known: _Known) -> dict[str, Array]:
+    if known.form == checkpoints.KERAS:
+        original = _original(known)
+        with Worker("keras", _keras_dtype(source)) as worker:
+            return worker.ask("keras_impl.applications:read", source, *original)
     if source.suffix not in _TORCH:
         return weights.read(source)[0]
     with Worker("pytorch") as worker:
@@ -164,6 +168,10 @@ def _built(worker: Worker, known: _Known) -> RemoteModel:
     model = worker.build(known.spec, known.name)
     model.fill(0)
     return model
+
+
+def _original(known: _Known) -> tuple[str, dict[str, Any]]:
+    return checkpoints.original(catalog.family_of(known.spec), known.spec)
 
 
 def _only(source: Path, dtypes: set[str]) -> str:
@@ -178,7 +186,8 @@ def _only(source: Path, dtypes: set[str]) -> str:
 def _write(
     target: Path, to: str, known: _Known, values: Mapping[str, Array], dtype: str
 ) -> None:
-    with Worker(to if to in NATIVE else "pytorch", dtype) as worker:
+    framework = "keras" if to == checkpoints.KERAS else "pytorch"
+    with Worker(to if to in NATIVE else framework, dtype) as worker:
         model = worker.build(known.spec, known.name)
         weights.check(model.entries(), values)
         if to == "canonical":
@@ -186,7 +195,10 @@ def _write(
             return
         if to in PUBLIC:
             values = checkpoints.to_public(catalog.family_of(known.spec), to, values)
-        if to in PUBLIC and target.suffix == ".safetensors":
+        if to == checkpoints.KERAS:
+            write = "keras_impl.applications:write"
+            worker.ask(write, target, *_original(known), values)
+        elif to in PUBLIC and target.suffix == ".safetensors":
             weights.write(target, values, {})
         else:
             model.write_native(target, values)

@@ -1,13 +1,16 @@
 """Rename tables to and from public checkpoints.
 
 `shared/files/checkpoints/<family>.py` holds SOURCES, from_public and to_public where a
-family's canonical names are not the public ones. A family without such a file has the
-names of torchvision or timm, if they have the family at all.
+family's canonical names are not the public ones; `original(spec)` too where Keras reads
+and writes the files through a model of keras.applications. A family without such a file
+has the names of torchvision or timm, if they have the family at all.
 """
 
 import importlib
 import importlib.util
+import pkgutil
 from types import ModuleType
+from typing import Any
 
 from shared.arrays import Array, Weights
 from shared.errors import UsageError
@@ -25,6 +28,24 @@ SAME_AS_TORCHVISION = (
     "vgg",
 )
 SAME_AS_TIMM = ("inception", "mlp_mixer")
+
+
+KERAS = "keras.applications"
+
+
+def forms() -> tuple[str, ...]:
+    """Every public form that some family has, as the tables say."""
+    families = {name for _, name, _ in pkgutil.iter_modules(__path__)}
+    families |= {*SAME_AS_TORCHVISION, *SAME_AS_TIMM}
+    return tuple(sorted({source for name in families for source in sources(name)}))
+
+
+def original(family: str, spec: Any) -> tuple[str, dict[str, Any]]:
+    """The model of keras.applications that this spec is: its name and arguments."""
+    _check(family, KERAS)
+    table = _table(family)
+    assert table is not None
+    return table.original(spec)
 
 
 def sources(family: str) -> tuple[str, ...]:

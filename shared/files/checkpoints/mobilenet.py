@@ -3,8 +3,10 @@
 Its blocks are numbered through from 1, and its last layer is a 1x1 convolution.
 """
 
+from typing import Any
+
 from shared.arrays import Array, Weights
-from shared.errors import unknown
+from shared.errors import UsageError, unknown
 from shared.specs.vision.mobilenet import MobileNetV1Spec
 
 SOURCES = ("keras.applications",)
@@ -16,6 +18,18 @@ _BLOCK = {
     "conv_pw_{}": "conv_pw",
     "conv_pw_{}_bn": "bn2",
 }
+
+
+def original(spec: MobileNetV1Spec) -> tuple[str, dict[str, Any]]:
+    """What keras.applications calls this model, and the arguments that make it."""
+    usual = MobileNetV1Spec()
+    if (spec.stem_width, spec.depths, spec.widths) != (
+        usual.stem_width,
+        usual.depths,
+        usual.widths,
+    ):
+        raise UsageError("keras.applications has no MobileNet of these widths")
+    return "MobileNet", {"alpha": spec.width_multiplier, "classes": spec.num_classes}
 
 
 def from_public(source: str, state: Weights) -> dict[str, Array]:

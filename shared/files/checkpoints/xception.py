@@ -6,20 +6,36 @@ kernels of a separable convolution in one layer, places first.
 """
 
 import re
+from typing import Any
 
 import numpy as np
 
 from shared.arrays import Array, Weights
-from shared.errors import unknown
+from shared.errors import UsageError, unknown
 from shared.specs.vision.xception import XceptionSpec
 
 SOURCES = ("timm", "keras.applications")
+ONLY = {"keras.applications": "xception_same"}
 _UNNAMED = ("conv2d", "batch_normalization")
 # Of a separable convolution: ours, theirs, and which axes ours has of theirs.
 _KERNELS = (
     ("conv1.weight", "depthwise_kernel", (2, 3, 0, 1)),
     ("pointwise.weight", "pointwise_kernel", (3, 2, 0, 1)),
 )
+
+
+def original(spec: XceptionSpec) -> tuple[str, dict[str, Any]]:
+    """What keras.applications calls this model, and the arguments that make it."""
+    usual = XceptionSpec(padding="same")
+    ours, theirs = (
+        (s.padding, s.stem, s.entry, s.middle, s.exit) for s in (spec, usual)
+    )
+    if ours != theirs:
+        raise UsageError(
+            "keras.applications has no Xception of this padding and these widths; "
+            "xception_same is its own"
+        )
+    return "Xception", {"classes": spec.num_classes}
 
 
 def from_public(source: str, state: Weights) -> dict[str, Array]:
