@@ -1,13 +1,15 @@
 """What a model has to multiply and add, by one formula for all frameworks.
 
-Two operations for every weight at every place where its layer puts out something:
-convolutions, matrices and recurrent layers. Causal attention is counted in full.
+Two operations for every weight at every place where its layer puts out something, or
+takes something in if it is a transposed convolution: convolutions, matrices and
+recurrent layers. Causal attention is counted in full.
 Sums, norms, activations and pooling are left out: they are bound by memory. A step of
 training is three times inference, since each product has two gradients.
 """
 
 from collections.abc import Mapping
 
+from shared.arrays import Array
 from shared.contract import Layer
 from shared.files.weights import Entry
 from shared.specs.base import Spec
@@ -42,4 +44,17 @@ def _places(leaf: str, entry: Entry, layer: Layer) -> int:
     if leaf != "weight":  # of a recurrent layer
         assert layer.entered is not None
         return layer.entered.shape[1]
+    if layer.entered is not None and _transposed(entry, layer.entered, layer.left):
+        return layer.entered.size // entry.shape[0]
     return layer.left.size // entry.shape[0]
+
+
+def _transposed(entry: Entry, entered: Array, left: Array) -> bool:
+    """Is it a convolution whose kernel lies (in, out)? Where as many channels enter as
+    leave, it is the one whose map grows."""
+    if len(entry.shape) < 3:
+        return False
+    c_in, c_out = entered.shape[1], left.shape[1]
+    if c_in != c_out:
+        return (c_in, c_out) == entry.shape[:2]
+    return c_in == entry.shape[1] and left.size > entered.size

@@ -6,7 +6,7 @@ from typing import Any
 import jax.numpy as jnp
 from flax import nnx
 
-from shared.files.weights import DENSE, KERNEL, SAME, Layout, Slot
+from shared.files.weights import DENSE, KERNEL, SAME, TURNED, Layout, Slot
 
 _NORM = {
     "scale": ("weight", SAME),
@@ -18,7 +18,6 @@ _NORM = {
 RULES: dict[type, dict[str, tuple[str, Layout]]] = {
     nnx.Linear: {"kernel": ("weight", DENSE)},
     nnx.Conv: {"kernel": ("weight", KERNEL)},
-    nnx.ConvTranspose: {"kernel": ("weight", KERNEL)},
     nnx.Embed: {"embedding": ("weight", SAME)},
     nnx.BatchNorm: _NORM,
     nnx.LayerNorm: _NORM,
@@ -80,4 +79,8 @@ def native_names(model: nnx.Module) -> dict[str, str]:
 
 
 def _rule(module: nnx.Module) -> dict[str, tuple[str, Layout]]:
+    if isinstance(module, nnx.ConvTranspose):
+        # DIFF(conv-transpose)
+        layout = KERNEL if module.transpose_kernel else TURNED
+        return {"kernel": ("weight", layout)}
     return next((RULES[t] for t in type(module).__mro__ if t in RULES), {})

@@ -7,7 +7,7 @@ import importlib
 from collections.abc import Callable
 from typing import Any
 
-from shared.specs.base import Conv1dSpec, ConvSpec, Pool, SqueezeSpec
+from shared.specs.base import Conv1dSpec, ConvSpec, ConvTransposeSpec, Pool, SqueezeSpec
 
 CASES: dict[str, Any] = {
     "square": ConvSpec(3, 5, 3, 2, 1),
@@ -26,6 +26,13 @@ CASES: dict[str, Any] = {
     "depthwise_tall": ConvSpec(6, 6, (3, 2), 3, ((4, 3), (1, 0)), 6),
     "grouped_in_three": ConvSpec.padded(76, 38, 3, 2, 38),
     "two_maps_a_group": ConvSpec.padded(4, 8, 3, groups=4),
+    "transposed": ConvTransposeSpec(3, 5, 4, 2, 1),
+    "transposed_alone": ConvTransposeSpec(3, 5, 3, bias=False),
+    "transposed_uneven": ConvTransposeSpec(3, 5, (5, 2), 3, (1, 0), (2, 1)),
+    "transposed_odd": ConvTransposeSpec(4, 5, 3, 2, 1, 1),
+    "transposed_apart": ConvTransposeSpec(3, 40, 2, 3, 0, 2),
+    "transposed_beside": ConvTransposeSpec(6, 5, 2, 2),
+    "transposed_wide": ConvTransposeSpec(40, 3, (1, 5), 1, (0, 2)),
     "max": Pool(3, 2, 1),
     "max_ceil": Pool(3, 2, ceil=True),
     "max_ceil_padded": Pool(3, 3, 1, ceil=True),
@@ -113,6 +120,8 @@ def _layer(own: Any, case: str, **rngs: Any) -> Any:
         return own.conv1d(spec, **rngs)
     if isinstance(spec, ConvSpec):
         return own.conv(spec, **rngs)
+    if isinstance(spec, ConvTransposeSpec):
+        return own.conv_transpose(spec, **rngs)
     if isinstance(spec, SqueezeSpec):
         return own.SqueezeExcitation(spec, **rngs)
     return None

@@ -6,8 +6,10 @@ from jax_impl.layers.activation import leaky_relu as leaky_relu
 from jax_impl.layers.attention import Attention as Attention
 from jax_impl.layers.convolution import Conv as Conv
 from jax_impl.layers.convolution import Conv1d as Conv1d
+from jax_impl.layers.convolution import ConvTranspose as ConvTranspose
 from jax_impl.layers.convolution import conv as conv
 from jax_impl.layers.convolution import conv1d as conv1d
+from jax_impl.layers.convolution import conv_transpose as conv_transpose
 from jax_impl.layers.dropout import Dropout as Dropout
 from jax_impl.layers.dropout import DropPath as DropPath
 from jax_impl.layers.dropout import MapDropout as MapDropout

@@ -5,7 +5,7 @@ from flax import nnx
 from jax import Array
 
 from jax_impl.layers import forms
-from shared.specs.base import Conv1dSpec, ConvSpec
+from shared.specs.base import Conv1dSpec, ConvSpec, ConvTransposeSpec
 
 
 # DIFF(rngs): NNX has no global generator; every constructor passes one down.
@@ -81,3 +81,25 @@ class Conv1d(nnx.Conv):
         pads = ((0, 0), self.c.pads)
         y = forms.convolve(x[:, None], kernel[None], self.c.stride, pads)[:, 0]
         return y if bias is None else y + bias
+
+
+def conv_transpose(c: ConvTransposeSpec, *, rngs: nnx.Rngs) -> "ConvTranspose":
+    return ConvTranspose(c, rngs=rngs)
+
+
+class ConvTranspose(nnx.ConvTranspose):
+    """DIFF(conv-transpose): by default NNX's kernel is turned by half and its channels
+    are swapped; its padding is that of the convolution which does the work."""
+
+    def __init__(self, c: ConvTransposeSpec, *, rngs: nnx.Rngs):
+        super().__init__(
+            c.c_in,
+            c.c_out,
+            c.kernel,
+            (c.stride, c.stride),
+            padding=c.pads,
+            use_bias=c.bias,
+            transpose_kernel=True,
+            rngs=rngs,
+        )
+        self.c = c

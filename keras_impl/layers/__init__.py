@@ -12,8 +12,10 @@ from keras_impl.layers.activation import leaky_relu as leaky_relu
 from keras_impl.layers.attention import Attention as Attention
 from keras_impl.layers.convolution import Conv1D as Conv1D
 from keras_impl.layers.convolution import Conv2D as Conv2D
+from keras_impl.layers.convolution import Conv2DTranspose as Conv2DTranspose
 from keras_impl.layers.convolution import conv as conv
 from keras_impl.layers.convolution import conv1d as conv1d
+from keras_impl.layers.convolution import conv_transpose as conv_transpose
 from keras_impl.layers.dropout import Dropout as Dropout
 from keras_impl.layers.dropout import DropPath as DropPath
 from keras_impl.layers.dropout import MapDropout as MapDropout

@@ -4,7 +4,7 @@ import numpy as np
 from keras import KerasTensor, layers, ops
 
 from keras_impl import backends
-from shared.specs.base import Conv1dSpec, ConvSpec
+from shared.specs.base import Conv1dSpec, ConvSpec, ConvTransposeSpec, Sides
 
 # Channels that a convolution needs to be worth its calls.
 WIDE = 32
@@ -91,3 +91,41 @@ class Conv1D(layers.Conv1D):
         if any(self.c.pads):
             x = ops.pad(x, ((0, 0), self.c.pads, (0, 0)))
         return super().call(x)
+
+
+def conv_transpose(c: ConvTransposeSpec) -> "Conv2DTranspose":
+    return Conv2DTranspose(c)
+
+
+class Conv2DTranspose(layers.Conv2DTranspose):
+    """DIFF(conv-transpose): "same" cuts off one place less at the start than at the end
+    where it cuts an odd number; here the whole map is made, and cut as told."""
+
+    def __init__(self, c: ConvTransposeSpec):
+        super().__init__(
+            c.c_out,
+            c.kernel,
+            c.stride,
+            padding="same" if c.scales_size else "valid",
+            use_bias=c.bias,
+        )
+        self.c = c
+        self.build((None, None, None, c.c_in))
+
+    def call(self, x: KerasTensor) -> KerasTensor:
+        if self.c.scales_size:
+            return super().call(x)
+        whole = ops.conv_transpose(x, self.kernel, self.strides, "valid", 0)
+        y = cut(whole, self.c.cuts)
+        return y + self.bias if self.use_bias else y
+
+
+def cut(x: KerasTensor, sides: Sides) -> KerasTensor:
+    """Less at its sides; below nought zeros are added."""
+    zeros = tuple((max(-first, 0), max(-last, 0)) for first, last in sides)
+    if any(map(any, zeros)):
+        x = ops.pad(x, ((0, 0), *zeros, (0, 0)))
+    rows, columns = (
+        slice(max(first, 0), -last if last > 0 else None) for first, last in sides
+    )
+    return x[:, rows, columns]

@@ -33,8 +33,11 @@ from benchmarks.records import (
 )
 from parity_tests.engine import request
 from shared.catalog import VARIANTS, variant
+from shared.contract import Layer
 from shared.errors import UsageError
+from shared.files.weights import Entry
 from shared.running.client import WorkerCrashed
+from shared.specs.base import Spec
 
 MACHINE = Machine(system="Linux", cpu="one", cores=2, memory_gib=8.0, python="3.11")
 SETTING = Setting(
@@ -201,6 +204,17 @@ def test_operations_are_the_published_ones(workers, model, published):
     found = flops.of_one(spec, built.entries(), built.run(asked).layers)
     built.drop()
     assert round(found / 2e9, 2) == published
+
+
+@pytest.mark.parametrize(
+    ("weight", "entered", "left"),
+    [((3, 5, 4, 4), (3, 8, 8), (5, 16, 16)), ((4, 4, 3, 3), (4, 8, 8), (4, 15, 15))],
+)
+def test_operations_of_a_transposed_convolution(weight, entered, left):
+    """Every weight once for each place of the map that enters, which has 8 x 8."""
+    entries = {"up.weight": Entry(weight, "float64", True)}
+    layers = {"up": Layer(np.ones((1, *entered)), np.ones((1, *left)))}
+    assert flops.of_one(Spec(), entries, layers) == 2 * 64 * np.prod(weight)
 
 
 def test_operations_of_attention_and_recurrence(workers):

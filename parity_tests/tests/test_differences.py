@@ -32,6 +32,8 @@ TORCH = """
     def bn(): return nn.BatchNorm1d(3, momentum=0.1)
     def bn_as_keras(): return nn.BatchNorm1d(3, momentum=0.9)
     def conv(): return nn.Conv2d(2, 4, 3, 2, 1, bias=False)
+    def doubled(): return nn.ConvTranspose2d(2, 4, 4, 2, 1)
+    def doubled_by_three(): return nn.ConvTranspose2d(2, 4, 3, 2, 1, 1)
     def pool(): return nn.MaxPool2d(3, 2, 1)
     def one_sided(): return nn.Conv2d(2, 4, 3, 2, (0, 1), bias=False)
     def lopsided():
@@ -126,6 +128,8 @@ KERAS = """
 
         return [kinds(groups) for groups in (1, 2, 10, 40)]
 
+    def doubled(): return layers.Conv2DTranspose(4, 4, 2, padding="same")
+    def doubled_by_three(): return layers.Conv2DTranspose(4, 3, 2, padding="same")
     def pool(): return layers.MaxPooling2D(3, 2, padding="same")
     def leaky(): return Call(lambda x: ops.leaky_relu(x, 0.3))
     def gelu(): return Call(lambda x: ops.gelu(x, approximate=False))
@@ -254,6 +258,16 @@ FLAX = """
     def grouped():
         return nnx.Conv(6, 9, (3, 3), 2, padding=1, feature_group_count=3, rngs=rngs)
     def grouped_own(): return own.conv(ConvSpec(6, 9, 3, 2, 1, 3), rngs=rngs)
+    def doubled(size, pads, swapped):
+        return nnx.ConvTranspose(
+            2, 4, (size, size), (2, 2), padding=(pads, pads), rngs=rngs,
+            transpose_kernel=swapped,
+        )
+
+    def doubled_turned(): return doubled(4, (2, 2), False)
+    def doubled_swapped(): return doubled(4, (2, 2), True)
+    def doubled_by_three(): return doubled(3, (1, 2), False)
+    def doubled_as_torch(): return doubled(4, (1, 1), True)
     def adaptive(): return Call(lambda x: own.adaptive_avg_pool(x, (3, 2)))
     def convolutions(groups):
         conv = own.conv(ConvSpec(40, 40, 3, 1, 1, groups), rngs=rngs)
@@ -502,6 +516,29 @@ def test_padding(native, size, equal):
     keras.load(torch.dump())
     off = error(output(torch, x), first(output(keras, last(x))))
     assert off < 1e-12 if equal else off > 0.1
+
+
+def test_conv_transpose(native):
+    """One set of weights through the frameworks' own layers."""
+    x = normal(2, 2, 5, 6)
+    for size, names in {
+        "": ("doubled_turned", "doubled_swapped"),
+        "_by_three": ("doubled_by_three",),
+    }.items():
+        torch = native("pytorch", f"doubled{size}", x)
+        weights, wanted = torch.dump(), output(torch, x)
+        assert weights["weight"].shape[:2] == (2, 4)
+        cut = native("keras", f"doubled{size}", last(x))
+        cut.load(weights)
+        off = error(first(output(cut, last(x))), wanted)
+        assert off > 0.1 if size else off < 1e-12
+        for name in names:
+            model = native("jax", name, last(x))
+            model.load(weights)
+            assert error(first(output(model, last(x))), wanted) < 1e-12
+            assert np.array_equal(model.dump()["weight"], weights["weight"])
+    alike = native("jax", "doubled_as_torch", last(x))
+    assert first(output(alike, last(x))).shape[2:] == (8, 10) != wanted.shape[2:]
 
 
 def test_lopsided(native):

@@ -10,12 +10,12 @@ from parity_tests.layer_cases import ACTIVATIONS, CASES
 from parity_tests.tolerances import FORWARD, GRADIENTS
 from shared.contract import Request
 from shared.running.client import NATIVE
-from shared.specs.base import ConvSpec, SqueezeSpec, same
+from shared.specs.base import ConvSpec, ConvTransposeSpec, SqueezeSpec, pair, same
 
 
 def channels(case):
     spec = CASES.get(case)
-    if isinstance(spec, ConvSpec):
+    if isinstance(spec, ConvSpec | ConvTransposeSpec):
         return spec.c_in
     return spec.channels if isinstance(spec, SqueezeSpec) else 4
 
@@ -39,6 +39,21 @@ def convolved(c, p, x):
                 top, left = i * c.stride, j * c.stride
                 window = own[:, :, top : top + rows, left : left + columns]
                 y[:, o, i, j] = (window * p["weight"][o]).sum((1, 2, 3))
+    return y + p["bias"][:, None, None] if c.bias else y
+
+
+def transposed(c, p, x):
+    """Value by value, what each adds; then what lies in the sides is cut off."""
+    (rows, columns), s = c.kernel, c.stride
+    height, width = ((n - 1) * s for n in x.shape[2:])
+    y = np.zeros((len(x), c.c_out, height + rows + s, width + columns + s))
+    for i in range(x.shape[2]):
+        for j in range(x.shape[3]):
+            added = np.einsum("bi,iokl->bokl", x[:, :, i, j], p["weight"])
+            y[:, :, i * s : i * s + rows, j * s : j * s + columns] += added
+    (top, left), (more, wider) = pair(c.padding), pair(c.output_padding)
+    bottom, right = height + rows - top + more, width + columns - left + wider
+    y = y[:, :, top:bottom, left:right]
     return y + p["bias"][:, None, None] if c.bias else y
 
 
@@ -98,6 +113,8 @@ def expected(case, p, x):
         return FUNCTIONS[case](x)
     if isinstance(spec, ConvSpec):
         return convolved(spec, p, x)
+    if isinstance(spec, ConvTransposeSpec):
+        return transposed(spec, p, x)
     return squeezed(spec, p, x) if case.startswith("s") else pooled(case, spec, x)
 
 

@@ -209,6 +209,8 @@ def test_counting_and_checking_agree_with_numpy():
         (weights.KERNEL, (5, 3, 4)),
         (weights.KERNEL, (2, 5, 3, 4)),
         (weights.KERNEL, (7, 2, 5, 3, 4)),
+        (weights.TURNED, (5, 3, 4)),
+        (weights.TURNED, (2, 5, 3, 4)),
         (weights.depthwise(3), (2, 5, 3, 4)),
     ],
 )

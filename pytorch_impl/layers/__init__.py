@@ -7,6 +7,7 @@ from pytorch_impl.layers.convolution import LopsidedConv1d as LopsidedConv1d
 from pytorch_impl.layers.convolution import LopsidedConv2d as LopsidedConv2d
 from pytorch_impl.layers.convolution import conv as conv
 from pytorch_impl.layers.convolution import conv1d as conv1d
+from pytorch_impl.layers.convolution import conv_transpose as conv_transpose
 from pytorch_impl.layers.dropout import Dropout as Dropout
 from pytorch_impl.layers.dropout import DropPath as DropPath
 from pytorch_impl.layers.normalization import LayerNorm2d as LayerNorm2d

@@ -3,7 +3,7 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from shared.specs.base import Conv1dSpec, ConvSpec
+from shared.specs.base import Conv1dSpec, ConvSpec, ConvTransposeSpec
 
 
 def conv(c: ConvSpec) -> nn.Conv2d:
@@ -43,3 +43,9 @@ class LopsidedConv1d(nn.Conv1d):
 
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(F.pad(x, self.around))
+
+
+def conv_transpose(c: ConvTransposeSpec) -> nn.ConvTranspose2d:
+    return nn.ConvTranspose2d(
+        c.c_in, c.c_out, c.k, c.stride, c.padding, c.output_padding, bias=c.bias
+    )

@@ -42,6 +42,16 @@ def _first_to_last(a: Array) -> Array:
     return a.transpose(*range(2, a.ndim), 1, 0)
 
 
+def _turned_to_first(a: Array) -> Array:
+    *window, c_in, c_out = range(a.ndim)
+    return np.flip(a, tuple(window)).transpose(c_in, c_out, *window)
+
+
+def _turned_to_last(a: Array) -> Array:
+    c_in, c_out, *window = range(a.ndim)
+    return np.flip(a, tuple(window)).transpose(*window, c_in, c_out)
+
+
 def _depthwise_to_first(a: Array) -> Array:
     height, width, channels, multiplier = a.shape
     return a.transpose(2, 3, 0, 1).reshape(channels * multiplier, 1, height, width)
@@ -54,6 +64,8 @@ def _depthwise_to_last(channels: int) -> Callable[[Array], Array]:
 SAME = Layout(lambda a: a, lambda a: a)
 DENSE = Layout(lambda a: a.T, lambda a: a.T)  # (in, out) <-> (out, in)
 KERNEL = Layout(_last_to_first, _first_to_last)  # (*k, in, out) <-> (out, in, *k)
+# (*k, in, out) <-> (in, out, *k), each axis of k from its end
+TURNED = Layout(_turned_to_first, _turned_to_last)
 
 
 def depthwise(channels: int) -> Layout:

@@ -131,6 +131,53 @@ class Conv1dSpec:
 
 
 @dataclass(frozen=True)
+class ConvTransposeSpec:
+    """A transposed convolution: each value of the map adds its multiple of the kernel,
+    `stride` places apart.
+
+    padding: what is cut off on each side, or (of rows, of columns).
+    output_padding: places at the end, below and on the right, that are not cut off.
+    """
+
+    c_in: int
+    c_out: int
+    k: int | Pair
+    stride: int = 1
+    padding: int | Pair = 0
+    output_padding: int | Pair = 0
+    bias: bool = True
+
+    @property
+    def kernel(self) -> Pair:
+        return pair(self.k)
+
+    @property
+    def cuts(self) -> Sides:
+        """What is cut off; below nought it is zeros that are added."""
+        sides = zip(pair(self.padding), pair(self.output_padding), strict=True)
+        rows, columns = ((cut, cut - more) for cut, more in sides)
+        return rows, columns
+
+    @property
+    def pads(self) -> Sides:
+        """Of a plain convolution over the map with stride - 1 zeros between."""
+        sides = zip(self.kernel, self.cuts, strict=True)
+        rows, columns = ((k - 1 - first, k - 1 - last) for k, (first, last) in sides)
+        return rows, columns
+
+    @property
+    def scales_size(self) -> bool:
+        """The map becomes `stride` times as large, as TensorFlow's "same" makes it."""
+        sides = zip(self.kernel, self.cuts, strict=True)
+        return all(cut == same(self.stride, k, self.stride) for k, cut in sides)
+
+    def map_size(self, rows: int, columns: int) -> Pair:
+        """Of what it puts out."""
+        grown = ((rows - 1) * self.stride + 1, (columns - 1) * self.stride + 1)
+        return _places(grown, self.pads, self.kernel, 1)
+
+
+@dataclass(frozen=True)
 class Pool:
     """A pooling window; padding as in ConvSpec. It counts as -inf in a maximum.
 
