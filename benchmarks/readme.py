@@ -1,7 +1,9 @@
 """README's tables and its picture, from the committed record of one `triptych compare`.
 
 `make readme` runs the comparison, replaces the record and writes both anew; `make
-records` times a model of every family for the table of throughput.
+records` times a model of every family for the table of throughput. In a second, from
+the records as they are: `python -m benchmarks.readme`, as after a new family, which is
+not timed yet.
 """
 
 import json
@@ -138,16 +140,22 @@ def fill(readme: str, checks: Sequence[Check], found: Sequence[Comparison]) -> s
     return readme
 
 
-def main(folder: Path) -> None:
-    """folder: where `triptych compare` wrote."""
+def take(folder: Path) -> None:
+    """Replace the record by what `triptych compare` wrote to this folder."""
     plain = json.loads((folder / "compare.json").read_text())
     kept = {k: plain[k] for k in ("date", "revision", "machine", "checks")}
     CHECKS.write_text(json.dumps(kept, indent=1) + "\n")
     shutil.copyfile(folder / "compare.jsonl", TIMINGS)
+
+
+def write() -> None:
+    """The tables and the picture anew, from the records as they are."""
     checks, timings = committed()
     PICTURE.write_text(picture(timings))
     README.write_text(fill(README.read_text(), checks, records.read(CPU)))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    for argument in sys.argv[1:]:
+        take(Path(argument))
+    write()

@@ -15,6 +15,7 @@ from shared.specs.vision import (
     efficientnet,
     googlenet,
     inception,
+    inception_v4,
     lenet,
     mlp_mixer,
     mnasnet,

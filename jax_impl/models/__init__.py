@@ -12,9 +12,9 @@ from jax_impl.models.vision.densenet import DenseNet as DenseNet
 from jax_impl.models.vision.efficientnet import EfficientNet as EfficientNet
 from jax_impl.models.vision.googlenet import GoogLeNet as GoogLeNet
 from jax_impl.models.vision.googlenet import PlainGoogLeNet as PlainGoogLeNet
-from jax_impl.models.vision.inception import InceptionResNetV2 as InceptionResNetV2
 from jax_impl.models.vision.inception import InceptionV3 as InceptionV3
-from jax_impl.models.vision.inception import InceptionV4 as InceptionV4
+from jax_impl.models.vision.inception_v4 import InceptionResNetV2 as InceptionResNetV2
+from jax_impl.models.vision.inception_v4 import InceptionV4 as InceptionV4
 from jax_impl.models.vision.lenet import LeNet as LeNet
 from jax_impl.models.vision.lenet import LeNet5 as LeNet5
 from jax_impl.models.vision.mlp_mixer import MLPMixer as MLPMixer

@@ -12,9 +12,9 @@ from keras_impl.models.vision.densenet import DenseNet as DenseNet
 from keras_impl.models.vision.efficientnet import EfficientNet as EfficientNet
 from keras_impl.models.vision.googlenet import GoogLeNet as GoogLeNet
 from keras_impl.models.vision.googlenet import PlainGoogLeNet as PlainGoogLeNet
-from keras_impl.models.vision.inception import InceptionResNetV2 as InceptionResNetV2
 from keras_impl.models.vision.inception import InceptionV3 as InceptionV3
-from keras_impl.models.vision.inception import InceptionV4 as InceptionV4
+from keras_impl.models.vision.inception_v4 import InceptionResNetV2 as InceptionResNetV2
+from keras_impl.models.vision.inception_v4 import InceptionV4 as InceptionV4
 from keras_impl.models.vision.lenet import LeNet as LeNet
 from keras_impl.models.vision.lenet import LeNet5 as LeNet5
 from keras_impl.models.vision.mlp_mixer import MLPMixer as MLPMixer

@@ -1,6 +1,6 @@
 """EfficientNet: what its spec refuses and scales, and the forms of its checkpoints."""
 
-from dataclasses import replace
+from dataclasses import is_dataclass, replace
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ from shared.files import checkpoints
 from shared.files.checkpoints import efficientnet as tables
 from shared.randomness import weight
 from shared.specs.base import SqueezeSpec
-from shared.specs.vision.efficientnet import EfficientNetSpec
+from shared.specs.vision.efficientnet import EfficientNetSpec, UnitSpec
 
 ROW = ("mbconv", 6, 3, 2, 24, 2)
 
@@ -41,7 +41,7 @@ def test_refusals(changes, said):
 def _widths(name):
     """Of the stem, the stages and the last convolution."""
     spec = variant(name).spec
-    inner = [stage[-1].units[-1].conv.c_out for stage in spec.blocks]
+    inner = [_units(stage[-1])[-1].conv.c_out for stage in spec.blocks]
     return [spec.stem.conv.c_out, *inner, spec.head.conv.c_out]
 
 
@@ -74,13 +74,19 @@ def test_paths_are_dropped_more_and_more():
 
 def test_lite_pads_as_tensorflow_and_squeezes_nothing():
     spec = variant("efficientnet_lite0").spec
-    units = [u for stage in spec.blocks for block in stage for u in block.units]
+    units = [u for stage in spec.blocks for block in stage for u in _units(block)]
     assert not any(isinstance(u, SqueezeSpec) for u in units)
     strided = [u.conv for u in [spec.stem, *units] if u.conv.stride == 2]
     lopsided = [(0, 1), (0, 1), (1, 2), (0, 1), (1, 2)]
     assert [c.pads for c in strided] == [(pads, pads) for pads in lopsided]
     odd = replace(spec, image_size=(225, 224)).stem.conv
     assert odd.pads == ((1, 1), (0, 1))
+
+
+def _units(block):
+    """What stands in the block, in order."""
+    found = [value for value in vars(block).values() if is_dataclass(value)]
+    return [unit for unit in found if isinstance(unit, UnitSpec | SqueezeSpec)]
 
 
 def _weights(name):
@@ -97,7 +103,7 @@ def _weights(name):
     add("features.0", spec.stem.conv)
     for s, stage in enumerate(spec.blocks, 1):
         for i, block in enumerate(stage):
-            for k, unit in enumerate(block.units):
+            for k, unit in enumerate(_units(block)):
                 place = f"features.{s}.{i}.block.{k}"
                 if isinstance(unit, SqueezeSpec):
                     for fc, conv in enumerate(unit.convs, 1):

@@ -126,7 +126,7 @@ def test_sizes_are_those_of_table_1(
         assert sizes == (size, size)
         assert tuple(b.c_out for b in stage.blocks) == widths
     assert spec.head_map == (4, 4)
-    heads = {b.name for stage in spec.stages for b in stage.blocks if b.heads}
+    heads = {b.name for stage in spec.stages for b in stage.blocks if b.head}
     assert heads == {"inception4a", "inception4d"}
 
 

@@ -4,59 +4,68 @@ import math
 
 import pytest
 
+from shared.catalog import place_of
 from shared.definitions.initializers import HeUniform, Normal, of_torch
 from shared.errors import UsageError
-from shared.specs.vision.inception import (
-    InceptionResNetV2Spec,
-    InceptionV3Spec,
-    InceptionV4Spec,
-    Layer,
-    size_after,
-    width_after,
-)
+from shared.running.client import NATIVE, PACKAGES, ROOT
+from shared.specs.vision.inception import InceptionV3Spec
+from shared.specs.vision.inception_v4 import InceptionResNetV2Spec, InceptionV4Spec
 
-V3 = [
-    *(("Mixed_5b", 35, 256), ("Mixed_5c", 35, 288), ("Mixed_5d", 35, 288)),
-    *(("Mixed_6a", 17, 768), ("Mixed_6e", 17, 768)),
-    *(("Mixed_7a", 8, 1280), ("Mixed_7b", 8, 2048), ("Mixed_7c", 8, 2048)),
-]
-RESNET_V2 = [
-    *(("mixed_5b", 35, 320), ("repeat", 35, 320)),
-    *(("mixed_6a", 17, 1088), ("repeat_1", 17, 1088)),
-    *(("mixed_7a", 8, 2080), ("repeat_2", 8, 2080), ("block8", 8, 2080)),
-    ("conv2d_7b", 8, 1536),
-]
-# Figures 3 and 9 of the second paper: what comes in and after each kind of block.
-V4 = [
-    *((2, 147, 64), (3, 73, 160), (4, 71, 192), (5, 35, 384)),
-    *((9, 35, 384), (10, 17, 1024), (17, 17, 1024), (18, 8, 1536), (21, 8, 1536)),
-]
+# Table 1 of the first paper and figures 3, 9 and 15 of the second: rows of the maps and
+# width behind each stage's first block and its last.
+V3 = {"mixed_5": (35, 256, 288), "mixed_6": (17, 768, 768), "mixed_7": (8, 2048, 2048)}
+V4 = {
+    "inception_a": (35, 384, 384),
+    "inception_b": (17, 1024, 1024),
+    "inception_c": (8, 1536, 1536),
+}
 
 
-def after(layers: tuple[Layer, ...]) -> tuple[int, int]:
-    """Rows and width behind these layers, of an image of 299x299."""
-    rows, columns = size_after(layers, 299, 299)
-    assert rows == columns
-    return rows, width_after(layers, 3)
-
-
-@pytest.mark.parametrize(
-    ("spec", "table"),
-    [(InceptionV3Spec(), V3), (InceptionResNetV2Spec(), RESNET_V2)],
-)
-def test_sizes_are_the_papers(
-    spec: InceptionV3Spec | InceptionResNetV2Spec, table: list[tuple[str, int, int]]
-) -> None:
-    names = [name for name, _ in spec.trunk]
-    layers = tuple(layer for _, layer in spec.trunk)
-    for name, rows, maps in table:
-        assert after(layers[: names.index(name) + 1]) == (rows, maps), name
+def test_sizes_of_v3_are_the_papers() -> None:
+    spec = InceptionV3Spec()
+    assert [rows for rows, _ in spec.map_sizes] == [35, 17, 8]
+    for (rows, columns), (stage, wanted) in zip(
+        spec.map_sizes, V3.items(), strict=True
+    ):
+        widths = [block.c_out for block in getattr(spec, stage).values()]
+        assert (rows, widths[0], widths[-1]) == wanted
+        assert rows == columns
+    assert (spec.mixed_6a.c_out, spec.mixed_7a.c_out) == (768, 1280)
+    assert [*spec.mixed_5] == ["Mixed_5b", "Mixed_5c", "Mixed_5d"]
+    assert [*spec.mixed_6] == ["Mixed_6b", "Mixed_6c", "Mixed_6d", "Mixed_6e"]
+    assert [*spec.mixed_7] == ["Mixed_7b", "Mixed_7c"]
 
 
 def test_sizes_of_v4_are_the_papers() -> None:
-    features = InceptionV4Spec().features
-    for last, rows, maps in V4:
-        assert after(features[: last + 1]) == (rows, maps), last
+    spec = InceptionV4Spec()
+    mixed = (spec.mixed_3a, spec.mixed_4a, spec.mixed_5a)
+    assert [block.c_out for block in mixed] == [160, 192, 384]
+    for (rows, _), (stage, wanted) in zip(spec.map_sizes, V4.items(), strict=True):
+        widths = [block.c_out for block in getattr(spec, stage)]
+        assert (rows, widths[0], widths[-1]) == wanted
+    assert (spec.reduction_a.c_out, spec.reduction_b.c_out) == (1024, 1536)
+
+
+def test_sizes_of_inception_resnet_are_the_papers() -> None:
+    spec = InceptionResNetV2Spec()
+    between = (spec.mixed_5b, spec.mixed_6a, spec.mixed_7a)
+    assert [block.c_out for block in between] == [320, 1088, 2080]
+    stages = (spec.repeat, spec.repeat_1, spec.repeat_2, (spec.block8,))
+    widths = [blocks[-1].projection.c_out for blocks in stages]
+    assert widths == [320, 1088, 2080, 2080]
+    assert [len(blocks) for blocks in stages] == [10, 20, 9, 1]
+    assert [rows for rows, _ in spec.map_sizes] == [35, 17, 8]
+
+
+@pytest.mark.parametrize("framework", NATIVE)
+@pytest.mark.parametrize("family", ["inception", "inception_v4", "efficientnet"])
+def test_a_reader_sees_the_branches(framework: str, family: str) -> None:
+    """A model file says itself which layer follows which; no spec is interpreted."""
+    path = ROOT / PACKAGES[framework] / "models" / place_of(family)
+    text = path.read_text()
+    interpreted = ("follow(", "add(self", "match ", "in self.block:", ".units")
+    assert not [word for word in interpreted if word in text]
+    assert text.count("setattr") <= (3 if family == "inception" else 0)
 
 
 def test_starts_are_those_of_torchvision_and_timm() -> None:
@@ -96,8 +105,8 @@ def test_small_images_are_refused(
 
 
 def test_what_cannot_be_is_refused() -> None:
-    assert InceptionV3Spec(image_size=(107, 107)).heads[0].conv1.kernel == (1, 1)
-    assert InceptionV3Spec(image_size=(299, 155)).heads[0].conv1.kernel == (5, 2)
+    assert InceptionV3Spec(image_size=(107, 107)).aux.conv1.kernel == (1, 1)
+    assert InceptionV3Spec(image_size=(299, 155)).aux.conv1.kernel == (5, 2)
     with pytest.raises(UsageError, match="at least 107 each way where"):
         InceptionV3Spec(image_size=(106, 299))
     with pytest.raises(UsageError, match=r"InceptionV3Spec.c is .*up to 25 blocks"):

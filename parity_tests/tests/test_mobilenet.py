@@ -87,12 +87,12 @@ def test_v2_table_2() -> None:
     for factor, _, depth, _ in V2.table:
         for i in range(depth):
             b = next(blocks)
-            *expand, depthwise = b.convs
+            first = b.expand or b.depthwise
             if i == 0:
-                found.append((size[0], (expand or [depthwise])[0].c_in))
-            assert depthwise.c_in == factor * (expand or [depthwise])[0].c_in
+                found.append((size[0], first.c_in))
+            assert b.depthwise.c_in == factor * first.c_in
             assert b.shortcut == (i > 0)
-            size = depthwise.map_size(*size)
+            size = b.depthwise.map_size(*size)
     assert found == [
         (112, 32),
         (112, 16),
@@ -119,7 +119,7 @@ def test_v3_tables_1_and_2(name: str, sizes: list[int], head: int, hidden: int) 
     size = spec.stem.map_size(224, 224)
     found = [size[0]]
     for b in spec.blocks:
-        size = b.convs[-1].map_size(*size)
+        size = b.depthwise.map_size(*size)
         found.append(size[0])
     assert found == sizes
     assert spec.head.c_out == head

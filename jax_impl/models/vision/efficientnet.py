@@ -15,15 +15,15 @@ from jax_impl.layers import (
     conv,
     norm,
 )
-from shared.specs.base import SqueezeSpec
-from shared.specs.vision.efficientnet import BlockSpec, EfficientNetSpec, UnitSpec
+from shared.specs.vision.efficientnet import (
+    EfficientNetSpec,
+    FusedSpec,
+    MBConvSpec,
+    UnitSpec,
+)
 
 
-def unit(
-    u: UnitSpec | SqueezeSpec, spec: EfficientNetSpec, *, rngs: nnx.Rngs
-) -> nnx.Module:
-    if isinstance(u, SqueezeSpec):
-        return SqueezeExcitation(u, rngs=rngs)
+def unit(u: UnitSpec, spec: EfficientNetSpec, *, rngs: nnx.Rngs) -> nnx.Sequential:
     return nnx.Sequential(
         conv(u.conv, rngs=rngs),
         norm(u.conv.c_out, spec, rngs=rngs),
@@ -31,26 +31,55 @@ def unit(
     )
 
 
-class Block(nnx.Module):
-    """MBConv, or with one convolution for its first two Fused-MBConv (V2, fig. 2)."""
+class MBConv(nnx.Module):
+    """Made wide, filtered and weighed map by map, made narrow again (V2, fig. 2)."""
 
-    def __init__(self, b: BlockSpec, spec: EfficientNetSpec, *, rngs: nnx.Rngs):
+    def __init__(self, b: MBConvSpec, spec: EfficientNetSpec, *, rngs: nnx.Rngs):
         self.adds = b.adds
-        self.block = nnx.List(unit(u, spec, rngs=rngs) for u in b.units)
+        layers: list[nnx.Module] = []
+        if b.expand:
+            layers.append(unit(b.expand, spec, rngs=rngs))
+        layers.append(unit(b.depthwise, spec, rngs=rngs))
+        if b.squeeze:
+            layers.append(SqueezeExcitation(b.squeeze, rngs=rngs))
+        layers.append(unit(b.project, spec, rngs=rngs))
+        self.block = nnx.Sequential(*layers)
         self.stochastic_depth = DropPath(b.drop_path, rngs=rngs)
 
     def __call__(self, x: Array) -> Array:
-        y = x
-        for layer in self.block:
-            y = layer(y)  # [B, H/s, W/s, c_out]
+        y = self.block(x)  # [B, H/s, W/s, c_out]
         return self.stochastic_depth(y) + x if self.adds else y
+
+
+class FusedMBConv(nnx.Module):
+    """With one convolution for the first two (V2, fig. 2)."""
+
+    def __init__(self, b: FusedSpec, spec: EfficientNetSpec, *, rngs: nnx.Rngs):
+        self.adds = b.adds
+        layers = [unit(b.conv, spec, rngs=rngs)]
+        if b.project:
+            layers.append(unit(b.project, spec, rngs=rngs))
+        self.block = nnx.Sequential(*layers)
+        self.stochastic_depth = DropPath(b.drop_path, rngs=rngs)
+
+    def __call__(self, x: Array) -> Array:
+        y = self.block(x)  # [B, H/s, W/s, c_out]
+        return self.stochastic_depth(y) + x if self.adds else y
+
+
+def block(
+    b: MBConvSpec | FusedSpec, spec: EfficientNetSpec, *, rngs: nnx.Rngs
+) -> nnx.Module:
+    if isinstance(b, MBConvSpec):
+        return MBConv(b, spec, rngs=rngs)
+    return FusedMBConv(b, spec, rngs=rngs)
 
 
 class EfficientNet(nnx.Module):
     def __init__(self, spec: EfficientNetSpec, *, rngs: nnx.Rngs):
         self.spec = spec
         stages = [
-            nnx.List(Block(b, spec, rngs=rngs) for b in blocks)
+            nnx.List(block(b, spec, rngs=rngs) for b in blocks)
             for blocks in spec.blocks
         ]
         self.features = nnx.List(
@@ -69,7 +98,7 @@ class EfficientNet(nnx.Module):
         stem, *stages, head = self.features
         x = stem(x)  # [B, H/2, W/2, 32]
         for blocks in stages:
-            for block in blocks:
-                x = block(x)
+            for layer in blocks:
+                x = layer(x)
         x = head(x)  # [B, H/32, W/32, 1280]
         return self.classifier(x.mean((1, 2)))  # [B, num_classes]

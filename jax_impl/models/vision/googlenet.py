@@ -100,8 +100,8 @@ class GoogLeNet(nnx.Module):
         for stage in self.stages:
             for b in stage.blocks:
                 setattr(self, b.name, Inception(b, spec, rngs=rngs))
-                for head in b.heads:
-                    setattr(self, head.name, InceptionAux(head, spec, rngs=rngs))
+                if b.head:
+                    setattr(self, b.head.name, InceptionAux(b.head, spec, rngs=rngs))
         self.dropout = Dropout(spec.dropout, rngs=rngs)
         self.fc = Linear(spec.c_out, spec.num_classes, rngs=rngs)
 
@@ -117,8 +117,8 @@ class GoogLeNet(nnx.Module):
             x = max_pool(x, stage.pool)
             for b in stage.blocks:
                 x = getattr(self, b.name)(x)
-                if not self.deterministic:
-                    heads += [getattr(self, head.name)(x) for head in b.heads]
+                if not self.deterministic and b.head:
+                    heads.append(getattr(self, b.head.name)(x))
         x = self.dropout(x.mean((1, 2)))  # [B, 1024]
         x = self.fc(x)  # [B, num_classes]
         return (x, *heads) if heads else x

@@ -1,6 +1,6 @@
-"""Inception v3, v4 and Inception-ResNet v2 in JAX (Flax NNX), BHWC.
+"""Inception v3 in JAX (Flax NNX), BHWC.
 
-Specs, names, papers: shared/specs/vision/inception.py.
+Spec, names, paper: shared/specs/vision/inception.py.
 """
 
 import jax.numpy as jnp
@@ -8,25 +8,20 @@ from flax import nnx
 from jax import Array
 
 from jax_impl.layers import (
-    ACTIVATIONS,
     Dropout,
     Linear,
-    MaxPool,
     avg_pool,
     conv,
+    max_pool,
     norm,
 )
-from shared.specs.base import BatchNormed, ConvSpec, Pool
+from shared.specs.base import BatchNormed, ConvSpec
 from shared.specs.vision.inception import (
+    HALF,
+    MEAN,
     HeadSpec,
-    InceptionResNetV2Spec,
     InceptionV3Spec,
-    InceptionV4Spec,
-    Layer,
-    MeanPool,
     MixedSpec,
-    Part,
-    ResidualSpec,
 )
 
 
@@ -39,124 +34,170 @@ class BasicConv2d(nnx.Module):
         return nnx.relu(self.bn(self.conv(x)))
 
 
-class Mean(nnx.Module):
-    def __init__(self, p: MeanPool):
-        self.p = p
-
-    def __call__(self, x: Array) -> Array:
-        return avg_pool(x, self.p)
-
-
-class Mixed(nnx.Module):
-    """Branches side by side."""
+class InceptionA(nnx.Module):
+    """Figure 5."""
 
     def __init__(self, m: MixedSpec, spec: BatchNormed, *, rngs: nnx.Rngs):
-        self.m = m
-        for branch in m.branches:
-            add(self, branch.parts, spec, rngs=rngs)
+        (one,), (five1, five2), (double1, double2, double3), (pooled,) = m.branches
+        self.branch1x1 = BasicConv2d(one, spec, rngs=rngs)
+        self.branch5x5_1 = BasicConv2d(five1, spec, rngs=rngs)
+        self.branch5x5_2 = BasicConv2d(five2, spec, rngs=rngs)
+        self.branch3x3dbl_1 = BasicConv2d(double1, spec, rngs=rngs)
+        self.branch3x3dbl_2 = BasicConv2d(double2, spec, rngs=rngs)
+        self.branch3x3dbl_3 = BasicConv2d(double3, spec, rngs=rngs)
+        self.branch_pool = BasicConv2d(pooled, spec, rngs=rngs)
 
     def __call__(self, x: Array) -> Array:
-        found = []
-        for branch in self.m.branches:
-            y = follow(self, branch.chain, x)
-            found += [follow(self, (end,), y) for end in branch.ends]
-        return jnp.concatenate(found, -1)
+        one = self.branch1x1(x)
+        five = self.branch5x5_2(self.branch5x5_1(x))
+        double = self.branch3x3dbl_2(self.branch3x3dbl_1(x))
+        double = self.branch3x3dbl_3(double)
+        pooled = self.branch_pool(avg_pool(x, MEAN))
+        return jnp.concatenate([one, five, double, pooled], -1)
 
 
-class Residual(Mixed):
-    """Branches side by side, added to what they saw (section 3.2)."""
+class InceptionB(nnx.Module):
+    """It halves the map (figure 10)."""
 
-    def __init__(self, r: ResidualSpec, spec: BatchNormed, *, rngs: nnx.Rngs):
-        super().__init__(r, spec, rngs=rngs)
-        self.r = r
-        self.conv2d = conv(r.projection, rngs=rngs)
+    def __init__(self, m: MixedSpec, spec: BatchNormed, *, rngs: nnx.Rngs):
+        (three,), (double1, double2, double3) = m.branches
+        self.branch3x3 = BasicConv2d(three, spec, rngs=rngs)
+        self.branch3x3dbl_1 = BasicConv2d(double1, spec, rngs=rngs)
+        self.branch3x3dbl_2 = BasicConv2d(double2, spec, rngs=rngs)
+        self.branch3x3dbl_3 = BasicConv2d(double3, spec, rngs=rngs)
 
     def __call__(self, x: Array) -> Array:
-        y = self.conv2d(super().__call__(x))
-        return ACTIVATIONS[self.r.activation](x + self.r.scale * y)
+        three = self.branch3x3(x)
+        double = self.branch3x3dbl_2(self.branch3x3dbl_1(x))
+        double = self.branch3x3dbl_3(double)
+        return jnp.concatenate([three, double, max_pool(x, HALF)], -1)
 
 
-def layer(one: Layer, spec: BatchNormed, *, rngs: nnx.Rngs) -> nnx.Module:
-    match one:
-        case ConvSpec():
-            return BasicConv2d(one, spec, rngs=rngs)
-        case MeanPool():
-            return Mean(one)
-        case Pool():
-            return MaxPool(one)
-        case ResidualSpec():
-            return Residual(one, spec, rngs=rngs)
-        case MixedSpec():
-            return Mixed(one, spec, rngs=rngs)
-    return nnx.Sequential(*(layer(each, spec, rngs=rngs) for each in one))
+class InceptionC(nnx.Module):
+    """Figure 6."""
+
+    def __init__(self, m: MixedSpec, spec: BatchNormed, *, rngs: nnx.Rngs):
+        (one,), seven, double, (pooled,) = m.branches
+        self.branch1x1 = BasicConv2d(one, spec, rngs=rngs)
+        self.branch7x7_1 = BasicConv2d(seven[0], spec, rngs=rngs)
+        self.branch7x7_2 = BasicConv2d(seven[1], spec, rngs=rngs)
+        self.branch7x7_3 = BasicConv2d(seven[2], spec, rngs=rngs)
+        self.branch7x7dbl_1 = BasicConv2d(double[0], spec, rngs=rngs)
+        self.branch7x7dbl_2 = BasicConv2d(double[1], spec, rngs=rngs)
+        self.branch7x7dbl_3 = BasicConv2d(double[2], spec, rngs=rngs)
+        self.branch7x7dbl_4 = BasicConv2d(double[3], spec, rngs=rngs)
+        self.branch7x7dbl_5 = BasicConv2d(double[4], spec, rngs=rngs)
+        self.branch_pool = BasicConv2d(pooled, spec, rngs=rngs)
+
+    def __call__(self, x: Array) -> Array:
+        one = self.branch1x1(x)
+        seven = self.branch7x7_2(self.branch7x7_1(x))
+        seven = self.branch7x7_3(seven)
+        double = self.branch7x7dbl_2(self.branch7x7dbl_1(x))
+        double = self.branch7x7dbl_4(self.branch7x7dbl_3(double))
+        double = self.branch7x7dbl_5(double)
+        pooled = self.branch_pool(avg_pool(x, MEAN))
+        return jnp.concatenate([one, seven, double, pooled], -1)
 
 
-def add(
-    module: nnx.Module, parts: tuple[Part, ...], spec: BatchNormed, *, rngs: nnx.Rngs
-) -> None:
-    """As attributes."""
-    for name, one in parts:
-        setattr(module, name, layer(one, spec, rngs=rngs))
+class InceptionD(nnx.Module):
+    """It halves the map."""
+
+    def __init__(self, m: MixedSpec, spec: BatchNormed, *, rngs: nnx.Rngs):
+        three, seven = m.branches
+        self.branch3x3_1 = BasicConv2d(three[0], spec, rngs=rngs)
+        self.branch3x3_2 = BasicConv2d(three[1], spec, rngs=rngs)
+        self.branch7x7x3_1 = BasicConv2d(seven[0], spec, rngs=rngs)
+        self.branch7x7x3_2 = BasicConv2d(seven[1], spec, rngs=rngs)
+        self.branch7x7x3_3 = BasicConv2d(seven[2], spec, rngs=rngs)
+        self.branch7x7x3_4 = BasicConv2d(seven[3], spec, rngs=rngs)
+
+    def __call__(self, x: Array) -> Array:
+        three = self.branch3x3_2(self.branch3x3_1(x))
+        seven = self.branch7x7x3_2(self.branch7x7x3_1(x))
+        seven = self.branch7x7x3_4(self.branch7x7x3_3(seven))
+        return jnp.concatenate([three, seven, max_pool(x, HALF)], -1)
 
 
-def follow(module: nnx.Module, parts: tuple[Part, ...], x: Array) -> Array:
-    """Through its attributes one after the other."""
-    for name, _ in parts:
-        x = getattr(module, name)(x)
-    return x
+class InceptionE(nnx.Module):
+    """Two branches fork (figure 7)."""
+
+    def __init__(self, m: MixedSpec, spec: BatchNormed, *, rngs: nnx.Rngs):
+        (one,), three, double, (pooled,) = m.branches
+        self.branch1x1 = BasicConv2d(one, spec, rngs=rngs)
+        self.branch3x3_1 = BasicConv2d(three[0], spec, rngs=rngs)
+        self.branch3x3_2a = BasicConv2d(three[1], spec, rngs=rngs)
+        self.branch3x3_2b = BasicConv2d(three[2], spec, rngs=rngs)
+        self.branch3x3dbl_1 = BasicConv2d(double[0], spec, rngs=rngs)
+        self.branch3x3dbl_2 = BasicConv2d(double[1], spec, rngs=rngs)
+        self.branch3x3dbl_3a = BasicConv2d(double[2], spec, rngs=rngs)
+        self.branch3x3dbl_3b = BasicConv2d(double[3], spec, rngs=rngs)
+        self.branch_pool = BasicConv2d(pooled, spec, rngs=rngs)
+
+    def __call__(self, x: Array) -> Array:
+        one = self.branch1x1(x)
+        three = self.branch3x3_1(x)
+        three_a, three_b = self.branch3x3_2a(three), self.branch3x3_2b(three)
+        double = self.branch3x3dbl_2(self.branch3x3dbl_1(x))
+        double_a, double_b = self.branch3x3dbl_3a(double), self.branch3x3dbl_3b(double)
+        pooled = self.branch_pool(avg_pool(x, MEAN))
+        return jnp.concatenate([one, three_a, three_b, double_a, double_b, pooled], -1)
 
 
 class InceptionAux(nnx.Module):
     """An auxiliary classifier (section 4)."""
 
     def __init__(self, h: HeadSpec, spec: BatchNormed, *, rngs: nnx.Rngs):
-        self.pool = Mean(h.pool)
+        self.pool = h.pool
         self.conv0 = BasicConv2d(h.conv0, spec, rngs=rngs)
         self.conv1 = BasicConv2d(h.conv1, spec, rngs=rngs)
         self.fc = Linear(*h.linear, rngs=rngs)
 
     def __call__(self, x: Array) -> Array:
-        x = self.conv1(self.conv0(self.pool(x)))  # [B, 1, 1, 768]
+        x = self.conv0(avg_pool(x, self.pool))  # [B, 5, 5, 128]
+        x = self.conv1(x)  # [B, 1, 1, 768]
         return self.fc(x.mean((1, 2)))  # [B, num_classes]
 
 
 class InceptionV3(nnx.Module):
     def __init__(self, spec: InceptionV3Spec, *, rngs: nnx.Rngs):
-        self.spec, self.lower, self.upper = spec, spec.lower, spec.upper
+        c1, c2, c3, c4, c5 = spec.stem
+        self.spec = spec
         self.deterministic = False
-        add(self, spec.trunk, spec, rngs=rngs)
-        for head in spec.heads:
-            self.AuxLogits = InceptionAux(head, spec, rngs=rngs)
+        self.mixed_5 = tuple(spec.mixed_5)
+        self.mixed_6 = tuple(spec.mixed_6)
+        self.mixed_7 = tuple(spec.mixed_7)
+        self.Conv2d_1a_3x3 = BasicConv2d(c1, spec, rngs=rngs)
+        self.Conv2d_2a_3x3 = BasicConv2d(c2, spec, rngs=rngs)
+        self.Conv2d_2b_3x3 = BasicConv2d(c3, spec, rngs=rngs)
+        self.Conv2d_3b_1x1 = BasicConv2d(c4, spec, rngs=rngs)
+        self.Conv2d_4a_3x3 = BasicConv2d(c5, spec, rngs=rngs)
+        for name, m in spec.mixed_5.items():
+            setattr(self, name, InceptionA(m, spec, rngs=rngs))
+        self.Mixed_6a = InceptionB(spec.mixed_6a, spec, rngs=rngs)
+        for name, m in spec.mixed_6.items():
+            setattr(self, name, InceptionC(m, spec, rngs=rngs))
+        self.Mixed_7a = InceptionD(spec.mixed_7a, spec, rngs=rngs)
+        for name, m in spec.mixed_7.items():
+            setattr(self, name, InceptionE(m, spec, rngs=rngs))
+        if spec.head:
+            self.AuxLogits = InceptionAux(spec.aux, spec, rngs=rngs)
         self.dropout = Dropout(spec.dropout, rngs=rngs)
         self.fc = Linear(spec.c_out, spec.num_classes, rngs=rngs)
 
-    def __call__(self, x: Array) -> Array | tuple[Array, ...]:
-        x = follow(self, self.lower, x)  # [B, 17, 17, 768]
-        heads = [self.AuxLogits(x)] if not self.deterministic and self.spec.head else []
-        x = follow(self, self.upper, x)  # [B, 8, 8, 2048]
+    def __call__(self, x: Array) -> Array | tuple[Array, Array]:
+        x = self.Conv2d_2a_3x3(self.Conv2d_1a_3x3(x))  # [B, 147, 147, 32]
+        x = max_pool(self.Conv2d_2b_3x3(x), HALF)  # [B, 73, 73, 64]
+        x = self.Conv2d_4a_3x3(self.Conv2d_3b_1x1(x))  # [B, 71, 71, 192]
+        x = max_pool(x, HALF)  # [B, 35, 35, 192]
+        for name in self.mixed_5:
+            x = getattr(self, name)(x)  # [B, 35, 35, 288]
+        x = self.Mixed_6a(x)  # [B, 17, 17, 768]
+        for name in self.mixed_6:
+            x = getattr(self, name)(x)
+        aux = self.AuxLogits(x) if not self.deterministic and self.spec.head else None
+        x = self.Mixed_7a(x)  # [B, 8, 8, 1280]
+        for name in self.mixed_7:
+            x = getattr(self, name)(x)  # [B, 8, 8, 2048]
         x = self.fc(self.dropout(x.mean((1, 2))))  # [B, num_classes]
-        return (x, *heads) if heads else x
-
-
-class InceptionV4(nnx.Module):
-    def __init__(self, spec: InceptionV4Spec, *, rngs: nnx.Rngs):
-        self.spec = spec
-        self.features = layer(spec.features, spec, rngs=rngs)
-        self.dropout = Dropout(spec.dropout, rngs=rngs)
-        self.last_linear = Linear(spec.c_out, spec.num_classes, rngs=rngs)
-
-    def __call__(self, x: Array) -> Array:
-        x = self.features(x).mean((1, 2))  # [B, 1536]
-        return self.last_linear(self.dropout(x))  # [B, num_classes]
-
-
-class InceptionResNetV2(nnx.Module):
-    def __init__(self, spec: InceptionResNetV2Spec, *, rngs: nnx.Rngs):
-        self.spec, self.trunk = spec, spec.trunk
-        add(self, self.trunk, spec, rngs=rngs)
-        self.dropout = Dropout(spec.dropout, rngs=rngs)
-        self.classif = Linear(spec.c_out, spec.num_classes, rngs=rngs)
-
-    def __call__(self, x: Array) -> Array:
-        x = follow(self, self.trunk, x).mean((1, 2))  # [B, 1536]
-        return self.classif(self.dropout(x))  # [B, num_classes]
+        return x if aux is None else (x, aux)

@@ -20,9 +20,10 @@ def steps_of(
     steps: tuple[Step, ...], spec: MNASNetSpec, *, rngs: nnx.Rngs
 ) -> list[nnx.Module]:
     found: list[nnx.Module] = []
-    for c, activations in steps:
+    for c, activation in steps:
         found += [conv(c, rngs=rngs), norm(c.c_out, spec, rngs=rngs)]
-        found += [Activation(activation) for activation in activations]
+        if activation:
+            found.append(Activation(activation))
     return found
 
 

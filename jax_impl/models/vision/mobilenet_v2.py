@@ -28,11 +28,12 @@ class InvertedResidual(nnx.Module):
 
     def __init__(self, b: BlockSpec, spec: MobileNetV2Spec, *, rngs: nnx.Rngs):
         self.shortcut = b.shortcut
-        self.conv = nnx.Sequential(
-            *[conv_norm(c, spec, rngs=rngs) for c in b.convs],
-            conv(b.project, rngs=rngs),
-            norm(b.project.c_out, spec, rngs=rngs),
-        )
+        layers: list[nnx.Module] = []
+        if b.expand:
+            layers.append(conv_norm(b.expand, spec, rngs=rngs))
+        layers.append(conv_norm(b.depthwise, spec, rngs=rngs))
+        layers += [conv(b.project, rngs=rngs), norm(b.project.c_out, spec, rngs=rngs)]
+        self.conv = nnx.Sequential(*layers)
 
     def __call__(self, x: Array) -> Array:
         y = self.conv(x)  # [B, H/s, W/s, c_out]

@@ -31,11 +31,14 @@ class InvertedResidual(nnx.Module):
 
     def __init__(self, b: BlockSpec, spec: MobileNetV3Spec, *, rngs: nnx.Rngs):
         self.shortcut = b.shortcut
-        self.block = nnx.Sequential(
-            *[conv_norm(c, spec, b.activation, rngs=rngs) for c in b.convs],
-            *[SqueezeExcitation(s, rngs=rngs) for s in b.squeeze],
-            conv_norm(b.project, spec, "identity", rngs=rngs),
-        )
+        layers: list[nnx.Module] = []
+        if b.expand:
+            layers.append(conv_norm(b.expand, spec, b.activation, rngs=rngs))
+        layers.append(conv_norm(b.depthwise, spec, b.activation, rngs=rngs))
+        if b.squeeze:
+            layers.append(SqueezeExcitation(b.squeeze, rngs=rngs))
+        layers.append(conv_norm(b.project, spec, "identity", rngs=rngs))
+        self.block = nnx.Sequential(*layers)
 
     def __call__(self, x: Array) -> Array:
         y = self.block(x)  # [B, H/s, W/s, c_out]

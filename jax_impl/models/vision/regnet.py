@@ -14,7 +14,7 @@ from jax_impl.layers import (
     norm,
 )
 from shared.specs.base import ConvSpec
-from shared.specs.vision.regnet import BlockSpec, RegNetSpec, StageSpec
+from shared.specs.vision.regnet import BlockSpec, RegNetSpec
 
 
 def conv_norm(c: ConvSpec, spec: RegNetSpec, *, rngs: nnx.Rngs) -> nnx.Sequential:
@@ -53,38 +53,21 @@ class Block(nnx.Module):
         return nnx.relu(self.proj(x) + y)
 
 
-class Stage(nnx.Module):
-    def __init__(self, s: StageSpec, spec: RegNetSpec, *, rngs: nnx.Rngs):
-        self.names = tuple(b.name for b in s.blocks)
-        for b in s.blocks:
-            setattr(self, b.name, Block(b, spec, rngs=rngs))
-
-    def __call__(self, x: Array) -> Array:
-        for name in self.names:
-            x = getattr(self, name)(x)
-        return x
-
-
-class Trunk(nnx.Module):
-    def __init__(self, spec: RegNetSpec, *, rngs: nnx.Rngs):
-        self.names = tuple(s.name for s in spec.stages)
-        for s in spec.stages:
-            setattr(self, s.name, Stage(s, spec, rngs=rngs))
-
-    def __call__(self, x: Array) -> Array:
-        for name in self.names:
-            x = getattr(self, name)(x)
-        return x
-
-
 class RegNet(nnx.Module):
     def __init__(self, spec: RegNetSpec, *, rngs: nnx.Rngs):
         self.spec = spec
         self.stem = conv_norm(spec.stem, spec, rngs=rngs)
-        self.trunk_output = Trunk(spec, rngs=rngs)
+        self.trunk_output = nnx.Dict(
+            {
+                s.name: nnx.Dict({b.name: Block(b, spec, rngs=rngs) for b in s.blocks})
+                for s in spec.stages
+            }
+        )
         self.fc = Linear(spec.c_out, spec.num_classes, rngs=rngs)
 
     def __call__(self, x: Array) -> Array:
         x = nnx.relu(self.stem(x))  # [B, H/2, W/2, 32]
-        x = self.trunk_output(x)  # [B, H/32, W/32, C]
+        for stage in self.trunk_output.values():
+            for block in stage.values():
+                x = block(x)  # at last [B, H/32, W/32, C]
         return self.fc(x.mean((1, 2)))  # [B, num_classes]

@@ -12,15 +12,13 @@ from jax_impl.layers import (
     max_pool,
     norm,
 )
+from shared.specs.base import ConvSpec
 from shared.specs.vision.resnet import BlockSpec, ResNetSpec
 
 
-def shortcut(b: BlockSpec, spec: ResNetSpec, *, rngs: nnx.Rngs) -> nnx.List:
-    """1x1 projection of the residual (eq. 2); empty where the shapes agree."""
-    projection = nnx.List()
-    for c in b.downsample:
-        projection.extend([conv(c, rngs=rngs), norm(c.c_out, spec, rngs=rngs)])
-    return projection
+def projection(c: ConvSpec, spec: ResNetSpec, *, rngs: nnx.Rngs) -> nnx.Sequential:
+    """1x1 projection of the residual (eq. 2)."""
+    return nnx.Sequential(conv(c, rngs=rngs), norm(c.c_out, spec, rngs=rngs))
 
 
 class BasicBlock(nnx.Module):
@@ -32,13 +30,15 @@ class BasicBlock(nnx.Module):
         self.bn1 = norm(c1.c_out, spec, rngs=rngs)
         self.conv2 = conv(c2, rngs=rngs)
         self.bn2 = norm(c2.c_out, spec, rngs=rngs)
-        self.downsample = shortcut(b, spec, rngs=rngs)
+        self.b = b
+        if b.downsample:
+            self.downsample = projection(b.downsample, spec, rngs=rngs)
 
     def __call__(self, x: Array) -> Array:
         y = nnx.relu(self.bn1(self.conv1(x)))  # [B, H/s, W/s, width]
         y = self.bn2(self.conv2(y))
-        for layer in self.downsample:
-            x = layer(x)
+        if self.b.downsample:
+            x = self.downsample(x)
         return nnx.relu(x + y)
 
 
@@ -53,14 +53,16 @@ class Bottleneck(nnx.Module):
         self.bn2 = norm(c2.c_out, spec, rngs=rngs)
         self.conv3 = conv(c3, rngs=rngs)
         self.bn3 = norm(c3.c_out, spec, rngs=rngs)
-        self.downsample = shortcut(b, spec, rngs=rngs)
+        self.b = b
+        if b.downsample:
+            self.downsample = projection(b.downsample, spec, rngs=rngs)
 
     def __call__(self, x: Array) -> Array:
         y = nnx.relu(self.bn1(self.conv1(x)))  # [B, H, W, inner]
         y = nnx.relu(self.bn2(self.conv2(y)))  # [B, H/s, W/s, inner]
         y = self.bn3(self.conv3(y))  # [B, H/s, W/s, 4 * width]
-        for layer in self.downsample:
-            x = layer(x)
+        if self.b.downsample:
+            x = self.downsample(x)
         return nnx.relu(x + y)
 
 

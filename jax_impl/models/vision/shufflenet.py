@@ -21,9 +21,10 @@ def branch(
     steps: tuple[Step, ...], spec: ShuffleNetSpec, *, rngs: nnx.Rngs
 ) -> nnx.Sequential:
     found: list[nnx.Module] = []
-    for c, activations in steps:
+    for c, activation in steps:
         found += [conv(c, rngs=rngs), norm(c.c_out, spec, rngs=rngs)]
-        found += [Activation(activation) for activation in activations]
+        if activation:
+            found.append(Activation(activation))
     return nnx.Sequential(*found)
 
 

@@ -37,15 +37,17 @@ def rep(b: BlockSpec, spec: XceptionSpec, *, rngs: nnx.Rngs) -> list[nnx.Module]
             SeparableConv2d(s, rngs=rngs),
             norm(s.pointwise.c_out, spec, rngs=rngs),
         ]
-    return found + [MaxPool(pool) for pool in b.pools]
+    if b.pool:
+        found.append(MaxPool(b.pool))
+    return found
 
 
 class Block(nnx.Module):
     def __init__(self, b: BlockSpec, spec: XceptionSpec, *, rngs: nnx.Rngs):
         self.b = b
-        for c in b.skip:
-            self.skip = conv(c, rngs=rngs)
-            self.skipbn = norm(c.c_out, spec, rngs=rngs)
+        if b.skip:
+            self.skip = conv(b.skip, rngs=rngs)
+            self.skipbn = norm(b.skip.c_out, spec, rngs=rngs)
         self.rep = nnx.Sequential(*rep(b, spec, rngs=rngs))
 
     def __call__(self, x: Array) -> Array:

@@ -104,8 +104,8 @@ class GoogLeNet(SpecModel):
         for stage in self.stages:
             for b in stage.blocks:
                 setattr(self, b.name, Inception(b, spec))
-                for head in b.heads:
-                    setattr(self, head.name, InceptionAux(head, spec))
+                if b.head:
+                    setattr(self, b.head.name, InceptionAux(b.head, spec))
         self.dropout = Dropout(spec.dropout)
         self.fc = Dense(spec.c_out, spec.num_classes)
 
@@ -123,8 +123,8 @@ class GoogLeNet(SpecModel):
             x = max_pool(x, stage.pool)
             for b in stage.blocks:
                 x = getattr(self, b.name)(x)
-                if training:
-                    heads += [getattr(self, head.name)(x) for head in b.heads]
+                if training and b.head:
+                    heads.append(getattr(self, b.head.name)(x))
         x = self.dropout(ops.mean(x, (1, 2)))  # [B, 1024]
         x = self.fc(x)  # [B, num_classes]
         return (x, *heads) if heads else x

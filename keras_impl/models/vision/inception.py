@@ -1,32 +1,27 @@
-"""Inception v3, v4 and Inception-ResNet v2 in Keras 3, BHWC.
+"""Inception v3 in Keras 3, BHWC.
 
-Specs, names, papers: shared/specs/vision/inception.py.
+Spec, names, paper: shared/specs/vision/inception.py.
 """
 
 import keras
 from keras import KerasTensor, ops
 
 from keras_impl.layers import (
-    ACTIVATIONS,
     Dense,
     Dropout,
-    MaxPooling2D,
     SpecModel,
     avg_pool,
     conv,
+    max_pool,
     norm,
 )
-from shared.specs.base import BatchNormed, ConvSpec, Pool
+from shared.specs.base import BatchNormed, ConvSpec
 from shared.specs.vision.inception import (
+    HALF,
+    MEAN,
     HeadSpec,
-    InceptionResNetV2Spec,
     InceptionV3Spec,
-    InceptionV4Spec,
-    Layer,
-    MeanPool,
     MixedSpec,
-    Part,
-    ResidualSpec,
 )
 
 
@@ -40,71 +35,119 @@ class BasicConv2d(keras.Layer):
         return ops.relu(self.bn(self.conv(x)))
 
 
-class Mean(keras.Layer):
-    def __init__(self, p: MeanPool):
-        super().__init__()
-        self.p = p
-
-    def call(self, x: KerasTensor) -> KerasTensor:
-        return avg_pool(x, self.p)
-
-
-class Mixed(keras.Layer):
-    """Branches side by side."""
+class InceptionA(keras.Layer):
+    """Figure 5."""
 
     def __init__(self, m: MixedSpec, spec: BatchNormed):
         super().__init__()
-        self.m = m
-        for branch in m.branches:
-            add(self, branch.parts, spec)
+        (one,), (five1, five2), (double1, double2, double3), (pooled,) = m.branches
+        self.branch1x1 = BasicConv2d(one, spec)
+        self.branch5x5_1 = BasicConv2d(five1, spec)
+        self.branch5x5_2 = BasicConv2d(five2, spec)
+        self.branch3x3dbl_1 = BasicConv2d(double1, spec)
+        self.branch3x3dbl_2 = BasicConv2d(double2, spec)
+        self.branch3x3dbl_3 = BasicConv2d(double3, spec)
+        self.branch_pool = BasicConv2d(pooled, spec)
 
     def call(self, x: KerasTensor) -> KerasTensor:
-        found = []
-        for branch in self.m.branches:
-            y = follow(self, branch.chain, x)
-            found += [follow(self, (end,), y) for end in branch.ends]
-        return ops.concatenate(found, -1)
+        one = self.branch1x1(x)
+        five = self.branch5x5_2(self.branch5x5_1(x))
+        double = self.branch3x3dbl_2(self.branch3x3dbl_1(x))
+        double = self.branch3x3dbl_3(double)
+        pooled = self.branch_pool(avg_pool(x, MEAN))
+        return ops.concatenate([one, five, double, pooled], -1)
 
 
-class Residual(Mixed):
-    """Branches side by side, added to what they saw (section 3.2)."""
+class InceptionB(keras.Layer):
+    """It halves the map (figure 10)."""
 
-    def __init__(self, r: ResidualSpec, spec: BatchNormed):
-        super().__init__(r, spec)
-        self.r = r
-        self.conv2d = conv(r.projection)
+    def __init__(self, m: MixedSpec, spec: BatchNormed):
+        super().__init__()
+        (three,), (double1, double2, double3) = m.branches
+        self.branch3x3 = BasicConv2d(three, spec)
+        self.branch3x3dbl_1 = BasicConv2d(double1, spec)
+        self.branch3x3dbl_2 = BasicConv2d(double2, spec)
+        self.branch3x3dbl_3 = BasicConv2d(double3, spec)
 
     def call(self, x: KerasTensor) -> KerasTensor:
-        y = self.conv2d(super().call(x))
-        return ACTIVATIONS[self.r.activation](x + self.r.scale * y)
+        three = self.branch3x3(x)
+        double = self.branch3x3dbl_2(self.branch3x3dbl_1(x))
+        double = self.branch3x3dbl_3(double)
+        return ops.concatenate([three, double, max_pool(x, HALF)], -1)
 
 
-def layer(one: Layer, spec: BatchNormed) -> keras.Layer:
-    match one:
-        case ConvSpec():
-            return BasicConv2d(one, spec)
-        case MeanPool():
-            return Mean(one)
-        case Pool():
-            return MaxPooling2D(one)
-        case ResidualSpec():
-            return Residual(one, spec)
-        case MixedSpec():
-            return Mixed(one, spec)
-    return keras.Sequential([layer(each, spec) for each in one])
+class InceptionC(keras.Layer):
+    """Figure 6."""
+
+    def __init__(self, m: MixedSpec, spec: BatchNormed):
+        super().__init__()
+        (one,), seven, double, (pooled,) = m.branches
+        self.branch1x1 = BasicConv2d(one, spec)
+        self.branch7x7_1 = BasicConv2d(seven[0], spec)
+        self.branch7x7_2 = BasicConv2d(seven[1], spec)
+        self.branch7x7_3 = BasicConv2d(seven[2], spec)
+        self.branch7x7dbl_1 = BasicConv2d(double[0], spec)
+        self.branch7x7dbl_2 = BasicConv2d(double[1], spec)
+        self.branch7x7dbl_3 = BasicConv2d(double[2], spec)
+        self.branch7x7dbl_4 = BasicConv2d(double[3], spec)
+        self.branch7x7dbl_5 = BasicConv2d(double[4], spec)
+        self.branch_pool = BasicConv2d(pooled, spec)
+
+    def call(self, x: KerasTensor) -> KerasTensor:
+        one = self.branch1x1(x)
+        seven = self.branch7x7_2(self.branch7x7_1(x))
+        seven = self.branch7x7_3(seven)
+        double = self.branch7x7dbl_2(self.branch7x7dbl_1(x))
+        double = self.branch7x7dbl_4(self.branch7x7dbl_3(double))
+        double = self.branch7x7dbl_5(double)
+        pooled = self.branch_pool(avg_pool(x, MEAN))
+        return ops.concatenate([one, seven, double, pooled], -1)
 
 
-def add(module: keras.Layer, parts: tuple[Part, ...], spec: BatchNormed) -> None:
-    """As attributes."""
-    for name, one in parts:
-        setattr(module, name, layer(one, spec))
+class InceptionD(keras.Layer):
+    """It halves the map."""
+
+    def __init__(self, m: MixedSpec, spec: BatchNormed):
+        super().__init__()
+        three, seven = m.branches
+        self.branch3x3_1 = BasicConv2d(three[0], spec)
+        self.branch3x3_2 = BasicConv2d(three[1], spec)
+        self.branch7x7x3_1 = BasicConv2d(seven[0], spec)
+        self.branch7x7x3_2 = BasicConv2d(seven[1], spec)
+        self.branch7x7x3_3 = BasicConv2d(seven[2], spec)
+        self.branch7x7x3_4 = BasicConv2d(seven[3], spec)
+
+    def call(self, x: KerasTensor) -> KerasTensor:
+        three = self.branch3x3_2(self.branch3x3_1(x))
+        seven = self.branch7x7x3_2(self.branch7x7x3_1(x))
+        seven = self.branch7x7x3_4(self.branch7x7x3_3(seven))
+        return ops.concatenate([three, seven, max_pool(x, HALF)], -1)
 
 
-def follow(module: keras.Layer, parts: tuple[Part, ...], x: KerasTensor) -> KerasTensor:
-    """Through its attributes one after the other."""
-    for name, _ in parts:
-        x = getattr(module, name)(x)
-    return x
+class InceptionE(keras.Layer):
+    """Two branches fork (figure 7)."""
+
+    def __init__(self, m: MixedSpec, spec: BatchNormed):
+        super().__init__()
+        (one,), three, double, (pooled,) = m.branches
+        self.branch1x1 = BasicConv2d(one, spec)
+        self.branch3x3_1 = BasicConv2d(three[0], spec)
+        self.branch3x3_2a = BasicConv2d(three[1], spec)
+        self.branch3x3_2b = BasicConv2d(three[2], spec)
+        self.branch3x3dbl_1 = BasicConv2d(double[0], spec)
+        self.branch3x3dbl_2 = BasicConv2d(double[1], spec)
+        self.branch3x3dbl_3a = BasicConv2d(double[2], spec)
+        self.branch3x3dbl_3b = BasicConv2d(double[3], spec)
+        self.branch_pool = BasicConv2d(pooled, spec)
+
+    def call(self, x: KerasTensor) -> KerasTensor:
+        one = self.branch1x1(x)
+        three = self.branch3x3_1(x)
+        three_a, three_b = self.branch3x3_2a(three), self.branch3x3_2b(three)
+        double = self.branch3x3dbl_2(self.branch3x3dbl_1(x))
+        double_a, double_b = self.branch3x3dbl_3a(double), self.branch3x3dbl_3b(double)
+        pooled = self.branch_pool(avg_pool(x, MEAN))
+        return ops.concatenate([one, three_a, three_b, double_a, double_b, pooled], -1)
 
 
 class InceptionAux(keras.Layer):
@@ -112,56 +155,57 @@ class InceptionAux(keras.Layer):
 
     def __init__(self, h: HeadSpec, spec: BatchNormed):
         super().__init__()
-        self.pool = Mean(h.pool)
+        self.pool = h.pool
         self.conv0 = BasicConv2d(h.conv0, spec)
         self.conv1 = BasicConv2d(h.conv1, spec)
         self.fc = Dense(*h.linear)
 
     def call(self, x: KerasTensor) -> KerasTensor:
-        x = self.conv1(self.conv0(self.pool(x)))  # [B, 1, 1, 768]
+        x = self.conv0(avg_pool(x, self.pool))  # [B, 5, 5, 128]
+        x = self.conv1(x)  # [B, 1, 1, 768]
         return self.fc(ops.mean(x, (1, 2)))  # [B, num_classes]
 
 
 class InceptionV3(SpecModel):
     def __init__(self, spec: InceptionV3Spec):
         super().__init__(spec)
-        self.lower, self.upper = spec.lower, spec.upper
-        add(self, spec.trunk, spec)
-        for head in spec.heads:
-            self.AuxLogits = InceptionAux(head, spec)
+        c1, c2, c3, c4, c5 = spec.stem
+        self.mixed_5 = tuple(spec.mixed_5)
+        self.mixed_6 = tuple(spec.mixed_6)
+        self.mixed_7 = tuple(spec.mixed_7)
+        self.Conv2d_1a_3x3 = BasicConv2d(c1, spec)
+        self.Conv2d_2a_3x3 = BasicConv2d(c2, spec)
+        self.Conv2d_2b_3x3 = BasicConv2d(c3, spec)
+        self.Conv2d_3b_1x1 = BasicConv2d(c4, spec)
+        self.Conv2d_4a_3x3 = BasicConv2d(c5, spec)
+        for name, m in spec.mixed_5.items():
+            setattr(self, name, InceptionA(m, spec))
+        self.Mixed_6a = InceptionB(spec.mixed_6a, spec)
+        for name, m in spec.mixed_6.items():
+            setattr(self, name, InceptionC(m, spec))
+        self.Mixed_7a = InceptionD(spec.mixed_7a, spec)
+        for name, m in spec.mixed_7.items():
+            setattr(self, name, InceptionE(m, spec))
+        if spec.head:
+            self.AuxLogits = InceptionAux(spec.aux, spec)
         self.dropout = Dropout(spec.dropout)
         self.fc = Dense(spec.c_out, spec.num_classes)
 
     def call(
         self, x: KerasTensor, training: bool | None = None
-    ) -> KerasTensor | tuple[KerasTensor, ...]:
-        x = follow(self, self.lower, x)  # [B, 17, 17, 768]
-        heads = [self.AuxLogits(x)] if training and self.spec.head else []
-        x = follow(self, self.upper, x)  # [B, 8, 8, 2048]
+    ) -> KerasTensor | tuple[KerasTensor, KerasTensor]:
+        x = self.Conv2d_2a_3x3(self.Conv2d_1a_3x3(x))  # [B, 147, 147, 32]
+        x = max_pool(self.Conv2d_2b_3x3(x), HALF)  # [B, 73, 73, 64]
+        x = self.Conv2d_4a_3x3(self.Conv2d_3b_1x1(x))  # [B, 71, 71, 192]
+        x = max_pool(x, HALF)  # [B, 35, 35, 192]
+        for name in self.mixed_5:
+            x = getattr(self, name)(x)  # [B, 35, 35, 288]
+        x = self.Mixed_6a(x)  # [B, 17, 17, 768]
+        for name in self.mixed_6:
+            x = getattr(self, name)(x)
+        aux = self.AuxLogits(x) if training and self.spec.head else None
+        x = self.Mixed_7a(x)  # [B, 8, 8, 1280]
+        for name in self.mixed_7:
+            x = getattr(self, name)(x)  # [B, 8, 8, 2048]
         x = self.fc(self.dropout(ops.mean(x, (1, 2))))  # [B, num_classes]
-        return (x, *heads) if heads else x
-
-
-class InceptionV4(SpecModel):
-    def __init__(self, spec: InceptionV4Spec):
-        super().__init__(spec)
-        self.features = layer(spec.features, spec)
-        self.dropout = Dropout(spec.dropout)
-        self.last_linear = Dense(spec.c_out, spec.num_classes)
-
-    def call(self, x: KerasTensor) -> KerasTensor:
-        x = ops.mean(self.features(x), (1, 2))  # [B, 1536]
-        return self.last_linear(self.dropout(x))  # [B, num_classes]
-
-
-class InceptionResNetV2(SpecModel):
-    def __init__(self, spec: InceptionResNetV2Spec):
-        super().__init__(spec)
-        self.trunk = spec.trunk
-        add(self, self.trunk, spec)
-        self.dropout = Dropout(spec.dropout)
-        self.classif = Dense(spec.c_out, spec.num_classes)
-
-    def call(self, x: KerasTensor) -> KerasTensor:
-        x = ops.mean(follow(self, self.trunk, x), (1, 2))  # [B, 1536]
-        return self.classif(self.dropout(x))  # [B, num_classes]
+        return x if aux is None else (x, aux)

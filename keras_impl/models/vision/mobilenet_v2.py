@@ -28,13 +28,12 @@ class InvertedResidual(keras.Layer):
     def __init__(self, b: BlockSpec, spec: MobileNetV2Spec):
         super().__init__()
         self.shortcut = b.shortcut
-        self.conv = keras.Sequential(
-            [
-                *[conv_norm(c, spec) for c in b.convs],
-                conv(b.project),
-                norm(b.project.c_out, spec),
-            ]
-        )
+        layers: list[keras.Layer] = []
+        if b.expand:
+            layers.append(conv_norm(b.expand, spec))
+        layers.append(conv_norm(b.depthwise, spec))
+        layers += [conv(b.project), norm(b.project.c_out, spec)]
+        self.conv = keras.Sequential(layers)
 
     def call(self, x: KerasTensor) -> KerasTensor:
         y = self.conv(x)  # [B, H/s, W/s, c_out]

@@ -29,13 +29,14 @@ class InvertedResidual(keras.Layer):
     def __init__(self, b: BlockSpec, spec: MobileNetV3Spec):
         super().__init__()
         self.shortcut = b.shortcut
-        self.block = keras.Sequential(
-            [
-                *[conv_norm(c, spec, b.activation) for c in b.convs],
-                *[SqueezeExcitation(s) for s in b.squeeze],
-                conv_norm(b.project, spec, "identity"),
-            ]
-        )
+        layers: list[keras.Layer] = []
+        if b.expand:
+            layers.append(conv_norm(b.expand, spec, b.activation))
+        layers.append(conv_norm(b.depthwise, spec, b.activation))
+        if b.squeeze:
+            layers.append(SqueezeExcitation(b.squeeze))
+        layers.append(conv_norm(b.project, spec, "identity"))
+        self.block = keras.Sequential(layers)
 
     def call(self, x: KerasTensor) -> KerasTensor:
         y = self.block(x)  # [B, H/s, W/s, c_out]

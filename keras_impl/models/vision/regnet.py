@@ -15,7 +15,7 @@ from keras_impl.layers import (
     norm,
 )
 from shared.specs.base import ConvSpec
-from shared.specs.vision.regnet import BlockSpec, RegNetSpec, StageSpec
+from shared.specs.vision.regnet import BlockSpec, RegNetSpec
 
 
 def conv_norm(c: ConvSpec, spec: RegNetSpec) -> keras.Sequential:
@@ -50,40 +50,18 @@ class Block(keras.Layer):
         return ops.relu(self.proj(x) + y)
 
 
-class Stage(keras.Layer):
-    def __init__(self, s: StageSpec, spec: RegNetSpec):
-        super().__init__()
-        self.names = tuple(b.name for b in s.blocks)
-        for b in s.blocks:
-            setattr(self, b.name, Block(b, spec))
-
-    def call(self, x: KerasTensor) -> KerasTensor:
-        for name in self.names:
-            x = getattr(self, name)(x)
-        return x
-
-
-class Trunk(keras.Layer):
-    def __init__(self, spec: RegNetSpec):
-        super().__init__()
-        self.names = tuple(s.name for s in spec.stages)
-        for s in spec.stages:
-            setattr(self, s.name, Stage(s, spec))
-
-    def call(self, x: KerasTensor) -> KerasTensor:
-        for name in self.names:
-            x = getattr(self, name)(x)
-        return x
-
-
 class RegNet(SpecModel):
     def __init__(self, spec: RegNetSpec):
         super().__init__(spec)
         self.stem = conv_norm(spec.stem, spec)
-        self.trunk_output = Trunk(spec)
+        self.trunk_output = {
+            s.name: {b.name: Block(b, spec) for b in s.blocks} for s in spec.stages
+        }
         self.fc = Dense(spec.c_out, spec.num_classes)
 
     def call(self, x: KerasTensor) -> KerasTensor:
         x = ops.relu(self.stem(x))  # [B, H/2, W/2, 32]
-        x = self.trunk_output(x)  # [B, H/32, W/32, C]
+        for stage in self.trunk_output.values():
+            for block in stage.values():
+                x = block(x)  # at last [B, H/32, W/32, C]
         return self.fc(ops.mean(x, (1, 2)))  # [B, num_classes]

@@ -13,15 +13,13 @@ from keras_impl.layers import (
     max_pool,
     norm,
 )
+from shared.specs.base import ConvSpec
 from shared.specs.vision.resnet import BlockSpec, ResNetSpec
 
 
-def shortcut(b: BlockSpec, spec: ResNetSpec) -> list[keras.Layer]:
-    """1x1 projection of the residual (eq. 2); empty where the shapes agree."""
-    projection = []
-    for c in b.downsample:
-        projection.extend([conv(c), norm(c.c_out, spec)])
-    return projection
+def projection(c: ConvSpec, spec: ResNetSpec) -> keras.Sequential:
+    """1x1 projection of the residual (eq. 2)."""
+    return keras.Sequential([conv(c), norm(c.c_out, spec)])
 
 
 class BasicBlock(keras.Layer):
@@ -34,13 +32,15 @@ class BasicBlock(keras.Layer):
         self.bn1 = norm(c1.c_out, spec)
         self.conv2 = conv(c2)
         self.bn2 = norm(c2.c_out, spec)
-        self.downsample = shortcut(b, spec)
+        self.b = b
+        if b.downsample:
+            self.downsample = projection(b.downsample, spec)
 
     def call(self, x: KerasTensor) -> KerasTensor:
         y = ops.relu(self.bn1(self.conv1(x)))  # [B, H/s, W/s, width]
         y = self.bn2(self.conv2(y))
-        for layer in self.downsample:
-            x = layer(x)
+        if self.b.downsample:
+            x = self.downsample(x)
         return ops.relu(x + y)
 
 
@@ -56,14 +56,16 @@ class Bottleneck(keras.Layer):
         self.bn2 = norm(c2.c_out, spec)
         self.conv3 = conv(c3)
         self.bn3 = norm(c3.c_out, spec)
-        self.downsample = shortcut(b, spec)
+        self.b = b
+        if b.downsample:
+            self.downsample = projection(b.downsample, spec)
 
     def call(self, x: KerasTensor) -> KerasTensor:
         y = ops.relu(self.bn1(self.conv1(x)))  # [B, H, W, inner]
         y = ops.relu(self.bn2(self.conv2(y)))  # [B, H/s, W/s, inner]
         y = self.bn3(self.conv3(y))  # [B, H/s, W/s, 4 * width]
-        for layer in self.downsample:
-            x = layer(x)
+        if self.b.downsample:
+            x = self.downsample(x)
         return ops.relu(x + y)
 
 

@@ -19,9 +19,10 @@ from shared.specs.vision.shufflenet import ShuffleNetSpec, Step, UnitSpec
 
 def branch(steps: tuple[Step, ...], spec: ShuffleNetSpec) -> keras.Sequential:
     found: list[keras.Layer] = []
-    for c, activations in steps:
+    for c, activation in steps:
         found += [conv(c), norm(c.c_out, spec)]
-        found += [Activation(activation) for activation in activations]
+        if activation:
+            found.append(Activation(activation))
     return keras.Sequential(found)
 
 

@@ -36,16 +36,18 @@ def rep(b: BlockSpec, spec: XceptionSpec) -> list[keras.Layer]:
         if i or b.relu_first:
             found.append(ReLU())
         found += [SeparableConv2d(s), norm(s.pointwise.c_out, spec)]
-    return found + [MaxPooling2D(pool) for pool in b.pools]
+    if b.pool:
+        found.append(MaxPooling2D(b.pool))
+    return found
 
 
 class Block(keras.Layer):
     def __init__(self, b: BlockSpec, spec: XceptionSpec):
         super().__init__()
         self.b = b
-        for c in b.skip:
-            self.skip = conv(c)
-            self.skipbn = norm(c.c_out, spec)
+        if b.skip:
+            self.skip = conv(b.skip)
+            self.skipbn = norm(b.skip.c_out, spec)
         self.rep = keras.Sequential(rep(b, spec))
 
     def call(self, x: KerasTensor) -> KerasTensor:

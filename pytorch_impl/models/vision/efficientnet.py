@@ -13,33 +13,64 @@ from pytorch_impl.layers import (
     conv,
     norm,
 )
-from shared.specs.base import SqueezeSpec
-from shared.specs.vision.efficientnet import BlockSpec, EfficientNetSpec, UnitSpec
+from shared.specs.vision.efficientnet import (
+    EfficientNetSpec,
+    FusedSpec,
+    MBConvSpec,
+    UnitSpec,
+)
 
 
-def unit(u: UnitSpec | SqueezeSpec, spec: EfficientNetSpec) -> nn.Module:
-    if isinstance(u, SqueezeSpec):
-        return SqueezeExcitation(u)
+def unit(u: UnitSpec, spec: EfficientNetSpec) -> nn.Sequential:
     return nn.Sequential(
         conv(u.conv), norm(u.conv.c_out, spec), Activation(u.activation)
     )
 
 
-class Block(nn.Module):
-    """MBConv, or with one convolution for its first two Fused-MBConv (V2, fig. 2)."""
+class MBConv(nn.Module):
+    """Made wide, filtered and weighed map by map, made narrow again (V2, fig. 2)."""
 
-    def __init__(self, b: BlockSpec, spec: EfficientNetSpec):
+    def __init__(self, b: MBConvSpec, spec: EfficientNetSpec):
         super().__init__()
         self.adds = b.adds
-        self.block = nn.ModuleList(unit(u, spec) for u in b.units)
+        layers: list[nn.Module] = []
+        if b.expand:
+            layers.append(unit(b.expand, spec))
+        layers.append(unit(b.depthwise, spec))
+        if b.squeeze:
+            layers.append(SqueezeExcitation(b.squeeze))
+        layers.append(unit(b.project, spec))
+        self.block = nn.Sequential(*layers)
         self.stochastic_depth = DropPath(b.drop_path)
 
     def forward(self, x: Tensor) -> Tensor:
-        y = x
-        for layer in self.block:
-            y = layer(y)  # [B, c_out, H/s, W/s]
+        y = self.block(x)  # [B, c_out, H/s, W/s]
         # DIFF(in-place): what nobody reads again is written over.
         return self.stochastic_depth(y).add_(x) if self.adds else y
+
+
+class FusedMBConv(nn.Module):
+    """With one convolution for the first two (V2, fig. 2)."""
+
+    def __init__(self, b: FusedSpec, spec: EfficientNetSpec):
+        super().__init__()
+        self.adds = b.adds
+        layers = [unit(b.conv, spec)]
+        if b.project:
+            layers.append(unit(b.project, spec))
+        self.block = nn.Sequential(*layers)
+        self.stochastic_depth = DropPath(b.drop_path)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.block(x)  # [B, c_out, H/s, W/s]
+        # DIFF(in-place): what nobody reads again is written over.
+        return self.stochastic_depth(y).add_(x) if self.adds else y
+
+
+def block(b: MBConvSpec | FusedSpec, spec: EfficientNetSpec) -> nn.Module:
+    if isinstance(b, MBConvSpec):
+        return MBConv(b, spec)
+    return FusedMBConv(b, spec)
 
 
 class EfficientNet(nn.Module):
@@ -47,7 +78,7 @@ class EfficientNet(nn.Module):
         super().__init__()
         self.spec = spec
         stages = [
-            nn.ModuleList(Block(b, spec) for b in blocks) for blocks in spec.blocks
+            nn.ModuleList(block(b, spec) for b in blocks) for blocks in spec.blocks
         ]
         self.features = nn.ModuleList(
             [unit(spec.stem, spec), *stages, unit(spec.head, spec)]
@@ -60,7 +91,7 @@ class EfficientNet(nn.Module):
         stem, *stages, head = self.features
         x = stem(x)  # [B, 32, H/2, W/2]
         for blocks in stages:
-            for block in blocks.children():
-                x = block(x)
+            for layer in blocks.children():
+                x = layer(x)
         x = head(x)  # [B, 1280, H/32, W/32]
         return self.classifier(x.mean((2, 3)))  # [B, num_classes]

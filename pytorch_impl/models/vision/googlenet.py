@@ -101,8 +101,8 @@ class GoogLeNet(nn.Module):
         for stage in self.stages:
             for b in stage.blocks:
                 setattr(self, b.name, Inception(b, spec))
-                for head in b.heads:
-                    setattr(self, head.name, InceptionAux(head, spec))
+                if b.head:
+                    setattr(self, b.head.name, InceptionAux(b.head, spec))
         self.dropout = Dropout(spec.dropout)
         self.fc = nn.Linear(spec.c_out, spec.num_classes)
 
@@ -118,8 +118,8 @@ class GoogLeNet(nn.Module):
             x = max_pool(x, stage.pool)
             for b in stage.blocks:
                 x = getattr(self, b.name)(x)
-                if self.training:
-                    heads += [getattr(self, head.name)(x) for head in b.heads]
+                if self.training and b.head:
+                    heads.append(getattr(self, b.head.name)(x))
         x = self.dropout(x.mean((2, 3)))  # [B, 1024]
         x = self.fc(x)  # [B, num_classes]
         return (x, *heads) if heads else x

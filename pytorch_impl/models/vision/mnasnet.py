@@ -16,9 +16,10 @@ from shared.specs.vision.mnasnet import BlockSpec, MNASNetSpec, Step
 
 def steps_of(steps: tuple[Step, ...], spec: MNASNetSpec) -> list[nn.Module]:
     found: list[nn.Module] = []
-    for c, activations in steps:
+    for c, activation in steps:
         found += [conv(c), norm(c.c_out, spec)]
-        found += [Activation(activation) for activation in activations]
+        if activation:
+            found.append(Activation(activation))
     return found
 
 

@@ -25,11 +25,12 @@ class InvertedResidual(nn.Module):
     def __init__(self, b: BlockSpec, spec: MobileNetV2Spec):
         super().__init__()
         self.shortcut = b.shortcut
-        self.conv = nn.Sequential(
-            *[conv_norm(c, spec) for c in b.convs],
-            conv(b.project),
-            norm(b.project.c_out, spec),
-        )
+        layers: list[nn.Module] = []
+        if b.expand:
+            layers.append(conv_norm(b.expand, spec))
+        layers.append(conv_norm(b.depthwise, spec))
+        layers += [conv(b.project), norm(b.project.c_out, spec)]
+        self.conv = nn.Sequential(*layers)
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.conv(x)  # [B, c_out, H/s, W/s]

@@ -26,11 +26,14 @@ class InvertedResidual(nn.Module):
     def __init__(self, b: BlockSpec, spec: MobileNetV3Spec):
         super().__init__()
         self.shortcut = b.shortcut
-        self.block = nn.Sequential(
-            *[conv_norm(c, spec, b.activation) for c in b.convs],
-            *[SqueezeExcitation(s) for s in b.squeeze],
-            conv_norm(b.project, spec, "identity"),
-        )
+        layers: list[nn.Module] = []
+        if b.expand:
+            layers.append(conv_norm(b.expand, spec, b.activation))
+        layers.append(conv_norm(b.depthwise, spec, b.activation))
+        if b.squeeze:
+            layers.append(SqueezeExcitation(b.squeeze))
+        layers.append(conv_norm(b.project, spec, "identity"))
+        self.block = nn.Sequential(*layers)
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.block(x)  # [B, c_out, H/s, W/s]

@@ -13,7 +13,7 @@ from pytorch_impl.layers import (
     norm,
 )
 from shared.specs.base import ConvSpec
-from shared.specs.vision.regnet import BlockSpec, RegNetSpec, StageSpec
+from shared.specs.vision.regnet import BlockSpec, RegNetSpec
 
 
 def conv_norm(c: ConvSpec, spec: RegNetSpec) -> nn.Sequential:
@@ -48,41 +48,22 @@ class Block(nn.Module):
         return F.relu_(y.add_(self.proj(x)))
 
 
-class Stage(nn.Module):
-    def __init__(self, s: StageSpec, spec: RegNetSpec):
-        super().__init__()
-        self.names = tuple(b.name for b in s.blocks)
-        for b in s.blocks:
-            setattr(self, b.name, Block(b, spec))
-
-    def forward(self, x: Tensor) -> Tensor:
-        for name in self.names:
-            x = getattr(self, name)(x)
-        return x
-
-
-class Trunk(nn.Module):
-    def __init__(self, spec: RegNetSpec):
-        super().__init__()
-        self.names = tuple(s.name for s in spec.stages)
-        for s in spec.stages:
-            setattr(self, s.name, Stage(s, spec))
-
-    def forward(self, x: Tensor) -> Tensor:
-        for name in self.names:
-            x = getattr(self, name)(x)
-        return x
-
-
 class RegNet(nn.Module):
     def __init__(self, spec: RegNetSpec):
         super().__init__()
         self.spec = spec
         self.stem = conv_norm(spec.stem, spec)
-        self.trunk_output = Trunk(spec)
+        self.trunk_output = nn.ModuleDict(
+            {
+                s.name: nn.ModuleDict({b.name: Block(b, spec) for b in s.blocks})
+                for s in spec.stages
+            }
+        )
         self.fc = nn.Linear(spec.c_out, spec.num_classes)
 
     def forward(self, x: Tensor) -> Tensor:
         x = F.relu_(self.stem(x))  # [B, 32, H/2, W/2]
-        x = self.trunk_output(x)  # [B, C, H/32, W/32]
+        for stage in self.trunk_output.children():
+            for block in stage.children():
+                x = block(x)  # at last [B, C, H/32, W/32]
         return self.fc(x.mean((2, 3)))  # [B, num_classes]

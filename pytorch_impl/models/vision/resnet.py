@@ -11,15 +11,13 @@ from pytorch_impl.layers import (
     max_pool,
     norm,
 )
+from shared.specs.base import ConvSpec
 from shared.specs.vision.resnet import BlockSpec, ResNetSpec
 
 
-def shortcut(b: BlockSpec, spec: ResNetSpec) -> nn.ModuleList:
-    """1x1 projection of the residual (eq. 2); empty where the shapes agree."""
-    projection = nn.ModuleList()
-    for c in b.downsample:
-        projection.extend([conv(c), norm(c.c_out, spec)])
-    return projection
+def projection(c: ConvSpec, spec: ResNetSpec) -> nn.Sequential:
+    """1x1 projection of the residual (eq. 2)."""
+    return nn.Sequential(conv(c), norm(c.c_out, spec))
 
 
 class BasicBlock(nn.Module):
@@ -32,13 +30,15 @@ class BasicBlock(nn.Module):
         self.bn1 = norm(c1.c_out, spec)
         self.conv2 = conv(c2)
         self.bn2 = norm(c2.c_out, spec)
-        self.downsample = shortcut(b, spec)
+        self.b = b
+        if b.downsample:
+            self.downsample = projection(b.downsample, spec)
 
     def forward(self, x: Tensor) -> Tensor:
         y = F.relu_(self.bn1(self.conv1(x)))  # [B, width, H/s, W/s]
         y = self.bn2(self.conv2(y))
-        for layer in self.downsample:
-            x = layer(x)
+        if self.b.downsample:
+            x = self.downsample(x)
         return F.relu_(y.add_(x))
 
 
@@ -54,14 +54,16 @@ class Bottleneck(nn.Module):
         self.bn2 = norm(c2.c_out, spec)
         self.conv3 = conv(c3)
         self.bn3 = norm(c3.c_out, spec)
-        self.downsample = shortcut(b, spec)
+        self.b = b
+        if b.downsample:
+            self.downsample = projection(b.downsample, spec)
 
     def forward(self, x: Tensor) -> Tensor:
         y = F.relu_(self.bn1(self.conv1(x)))  # [B, inner, H, W]
         y = F.relu_(self.bn2(self.conv2(y)))  # [B, inner, H/s, W/s]
         y = self.bn3(self.conv3(y))  # [B, 4 * width, H/s, W/s]
-        for layer in self.downsample:
-            x = layer(x)
+        if self.b.downsample:
+            x = self.downsample(x)
         return F.relu_(y.add_(x))
 
 

@@ -17,9 +17,10 @@ from shared.specs.vision.shufflenet import ShuffleNetSpec, Step, UnitSpec
 
 def branch(steps: tuple[Step, ...], spec: ShuffleNetSpec) -> nn.Sequential:
     found: list[nn.Module] = []
-    for c, activations in steps:
+    for c, activation in steps:
         found += [conv(c), norm(c.c_out, spec)]
-        found += [Activation(activation) for activation in activations]
+        if activation:
+            found.append(Activation(activation))
     return nn.Sequential(*found)
 
 

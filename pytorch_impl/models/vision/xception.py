@@ -34,16 +34,18 @@ def rep(b: BlockSpec, spec: XceptionSpec) -> list[nn.Module]:
             # DIFF(in-place): what comes in goes into the shortcut, too.
             found.append(nn.ReLU(inplace=i > 0))
         found += [SeparableConv2d(s), norm(s.pointwise.c_out, spec)]
-    return found + [MaxPool2d(pool) for pool in b.pools]
+    if b.pool:
+        found.append(MaxPool2d(b.pool))
+    return found
 
 
 class Block(nn.Module):
     def __init__(self, b: BlockSpec, spec: XceptionSpec):
         super().__init__()
         self.b = b
-        for c in b.skip:
-            self.skip = conv(c)
-            self.skipbn = norm(c.c_out, spec)
+        if b.skip:
+            self.skip = conv(b.skip)
+            self.skipbn = norm(b.skip.c_out, spec)
         self.rep = nn.Sequential(*rep(b, spec))
 
     def forward(self, x: Tensor) -> Tensor:

@@ -27,7 +27,7 @@ SAME_AS_TORCHVISION = (
     "squeezenet",
     "vgg",
 )
-SAME_AS_TIMM = ("inception", "mlp_mixer")
+SAME_AS_TIMM = ("inception_v4", "mlp_mixer")
 
 
 KERAS = "keras.applications"

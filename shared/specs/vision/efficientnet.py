@@ -49,11 +49,25 @@ class UnitSpec:
 
 
 @dataclass(frozen=True)
-class BlockSpec:
-    """units: in order; adds: what the block reads to what they give, of which
-    `drop_path` is dropped."""
+class MBConvSpec:
+    """adds: what the block reads is added to what it makes of it, of which `drop_path`
+    is dropped."""
 
-    units: tuple[UnitSpec | SqueezeSpec, ...]
+    expand: UnitSpec | None
+    depthwise: UnitSpec
+    squeeze: SqueezeSpec | None
+    project: UnitSpec
+    adds: bool
+    drop_path: float
+
+
+@dataclass(frozen=True)
+class FusedSpec:
+    """One convolution in the place of MBConv's first two; without a `project` it has
+    the block's width already."""
+
+    conv: UnitSpec
+    project: UnitSpec | None
     adds: bool
     drop_path: float
 
@@ -98,7 +112,7 @@ class EfficientNetSpec(Spec):
         return UnitSpec(self._conv(3, c_out, 3, 2, self.image_size), self.activation)
 
     @property
-    def blocks(self) -> tuple[tuple[BlockSpec, ...], ...]:
+    def blocks(self) -> tuple[tuple[MBConvSpec | FusedSpec, ...], ...]:
         """Of each stage."""
         c_in = self.stem.conv.c_out
         size = self.stem.conv.map_size(*self.image_size)
@@ -110,37 +124,53 @@ class EfficientNetSpec(Spec):
             for i in range(depth):
                 stride = stride if i == 0 else 1
                 deep = self._conv(c_in, c_in, k, stride, size)
-                units = self._units(kind, expand, k, stride, c_in, c_out, size)
-                adds = stride == 1 and c_in == c_out
-                blocks.append(BlockSpec(units, adds, self.drop_path * number / total))
+                make = self._fused if kind == "fused" else self._mbconv
+                drop_path = self.drop_path * number / total
+                blocks.append(make(c_in, c_out, expand, k, stride, size, drop_path))
                 c_in, size, number = c_out, deep.map_size(*size), number + 1
             stages.append(tuple(blocks))
         return tuple(stages)
 
-    def _units(
+    def _mbconv(
         self,
-        kind: str,
+        c_in: int,
+        c_out: int,
         expand: int,
         k: int,
         stride: int,
+        size: Pair,
+        drop_path: float,
+    ) -> MBConvSpec:
+        inner, act = c_in * expand, self.activation
+        widen = UnitSpec(ConvSpec(c_in, inner, 1, bias=False), act)
+        return MBConvSpec(
+            expand=widen if expand != 1 else None,
+            depthwise=UnitSpec(self._conv(inner, inner, k, stride, size, inner), act),
+            squeeze=None
+            if self.lite
+            else SqueezeSpec(inner, max(1, c_in // 4), act, "sigmoid"),
+            project=UnitSpec(ConvSpec(inner, c_out, 1, bias=False), "identity"),
+            adds=stride == 1 and c_in == c_out,
+            drop_path=drop_path,
+        )
+
+    def _fused(
+        self,
         c_in: int,
         c_out: int,
+        expand: int,
+        k: int,
+        stride: int,
         size: Pair,
-    ) -> tuple[UnitSpec | SqueezeSpec, ...]:
-        inner, act = c_in * expand, self.activation
+        drop_path: float,
+    ) -> FusedSpec:
+        inner = c_out if expand == 1 else c_in * expand
         project = UnitSpec(ConvSpec(inner, c_out, 1, bias=False), "identity")
-        if kind == "fused":
-            if expand == 1:
-                return (UnitSpec(self._conv(c_in, c_out, k, stride, size), act),)
-            return UnitSpec(self._conv(c_in, inner, k, stride, size), act), project
-        widen = UnitSpec(ConvSpec(c_in, inner, 1, bias=False), act)
-        depthwise = UnitSpec(self._conv(inner, inner, k, stride, size, inner), act)
-        squeeze = SqueezeSpec(inner, max(1, c_in // 4), act, "sigmoid")
-        return (
-            *(widen,) * (expand != 1),
-            depthwise,
-            *(squeeze,) * (not self.lite),
-            project,
+        return FusedSpec(
+            conv=UnitSpec(self._conv(c_in, inner, k, stride, size), self.activation),
+            project=project if expand != 1 else None,
+            adds=stride == 1 and c_in == c_out,
+            drop_path=drop_path,
         )
 
     @property

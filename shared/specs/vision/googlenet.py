@@ -62,14 +62,14 @@ class HeadSpec:
 
 @dataclass(frozen=True)
 class BlockSpec:
-    """An inception module (figure 2b). heads: those that see what it puts out."""
+    """An inception module (figure 2b). head: the one that sees what it puts out."""
 
     name: str
     branch1: ConvSpec
     branch2: tuple[ConvSpec, ConvSpec]
     branch3: tuple[ConvSpec, ConvSpec]
     branch4: tuple[Pool, ConvSpec]
-    heads: tuple[HeadSpec, ...]
+    head: HeadSpec | None
 
     @property
     def c_out(self) -> int:
@@ -174,10 +174,10 @@ class _Table(Spec):
             blocks = []
             for i, row in enumerate(rows):
                 name = f"inception{3 + stage}{ascii_lowercase[i]}"
-                places = [k for k in range(len(self.heads)) if self.heads[k] == i]
-                blocks.append(
-                    self._block(name, c_in, row, places if stage == 1 else [])
-                )
+                head = ""
+                if stage == 1 and i in self.heads:
+                    head = f"aux{self.heads.index(i) + 1}"
+                blocks.append(self._block(name, c_in, row, head))
                 c_in = blocks[-1].c_out
             found.append(StageSpec(pool, tuple(blocks)))
         return tuple(found)
@@ -186,7 +186,7 @@ class _Table(Spec):
     def c_out(self) -> int:
         return self.stages[-1].blocks[-1].c_out
 
-    def _block(self, name: str, c_in: int, row: _Row, heads: list[int]) -> BlockSpec:
+    def _block(self, name: str, c_in: int, row: _Row, head: str) -> BlockSpec:
         one, three_in, three, five_in, five, pooled = row
         c_out = one + three + five + pooled
         return BlockSpec(
@@ -195,7 +195,7 @@ class _Table(Spec):
             (self._conv(c_in, three_in, 1), self._conv(three_in, three, 3)),
             (self._conv(c_in, five_in, 1), self._conv(five_in, five, self.five)),
             (Pool(3, 1, 1), self._conv(c_in, pooled, 1)),
-            tuple(self._head(f"aux{k + 1}", c_out) for k in heads),
+            self._head(head, c_out) if head else None,
         )
 
     def _head(self, name: str, c_in: int) -> HeadSpec:

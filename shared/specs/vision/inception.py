@@ -1,138 +1,61 @@
-"""Inception v3 (Szegedy et al. 2015, https://arxiv.org/abs/1512.00567), Inception v4
-and Inception-ResNet v2 (Szegedy et al. 2016, https://arxiv.org/abs/1602.07261), as
-their authors' weights have them.
+"""Inception v3 (Szegedy et al. 2015, https://arxiv.org/abs/1512.00567), as its authors'
+weights have it.
 
-Settled here because papers and ports disagree:
-  stem      Inception-ResNet has that of v3, not v4's as in the second paper's figure 3
-  widths    those of the weights, where the papers' tables and figures have others
+Settled here because paper and ports disagree:
+  widths    those of the weights, where the paper's tables and figures have others
   padding   in the branches none at stride 2, else symmetric
-  mean      v3's counts the padding as zeros, that of the two others does not
-  scale     one for all residuals of a stage (section 3.3 of the second paper); the last
-            block has neither a scale nor a ReLU
-  dropout   0.2 in front of the last layer of the second paper's; timm has none
-  head      v3's has batch norm and a kernel of 5x5, or of the map's size where that is
+  mean      counts the padding as zeros
+  head      has batch norm and a kernel of 5x5, or of the map's size where that is
             smaller; in training its output is the second
   bn_decay  the share of the OLD running value that is kept
-  start     v3: normal of deviation 0.1, and of 0.01 and 0.001 at the end of the head
-            (torchvision cuts them at 20 deviations and more); the others: torch's own
+  start     normal of deviation 0.1, and of 0.01 and 0.001 at the end of the head
+            (torchvision cuts them at 20 deviations and more)
 
-Names are torchvision's for v3, timm's for the others. Each unit is {conv,bn}.
+Names are torchvision's. Each unit is {conv,bn}.
 """
 
-import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from string import ascii_lowercase
-from typing import TypeAlias, Union
 
-from shared.definitions.initializers import HeUniform, Initializer, Normal, of_torch
+from shared.definitions.initializers import Initializer, Normal, of_torch
 from shared.definitions.losses import CrossEntropy
 from shared.fields import Positive, Rate, Size
 from shared.objectives.supervised import Supervised
 from shared.specs.base import ConvSpec, Pair, Pool, Spec, Tensor, Variant, image
 
+HALF, MEAN = Pool(3, 2), Pool(3, 1, 1)
+_HEAD = Pool(5, 3)
+_NARROW = Pool(3, 1)  # what a convolution of 3x3 without padding leaves of a map
+_LETTERS = ascii_lowercase[1:]  # a stage's first letter is that of what stands before
 
-@dataclass(frozen=True)
-class MeanPool(Pool):
-    """A mean in the place of the maximum."""
-
-
-Layer: TypeAlias = Union[ConvSpec, Pool, "MixedSpec", tuple["Layer", ...]]
-Part = tuple[str, Layer]  # an attribute and what it is
-
-
-@dataclass(frozen=True)
-class Branch:
-    """chain: one after the other. ends: side by side, of what the chain gives."""
-
-    chain: tuple[Part, ...]
-    ends: tuple[Part, ...]
-
-    @property
-    def parts(self) -> tuple[Part, ...]:
-        return self.chain + self.ends
+Chain = tuple[ConvSpec, ...]
+# Width and kernel of a convolution; with a stride it is not padded.
+Wanted = tuple[int, int | Pair] | tuple[int, int | Pair, int]
 
 
 @dataclass(frozen=True)
 class MixedSpec:
-    """Branches side by side; what they give is concatenated."""
+    """Branches side by side, each by its convolutions in order; what they put out is
+    concatenated, with what a pooling puts out beside them: `c_out` maps in all."""
 
-    branches: tuple[Branch, ...]
+    branches: tuple[Chain, ...]
     c_out: int
-
-
-@dataclass(frozen=True)
-class ResidualSpec(MixedSpec):
-    """projection: of all branches back to the width of the input."""
-
-    projection: ConvSpec
-    scale: float
-    activation: str
 
 
 @dataclass(frozen=True)
 class HeadSpec:
     """An auxiliary classifier."""
 
-    pool: MeanPool
+    pool: Pool
     conv0: ConvSpec
     conv1: ConvSpec
     linear: Pair
 
 
-HALF, MEAN, MEAN_INSIDE = (
-    Pool(3, 2),
-    MeanPool(3, 1, 1),
-    MeanPool(3, 1, 1, count_pads=False),
-)
-# Width and kernel of a convolution; with a stride it is not padded.
-_Wanted = tuple[int, int | Pair] | tuple[int, int | Pair, int]
-
-
-def width_after(layer: Layer, c_in: int) -> int:
-    """Of what it puts out."""
-    if isinstance(layer, Pool):
-        return c_in
-    if isinstance(layer, tuple):
-        for one in layer:
-            c_in = width_after(one, c_in)
-        return c_in
-    return layer.c_out
-
-
-def size_after(layer: Layer, rows: int, columns: int) -> Pair:
-    """Of what it puts out."""
-    if isinstance(layer, ConvSpec | Pool):
-        return layer.map_size(rows, columns)
-    if isinstance(layer, MixedSpec):
-        (_, end), *_ = layer.branches[0].ends
-        layer = (*(one for _, one in layer.branches[0].chain), end)
-    for one in layer:
-        rows, columns = size_after(one, rows, columns)
-    return rows, columns
-
-
-def _layers(parts: tuple[Part, ...]) -> Layer:
-    return tuple(layer for _, layer in parts)
-
-
-def _line(name: str, *layers: Layer) -> Branch:
-    """One attribute for all layers of the branch."""
-    return Branch((), ((name, layers[0] if len(layers) == 1 else layers),))
-
-
-def _mixed(c_in: int, *branches: Branch) -> MixedSpec:
-    widths = []
-    for branch in branches:
-        inner = width_after(_layers(branch.chain), c_in)
-        widths += [width_after(end, inner) for _, end in branch.ends]
-    return MixedSpec(branches, sum(widths))
-
-
 @dataclass(frozen=True, kw_only=True)
-class _Inception(Spec):
-    """What all have. width: of every layer, to the published one."""
+class InceptionBase(Spec):
+    """What the Inceptions share. width: of every layer, to the published one."""
 
     width: Positive = 1.0
     dropout: Rate
@@ -143,7 +66,7 @@ class _Inception(Spec):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if min(size_after(_layers(self.trunk), *self.image_size)) < 1:
+        if min(self.map_sizes[-1]) < 1:
             self.refuse("image_size", self.image_size, "at least 75 each way")
 
     def inputs(self) -> tuple[Tensor, ...]:
@@ -153,21 +76,30 @@ class _Inception(Spec):
         return (Tensor("logits", (self.num_classes,)),)
 
     @property
-    def trunk(self) -> tuple[Part, ...]:
-        """All in front of the mean over the map."""
-        raise NotImplementedError
+    def stem(self) -> Chain:
+        """With a maximum behind the third and behind the fifth."""
+        return self.convs(3, (32, 3, 2), (32, 3, 1), (64, 3), (80, 1), (192, 3, 1))
 
     @property
-    def c_out(self) -> int:
-        return width_after(_layers(self.trunk), 3)
+    def map_sizes(self) -> tuple[Pair, Pair, Pair]:
+        """Rows and columns of the stages' maps: 35, 17 and 8 each way of 299."""
+        sizes, found = self.image_size, []
+        for c in self.stem[:3]:
+            sizes = c.map_size(*sizes)
+        sizes = _NARROW.map_size(*HALF.map_size(*sizes))
+        for _ in range(3):
+            sizes = HALF.map_size(*sizes)
+            found.append(sizes)
+        return found[0], found[1], found[2]
 
-    def _scaled(self, width: int) -> int:
+    def scaled(self, width: int) -> int:
         return max(1, int(self.width * width))
 
-    def _convs(self, c_in: int, *wanted: _Wanted) -> tuple[ConvSpec, ...]:
+    def convs(self, c_in: int, *wanted: Wanted) -> Chain:
+        """One after the other."""
         found = []
         for width, k, *stride in wanted:
-            c_out = self._scaled(width)
+            c_out = self.scaled(width)
             if stride:
                 found.append(ConvSpec(c_in, c_out, k, stride[0], bias=False))
             else:
@@ -175,33 +107,23 @@ class _Inception(Spec):
             c_in = c_out
         return tuple(found)
 
-    def _flat(
-        self, c_in: int, name: str, *wanted: _Wanted, first: int = 1, fork: int = 0
-    ) -> Branch:
-        """An attribute for each convolution, numbered from `first`.
+    def mixed(
+        self, c_in: int, *branches: tuple[Wanted, ...], pooled: int = 0
+    ) -> MixedSpec:
+        """pooled: the maps of a pooling that stands beside the branches."""
+        chains = tuple(self.convs(c_in, *branch) for branch in branches)
+        return MixedSpec(chains, sum(chain[-1].c_out for chain in chains) + pooled)
 
-        fork: the width of 1x3 and 3x1 side by side at the end, or 0 for none.
-        """
-        convs = self._convs(c_in, *wanted)
-        chain = tuple((f"{name}_{first + i}", c) for i, c in enumerate(convs))
-        if not fork:
-            return Branch(chain[:-1], chain[-1:])
-        last = f"{name}_{first + len(convs)}"
-        one, two = (
-            self._convs(convs[-1].c_out, (fork, k))[0] for k in ((1, 3), (3, 1))
-        )
-        return Branch(chain, ((f"{last}a", one), (f"{last}b", two)))
-
-    def _stem(self, *names: str) -> tuple[Part, ...]:
-        """v3's."""
-        one, two, three = self._convs(3, (32, 3, 2), (32, 3, 1), (64, 3))
-        four, five = self._convs(three.c_out, (80, 1), (192, 3, 1))
-        layers = (one, two, three, HALF, four, five, HALF)
-        return tuple(zip(names, layers, strict=True))
+    def forked(self, c_in: int, *wanted: Wanted, width: int) -> Chain:
+        """The last two stand side by side, of what the others put out: 1x3, 3x1."""
+        chain = self.convs(c_in, *wanted)
+        (one,) = self.convs(chain[-1].c_out, (width, (1, 3)))
+        (two,) = self.convs(chain[-1].c_out, (width, (3, 1)))
+        return *chain, one, two
 
 
 @dataclass(frozen=True, kw_only=True)
-class InceptionV3Spec(_Inception):
+class InceptionV3Spec(InceptionBase):
     """The blocks A and C are given by the width behind the pooling of each A, and the
     inner width of each C; E by their number."""
 
@@ -221,346 +143,123 @@ class InceptionV3Spec(_Inception):
             self.refuse("image_size", self.image_size, allowed)
 
     def outputs(self, training: bool) -> tuple[Tensor, ...]:
-        names = ("logits", "aux")[: 1 + (training and self.head)]
-        return tuple(Tensor(name, (self.num_classes,)) for name in names)
+        logits = Tensor("logits", (self.num_classes,))
+        if training and self.head:
+            return logits, Tensor("aux", (self.num_classes,))
+        return (logits,)
 
     def objective(self) -> Supervised:
         """The auxiliary loss weighs 0.4, as in its published training."""
-        return Supervised(loss=CrossEntropy(), heads=(1.0, 0.4)[: 1 + self.head])
+        heads = (1.0, 0.4) if self.head else (1.0,)
+        return Supervised(loss=CrossEntropy(), heads=heads)
 
     def starts(self) -> Mapping[str, Initializer]:
         return {
             "AuxLogits.conv1.conv.weight": Normal(std=0.01),
             "AuxLogits.fc.weight": Normal(std=0.001),
-            "AuxLogits.fc.bias": of_torch(self._scaled(768)),
+            "AuxLogits.fc.bias": of_torch(self.scaled(768)),
             "*.conv.weight": Normal(std=0.1),
             "fc.weight": Normal(std=0.1),
             "fc.bias": of_torch(self.c_out),
         }
 
     @property
-    def trunk(self) -> tuple[Part, ...]:
-        return self.lower + self.upper
+    def mixed_5(self) -> dict[str, MixedSpec]:
+        """The blocks A, each after the other."""
+        c_in = self.stem[-1].c_out
+        return _named("Mixed_5", c_in, [(self._a, width) for width in self.a])
 
     @property
-    def lower(self) -> tuple[Part, ...]:
-        """Up to where the auxiliary head sees it."""
-        stem = self._stem(
-            "Conv2d_1a_3x3",
-            "Conv2d_2a_3x3",
-            "Conv2d_2b_3x3",
-            "maxpool1",
-            "Conv2d_3b_1x1",
-            "Conv2d_4a_3x3",
-            "maxpool2",
-        )
-        c_in = self._scaled(192)
-        blocks: list[tuple[str, MixedSpec]] = []
-        for letter, pooled in zip(_LETTERS, self.a, strict=False):
-            blocks.append((f"Mixed_5{letter}", self._a(c_in, pooled)))
-            c_in = blocks[-1][1].c_out
-        blocks.append(("Mixed_6a", self._b(c_in)))
-        c_in = blocks[-1][1].c_out
-        for letter, inner in zip(_LETTERS, self.c, strict=False):
-            blocks.append((f"Mixed_6{letter}", self._c(c_in, inner)))
-            c_in = blocks[-1][1].c_out
-        return (*stem, *blocks)
+    def mixed_6a(self) -> MixedSpec:
+        """Figure 10."""
+        c_in = _last(self.mixed_5, self.stem[-1].c_out)
+        double: tuple[Wanted, ...] = ((64, 1), (96, 3), (96, 3, 2))
+        return self.mixed(c_in, ((384, 3, 2),), double, pooled=c_in)
 
     @property
-    def upper(self) -> tuple[Part, ...]:
-        blocks = [("Mixed_7a", self._d(width_after(_layers(self.lower), 3)))]
-        for letter in _LETTERS[: self.e]:
-            blocks.append((f"Mixed_7{letter}", self._e(blocks[-1][1].c_out)))
-        return tuple(blocks)
+    def mixed_6(self) -> dict[str, MixedSpec]:
+        """The blocks C."""
+        c_in = self.mixed_6a.c_out
+        return _named("Mixed_6", c_in, [(self._c, width) for width in self.c])
 
     @property
-    def heads(self) -> tuple[HeadSpec, ...]:
-        """The one, or none."""
+    def mixed_7a(self) -> MixedSpec:
+        c_in = self._seen
+        last: tuple[Wanted, ...] = ((192, 1), (192, (1, 7)), (192, (7, 1)))
+        branches = ((192, 1), (320, 3, 2)), (*last, (192, 3, 2))
+        return self.mixed(c_in, *branches, pooled=c_in)
+
+    @property
+    def mixed_7(self) -> dict[str, MixedSpec]:
+        """The blocks E."""
+        return _named("Mixed_7", self.mixed_7a.c_out, [(self._e, 384)] * self.e)
+
+    @property
+    def c_out(self) -> int:
+        return _last(self.mixed_7, self.mixed_7a.c_out)
+
+    @property
+    def aux(self) -> HeadSpec:
+        """The auxiliary classifier."""
         rows, columns = self._head_map
         kernel = min(5, rows), min(5, columns)
-        (conv0,) = self._convs(width_after(_layers(self.lower), 3), (128, 1))
-        (conv1,) = self._convs(conv0.c_out, (768, kernel, 1))
-        head = HeadSpec(_HEAD, conv0, conv1, (conv1.c_out, self.num_classes))
-        return (head,) * self.head
+        conv0, conv1 = self.convs(self._seen, (128, 1), (768, kernel, 1))
+        return HeadSpec(_HEAD, conv0, conv1, (conv1.c_out, self.num_classes))
+
+    @property
+    def _seen(self) -> int:
+        """The width of what the auxiliary classifier sees."""
+        return _last(self.mixed_6, self.mixed_6a.c_out)
 
     @property
     def _head_map(self) -> Pair:
-        return _HEAD.map_size(*size_after(_layers(self.lower), *self.image_size))
-
-    def _pooled(self, c_in: int, width: int) -> Branch:
-        (c,) = self._convs(c_in, (width, 1))
-        return Branch((("pool", MEAN),), (("branch_pool", c),))
-
-    def _one(self, c_in: int, width: int) -> Branch:
-        return _line("branch1x1", *self._convs(c_in, (width, 1)))
+        return _HEAD.map_size(*self.map_sizes[1])
 
     def _a(self, c_in: int, pooled: int) -> MixedSpec:
         """Figure 5; of its two branches with 3x3, one has 5x5."""
-        return _mixed(
+        return self.mixed(
             c_in,
-            self._one(c_in, 64),
-            self._flat(c_in, "branch5x5", (48, 1), (64, 5)),
-            self._flat(c_in, "branch3x3dbl", (64, 1), (96, 3), (96, 3)),
-            self._pooled(c_in, pooled),
-        )
-
-    def _b(self, c_in: int) -> MixedSpec:
-        """Figure 10."""
-        return _mixed(
-            c_in,
-            _line("branch3x3", *self._convs(c_in, (384, 3, 2))),
-            self._flat(c_in, "branch3x3dbl", (64, 1), (96, 3), (96, 3, 2)),
-            _line("branch_pool", HALF),
+            ((64, 1),),
+            ((48, 1), (64, 5)),
+            ((64, 1), (96, 3), (96, 3)),
+            ((pooled, 1),),
         )
 
     def _c(self, c_in: int, w: int) -> MixedSpec:
         """Figure 6 with n = 7."""
         row, column = (1, 7), (7, 1)
-        twice = ((w, 1), (w, column), (w, row), (w, column), (192, row))
-        return _mixed(
+        return self.mixed(
             c_in,
-            self._one(c_in, 192),
-            self._flat(c_in, "branch7x7", (w, 1), (w, row), (192, column)),
-            self._flat(c_in, "branch7x7dbl", *twice),
-            self._pooled(c_in, 192),
+            ((192, 1),),
+            ((w, 1), (w, row), (192, column)),
+            ((w, 1), (w, column), (w, row), (w, column), (192, row)),
+            ((192, 1),),
         )
 
-    def _d(self, c_in: int) -> MixedSpec:
-        last = ((192, 1), (192, (1, 7)), (192, (7, 1)), (192, 3, 2))
-        return _mixed(
-            c_in,
-            self._flat(c_in, "branch3x3", (192, 1), (320, 3, 2)),
-            self._flat(c_in, "branch7x7x3", *last),
-            _line("branch_pool", HALF),
-        )
-
-    def _e(self, c_in: int) -> MixedSpec:
+    def _e(self, c_in: int, width: int) -> MixedSpec:
         """Figure 7."""
-        return _mixed(
-            c_in,
-            self._one(c_in, 320),
-            self._flat(c_in, "branch3x3", (384, 1), fork=384),
-            self._flat(c_in, "branch3x3dbl", (448, 1), (384, 3), fork=384),
-            self._pooled(c_in, 192),
-        )
+        one, pooled = self.convs(c_in, (320, 1)), self.convs(c_in, (192, 1))
+        three = self.forked(c_in, (384, 1), width=width)
+        double = self.forked(c_in, (448, 1), (384, 3), width=width)
+        ends = (*one, *three[-2:], *double[-2:], *pooled)
+        return MixedSpec((one, three, double, pooled), sum(c.c_out for c in ends))
 
 
-@dataclass(frozen=True, kw_only=True)
-class InceptionV4Spec(_Inception):
-    """depths: of the blocks A, B and C (figure 9)."""
-
-    depths: tuple[Size, Size, Size] = (4, 7, 3)
-    dropout: Rate = 0.2
-
-    def starts(self) -> Mapping[str, Initializer]:
-        return {"*.conv.weight": _OF_TORCH, "last_linear.*": of_torch(self.c_out)}
-
-    @property
-    def trunk(self) -> tuple[Part, ...]:
-        return (("features", self.features),)
-
-    @property
-    def features(self) -> tuple[Layer, ...]:
-        a, b, c = self.depths
-        blocks = (
-            self._mixed3a,
-            self._mixed4a,
-            self._mixed5a,
-            *(self._a,) * a,
-            self._reduction_a,
-            *(self._b,) * b,
-            self._reduction_b,
-            *(self._c,) * c,
-        )
-        found: list[Layer] = [*self._convs(3, (32, 3, 2), (32, 3, 1), (64, 3))]
-        c_in = self._scaled(64)
-        for block in blocks:
-            mixed = block(c_in)
-            found.append(mixed)
-            c_in = mixed.c_out
-        return tuple(found)
-
-    def _mixed3a(self, c_in: int) -> MixedSpec:
-        conv = _line("conv", *self._convs(c_in, (96, 3, 2)))
-        return _mixed(c_in, _line("maxpool", HALF), conv)
-
-    def _mixed4a(self, c_in: int) -> MixedSpec:
-        convs = partial(self._convs, c_in)
-        second = convs((64, 1), (64, (1, 7)), (64, (7, 1)), (96, 3, 1))
-        return _mixed(
-            c_in,
-            _line("branch0", *convs((64, 1), (96, 3, 1))),
-            _line("branch1", *second),
-        )
-
-    def _mixed5a(self, c_in: int) -> MixedSpec:
-        conv = _line("conv", *self._convs(c_in, (192, 3, 2)))
-        return _mixed(c_in, conv, _line("maxpool", HALF))
-
-    def _a(self, c_in: int) -> MixedSpec:
-        """Figure 4."""
-        convs = partial(self._convs, c_in)
-        return _mixed(
-            c_in,
-            _line("branch0", *convs((96, 1))),
-            _line("branch1", *convs((64, 1), (96, 3))),
-            _line("branch2", *convs((64, 1), (96, 3), (96, 3))),
-            _line("branch3", MEAN_INSIDE, *convs((96, 1))),
-        )
-
-    def _reduction_a(self, c_in: int) -> MixedSpec:
-        """Figure 7."""
-        convs = partial(self._convs, c_in)
-        return _mixed(
-            c_in,
-            _line("branch0", *convs((384, 3, 2))),
-            _line("branch1", *convs((192, 1), (224, 3), (256, 3, 2))),
-            _line("branch2", HALF),
-        )
-
-    def _b(self, c_in: int) -> MixedSpec:
-        """Figure 5."""
-        convs, row, column = partial(self._convs, c_in), (1, 7), (7, 1)
-        twice = ((192, 1), (192, column), (224, row), (224, column), (256, row))
-        return _mixed(
-            c_in,
-            _line("branch0", *convs((384, 1))),
-            _line("branch1", *convs((192, 1), (224, row), (256, column))),
-            _line("branch2", *convs(*twice)),
-            _line("branch3", MEAN_INSIDE, *convs((128, 1))),
-        )
-
-    def _reduction_b(self, c_in: int) -> MixedSpec:
-        """Figure 8."""
-        convs = partial(self._convs, c_in)
-        second = convs((256, 1), (256, (1, 7)), (320, (7, 1)), (320, 3, 2))
-        return _mixed(
-            c_in,
-            _line("branch0", *convs((192, 1), (192, 3, 2))),
-            _line("branch1", *second),
-            _line("branch2", HALF),
-        )
-
-    def _c(self, c_in: int) -> MixedSpec:
-        """Figure 6."""
-        flat = partial(self._flat, c_in, first=0, fork=256)
-        return _mixed(
-            c_in,
-            _line("branch0", *self._convs(c_in, (256, 1))),
-            flat("branch1", (384, 1)),
-            flat("branch2", (384, 1), (448, (3, 1)), (512, (1, 3))),
-            _line("branch3", MEAN_INSIDE, *self._convs(c_in, (256, 1))),
-        )
+def _named(
+    stage: str, c_in: int, blocks: list[tuple[Callable[[int, int], MixedSpec], int]]
+) -> dict[str, MixedSpec]:
+    found = {}
+    for letter, (block, width) in zip(_LETTERS, blocks, strict=False):
+        found[stage + letter] = block(c_in, width)
+        c_in = found[stage + letter].c_out
+    return found
 
 
-@dataclass(frozen=True, kw_only=True)
-class InceptionResNetV2Spec(_Inception):
-    """depths, scales: of the residual blocks A, B and C; a last one of C follows."""
-
-    depths: tuple[Size, Size, Size] = (10, 20, 9)
-    scales: tuple[Positive, Positive, Positive] = (0.17, 0.1, 0.2)
-    dropout: Rate = 0.2
-
-    def starts(self) -> Mapping[str, Initializer]:
-        found: dict[str, Initializer] = {
-            f"{name}.*conv2d.bias": of_torch(blocks[0].projection.c_in)
-            for name, blocks in self.residuals.items()
-        }
-        weights = {"*.conv.weight": _OF_TORCH, "*.conv2d.weight": _OF_TORCH}
-        return {**found, **weights, "classif.*": of_torch(self.c_out)}
-
-    @property
-    def trunk(self) -> tuple[Part, ...]:
-        names = ("conv2d_1a", "conv2d_2a", "conv2d_2b", "maxpool_3a", "conv2d_3b")
-        a, b, c, last = self.residuals.items()
-        before_a, before_b, before_c = self._between
-        (conv,) = self._convs(before_c.c_out, (1536, 1))
-        return (
-            *self._stem(*names, "conv2d_4a", "maxpool_5a"),
-            ("mixed_5b", before_a),
-            a,
-            ("mixed_6a", before_b),
-            b,
-            ("mixed_7a", before_c),
-            c,
-            (last[0], last[1][0]),
-            ("conv2d_7b", conv),
-        )
-
-    @property
-    def residuals(self) -> dict[str, tuple[ResidualSpec, ...]]:
-        row, column = (1, 7), (7, 1)
-        a, b, c = (mixed.c_out for mixed in self._between)
-        of_a = partial(
-            self._residual,
-            a,
-            ((32, 1),),
-            ((32, 1), (32, 3)),
-            ((32, 1), (48, 3), (64, 3)),
-        )
-        of_b = partial(
-            self._residual, b, ((192, 1),), ((128, 1), (160, row), (192, column))
-        )
-        of_c = partial(
-            self._residual, c, ((192, 1),), ((192, 1), (224, (1, 3)), (256, (3, 1)))
-        )
-        kinds = zip((of_a, of_b, of_c), self.scales, self.depths, strict=True)
-        repeated = ((of(scale=scale),) * depth for of, scale, depth in kinds)
-        names = ("repeat", "repeat_1", "repeat_2", "block8")
-        last = of_c(scale=1.0, activation="identity")
-        return dict(zip(names, (*repeated, (last,)), strict=True))
-
-    def _residual(
-        self,
-        c_in: int,
-        *branches: tuple[_Wanted, ...],
-        scale: float,
-        activation: str = "relu",
-    ) -> ResidualSpec:
-        mixed = _mixed(
-            c_in,
-            *(
-                _line(f"branch{i}", *self._convs(c_in, *wanted))
-                for i, wanted in enumerate(branches)
-            ),
-        )
-        projection = ConvSpec(mixed.c_out, c_in, 1)
-        return ResidualSpec(mixed.branches, c_in, projection, scale, activation)
-
-    @property
-    def _between(self) -> tuple[MixedSpec, MixedSpec, MixedSpec]:
-        """In front of the residual blocks of each kind."""
-        convs = partial(self._convs, self._scaled(192))
-        a = _mixed(
-            self._scaled(192),
-            _line("branch0", *convs((96, 1))),
-            _line("branch1", *convs((48, 1), (64, 5))),
-            _line("branch2", *convs((64, 1), (96, 3), (96, 3))),
-            _line("branch3", MEAN_INSIDE, *convs((64, 1))),
-        )
-        convs = partial(self._convs, a.c_out)
-        b = _mixed(
-            a.c_out,
-            _line("branch0", *convs((384, 3, 2))),
-            _line("branch1", *convs((256, 1), (256, 3), (384, 3, 2))),
-            _line("branch2", HALF),
-        )
-        convs = partial(self._convs, b.c_out)
-        c = _mixed(
-            b.c_out,
-            _line("branch0", *convs((256, 1), (384, 3, 2))),
-            _line("branch1", *convs((256, 1), (288, 3, 2))),
-            _line("branch2", *convs((256, 1), (288, 3), (320, 3, 2))),
-            _line("branch3", HALF),
-        )
-        return a, b, c
+def _last(blocks: Mapping[str, MixedSpec], c_in: int) -> int:
+    """The width behind blocks that see `c_in` maps."""
+    return [c_in, *(block.c_out for block in blocks.values())][-1]
 
 
-_LETTERS = ascii_lowercase[1:]  # a stage's first letter is that of what stands before
-_HEAD = MeanPool(5, 3)
-_OF_TORCH = HeUniform(activation="leaky_relu", slope=math.sqrt(5))
-
-_SUM = "sum over its layers"
 VARIANTS = {
     "inception_v3_tiny": Variant(
         InceptionV3Spec(
@@ -575,42 +274,11 @@ VARIANTS = {
             bn_decay=0.8,
         ),
         41_362,
-        _SUM,
-        tiny=True,
-    ),
-    "inception_v4_tiny": Variant(
-        InceptionV4Spec(
-            depths=(1, 1, 1),
-            width=1 / 16,
-            dropout=0.3,
-            num_classes=6,
-            image_size=(107, 139),
-            bn_eps=0.03,
-            bn_decay=0.8,
-        ),
-        54_360,
-        _SUM,
-        tiny=True,
-    ),
-    "inception_resnet_v2_tiny": Variant(
-        InceptionResNetV2Spec(
-            depths=(1, 1, 1),
-            scales=(0.4, 0.7, 0.3),
-            width=1 / 16,
-            dropout=0.3,
-            num_classes=6,
-            image_size=(107, 139),
-            bn_eps=0.03,
-            bn_decay=0.8,
-        ),
-        62_516,
-        _SUM,
+        "sum over its layers",
         tiny=True,
     ),
     "inception_v3": Variant(InceptionV3Spec(), 27_161_264, "torchvision 0.28.0"),
     "inception_v3_no_aux": Variant(
         InceptionV3Spec(head=False), 23_834_568, "torchvision 0.28.0"
     ),
-    "inception_v4": Variant(InceptionV4Spec(), 42_679_816, "timm 1.0.31"),
-    "inception_resnet_v2": Variant(InceptionResNetV2Spec(), 55_843_464, "timm 1.0.31"),
 }

@@ -23,7 +23,7 @@ from shared.fields import Positive, Rate, Size
 from shared.specs.base import ConvSpec, Spec, Tensor, Variant, image
 
 # A convolution, and the activation behind its norm, or none.
-Step = tuple[ConvSpec, tuple[str, ...]]
+Step = tuple[ConvSpec, str]
 # Width, kernel, stride, expansion, blocks.
 _Stack = tuple[Size, Size, Size, Size, Size]
 B1 = (
@@ -87,9 +87,9 @@ class MNASNetSpec(Spec):
         """A convolution, and a separable one."""
         first, second = map(self._width, self.stem_widths)
         return (
-            (ConvSpec.padded(3, first, 3, 2, bias=False), ("relu",)),
-            (ConvSpec.depthwise(first, 3, bias=False), ("relu",)),
-            (ConvSpec(first, second, 1, bias=False), ()),
+            (ConvSpec.padded(3, first, 3, 2, bias=False), "relu"),
+            (ConvSpec.depthwise(first, 3, bias=False), "relu"),
+            (ConvSpec(first, second, 1, bias=False), ""),
         )
 
     @property
@@ -108,15 +108,15 @@ class MNASNetSpec(Spec):
     @property
     def last(self) -> tuple[Step, ...]:
         c_in = self._width(self.stacks[-1][0])
-        return ((ConvSpec(c_in, self.last_width, 1, bias=False), ("relu",)),)
+        return ((ConvSpec(c_in, self.last_width, 1, bias=False), "relu"),)
 
 
 def _block(c_in: int, c_out: int, k: int, stride: int, expansion: int) -> BlockSpec:
     inner = c_in * expansion
     steps: tuple[Step, ...] = (
-        (ConvSpec(c_in, inner, 1, bias=False), ("relu",)),
-        (ConvSpec.depthwise(inner, k, stride, bias=False), ("relu",)),
-        (ConvSpec(inner, c_out, 1, bias=False), ()),
+        (ConvSpec(c_in, inner, 1, bias=False), "relu"),
+        (ConvSpec.depthwise(inner, k, stride, bias=False), "relu"),
+        (ConvSpec(inner, c_out, 1, bias=False), ""),
     )
     return BlockSpec(steps, stride == 1 and c_in == c_out)
 

@@ -24,10 +24,11 @@ from shared.specs.base import ConvSpec, Spec, Tensor, Variant, image
 
 @dataclass(frozen=True)
 class BlockSpec:
-    """convs: those with an activation; project: the last, which has none (section 3.2);
+    """The convolutions in order, the last without an activation (section 3.2);
     shortcut: what the block is given is added to what it makes of it."""
 
-    convs: tuple[ConvSpec, ...]
+    expand: ConvSpec | None
+    depthwise: ConvSpec
     project: ConvSpec
     shortcut: bool
 
@@ -78,7 +79,7 @@ class MobileNetV2Spec(Spec):
     def starts(self) -> Mapping[str, Initializer]:
         he = HeNormal(mode="fan_out")
         projections = {
-            f"features.{i}.conv.{len(b.convs)}.weight": he
+            f"features.{i}.conv.{2 if b.expand else 1}.weight": he
             for i, b in enumerate(self.blocks, start=1)
         }
         last = {"classifier.1.weight": Normal(std=0.01)}
@@ -113,7 +114,8 @@ def _block(c_in: int, c_out: int, factor: int, stride: int) -> BlockSpec:
     expand = ConvSpec(c_in, inner, 1, bias=False)
     depthwise = ConvSpec.depthwise(inner, 3, stride, bias=False)
     return BlockSpec(
-        (expand,) * (factor != 1) + (depthwise,),
+        expand if factor != 1 else None,
+        depthwise,
         ConvSpec(inner, c_out, 1, bias=False),
         stride == 1 and c_in == c_out,
     )

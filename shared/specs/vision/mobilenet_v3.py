@@ -28,13 +28,13 @@ from shared.specs.vision.mobilenet_v2 import divisible
 
 @dataclass(frozen=True)
 class BlockSpec:
-    """convs: those that `activation` follows; squeeze: excitation, or nothing; project:
-    the last convolution, without an activation; shortcut: what the block is given is
-    added to what it makes of it."""
+    """The convolutions in order, the last without an activation; shortcut: what the
+    block is given is added to what it makes of it."""
 
-    convs: tuple[ConvSpec, ...]
+    expand: ConvSpec | None
+    depthwise: ConvSpec
     activation: str
-    squeeze: tuple[SqueezeSpec, ...]
+    squeeze: SqueezeSpec | None
     project: ConvSpec
     shortcut: bool
 
@@ -125,10 +125,12 @@ class MobileNetV3Spec(Spec):
         squeezed = divisible(inner // 4, self.divisor)
         expand = ConvSpec(c_in, inner, 1, bias=False)
         depthwise = ConvSpec.depthwise(inner, k, stride, bias=False)
+        squeeze = SqueezeSpec(inner, squeezed, "relu", "hard_sigmoid")
         return BlockSpec(
-            (expand,) * (inner != c_in) + (depthwise,),
+            expand if inner != c_in else None,
+            depthwise,
             activation,
-            (SqueezeSpec(inner, squeezed, "relu", "hard_sigmoid"),) * squeezes,
+            squeeze if squeezes else None,
             ConvSpec(inner, c_out, 1, bias=False),
             stride == 1 and c_in == c_out,
         )

@@ -22,10 +22,10 @@ from shared.specs.base import ConvSpec, Pool, Spec, Tensor, Variant, image
 
 @dataclass(frozen=True)
 class BlockSpec:
-    """convs: the residual branch in order; downsample: the projection, or nothing."""
+    """convs: the residual branch in order; downsample: the projection, if any."""
 
     convs: tuple[ConvSpec, ...]
-    downsample: tuple[ConvSpec, ...]
+    downsample: ConvSpec | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,7 +103,7 @@ class ResNetSpec(Spec):
             )
         project = stride != 1 or c_in != c_out  # option B, section 3.3
         shortcut = ConvSpec.padded(c_in, c_out, 1, stride, bias=False)
-        return BlockSpec(convs, (shortcut,) * project)
+        return BlockSpec(convs, shortcut if project else None)
 
     @property
     def c_out(self) -> int:

@@ -22,7 +22,7 @@ from shared.fields import Positive, Rate, Size
 from shared.specs.base import ConvSpec, Pool, Spec, Tensor, Variant, image
 
 # A convolution, and the activation behind its norm, or none.
-Step = tuple[ConvSpec, tuple[str, ...]]
+Step = tuple[ConvSpec, str]
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class ShuffleNetSpec(Spec):
 
     @property
     def stem(self) -> tuple[Step, ...]:
-        return ((ConvSpec.padded(3, self.widths[0], 3, 2, bias=False), ("relu",)),)
+        return ((ConvSpec.padded(3, self.widths[0], 3, 2, bias=False), "relu"),)
 
     @property
     def stem_pool(self) -> Pool:
@@ -83,18 +83,18 @@ class ShuffleNetSpec(Spec):
     @property
     def last(self) -> tuple[Step, ...]:
         c_in, c_out = self.widths[-2:]
-        return ((ConvSpec(c_in, c_out, 1, bias=False), ("relu",)),)
+        return ((ConvSpec(c_in, c_out, 1, bias=False), "relu"),)
 
 
 def _unit(c_in: int, half: int, stride: int) -> UnitSpec:
     through: tuple[Step, ...] = (
-        (ConvSpec.depthwise(c_in, 3, stride, bias=False), ()),
-        (ConvSpec(c_in, half, 1, bias=False), ("relu",)),
+        (ConvSpec.depthwise(c_in, 3, stride, bias=False), ""),
+        (ConvSpec(c_in, half, 1, bias=False), "relu"),
     )
     worked: tuple[Step, ...] = (
-        (ConvSpec(c_in if stride > 1 else half, half, 1, bias=False), ("relu",)),
-        (ConvSpec.depthwise(half, 3, stride, bias=False), ()),
-        (ConvSpec(half, half, 1, bias=False), ("relu",)),
+        (ConvSpec(c_in if stride > 1 else half, half, 1, bias=False), "relu"),
+        (ConvSpec.depthwise(half, 3, stride, bias=False), ""),
+        (ConvSpec(half, half, 1, bias=False), "relu"),
     )
     return UnitSpec(through if stride > 1 else (), worked)
 

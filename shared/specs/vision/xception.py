@@ -34,13 +34,13 @@ class SeparableSpec:
 
 @dataclass(frozen=True)
 class BlockSpec:
-    """skip, pools: one at stride 2, else none."""
+    """pool, skip: at stride 2."""
 
     name: str
     relu_first: bool
     separables: tuple[SeparableSpec, ...]
-    pools: tuple[Pool, ...]
-    skip: tuple[ConvSpec, ...]
+    pool: Pool | None
+    skip: ConvSpec | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,13 +99,13 @@ class XceptionSpec(Spec):
             sizes = c.map_size(*sizes)
         found = []
         for i, block in enumerate(widths):
-            halves = not len(self.entry) <= i < len(widths) - 1
-            pools = (self._pool(sizes),) * halves
-            skip = (ConvSpec(block[0], block[-1], 1, 2, bias=False),) * halves
             separables = tuple(_separable(*pair) for pair in pairwise(block))
-            found.append(BlockSpec(f"block{i + 1}", i > 0, separables, pools, skip))
-            for pool in pools:
+            pool, skip = None, None
+            if not len(self.entry) <= i < len(widths) - 1:
+                pool = self._pool(sizes)
+                skip = ConvSpec(block[0], block[-1], 1, 2, bias=False)
                 sizes = pool.map_size(*sizes)
+            found.append(BlockSpec(f"block{i + 1}", i > 0, separables, pool, skip))
         return tuple(found)
 
     def _pool(self, sizes: Pair) -> Pool:
