@@ -7,7 +7,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 
-# DIFF(in-place): what nobody reads again is written over.
 def hard_swish(x: Tensor) -> Tensor:
     # DIFF(hard-float32): on a GPU F.hardswish has 1/6 in float32, also in float64.
     if x.is_cuda and x.dtype == torch.float64:
@@ -15,6 +14,7 @@ def hard_swish(x: Tensor) -> Tensor:
     return F.hardswish(x, inplace=True)
 
 
+# DIFF(in-place): what nobody reads again is written over.
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "identity": lambda x: x,
     "relu": F.relu_,
