@@ -312,6 +312,7 @@ def _first(value: Any) -> Any:
 def _record(model: nnx.Module, wanted: bool) -> Iterator[dict[str, Any]]:
     """Collect every named module's output; NNX has no hooks, so types are patched."""
     layers: dict[str, Any] = {}
+    running: set[int] = set()
     here = get_opaque_trace_state()
     paths = {id(m): path for path, m in named_modules(model) if path and wanted}
     kinds = {type(m) for _, m in named_modules(model) if id(m) in paths}
@@ -321,7 +322,13 @@ def _record(model: nnx.Module, wanted: bool) -> Iterator[dict[str, Any]]:
 
     def recording(call: Any) -> Any:
         def wrapper(module: Any, *args: Any, **kwargs: Any) -> Any:
-            output = call(module, *args, **kwargs)
+            if id(module) in running:  # the call of a type that it is derived from
+                return call(module, *args, **kwargs)
+            running.add(id(module))
+            try:
+                output = call(module, *args, **kwargs)
+            finally:
+                running.discard(id(module))
             path = paths.get(id(module))
             # Inside a scan or another inner trace a value cannot be handed out.
             outermost = get_opaque_trace_state() == here

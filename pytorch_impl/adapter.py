@@ -153,7 +153,9 @@ class TorchModel(contract.Model):
             self.native.eval()
 
     def _run(self, request: contract.Request) -> contract.Result:
-        device = next(self.native.parameters()).device
+        # A model without parameters stays where new tensors are made.
+        first = next(self.native.parameters(), torch.empty(0))
+        device = first.device
         inputs = [self._input(value, device) for value in request.inputs]
         layers: dict[str, contract.Layer] = {}
         hooks = self._record(layers) if request.trace else []

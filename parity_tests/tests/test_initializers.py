@@ -122,7 +122,7 @@ TORCH = """
     import numpy as np
     import torch
     from torch.nn import init
-    from shared import initializers as own
+    from shared.definitions import initializers as own
 
     def same_widths():
         shape = (64, 48, 5, 7)
@@ -156,7 +156,7 @@ TORCH = """
 JAX = """
     import jax
     import numpy as np
-    from shared import initializers as own
+    from shared.definitions import initializers as own
 
     def same_widths():
         # (in, out) there
@@ -183,7 +183,7 @@ KERAS = """
     import keras
     import numpy as np
     from keras import ops
-    from shared import initializers as own
+    from shared.definitions import initializers as own
 
     def same_widths():
         shape = (300, 400)
