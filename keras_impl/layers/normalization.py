@@ -12,6 +12,7 @@ from shared.specs.base import BatchNormed
 class BatchNormalization(layers.BatchNormalization):
     """DIFF(bn-var): keeps the unbiased running variance (Ioffe 2015, algorithm 2).
     DIFF(bn-one): a single value a channel is refused, as by torch.
+    DIFF(bn-frozen): what is not trainable keeps its statistics, and normalises by them.
     """
 
     def __init__(self, channels: int, epsilon: float, momentum: float, ndim: int = 4):
@@ -19,7 +20,7 @@ class BatchNormalization(layers.BatchNormalization):
         self.build((None,) * (ndim - 1) + (channels,))
 
     def call(self, x: KerasTensor, training: bool | None = None) -> KerasTensor:
-        if not training:
+        if not training or not self.trainable:
             return super().call(x, training=False)
         unknown = self.synchronized or None in x.shape
         if not unknown and math.prod(x.shape[:-1]) == 1:
@@ -35,7 +36,7 @@ class BatchNormalization(layers.BatchNormalization):
 
     def _number(self, x: KerasTensor) -> KerasTensor:
         """What one channel's statistics are taken over."""
-        n = ops.cast(ops.size(x) // ops.shape(x)[-1], x.dtype)
+        n = ops.cast(ops.size(x) // ops.shape(x)[-1], self.moving_variance.dtype)
         return distributed.total([n])[0] if self.synchronized else n
 
     def _moments(
@@ -46,7 +47,7 @@ class BatchNormalization(layers.BatchNormalization):
         if not self.synchronized:
             mean = _mean(x)
             return mean, _mean(ops.square(x - mean))
-        exact = ops.cast(x, self.variable_dtype)
+        exact = ops.cast(x, self.moving_variance.dtype)
         n, axes = self._number(exact), self._reduction_axes
         mean = distributed.total([ops.sum(exact, axes)])[0] / n
         squares = ops.sum(ops.square(exact - mean), axes)

@@ -504,6 +504,60 @@ def test_bn_one(native, within):
         within(framework, source, "refused")
 
 
+KEPT_NORMS = """
+    import keras
+    import numpy as np
+    from keras_impl import layers
+
+    def made():
+        return layers.BatchNormalization(3, 1e-3, 0.9)
+
+    def frozen():
+        norm, x = made(), 5 + 2 * np.random.default_rng(0).standard_normal((4, 3, 3, 3))
+        norm.trainable = False
+        for _ in range(3):
+            y = norm(x, training=True)
+        np.testing.assert_array_equal(norm.moving_variance, np.ones(3))
+        np.testing.assert_array_equal(norm.moving_mean, np.zeros(3))
+        np.testing.assert_allclose(y, x / np.sqrt(1 + 1e-3), rtol=1e-6)
+
+    def in_half():
+        # More values a channel than a float16 can count.
+        x = np.random.default_rng(0).standard_normal((2, 200, 200, 3))
+        x = x.astype("float16")
+        kept = keras.config.dtype_policy()
+        keras.config.set_dtype_policy("mixed_float16")
+        try:
+            norm = made()
+            y = norm(x, training=True)
+        finally:
+            keras.config.set_dtype_policy(kept)
+        assert keras.backend.standardize_dtype(y.dtype) == "float16"
+        assert norm.moving_variance.dtype == "float32"
+        wanted = 0.9 + 0.1 * x.astype(float).var((0, 1, 2), ddof=1)
+        np.testing.assert_allclose(norm.moving_variance, wanted, rtol=1e-6)
+"""
+TORCH_FROZEN = """
+    import torch
+
+    def moves():
+        norm = torch.nn.BatchNorm1d(3).requires_grad_(False)
+        norm(5 + torch.randn(8, 3))
+        assert (norm.running_mean > 0.1).all()
+"""
+
+
+@pytest.mark.parametrize("framework", ["keras", "keras[jax]", "keras[torch]"])
+def test_bn_frozen(within, framework):
+    within(framework, KEPT_NORMS, "frozen", dtype="float32")
+    within("pytorch", TORCH_FROZEN, "moves")
+
+
+@pytest.mark.parametrize("framework", ["keras", "keras[jax]", "keras[torch]"])
+def test_a_batch_norm_counts_in_the_precision_of_its_statistics(within, framework):
+    within(framework, KEPT_NORMS, "in_half", dtype="float32")
+
+
 def test_bn_trace(ask):
     theirs, ours = ask("jax", "printed")
     assert theirs > 0 == ours
