@@ -7,7 +7,11 @@ import importlib
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from shared.specs.base import Conv1dSpec, ConvSpec, ConvTransposeSpec, Pool, SqueezeSpec
+from shared.specs.sequence.recurrent import StackSpec
 
 CASES: dict[str, Any] = {
     "square": ConvSpec(3, 5, 3, 2, 1),
@@ -54,6 +58,21 @@ SERIES: dict[str, Any] = {
 }
 # Windows of a maximum along time, beside one another.
 SERIES_POOLS = {"series_max": 5, "series_max_of_all": 11}
+# Causal or not; without a bias, with one that is an input, or with one that is not.
+ATTENTIONS: dict[str, tuple[bool, str]] = {
+    "attention": (False, ""),
+    "attention_causal": (True, ""),
+    "attention_biased": (False, "input"),
+    "attention_biased_by_a_constant": (False, "constant"),
+    "attention_causal_biased": (True, "input"),
+    "attention_causal_biased_by_a_constant": (True, "constant"),
+}
+# With or without a state to start from, as many inputs as there are.
+STACKS: dict[str, Any] = {
+    "stack": StackSpec(3, 4, 1, False, 0.0),
+    "stack_of_two": StackSpec(3, 5, 2, False, 0.0),
+    "stack_both_ways": StackSpec(3, 4, 2, True, 0.0),
+}
 ACTIVATIONS = (
     "identity",
     "relu",
@@ -67,15 +86,26 @@ ACTIVATIONS = (
 )
 
 
+def constant_bias() -> NDArray[np.float64]:
+    """Of the scores of two heads, of five queries and five keys."""
+    return np.random.default_rng(1).standard_normal((2, 5, 5))
+
+
 def _torch(case: str) -> Any:
-    own, nn = _modules("pytorch_impl.layers", "torch.nn")
-    base: Any = nn.Module
+    own, torch = _modules("pytorch_impl.layers", "torch")
+    base: Any = torch.nn.Module
 
     class Call(base):
-        def forward(self, x: Any) -> Any:
-            return _function(own, case)(x + 0)  # some write over what they read
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = _layer(own, case)
+            self.call = _call(own, case, torch.tensor)
 
-    return _layer(own, case) or Call()
+        def forward(self, x: Any, *others: Any) -> Any:
+            # Some write over what they read.
+            return self.call(self.layer, x + 0, *others)
+
+    return _bare(Call(), case)
 
 
 def _keras(case: str) -> Any:
@@ -83,21 +113,44 @@ def _keras(case: str) -> Any:
     base: Any = keras.Layer
 
     class Call(base):
-        def call(self, x: Any) -> Any:
-            return _function(own, case)(x)
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = _layer(own, case)
+            self.function = _call(own, case, keras.ops.convert_to_tensor)
 
-    return _layer(own, case) or Call()
+        def call(self, *inputs: Any) -> Any:
+            return self.function(self.layer, *inputs)
+
+    return _bare(Call(), case)
 
 
 def _jax(case: str) -> Any:
-    own, nnx = _modules("jax_impl.layers", "flax.nnx")
+    own, nnx, jnp = _modules("jax_impl.layers", "flax.nnx", "jax.numpy")
     base: Any = nnx.Module
 
     class Call(base):
-        def __call__(self, x: Any) -> Any:
-            return _function(own, case)(x)
+        def __init__(self) -> None:
+            self.layer = _layer(own, case, rngs=nnx.Rngs(0))
+            self.call = _call(own, case, jnp.array)
 
-    return _layer(own, case, rngs=nnx.Rngs(0)) or Call()
+        def __call__(self, *inputs: Any) -> Any:
+            return self.call(self.layer, *inputs)
+
+    return _bare(Call(), case)
+
+
+def _bare(call: Any, case: str) -> Any:
+    """The layer itself where it takes the one input."""
+    return call if call.layer is None or case in ATTENTIONS | STACKS else call.layer
+
+
+def _call(own: Any, case: str, tensor: Callable[[Any], Any]) -> Callable[..., Any]:
+    """Of the layer and the inputs."""
+    if ATTENTIONS.get(case, (False, ""))[1] == "constant":
+        return lambda layer, *qkv: layer(*qkv, tensor(constant_bias()))
+    if case in STACKS:
+        return lambda layer, x, *state: layer(x, state or None)
+    return lambda layer, *inputs: (layer or _function(own, case))(*inputs)
 
 
 def _function(own: Any, case: str) -> Callable[[Any], Any]:
@@ -115,7 +168,11 @@ def _modules(*names: str) -> list[Any]:
 
 
 def _layer(own: Any, case: str, **rngs: Any) -> Any:
-    spec = (CASES | SERIES).get(case)
+    if case in ATTENTIONS:
+        return own.Attention(0.0, ATTENTIONS[case][0], **rngs)
+    spec = (CASES | SERIES | STACKS).get(case)
+    if isinstance(spec, StackSpec):
+        return own.StackedLSTM(spec, **rngs)
     if isinstance(spec, Conv1dSpec):
         return own.conv1d(spec, **rngs)
     if isinstance(spec, ConvSpec):
@@ -127,9 +184,12 @@ def _layer(own: Any, case: str, **rngs: Any) -> Any:
     return None
 
 
+EVERY = (CASES, SERIES, SERIES_POOLS, ATTENTIONS, STACKS, ACTIVATIONS)
+
+
 def __getattr__(name: str) -> Any:
     framework, _, case = name.partition("_")
-    if case not in {*CASES, *SERIES, *SERIES_POOLS, *ACTIVATIONS}:
+    if not any(case in cases for cases in EVERY):
         raise AttributeError(name)
     build = {"pytorch": _torch, "keras": _keras, "jax": _jax}[framework]
     return functools.partial(build, case)

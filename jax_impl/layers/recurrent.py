@@ -1,5 +1,6 @@
 """Recurrent layers: an LSTM of several layers, in one direction or both."""
 
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -28,23 +29,31 @@ class StackedLSTM(nnx.Module):
             Dropout(spec.dropout, rngs=rngs) for _ in range(spec.gaps)
         )
 
-    def __call__(self, x: Array) -> tuple[Array, State]:
-        states: list[State] = []
+    def __call__(self, x: Array, state: State | None = None) -> tuple[Array, State]:
+        """Without a state it starts at zeros."""
+        starts, ends = self.starts(x, state), list[State]()
         for k, directions in enumerate(self.spec.directions):
             if k and not self.dropouts[k - 1].deterministic:
                 x = self.dropouts[k - 1](x)
-            found = [self.scan(x, direction) for direction in directions]
+            found = [self.scan(x, d, next(starts)) for d in directions]
             x = jnp.concatenate([y for y, _ in found], -1)
-            states.extend(state for _, state in found)
-        h, c = (jnp.stack(s) for s in zip(*states, strict=True))
+            ends.extend(end for _, end in found)
+        h, c = (jnp.stack(s) for s in zip(*ends, strict=True))
         return x, (h, c)
 
-    def scan(self, x: Array, d: Direction) -> tuple[Array, State]:
+    def starts(self, x: Array, state: State | None) -> Iterator[State]:
+        """Those of each direction of each layer."""
+        if state is None:
+            zeros = jnp.zeros((self.spec.scans, len(x), self.spec.hidden), x.dtype)
+            state = zeros, zeros
+        return zip(*state, strict=True)
+
+    def scan(self, x: Array, d: Direction, start: State) -> tuple[Array, State]:
         w_ih, w_hh, b_ih, b_hh = (getattr(self, name)[...] for name in d.shapes)
         batch, length, _ = x.shape
         steps = x.swapaxes(0, 1).reshape(length * batch, -1)
         gates = (steps @ w_ih.T + (b_ih + b_hh)).reshape(length, batch, -1)
-        y, state = recur(gates, w_hh.T, d.backward)
+        y, state = recur(gates, w_hh.T, start, d.backward)
         return y.swapaxes(0, 1), state
 
 
@@ -56,14 +65,10 @@ def _cell(state: State, gates: Array, w: Array) -> tuple[State, tuple[Array, ...
     return (o * jnp.tanh(c), c), (i, f, g, o)
 
 
-def _zeros(gates: Array) -> State:
-    zeros = jnp.zeros((gates.shape[1], gates.shape[2] // 4), gates.dtype)
-    return zeros, zeros
-
-
-@partial(jax.custom_jvp, nondiff_argnums=(2,))
-def recur(gates: Array, w: Array, reverse: bool) -> tuple[Array, State]:
-    """gates: [T, B, 4 * hidden], of the inputs; w: [hidden, 4 * hidden].
+@partial(jax.custom_jvp, nondiff_argnums=(3,))
+def recur(gates: Array, w: Array, start: State, reverse: bool) -> tuple[Array, State]:
+    """gates: [T, B, 4 * hidden], of the inputs; w: [hidden, 4 * hidden]; start: before
+    the first step.
 
     DIFF(lstm-gradient): left to itself JAX adds to the gradient of w at every step;
     with the derivative written out it is one product over all steps.
@@ -73,19 +78,19 @@ def recur(gates: Array, w: Array, reverse: bool) -> tuple[Array, State]:
         state, _ = _cell(state, gates, w)
         return state, state[0]
 
-    state, y = jax.lax.scan(step, _zeros(gates), gates, reverse=reverse)
+    state, y = jax.lax.scan(step, start, gates, reverse=reverse)
     return y, state
 
 
 @recur.defjvp
 def _recur_jvp(reverse: bool, primals: Any, tangents: Any) -> Any:
-    (gates, w), (dgates, dw) = primals, tangents
+    (gates, w, start), (dgates, dw, dstart) = primals, tangents
 
     def step(state: State, gates: Array) -> Any:
         after, found = _cell(state, gates, w)
         return after, (state, after, found)
 
-    state, seen = jax.lax.scan(step, _zeros(gates), gates, reverse=reverse)
+    state, seen = jax.lax.scan(step, start, gates, reverse=reverse)
     (h, c), (y, c_after), (i, f, g, o) = seen
     squashed = jnp.tanh(c_after)
     # How the next cell depends on the gates before their squashing, and on itself.
@@ -102,5 +107,5 @@ def _recur_jvp(reverse: bool, primals: Any, tangents: Any) -> Any:
 
     flat = h.reshape(-1, h.shape[-1]) @ dw
     dgates = dgates + flat.reshape(gates.shape)
-    dstate, dy = jax.lax.scan(change, _zeros(gates), (dgates, factors), reverse=reverse)
+    dstate, dy = jax.lax.scan(change, dstart, (dgates, factors), reverse=reverse)
     return (y, state), (dy, dstate)

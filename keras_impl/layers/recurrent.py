@@ -1,5 +1,6 @@
 """Recurrent layers: an LSTM of several layers, in one direction or both."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -28,22 +29,36 @@ class StackedLSTM(keras.Layer):
         self.dropouts = [Dropout(spec.dropout) for _ in range(spec.gaps)]
 
     def call(
-        self, x: KerasTensor, training: bool | None = None
+        self,
+        x: KerasTensor,
+        state: State | None = None,
+        training: bool | None = None,
     ) -> tuple[KerasTensor, State]:
-        states: list[State] = []
+        """Without a state it starts at zeros."""
+        starts, ends = self.starts(x, state), list[State]()
         for k, directions in enumerate(self.spec.directions):
             if k and training:
                 x = self.dropouts[k - 1](x, training=True)
-            found = [self.scan(x, direction) for direction in directions]
+            found = [self.scan(x, d, next(starts)) for d in directions]
             x = ops.concatenate([y for y, _ in found], -1)
-            states.extend(state for _, state in found)
-        h, c = (ops.stack(s) for s in zip(*states, strict=True))
+            ends.extend(end for _, end in found)
+        h, c = (ops.stack(s) for s in zip(*ends, strict=True))
         return x, (h, c)
 
-    def scan(self, x: KerasTensor, d: Direction) -> tuple[KerasTensor, State]:
+    def starts(self, x: KerasTensor, state: State | None) -> Iterator[State]:
+        """Those of each direction of each layer."""
+        if state is None:
+            shape = (self.spec.scans, ops.shape(x)[0], self.spec.hidden)
+            zeros = ops.zeros(shape, x.dtype)
+            state = zeros, zeros
+        h, c = (ops.unstack(s, self.spec.scans) for s in state)
+        return zip(h, c, strict=True)
+
+    def scan(
+        self, x: KerasTensor, d: Direction, start: State
+    ) -> tuple[KerasTensor, State]:
         w_ih, w_hh, b_ih, b_hh = (getattr(self, name) for name in d.shapes)
         w_ih, w_hh, bias = ops.transpose(w_ih), ops.transpose(w_hh), b_ih + b_hh
-        zeros = ops.zeros((ops.shape(x)[0], d.hidden), x.dtype)
         if d.backward:  # not go_backwards: its output's order is the back end's
             x = ops.flip(x, 1)
         try:
@@ -51,8 +66,7 @@ class StackedLSTM(keras.Layer):
                 raise NotImplementedError  # float64 takes the form written out below
             _, y, state = backend.lstm(
                 x,
-                zeros,
-                zeros,
+                *start,
                 mask=None,
                 kernel=w_ih,
                 recurrent_kernel=w_hh,
@@ -63,22 +77,21 @@ class StackedLSTM(keras.Layer):
             )
         except NotImplementedError:  # no cuDNN
             gates = ops.matmul(x, w_ih) + bias  # [B, T, 4 * hidden]
-            both = recur(gates, w_hh)
+            both = recur(gates, w_hh, *start)
             y, state = both[..., : d.hidden], ops.split(both[:, -1], 2, -1)
         h, c = state
         return ops.flip(y, 1) if d.backward else y, (h, c)
 
 
 @ops.custom_gradient
-def recur(gates: KerasTensor, w: KerasTensor) -> Any:
-    """gates: [B, T, 4 * hidden], of the inputs; w: [hidden, 4 * hidden]. What it gives
-    is hidden and cell of every step, beside each other.
+def recur(gates: KerasTensor, w: KerasTensor, h: KerasTensor, c: KerasTensor) -> Any:
+    """gates: [B, T, 4 * hidden], of the inputs; w: [hidden, 4 * hidden]; h, c: before
+    the first step. What it gives is hidden and cell of every step, beside each other.
 
     DIFF(lstm-gradient): left to itself the gradient of a loop adds to that of w at
     every step; with the derivative written out it is one product over all steps.
     """
-    hidden = w.shape[0]
-    zeros = ops.zeros((ops.shape(gates)[0], hidden), gates.dtype)
+    start = [h, c]
 
     def step(gates: KerasTensor, state: list[KerasTensor]) -> Any:
         h, c = state
@@ -88,22 +101,26 @@ def recur(gates: KerasTensor, w: KerasTensor) -> Any:
         h = o * ops.tanh(c)
         return ops.concatenate([h, c], -1), [h, c]
 
-    _, seen, _ = backend.rnn(step, gates, [zeros, zeros])
+    _, seen, _ = backend.rnn(step, gates, start)
 
     def gradient(*args: Any, upstream: Any = None) -> Any:
         (upstream,) = (upstream,) if args == () else args
-        return _back(gates, w, seen, upstream)
+        return _back(gates, w, start, seen, upstream)
 
     return seen, gradient
 
 
 def _back(
-    gates: KerasTensor, w: KerasTensor, seen: KerasTensor, upstream: KerasTensor
-) -> tuple[KerasTensor, KerasTensor]:
-    """The gradients of the gates and of w. What a step computed is computed anew, all
-    steps at once: cheaper than to keep it."""
-    zeros = ops.zeros_like(seen[:, :1])
-    h, before = ops.split(ops.concatenate([zeros, seen[:, :-1]], 1), 2, -1)
+    gates: KerasTensor,
+    w: KerasTensor,
+    start: list[KerasTensor],
+    seen: KerasTensor,
+    upstream: KerasTensor,
+) -> tuple[KerasTensor, ...]:
+    """The gradients of the gates, of w and of the start. What a step computed is
+    computed anew, all steps at once: cheaper than to keep it."""
+    first = ops.concatenate(start, -1)[:, None]
+    h, before = ops.split(ops.concatenate([first, seen[:, :-1]], 1), 2, -1)
     i, f, g, o = ops.split(gates + ops.matmul(h, w), 4, -1)
     i, f, g, o = ops.sigmoid(i), ops.sigmoid(f), ops.tanh(g), ops.sigmoid(o)
     c = ops.split(seen, 2, -1)[1]
@@ -121,7 +138,9 @@ def _back(
         dz = ops.concatenate([of_i * dc, of_f * dc, of_g * dc, of_output * dh], -1)
         return dz, [ops.matmul(dz, across), f * dc]
 
-    _, dz, _ = backend.rnn(step, turned, ops.split(zeros[:, 0], 2, -1))
+    after = ops.split(ops.zeros_like(first[:, 0]), 2, -1)
+    _, dz, dstart = backend.rnn(step, turned, after)
     dz = ops.flip(dz, 1)
     rows = ops.transpose(ops.reshape(h, (-1, h.shape[-1])))
-    return dz, ops.matmul(rows, ops.reshape(dz, (-1, dz.shape[-1])))
+    dw = ops.matmul(rows, ops.reshape(dz, (-1, dz.shape[-1])))
+    return dz, dw, *dstart

@@ -176,8 +176,8 @@ KERAS = """
         import numpy as np
         import tensorflow as tf
 
-        def plain(gates, w):
-            h, c, seen = ops.zeros((3, 5), w.dtype), ops.zeros((3, 5), w.dtype), []
+        def plain(gates, w, h, c):
+            seen = []
             for t in range(7):
                 i, f, g, o = ops.split(gates[:, t] + ops.matmul(h, w), 4, -1)
                 c = ops.sigmoid(f) * c + ops.sigmoid(i) * ops.tanh(g)
@@ -189,10 +189,11 @@ KERAS = """
             draw = np.random.default_rng(0)
             sizes = ((3, 7, 20), (5, 20), (3, 7, 10))
             gates, w, cotangent = (tf.constant(draw.normal(size=s)) for s in sizes)
+            h, c = (tf.constant(draw.normal(size=(3, 5))) for _ in range(2))
             with tf.GradientTape() as tape:
-                tape.watch([gates, w])
-                y = function(gates, w)
-            return [y, *tape.gradient(y, [gates, w], cotangent)]
+                tape.watch([gates, w, h, c])
+                y = function(gates, w, h, c)
+            return [y, *tape.gradient(y, [gates, w, h, c], cotangent)]
 
         pairs = zip(found(own.recur), found(plain), strict=True)
         return max(float(ops.max(ops.abs(a - b))) for a, b in pairs)
@@ -290,7 +291,7 @@ FLAX = """
     def recurred(reverse):
         import jax.numpy as jnp
 
-        def plain(gates, w):
+        def plain(gates, w, h, c):
             def step(state, gates):
                 h, c = state
                 i, f, g, o = jnp.split(gates + h @ w, 4, -1)
@@ -298,17 +299,17 @@ FLAX = """
                 h = nnx.sigmoid(o) * jnp.tanh(c)
                 return (h, c), (h, c)
 
-            zeros = jnp.zeros((3, 5))
-            (h, c), (y, _) = jax.lax.scan(step, (zeros, zeros), gates, reverse=reverse)
+            (h, c), (y, _) = jax.lax.scan(step, (h, c), gates, reverse=reverse)
             return jnp.concatenate([y, h[None], c[None]])
 
-        def ours(gates, w):
-            y, (h, c) = own.recur(gates, w, reverse)
+        def ours(gates, w, h, c):
+            y, (h, c) = own.recur(gates, w, (h, c), reverse)
             return jnp.concatenate([y, h[None], c[None]])
 
         gates = jax.random.normal(jax.random.key(0), (7, 3, 20))
         w = jax.random.normal(jax.random.key(1), (5, 20))
-        return against(ours, plain, gates, w)
+        h, c = (jax.random.normal(jax.random.key(k), (3, 5)) for k in (2, 3))
+        return against(ours, plain, gates, w, h, c)
 
     def convolved(batch, height, width, c_in, k, stride, pad, c_out):
         # Also: how many plain convolutions, without and with the gradients.

@@ -1,12 +1,19 @@
 """Each layer that a spec describes, against NumPy and in all three frameworks alike."""
 
+import functools
 import math
 
 import numpy as np
 import pytest
 
 from parity_tests.compare import error
-from parity_tests.layer_cases import ACTIVATIONS, CASES
+from parity_tests.layer_cases import (
+    ACTIVATIONS,
+    ATTENTIONS,
+    CASES,
+    STACKS,
+    constant_bias,
+)
 from parity_tests.tolerances import FORWARD, GRADIENTS
 from shared.contract import Request
 from shared.running.client import NATIVE
@@ -118,32 +125,59 @@ def expected(case, p, x):
     return squeezed(spec, p, x) if case.startswith("s") else pooled(case, spec, x)
 
 
+def turned(framework, way, arrays):
+    """Maps have their channels last in two of the three."""
+    if framework == "pytorch":
+        return tuple(arrays)
+    return tuple(way(a) if a.ndim == 4 else a for a in arrays)
+
+
 @pytest.fixture
 def found(workers):
     """What a layer puts out, its weights, and the gradients of a random direction."""
 
-    def ask(framework, case):
-        draw = np.random.default_rng(0)
-        x = 3 * draw.standard_normal((2, channels(case), 9, 8))
-        turn = (lambda a: a) if framework == "pytorch" else last
-        back = (lambda a: a) if framework == "pytorch" else first
+    def ask(framework, case, *inputs, maps=True):
+        there, back = (
+            functools.partial(turned, framework if maps else "pytorch", way)
+            for way in (last, first)
+        )
+        draw, given = np.random.default_rng(0), there(inputs)
         worker = workers.get(framework, "float64")
         target = f"parity_tests.layer_cases:{framework}_{case}"
-        model = worker.adopt(target, (turn(x),))
+        model = worker.adopt(target, given)
         weights = {
             name: draw.standard_normal(entry.shape)
             for name, entry in sorted(model.entries().items())
         }
         model.load(weights)
-        y = back(model.run(Request((turn(x),))).outputs[0])
-        direction = draw.standard_normal(y.shape)
-        request = Request((turn(x),), True, cotangents=(turn(direction),))
-        result = model.run(request)
+        outputs = back(model.run(Request(given)).outputs)
+        directions = [draw.standard_normal(y.shape) for y in outputs]
+        result = model.run(Request(given, True, cotangents=there(directions)))
         model.drop()
-        of_input = back(result.input_gradients[0])
-        return x, weights, y, {**result.gradients, "input": of_input}
+        of_inputs = enumerate(back(result.input_gradients))
+        gradients = {f"input {k}": gradient for k, gradient in of_inputs}
+        return weights, outputs, result.gradients | gradients
 
     return ask
+
+
+@pytest.fixture
+def hold(found):
+    """The three are alike, and what PyTorch puts out is what is expected."""
+
+    def check(case, expected, *inputs, maps=True):
+        weights, outputs, gradients = found("pytorch", case, *inputs, maps=maps)
+        for y, wanted in zip(outputs, expected(weights, *inputs), strict=True):
+            assert error(y, wanted) <= FORWARD
+        for framework in NATIVE[1:]:
+            _, others, theirs = found(framework, case, *inputs, maps=maps)
+            for y, also in zip(outputs, others, strict=True):
+                assert error(y, also) <= FORWARD, framework
+            assert gradients.keys() == theirs.keys()
+            for name, gradient in gradients.items():
+                assert error(gradient, theirs[name]) <= GRADIENTS, (framework, name)
+
+    return check
 
 
 def last(a):
@@ -155,15 +189,68 @@ def first(a):
 
 
 @pytest.mark.parametrize("case", [*CASES, *ACTIVATIONS])
-def test_a_layer_is_what_its_spec_says(found, case):
-    x, weights, y, gradients = found("pytorch", case)
-    assert error(y, expected(case, weights, x)) <= FORWARD
-    for framework in NATIVE[1:]:
-        _, _, also, theirs = found(framework, case)
-        assert error(y, also) <= FORWARD, framework
-        assert gradients.keys() == theirs.keys()
-        for name, gradient in gradients.items():
-            assert error(gradient, theirs[name]) <= GRADIENTS, (framework, name)
+def test_a_layer_is_what_its_spec_says(hold, case):
+    x = 3 * np.random.default_rng(0).standard_normal((2, channels(case), 9, 8))
+    hold(case, lambda weights, x: (expected(case, weights, x),), x)
+
+
+def attended(case, q, k, v, bias=None):
+    causal, biased = ATTENTIONS[case]
+    scores = q @ k.swapaxes(-1, -2) / math.sqrt(q.shape[-1])
+    if biased:
+        scores = scores + (constant_bias() if biased == "constant" else bias)
+    if causal:
+        scores[..., ~np.tri(*scores.shape[-2:], dtype=bool)] = -math.inf
+    scores = np.exp(scores - scores.max(-1, keepdims=True))
+    return scores / scores.sum(-1, keepdims=True) @ v
+
+
+@pytest.mark.parametrize("axes", [(), (3,), (3, 2)])
+@pytest.mark.parametrize("case", ATTENTIONS)
+def test_attention(hold, case, axes):
+    draw = np.random.default_rng(0)
+    qkv = [draw.standard_normal((*axes, 2, 5, 4)) for _ in range(3)]
+    if ATTENTIONS[case][1] == "input":
+        qkv.append(draw.standard_normal((2, 5, 5)))
+    hold(case, lambda _, *qkv: (attended(case, *qkv),), *qkv, maps=False)
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def recurred(spec, p, x, h=None, c=None):
+    """Step by step."""
+    p = {name.removeprefix("layer."): value for name, value in p.items()}
+    starts, ends = iter(range(spec.scans)), []
+    for directions in spec.directions:
+        outputs = []
+        for d in directions:
+            w_ih, w_hh, b_ih, b_hh = (p[name] for name in d.shapes)
+            k = next(starts)
+            both = np.zeros((2, len(x), d.hidden)) if h is None else (h[k], c[k])
+            seen = {}
+            for t in range(x.shape[1])[:: -1 if d.backward else 1]:
+                gates = x[:, t] @ w_ih.T + b_ih + both[0] @ w_hh.T + b_hh
+                i, f, g, o = np.split(gates, 4, -1)
+                cell = sigmoid(f) * both[1] + sigmoid(i) * np.tanh(g)
+                both = sigmoid(o) * np.tanh(cell), cell
+                seen[t] = both[0]
+            outputs.append(np.stack([seen[t] for t in sorted(seen)], 1))
+            ends.append(both)
+        x = np.concatenate(outputs, -1)
+    return x, *(np.stack(s) for s in zip(*ends, strict=True))
+
+
+@pytest.mark.parametrize("given", [False, True])
+@pytest.mark.parametrize("case", STACKS)
+def test_a_recurrent_stack_takes_and_gives_its_state(hold, case, given):
+    spec, draw = STACKS[case], np.random.default_rng(0)
+    inputs = [draw.standard_normal((2, 5, spec.features))]
+    if given:
+        shape = spec.scans, 2, spec.hidden
+        inputs += [draw.standard_normal(shape) for _ in range(2)]
+    hold(case, lambda p, *inputs: recurred(spec, p, *inputs), *inputs)
 
 
 def test_same_is_tensorflows():

@@ -42,11 +42,15 @@ class Attention(nn.Module):
         self, q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, rate: float
     ) -> Tensor:
         """Fast where there are four axes."""
+        causal = self.causal
         if bias is not None:
             scores = *q.shape[:-1], k.shape[-2]
-            bias = bias.expand(scores).flatten(0, -4)
-        flat_q, flat_k, flat_v = (x.flatten(0, -4) for x in (q, k, v))
+            bias = bias.expand(scores).reshape(-1, *scores[-3:])
+            if causal:  # the call takes a bias or that
+                future = torch.ones_like(bias, dtype=torch.bool).triu(1)
+                bias, causal = bias.masked_fill(future, -math.inf), False
+        flat_q, flat_k, flat_v = (x.reshape(-1, *x.shape[-3:]) for x in (q, k, v))
         y = F.scaled_dot_product_attention(
-            flat_q, flat_k, flat_v, bias, rate, is_causal=self.causal
+            flat_q, flat_k, flat_v, bias, rate, is_causal=causal
         )
         return y.reshape(q.shape)

@@ -1,5 +1,7 @@
 """Recurrent layers: an LSTM of several layers, in one direction or both."""
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor, nn
 
@@ -28,21 +30,29 @@ class StackedLSTM(nn.LSTM):
         self.dropouts = nn.ModuleList(Dropout(self.dropout) for _ in range(spec.gaps))
 
     def forward(  # type: ignore[override]
-        self, x: Tensor, hx: State | None = None
+        self, x: Tensor, state: State | None = None
     ) -> tuple[Tensor, State]:
+        """Without a state it starts at zeros."""
         parity = any(dropout.draws is not None for dropout in self.dropouts)
         if not (self.training and parity):
-            return super().forward(x, hx)
-        states = []
+            return super().forward(x, state)
+        starts, ends = self.starts(x, state), []
         for k, directions in enumerate(self.spec.directions):
             if k:
                 x = self.dropouts[k - 1](x)
             weights = [getattr(self, name) for d in directions for name in d.shapes]
-            zeros = x.new_zeros(len(directions), len(x), self.spec.hidden)
-            start, both = (zeros, zeros), self.spec.bidirectional
-            x, *state = torch._VF.lstm(
-                x, start, weights, True, 1, 0.0, True, both, True
+            both = self.spec.bidirectional
+            x, *end = torch._VF.lstm(
+                x, next(starts), weights, True, 1, 0.0, True, both, True
             )
-            states.append(state)
-        h, c = (torch.cat(s) for s in zip(*states, strict=True))
+            ends.append(end)
+        h, c = (torch.cat(s) for s in zip(*ends, strict=True))
         return x, (h, c)
+
+    def starts(self, x: Tensor, state: State | None) -> Iterator[State]:
+        """Those of each layer."""
+        if state is None:
+            zeros = x.new_zeros(self.spec.scans, len(x), self.spec.hidden)
+            state = zeros, zeros
+        h, c = (s.chunk(self.spec.layers) for s in state)
+        return zip(h, c, strict=True)

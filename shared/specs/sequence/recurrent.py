@@ -39,6 +39,11 @@ class StackSpec:
         return self.layers - 1
 
     @property
+    def scans(self) -> int:
+        """The directions of all layers."""
+        return self.layers * (1 + self.bidirectional)
+
+    @property
     def directions(self) -> tuple[tuple[Direction, ...], ...]:
         """Those of each layer."""
         stack, c_in, both = [], self.features, (False, True)[: 1 + self.bidirectional]
