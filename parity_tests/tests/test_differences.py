@@ -15,6 +15,7 @@ import pytest
 from parity_tests import streams
 from parity_tests.compare import error
 from parity_tests.engine import request
+from parity_tests.layer_cases import ACTIVATIONS
 from shared.catalog import variant
 from shared.contract import Builtin, Request, Stream
 from shared.definitions.optimizers import SAM, Adam, AdamW
@@ -67,6 +68,24 @@ TORCH = """
         with torch.no_grad():
             model.eval()(torch.randn(2, 3, 40, 40))
         return [bool((kept != copy).any() and (kept >= 0).all()) for kept, copy in seen]
+    def copied():
+        # Does autograd keep another copy of what is written over, and of what is left?
+        from torch.nn import functional as F
+        found = {}
+        for f in (F.relu, F.silu, F.hardswish, F.relu6):
+            x = torch.randn(3, requires_grad=True) + 0
+            y = f(x, inplace=True)
+            kept = y.grad_fn._saved_result if f is F.relu else y.grad_fn._saved_self
+            found[f.__name__] = kept.data_ptr() != y.data_ptr()
+        return found
+    def left_alone():
+        from pytorch_impl import layers as own
+        found = []
+        for name, function in own.ACTIVATIONS.items():
+            x = torch.linspace(-4, 8, 7)
+            function(x)
+            found += [name] * bool((x == torch.linspace(-4, 8, 7)).all())
+        return found
     def norms():
         from pytorch_impl import optimizers
 
@@ -736,6 +755,9 @@ def test_grouped_conv_and_depthwise_are_plain_operations_in_tensorflow(ask):
 def test_in_place(ask):
     """ReLUs that write over their argument, in the only ResNet that can."""
     assert ask("pytorch", "written_over") == [True, True]
+    copied = {"relu": False, "silu": True, "hardswish": True, "relu6": True}
+    assert ask("pytorch", "copied") == copied
+    assert [*ACTIVATIONS] == ["identity", "relu", *ask("pytorch", "left_alone")[1:]]
 
 
 def test_grouped_conv_takes_the_other_way(ask):

@@ -11,16 +11,17 @@ def hard_swish(x: Tensor) -> Tensor:
     # DIFF(hard-float32): on a GPU F.hardswish has 1/6 in float32, also in float64.
     if x.is_cuda and x.dtype == torch.float64:
         return x * (F.relu6(x + 3) / 6)
-    return F.hardswish(x, inplace=True)
+    return F.hardswish(x)
 
 
-# DIFF(in-place): what nobody reads again is written over.
+# DIFF(in-place): a ReLU is written over what nobody reads again; of the others autograd
+# would keep a copy.
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "identity": lambda x: x,
     "relu": F.relu_,
-    "relu6": lambda x: F.relu6(x, inplace=True),
-    "silu": lambda x: F.silu(x, inplace=True),
-    "hard_swish": lambda x: hard_swish(x),
+    "relu6": F.relu6,
+    "silu": F.silu,
+    "hard_swish": hard_swish,
     # DIFF(hard-float32): the gradient of F.hardsigmoid has 1/6 in float32.
     "hard_sigmoid": lambda x: F.relu6(x + 3) / 6,
     "sigmoid": torch.sigmoid,
