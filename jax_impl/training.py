@@ -167,6 +167,7 @@ class Trainer(contract.Trainer):
         self.infer = jax.jit(self._infer, static_argnums=3)
         self.copied = jax.jit(self._copied, static_argnums=1, out_shardings=out)
         self.ema = None if plan.ema is None else optimizers.ema(decay=plan.ema.decay)
+        self.told: dict[str, tuple[str, ...]] = {}
         self.draws: Any = None
         self.factor = distributed.replicated(jnp.ones((), self.dtype))
         self.state = State({}, {}, (), ())
@@ -247,6 +248,7 @@ class Trainer(contract.Trainer):
             model = self._merge(self.graph, params, state.rest)
             losses = self.training_step(model, inputs, targets, update.step, noise)
             loss = next(iter(losses.values()))
+            self.told[update.step.name] = tuple(losses)
             return loss, (losses, nnx.state(model, nnx.Not(nnx.Param)))
 
         moved = {name: state.params[name] for name in update.names}
@@ -304,9 +306,13 @@ class Trainer(contract.Trainer):
                 self.state, losses = self.advanced(
                     number, self.state, inputs, targets, self.factor, self.batches
                 )
-                found |= self.named(update.step, losses)
+                found |= self.named(update.step, self._in_order(update, losses))
         self.end()
         return found
+
+    def _in_order(self, update: Update, losses: dict[str, Any]) -> dict[str, Any]:
+        """As the step told them; a compiled function sorts a dict by its keys."""
+        return {name: losses[name] for name in self.told[update.step.name]}
 
     def begin(self) -> None:
         """Before the first batch what follows others is made equal to them."""
@@ -347,6 +353,7 @@ class Trainer(contract.Trainer):
             self.state, found, grads = self.observed(
                 number, self.state, inputs, targets, noise, self.factor, seed, step
             )
+            found = self._in_order(update, found)
             told = {name: float(loss) for name, loss in found.items()}
             losses |= self.named(update.step, told)
             arrays = {

@@ -238,9 +238,11 @@ class Trainer(contract.Trainer):
             run = run if program else partial(run, training=False)
             self._predict[program] = backends.graph(lambda *args: flat(run(*args)))
         moved = self._real(self.model.inward(inputs, program))
-        run, tensors = self._predict[program], list(map(ops.convert_to_tensor, moved))
+        tensors = list(map(ops.convert_to_tensor, moved))
         variables = self.native.variables
-        found = backends.forward(lambda args: run(*args), tensors, variables, (), True)
+        found = backends.forward(
+            lambda args: self._predict[program](*args), tensors, variables, (), True
+        )
         outputs = tuple(ops.convert_to_numpy(output) for output in found)
         return self.model.outward(outputs, False, program)
 

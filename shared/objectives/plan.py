@@ -99,12 +99,17 @@ class Plan(Checked):
 @dataclass(frozen=True)
 class Metric:
     """A number for what the model put out, next to what was wanted where something is;
-    `higher` is better or not. program: which of the model's; empty for `forward`."""
+    `higher` is better or not.
+
+    program: which of the model's; empty for `forward`.
+    takes: how many of its outputs `of` is given, the first first.
+    """
 
     name: str
     of: Callable[..., float]
     higher: bool
     program: str = ""
+    takes: int = 1
 
     def better(self, one: float, other: float | None) -> bool:
         return other is None or (one > other if self.higher else one < other)

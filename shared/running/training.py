@@ -212,7 +212,7 @@ class Run:
             judged = found[""] if heads is None else found[""][:1]
             loss = float(judge.value(judged, targets))
         return loss, {
-            metric.name: metric.of(found[metric.program][0], *targets[:1])
+            metric.name: metric.of(*found[metric.program][: metric.takes], *targets[:1])
             for metric in metrics
         }
 
