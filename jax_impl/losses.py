@@ -25,15 +25,25 @@ _ALLOWED = {
     "gamma": (0.0, math.inf),
     "alpha": (0.0, 1.0 + 2**-52),
     "margin": (0.0, math.inf),
+    "beta": (0.0, math.inf),
 }
+_CHOICES = {"likelihood": ("bernoulli", "gaussian")}
+
+
+def _allowed(name: str, value: Any, own: dict[str, tuple[float, float]]) -> str:
+    """What a setting may be instead; empty where it is fine."""
+    if name in _CHOICES:
+        return "" if value in _CHOICES[name] else ", ".join(_CHOICES[name])
+    low, high = {**_ALLOWED, **own}.get(name, (-math.inf, math.inf))
+    numbers = value if isinstance(value, tuple) else (value,)
+    if all(v is None or low <= v < high for v in numbers):
+        return ""
+    return f"from {low:g} up to, not including, {high:g}"
 
 
 def _check(kind: str, settings: dict[str, Any], **own: tuple[float, float]) -> None:
     for name, value in settings.items():
-        low, high = {**_ALLOWED, **own}.get(name, (-math.inf, math.inf))
-        numbers = value if isinstance(value, tuple) else (value,)
-        if any(v is not None and not low <= v < high for v in numbers):
-            allowed = f"from {low:g} up to, not including, {high:g}"
+        if allowed := _allowed(name, value, own):
             raise ValueError(f"{kind}: {name} is {value!r}; allowed: {allowed}")
 
 
@@ -193,6 +203,33 @@ def cosine_embedding(*, margin: float = 0.0) -> Loss:
         return _mean(jnp.where(target > 0, 1 - cos, jax.nn.relu(cos - margin)))
 
     return loss
+
+
+# Of distributions
+
+
+def evidence_lower_bound(*, likelihood: str = "bernoulli", beta: float = 1.0) -> Loss:
+    _check("evidence_lower_bound", locals())
+
+    def loss(y: Array, mean: Array, log_variance: Array, target: Array) -> Array:
+        return reconstruction(y, target, likelihood) + beta * divergence(
+            mean, log_variance
+        )
+
+    return loss
+
+
+def reconstruction(y: Array, target: Array, likelihood: str) -> Array:
+    if likelihood == "bernoulli":
+        each = jax.nn.softplus(y) - target * y
+    else:
+        each = (jnp.square(target - y) + math.log(2 * math.pi)) / 2
+    return each.sum() / max(len(y), 1)
+
+
+def divergence(mean: Array, log_variance: Array) -> Array:
+    each = jnp.square(mean) + jnp.exp(log_variance) - log_variance - 1
+    return each.sum() / 2 / max(len(mean), 1)
 
 
 # Of sequences

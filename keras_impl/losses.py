@@ -22,7 +22,20 @@ _ALLOWED = {
     "gamma": (0.0, math.inf),
     "alpha": (0.0, 1.0 + 2**-52),
     "margin": (0.0, math.inf),
+    "beta": (0.0, math.inf),
 }
+_CHOICES = {"likelihood": ("bernoulli", "gaussian")}
+
+
+def _allowed(name: str, value: Any, own: dict[str, tuple[float, float]]) -> str:
+    """What a setting may be instead; empty where it is fine."""
+    if name in _CHOICES:
+        return "" if value in _CHOICES[name] else ", ".join(_CHOICES[name])
+    low, high = {**_ALLOWED, **own}.get(name, (-math.inf, math.inf))
+    numbers = value if isinstance(value, tuple) else (value,)
+    if all(v is None or low <= v < high for v in numbers):
+        return ""
+    return f"from {low:g} up to, not including, {high:g}"
 
 
 class _Loss(keras.losses.Loss):
@@ -39,10 +52,7 @@ class _Loss(keras.losses.Loss):
         super().__init__(reduction="sum")
         for name, given in settings.items():
             value = tuple(given) if isinstance(given, list) else given
-            low, high = {**_ALLOWED, **self.allowed}.get(name, (-math.inf, math.inf))
-            numbers = value if isinstance(value, tuple) else (value,)
-            if any(v is not None and not low <= v < high for v in numbers):
-                allowed = f"from {low:g} up to, not including, {high:g}"
+            if allowed := _allowed(name, value, self.allowed):
                 kind = type(self).__name__
                 raise ValueError(f"{kind}: {name} is {value!r}; allowed: {allowed}")
             setattr(self, name, value)
@@ -209,6 +219,31 @@ class CosineEmbedding(_Loss):
         return _mean(ops.where(target > 0, 1 - cos, ops.relu(cos - self.margin)))
 
 
+# Of distributions; the outputs as a list
+
+
+class EvidenceLowerBound(_Loss):
+    def __init__(self, *, likelihood: str = "bernoulli", beta: float = 1.0):
+        super().__init__(likelihood=likelihood, beta=beta)
+
+    def call(self, target: KerasTensor, outputs: list[KerasTensor]) -> KerasTensor:
+        y, mean, log_variance = outputs
+        return self.reconstruction(target, y) + self.beta * self.divergence(
+            mean, log_variance
+        )
+
+    def reconstruction(self, target: KerasTensor, y: KerasTensor) -> KerasTensor:
+        if self.likelihood == "bernoulli":
+            each = ops.softplus(y) - target * y
+        else:
+            each = (ops.square(target - y) + math.log(2 * math.pi)) / 2
+        return ops.sum(each) / _rows(y)
+
+    def divergence(self, mean: KerasTensor, log_variance: KerasTensor) -> KerasTensor:
+        each = ops.square(mean) + ops.exp(log_variance) - log_variance - 1
+        return ops.sum(each) / 2 / _rows(mean)
+
+
 # Of sequences; labels, steps and lengths as a list
 
 
@@ -255,6 +290,11 @@ def _reached(alpha: KerasTensor, over: KerasTensor) -> KerasTensor:
 def _mean(each: KerasTensor) -> KerasTensor:
     number = ops.convert_to_tensor(ops.size(each), "int32")
     return ops.sum(each) / ops.cast(ops.maximum(number, 1), each.dtype)
+
+
+def _rows(y: KerasTensor) -> KerasTensor:
+    """How many samples a sum over all is divided by."""
+    return ops.cast(ops.maximum(ops.shape(y)[0], 1), y.dtype)
 
 
 def _tensor(values: tuple[float, ...], like: KerasTensor) -> KerasTensor:

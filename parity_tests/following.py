@@ -124,6 +124,12 @@ def _example(
     if isinstance(loss, losses.CTC):
         # Its gradient is exp of differences of sums: of 1e4, right to 1e-11 only.
         return _sequences(draw, shape[0], min(size, 1e2))
+    if isinstance(loss, losses.EvidenceLowerBound):
+        # A variance of exp(1e4) is no number.
+        y, mean, log_variance = min(size, 1e2) * draw.standard_normal(
+            (3, *shape, CLASSES)
+        )
+        return (y, mean, log_variance), (draw.random(y.shape),)
     z = size * draw.standard_normal((*shape, CLASSES))
     other = size * draw.standard_normal((*shape, CLASSES))
     if isinstance(loss, OF_NUMBERS):

@@ -22,7 +22,20 @@ _ALLOWED = {
     "gamma": (0.0, math.inf),
     "alpha": (0.0, 1.0 + 2**-52),
     "margin": (0.0, math.inf),
+    "beta": (0.0, math.inf),
 }
+_CHOICES = {"likelihood": ("bernoulli", "gaussian")}
+
+
+def _allowed(name: str, value: Any, own: dict[str, tuple[float, float]]) -> str:
+    """What a setting may be instead; empty where it is fine."""
+    if name in _CHOICES:
+        return "" if value in _CHOICES[name] else ", ".join(_CHOICES[name])
+    low, high = {**_ALLOWED, **own}.get(name, (-math.inf, math.inf))
+    numbers = value if isinstance(value, tuple) else (value,)
+    if all(v is None or low <= v < high for v in numbers):
+        return ""
+    return f"from {low:g} up to, not including, {high:g}"
 
 
 class _Loss(nn.Module):
@@ -33,10 +46,7 @@ class _Loss(nn.Module):
     def __init__(self, **settings: Any):
         super().__init__()
         for name, value in settings.items():
-            low, high = {**_ALLOWED, **self.allowed}.get(name, (-math.inf, math.inf))
-            numbers = value if isinstance(value, tuple) else (value,)
-            if any(v is not None and not low <= v < high for v in numbers):
-                allowed = f"from {low:g} up to, not including, {high:g}"
+            if allowed := _allowed(name, value, self.allowed):
                 kind = type(self).__name__
                 raise ValueError(f"{kind}: {name} is {value!r}; allowed: {allowed}")
             setattr(self, name, value)
@@ -220,6 +230,35 @@ class CosineEmbedding(_Loss):
         cos = (a * b).sum(-1) / torch.where(norms > 0, norms, 1.0)
         cos = torch.where(norms > 0, cos, 0.0)
         return _mean(torch.where(target > 0, 1 - cos, F.relu(cos - self.margin)))
+
+
+# Of distributions
+
+
+class EvidenceLowerBound(_Loss):
+    likelihood: str
+    beta: float
+
+    def __init__(self, *, likelihood: str = "bernoulli", beta: float = 1.0):
+        super().__init__(likelihood=likelihood, beta=beta)
+
+    def forward(
+        self, y: Tensor, mean: Tensor, log_variance: Tensor, target: Tensor
+    ) -> Tensor:
+        return self.reconstruction(y, target) + self.beta * self.divergence(
+            mean, log_variance
+        )
+
+    def reconstruction(self, y: Tensor, target: Tensor) -> Tensor:
+        if self.likelihood == "bernoulli":
+            each = F.softplus(y) - target * y
+        else:
+            each = ((target - y).square() + math.log(2 * math.pi)) / 2
+        return each.sum() / max(len(y), 1)
+
+    def divergence(self, mean: Tensor, log_variance: Tensor) -> Tensor:
+        each = mean.square() + log_variance.exp() - log_variance - 1
+        return each.sum() / 2 / max(len(mean), 1)
 
 
 # Of sequences

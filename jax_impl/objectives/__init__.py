@@ -6,12 +6,13 @@ from typing import Any
 
 from jax import Array
 
-from jax_impl.objectives import adversarial, supervised
+from jax_impl.objectives import adversarial, evidence, supervised
 from shared.objectives.base import Objective, Step
 
 MODULES: dict[str, ModuleType] = {
     "Supervised": supervised,
     "Adversarial": adversarial,
+    "Evidence": evidence,
 }
 
 

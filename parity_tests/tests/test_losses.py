@@ -154,6 +154,30 @@ def test_by_hand_of_one_logit_and_of_distances():
     )
 
 
+def test_the_evidence_lower_bound_by_hand():
+    """Of one sample: -log p(x|z) with p = 3/4 for x = 1, and the divergence of
+    N(2, e) from N(0, 1)."""
+    outputs = np.log([[3.0]]), [[2.0]], [[1.0]]
+    away = (4 + np.e - 1 - 1) / 2
+    bound = losses.EvidenceLowerBound(beta=3.0)
+    assert _value(bound, outputs, [[1.0]]) == pytest.approx(np.log(4 / 3) + 3 * away)
+    gaussian = losses.EvidenceLowerBound(likelihood="gaussian")
+    by_hand = -np.log(np.exp(-((np.log(3) - 1) ** 2) / 2) / np.sqrt(2 * np.pi)) + away
+    assert _value(gaussian, outputs, [[1.0]]) == pytest.approx(by_hand)
+
+
+def test_the_divergence_is_an_integral():
+    """Of q log q / p over z, for a normal q in one dimension."""
+    mean, log_variance = np.array([[0.7]]), np.array([[-0.9]])
+    z = np.linspace(-12, 12, 200_001)
+    variance = np.exp(-0.9)
+    log_q = -((z - 0.7) ** 2) / (2 * variance) - np.log(2 * np.pi * variance) / 2
+    log_p = -(z**2) / 2 - np.log(2 * np.pi) / 2
+    by_sum = (np.exp(log_q) * (log_q - log_p)).sum() * (z[1] - z[0])
+    found = losses.EvidenceLowerBound().divergence((mean, mean, log_variance))
+    assert found == pytest.approx(by_sum, rel=1e-9)
+
+
 @pytest.mark.parametrize("labels", [[], [1], [1, 1], [1, 2], [2, 1, 2], [1, 1, 1]])
 def test_ctc_is_the_sum_over_all_alignments(labels):
     z = generator("ctc", *labels).standard_normal((1, 4, 3))
@@ -176,6 +200,10 @@ def test_ctc_is_the_sum_over_all_alignments(labels):
             "CrossEntropy.class_weights is (1.0, -1.0); allowed: each a number of",
         ),
         (lambda: losses.Focal(alpha=1.5), "Focal.alpha is 1.5; allowed: a number"),
+        (
+            lambda: losses.EvidenceLowerBound(likelihood="poisson"),
+            "likelihood is 'poisson'; allowed: one of 'bernoulli', 'gaussian'",
+        ),
         (lambda: losses.Triplet(margin=-1.0), "Triplet.margin is -1.0"),
         (lambda: losses.Triplet(squared=1), "Triplet.squared is 1"),
         (lambda: losses.CosineEmbedding(margin=1.0), "CosineEmbedding.margin is 1.0"),
@@ -234,6 +262,10 @@ TORCH = """
             (lambda: own.Huber(delta=0.0), "Huber: delta is 0.0; allowed"),
             (lambda: own.NLL(class_weights=(1.0, -1.0)), "NLL: class_weights is (1.0"),
             (lambda: own.CosineEmbedding(margin=1.0), "CosineEmbedding: margin is 1.0"),
+            (
+                lambda: own.EvidenceLowerBound(likelihood="poisson"),
+                "likelihood is 'poisson'; allowed: bernoulli, gaussian",
+            ),
         ):
             with pytest.raises(ValueError) as error:
                 make()
@@ -279,6 +311,10 @@ KERAS = """
             (lambda: own.Huber(delta=0.0), "Huber: delta is 0.0; allowed"),
             (lambda: own.NLL(class_weights=(1.0, -1.0)), "NLL: class_weights is (1.0"),
             (lambda: own.CosineEmbedding(margin=1.0), "CosineEmbedding: margin is 1.0"),
+            (
+                lambda: own.EvidenceLowerBound(likelihood="poisson"),
+                "likelihood is 'poisson'; allowed: bernoulli, gaussian",
+            ),
         ):
             with pytest.raises(ValueError) as error:
                 make()
@@ -323,6 +359,10 @@ JAX = """
             (lambda: own.huber(delta=0.0), "huber: delta is 0.0; allowed"),
             (lambda: own.nll(class_weights=(1.0, -1.0)), "nll: class_weights is (1.0"),
             (lambda: own.cosine_embedding(margin=1.0), "cosine_embedding: margin is"),
+            (
+                lambda: own.evidence_lower_bound(likelihood="poisson"),
+                "likelihood is 'poisson'; allowed: bernoulli, gaussian",
+            ),
         ):
             with pytest.raises(ValueError) as error:
                 make()

@@ -8,7 +8,9 @@ from shared.running.client import NATIVE
 from shared.tasks import TASKS, task
 
 
-@pytest.mark.parametrize("name", ["diabetes", "breast_cancer", "digits_mlp"])
+@pytest.mark.parametrize(
+    "name", ["diabetes", "breast_cancer", "digits_mlp", "digits_vae"]
+)
 def test_reaches_its_target(name, tmp_path):
     chosen = task(name)
     said = []

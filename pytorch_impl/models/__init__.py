@@ -2,6 +2,7 @@
 
 from pytorch_impl.models.classic.linear import LinearModel as LinearModel
 from pytorch_impl.models.classic.mlp import MLP as MLP
+from pytorch_impl.models.generative.vae import VAE as VAE
 from pytorch_impl.models.language.gpt import GPT as GPT
 from pytorch_impl.models.sequence.cnn1d import CNN1D as CNN1D
 from pytorch_impl.models.sequence.lstm import LSTM as LSTM
