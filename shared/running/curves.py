@@ -41,7 +41,8 @@ def draw(
         epochs = [line["epoch"] for line in history]
         look = {"color": color, "linestyle": style, "marker": "."}
         loss = [line["validation_loss"] for line in history]
-        left.plot(epochs, loss, label=f"{framework}, validation", **look)
+        if None not in loss:
+            left.plot(epochs, loss, label=f"{framework}, validation", **look)
         faint = {**look, "alpha": 0.4, "marker": ""}
         loss = [line["loss"] for line in history]
         left.plot(epochs, loss, label=f"{framework}, training", **faint)

@@ -85,7 +85,7 @@ def table(task: Task, outcomes: Mapping[str, Mapping[str, Any]]) -> Table:
             str(outcome["epochs"]),
             str(outcome["steps"]),
             f"{outcome['seconds']:.1f}",
-            f"{outcome['test_loss']:.4g}",
+            "none" if outcome["test_loss"] is None else f"{outcome['test_loss']:.4g}",
             f"{got:.4g}",
             "reached" if task.reached(got) else "MISSED",
         )
