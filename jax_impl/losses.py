@@ -175,7 +175,7 @@ def contrastive(*, margin: float = 1.0) -> Loss:
 
     def loss(a: Array, b: Array, target: Array) -> Array:
         squares = jnp.square(a - b).sum(-1)
-        apart = jnp.square(jax.nn.relu(margin - _root(squares)))
+        apart = jnp.square(jax.nn.relu(margin - root(squares)))
         return _mean(jnp.where(target > 0, apart, squares) / 2)
 
     return loss
@@ -187,7 +187,7 @@ def triplet(*, margin: float = 0.2, squared: bool = True) -> Loss:
     def loss(a: Array, p: Array, n: Array) -> Array:
         near, far = jnp.square(a - p).sum(-1), jnp.square(a - n).sum(-1)
         if not squared:
-            near, far = _root(near), _root(far)
+            near, far = root(near), root(far)
         return _mean(jax.nn.relu(near - far + margin))
 
     return loss
@@ -197,7 +197,7 @@ def cosine_embedding(*, margin: float = 0.0) -> Loss:
     _check("cosine_embedding", locals(), margin=(0.0, 1.0))
 
     def loss(a: Array, b: Array, target: Array) -> Array:
-        norms = _root(jnp.square(a).sum(-1)) * _root(jnp.square(b).sum(-1))
+        norms = root(jnp.square(a).sum(-1)) * root(jnp.square(b).sum(-1))
         cos = (a * b).sum(-1) / jnp.where(norms > 0, norms, 1.0)
         cos = jnp.where(norms > 0, cos, 0.0)
         return _mean(jnp.where(target > 0, 1 - cos, jax.nn.relu(cos - margin)))
@@ -268,7 +268,7 @@ def _chosen(
     return jax.nn.one_hot(safe, classes, dtype=z.dtype), of_class, share
 
 
-def _root(squares: Array) -> Array:
+def root(squares: Array) -> Array:
     """The square root, whose gradient at 0 is 0."""
     above = squares > 0
     return jnp.where(above, jnp.sqrt(jnp.where(above, squares, 1.0)), 0.0)

@@ -186,7 +186,7 @@ class Contrastive(_Loss):
     def call(self, target: KerasTensor, outputs: list[KerasTensor]) -> KerasTensor:
         a, b = outputs
         squares = ops.sum(ops.square(a - b), -1)
-        apart = ops.square(ops.relu(self.margin - _root(squares)))
+        apart = ops.square(ops.relu(self.margin - root(squares)))
         return _mean(ops.where(target > 0, apart, squares) / 2)
 
 
@@ -201,7 +201,7 @@ class Triplet(_Loss):
         near = ops.sum(ops.square(a - p), -1)
         far = ops.sum(ops.square(a - n), -1)
         if not self.squared:
-            near, far = _root(near), _root(far)
+            near, far = root(near), root(far)
         return _mean(ops.relu(near - far + self.margin))
 
 
@@ -213,7 +213,7 @@ class CosineEmbedding(_Loss):
 
     def call(self, target: KerasTensor, outputs: list[KerasTensor]) -> KerasTensor:
         a, b = outputs
-        norms = _root(ops.sum(ops.square(a), -1)) * _root(ops.sum(ops.square(b), -1))
+        norms = root(ops.sum(ops.square(a), -1)) * root(ops.sum(ops.square(b), -1))
         cos = ops.sum(a * b, -1) / ops.where(norms > 0, norms, 1.0)
         cos = ops.where(norms > 0, cos, 0.0)
         return _mean(ops.where(target > 0, 1 - cos, ops.relu(cos - self.margin)))
@@ -318,7 +318,7 @@ def _chosen(
     return chosen, of_class, share
 
 
-def _root(squares: KerasTensor) -> KerasTensor:
+def root(squares: KerasTensor) -> KerasTensor:
     """The square root, whose gradient at 0 is 0."""
     above = squares > 0
     return ops.where(above, ops.sqrt(ops.where(above, squares, 1.0)), 0.0)

@@ -198,7 +198,7 @@ class Contrastive(_Loss):
 
     def forward(self, a: Tensor, b: Tensor, target: Tensor) -> Tensor:
         squares = (a - b).square().sum(-1)
-        apart = F.relu(self.margin - _root(squares)).square()
+        apart = F.relu(self.margin - root(squares)).square()
         return _mean(torch.where(target > 0, apart, squares) / 2)
 
 
@@ -213,7 +213,7 @@ class Triplet(_Loss):
         near, far = (a - p).square().sum(-1), (a - n).square().sum(-1)
         if not self.squared:
             # DIFF(triplet-eps): torch's own adds 1e-6 to every difference.
-            near, far = _root(near), _root(far)
+            near, far = root(near), root(far)
         return _mean(F.relu(near - far + self.margin))
 
 
@@ -226,7 +226,7 @@ class CosineEmbedding(_Loss):
 
     def forward(self, a: Tensor, b: Tensor, target: Tensor) -> Tensor:
         # DIFF(cosine-eps): torch's own adds 1e-12 to the squares.
-        norms = _root(a.square().sum(-1)) * _root(b.square().sum(-1))
+        norms = root(a.square().sum(-1)) * root(b.square().sum(-1))
         cos = (a * b).sum(-1) / torch.where(norms > 0, norms, 1.0)
         cos = torch.where(norms > 0, cos, 0.0)
         return _mean(torch.where(target > 0, 1 - cos, F.relu(cos - self.margin)))
@@ -297,7 +297,7 @@ def _counted(
     return of_class, ignore, torch.where(total > 0, total, 1.0)
 
 
-def _root(squares: Tensor) -> Tensor:
+def root(squares: Tensor) -> Tensor:
     """The square root, whose gradient at 0 is 0."""
     above = squares > 0
     return torch.where(above, torch.where(above, squares, 1.0).sqrt(), 0.0)

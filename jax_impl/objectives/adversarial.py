@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jax import Array
 
+from jax_impl.losses import root
 from jax_impl.precision import exact
 from shared.objectives.adversarial import Adversarial
 
@@ -62,4 +63,5 @@ def gradient_penalty(
         return found.sum()
 
     slope = jax.grad(scores)(x).reshape(len(x), -1)
-    return jnp.square(jnp.sqrt(jnp.square(slope).sum(1)) - 1).mean()
+    norms = root(jnp.square(slope).sum(1))
+    return jnp.square(norms - 1).mean()

@@ -8,6 +8,7 @@ from typing import Any
 from keras import KerasTensor, ops
 
 from keras_impl import backends
+from keras_impl.losses import root
 from keras_impl.precision import exact
 from shared.objectives.adversarial import Adversarial
 
@@ -62,5 +63,5 @@ def gradient_penalty(
 
     slope = backends.SLOPES[backends.BACKEND](scores, x)
     slope = ops.reshape(slope, (-1, backends.size(x)))
-    norm = ops.sqrt(ops.sum(ops.square(slope), 1))
-    return ops.mean(ops.square(norm - 1))
+    norms = root(ops.sum(ops.square(slope), 1))
+    return ops.mean(ops.square(norms - 1))

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from pytorch_impl.losses import root
 from pytorch_impl.precision import exact
 from shared.objectives.adversarial import Adversarial
 
@@ -58,4 +59,5 @@ def gradient_penalty(
     x = (share * real + (1 - share) * made).requires_grad_()
     with exact((discriminator(x),)) as (scores,):
         (slope,) = torch.autograd.grad(scores.sum(), x, create_graph=True)
-        return (slope.flatten(1).norm(dim=1) - 1).square().mean()
+        norms = root(slope.flatten(1).square().sum(1))
+        return (norms - 1).square().mean()
