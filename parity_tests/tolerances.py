@@ -9,6 +9,8 @@ GRADIENTS = 1e-10
 # 100 updates from one stream of gradients, each against the definition in NumPy: a few
 # elementwise operations an update.
 OPTIMIZER = 1e-12
+# A gradient of a gradient's size chains four times as many sums, and divides by a norm.
+SECOND = 1e-9
 # Ten updates of a whole model: the gradients' 1e-10, with what an update makes of it.
 TRAINING = 1e-9
 # A decision by value (arg-max, top-k, suppression) that was made by less than this is a

@@ -6,7 +6,7 @@ from types import ModuleType
 from shared.errors import unknown
 from shared.specs.base import Spec, Variant
 from shared.specs.classic import linear, mlp
-from shared.specs.generative import vae
+from shared.specs.generative import gan, vae
 from shared.specs.language import gpt
 from shared.specs.sequence import cnn1d, lstm
 from shared.specs.vision import (

@@ -23,6 +23,21 @@ def test_accuracy():
     assert metrics.accuracy(PREDICTED.reshape(2, 3), TARGET.reshape(2, 3)) == 4 / 6
 
 
+def test_discrepancy():
+    """By hand of four points on a line, and what it must tell apart."""
+    x, y = np.array([[0.0], [1.0]]), np.array([[2.0], [4.0]])
+    kernel = lambda d: math.exp(-(d**2) / 4)  # noqa: E731
+    between = (kernel(2) + kernel(4) + kernel(1) + kernel(3)) / 4
+    by_hand = kernel(1) + kernel(2) - 2 * between
+    assert metrics.discrepancy(x, y) == pytest.approx(by_hand)
+    draw = np.random.default_rng(0)
+    one, same = draw.standard_normal((2, 300, 2, 3))
+    away, wide = draw.standard_normal((300, 2, 3)) + 0.5, 1.5 * one
+    assert abs(metrics.discrepancy(same, one)) < 2e-3
+    assert metrics.discrepancy(away, one) > 2e-2
+    assert metrics.discrepancy(wide, same) > 1e-2
+
+
 def test_top_k():
     scores = np.array([[3.0, 2, 1, 0], [0, 3, 2, 1], [1, 1, 1, 1]])
     target = np.array([1, 3, 1])
