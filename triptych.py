@@ -18,6 +18,10 @@ from shared.errors import UsageError, one_line
 if TYPE_CHECKING:
     from rich.console import Console
 
+# NumPy reads it when it is imported: its threads would take the cores that the workers
+# are held to, which have settings of their own. What the caller has set stays.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
