@@ -13,6 +13,14 @@ from shared.files import checkpoints, sources
 from shared.running.client import NATIVE, PACKAGES, ROOT
 from shared.specs.base import Variant
 
+# Which library each public form is of, as the sources of counts name it.
+LIBRARIES = {
+    "torchvision": "torchvision",
+    "huggingface": "transformers",
+    "timm": "timm",
+    "keras.applications": "keras.applications",
+}
+
 
 @dataclass(frozen=True)
 class Panel:
@@ -105,9 +113,18 @@ def title(name: str) -> str:
 def _published(name: str) -> tuple[tuple[str, str], ...]:
     """Each public form, and the first variant that has it."""
     variants = FAMILIES[name].VARIANTS
-    libraries = ("torchvision", "transformers")
-    known = [n for n, v in variants.items() if v.source.startswith(libraries)]
-    usual = dict.fromkeys(checkpoints.sources(name), known[0]) if known else {}
+    first = {
+        library: next(
+            (n for n, v in variants.items() if v.source.startswith(library)), ""
+        )
+        for library in LIBRARIES.values()
+    }
+    any_ = next((model for model in first.values() if model), "")
+    usual = {
+        form: first[LIBRARIES[form]] or any_
+        for form in checkpoints.sources(name)
+        if form in LIBRARIES and any_
+    }
     return tuple((usual | checkpoints.only(name)).items())
 
 

@@ -23,6 +23,7 @@ from benchmarks.report import (
     bars,
     code,
     evidence,
+    families,
     gather,
     groups,
     lines,
@@ -38,7 +39,7 @@ from parity_tests.tests import made_records
 from shared.catalog import FAMILIES, VARIANTS
 from shared.definitions.optimizers import OPTIMIZERS, SGD
 from shared.errors import UsageError
-from shared.files import sources
+from shared.files import checkpoints, sources
 from shared.running.client import NATIVE, PACKAGES, ROOT
 
 TEMPLATES = ROOT / "benchmarks" / "report" / "templates"
@@ -634,6 +635,13 @@ def test_trees_are_of_the_whole_models(commanded):
             told = told.partition("</section>")[0]
             assert f"<p>{VARIANTS[model].parameters:,} parameters." in told, model
             assert ("as they came out of a run" in told) == (model == small)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_public_form_is_on_its_family_s_page(family):
+    shown = dict(families.family(family, {}, pictures=False).public)
+    assert set(shown) == set(checkpoints.sources(family))
+    assert set(shown.values()) <= set(FAMILIES[family].VARIANTS)
 
 
 # The first family in all frameworks, each other one in turns in one of them.
