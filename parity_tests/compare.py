@@ -19,6 +19,7 @@ class Worst:
 
     error: float
     where: str
+    note: str = ""  # for people, whatever the verdict
 
     def __or__(self, other: "Worst") -> "Worst":
         return max(self, other, key=lambda worst: worst.error)
@@ -82,3 +83,47 @@ def worst_pair(sets: Mapping[str, Named], share: float = 0.0) -> Worst:
     for (one, a), (two, b) in itertools.combinations(sets.items(), 2):
         found |= worst_of(a, b, f"{one} vs {two}", share)
     return found
+
+
+def by_floor(sets: Mapping[str, Named], share: float, bound: float) -> str:
+    """Says how many tensors are within the bound by `share` of the largest alone."""
+    decided: set[str] = set()
+    for a, b in itertools.combinations(sets.values(), 2):
+        floors = floors_of(a, share, 0.0)
+        for name in a.keys() & b.keys():
+            if error(a[name], b[name]) > bound >= error(a[name], b[name], floors[name]):
+                decided.add(name)
+    number = len(decided)
+    return f"{number} tensor{'s' * (number > 1)} by the floor" if number else ""
+
+
+def worst_layer(
+    layers: Mapping[str, Mapping[str, Any]], bound: float = math.inf
+) -> Worst:
+    """The first named layer that is beyond the bound, else the worst, over all pairs
+    and whatever the frameworks' layouts: what follows the first differs with it."""
+    found = NONE if any(layers.values()) else Worst(math.inf, "no layer was recorded")
+    for (one, a), (two, b) in itertools.combinations(layers.items(), 2):
+        between = f"{one} vs {two}"
+        if a.keys() != b.keys():
+            odd = ", ".join(sorted(a.keys() ^ b.keys())[:3])
+            found |= Worst(math.inf, f"{between}: layers only in one: {odd}")
+            continue
+        for path in a:
+            off = layout_error(a[path].left, b[path].left)
+            found |= Worst(off, f"{between}: {path}")
+            if off > bound:
+                return Worst(off, f"{between}: {path}, the first that differs")
+    return found
+
+
+def layout_error(a: Array, b: Array) -> float:
+    """The error in the arrangement that fits best: channels first or last."""
+    return min(
+        error(one, two)
+        for one, two in itertools.product(_arrangements(a), _arrangements(b))
+    )
+
+
+def _arrangements(a: Array) -> list[Array]:
+    return [a] if a.ndim < 3 else [a, np.moveaxis(a, -1, 1)]

@@ -23,6 +23,7 @@ def certificate(checks: Sequence[Check]) -> Table:
     table.add_column("frameworks")
     for tier in tiers:
         table.add_column(tier, justify="right")
+    table.add_column("held by")
     rows = dict.fromkeys((c.model, tuple(c.frameworks)) for c in checks)
     for model, frameworks in rows:
         mine = [
@@ -30,7 +31,8 @@ def certificate(checks: Sequence[Check]) -> Table:
         ]
         cells = [_cell([c for c in mine if _tier(c) == tier]) for tier in tiers]
         count = f"{VARIANTS[model].parameters:,}" if model in VARIANTS else ""
-        table.add_row(model, count, " ".join(frameworks), *cells)
+        notes = Text("; ".join(c.note for c in mine if c.note), style="dim")
+        table.add_row(model, count, " ".join(frameworks), *cells, notes)
     return table
 
 
@@ -76,13 +78,15 @@ def _plain(*columns: str) -> Table:
 
 
 def failures(console: Console, checks: Sequence[Check]) -> None:
+    """One line a reason: a model that cannot be built fails every tier by the same."""
+    tiers: dict[tuple[str, str, str], list[str]] = {}
     for check in checks:
         if not check.passed:
-            names = " ".join(check.frameworks)
-            where = f"{check.model} {check.tier} ({names})"
-            console.print(
-                Text("FAIL ", style="bold red") + Text(f"{where}: {check.reason}")
-            )
+            key = check.model, " ".join(check.frameworks), check.reason
+            tiers.setdefault(key, []).append(check.tier)
+    for (model, names, reason), failed in tiers.items():
+        where = f"{model} {', '.join(failed)} ({names})"
+        console.print(Text("FAIL ", style="bold red") + Text(f"{where}: {reason}"))
 
 
 def summary(checks: Sequence[Check]) -> str:

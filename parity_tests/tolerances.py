@@ -27,9 +27,17 @@ FLOAT32_RATIO = 4.0
 FLOAT32_LIMIT = 1e-4
 # One unit in the last place of float32: errors below it do not tell frameworks apart.
 FLOAT32_FLOOR = 2.0**-23
+# Beside a kink, as a ReLU has at 0, a rounding decides which of two gradients is right.
+# Weights this share off are as near as float32's own roundings bring its run: 4 units
+# in the last place, for sums over some hundred terms in some ten layers. Between two
+# runs on the same side of all kinks it moves a gradient by less than FLOAT32_LIMIT, so
+# what no such neighbour's gradient has stays an error (parity_tests/kinks.py).
+NEIGHBOUR = 2.0**-21
 # A tensor whose true gradient is 0 (a bias in front of BatchNorm) holds rounding noise
 # alone. Gradients below this share of the model's largest are measured against that
-# share instead of against themselves.
+# share instead of against themselves. A check says how many tensors this decided, which
+# are above the bound by their own size: biases in front of a norm, whose true gradient
+# is 0, and one weight of ConvNeXt.
 GRADIENT_FLOOR = 1e-3
 # In float32 that noise is some units in the last place of the terms of its sum, which
 # can be as large as the model's largest gradient. So a tensor that is below this share

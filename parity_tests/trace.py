@@ -5,8 +5,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from parity_tests.compare import Array
-from parity_tests.engine import layout_error
+from parity_tests.compare import Array, layout_error
 from shared.contract import Layer
 
 Layers = Mapping[str, Layer]

@@ -28,6 +28,26 @@ def one_line_error(done: subprocess.CompletedProcess[str]) -> str:
     return done.stderr
 
 
+@pytest.mark.parametrize(("given", "threads"), [("", "1"), ("2", "2")])
+def test_numpy_takes_one_core_unless_the_caller_says_otherwise(given, threads):
+    code = (
+        "import os, triptych, numpy\n"
+        "status = open('/proc/self/status').read()\n"
+        "print(os.environ['OMP_NUM_THREADS'], status.split('Threads:')[1].split()[0])\n"
+    )
+    own = {k: v for k, v in os.environ.items() if k != "OMP_NUM_THREADS"}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env={**own, **({"OMP_NUM_THREADS": given} if given else {})},
+    )
+    said, running = done.stdout.split()
+    assert said == threads
+    assert int(running) <= int(threads)
+
+
 def test_help_needs_nothing_slow():
     code = (
         "import sys, triptych\n"
@@ -186,7 +206,7 @@ def test_parity_writes_one_object_a_check(tmp_path):
     assert [check["tier"] for check in checks] == ["names", "counts"]
     assert set(checks[0]) == {
         *("model", "tier", "frameworks", "dtype", "worst", "error"),
-        *("tolerance", "passed", "seconds", "reason"),
+        *("tolerance", "passed", "seconds", "reason", "note"),
     }
     assert all(check["passed"] for check in checks)
 

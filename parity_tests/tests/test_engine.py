@@ -1,13 +1,18 @@
 """What is missing falls short: nothing agrees by not being there."""
 
+import io
 import math
 from dataclasses import replace
 
 import pytest
+from rich.console import Console
 
 from benchmarks.compare import TIMED, timed_of
-from parity_tests.engine import Check, Session, measure, worst_layer
+from parity_tests import display
+from parity_tests.compare import worst_layer
+from parity_tests.engine import Check, Session, measure
 from shared.catalog import VARIANTS
+from shared.definitions.initializers import Zeros
 
 NAME = "resnet_tiny"
 TIERS = ("forward", "gradients", "buffers")
@@ -50,6 +55,56 @@ def test_no_layers_do_not_agree(workers, evidence):
     less = replace(evidence, evaluation=replace(evidence.evaluation, layers={}))
     assert not verdicts(workers, less)["forward/layers"].passed
     assert worst_layer({"pytorch": {}, "jax": {}}).error == math.inf
+
+
+def test_the_first_layer_that_differs_is_named(workers, evidence):
+    """Not the worst: what follows differs with it."""
+    layers = dict(evidence.evaluation.layers)
+    first, *_, last = (path for path in layers if path.startswith("layer"))
+    for path, by in ((first, 1e-9), (last, 1.0)):
+        layers[path] = replace(layers[path], left=layers[path].left + by)
+    found = {"pytorch": evidence.evaluation.layers, "jax": layers}
+    assert worst_layer(found).where == f"pytorch vs jax: {last}"
+    worst = worst_layer(found, 1e-12)
+    assert worst.where == f"pytorch vs jax: {first}, the first that differs"
+
+
+def test_a_tensor_without_a_start_falls_short(workers, evidence, monkeypatch):
+    spec = type(VARIANTS[NAME].spec)
+    less = {"*conv?.weight": Zeros(), "fc.*": Zeros()}
+    monkeypatch.setattr(spec, "starts", lambda self: less)
+    session = Session(workers, ("pytorch",))
+    session.remember(NAME, "pytorch", evidence)
+    (check,) = session.check(NAME, ["names"])
+    assert not check.passed
+    assert "does not say what layer2.0.downsample.0.weight starts from" in check.reason
+
+
+def test_it_is_said_what_the_floor_decided(workers, evidence):
+    def other(by):
+        small = {n: a * 1e-6 for n, a in evidence.training.gradients.items()}
+        small["fc.weight"] = evidence.training.gradients["fc.weight"]
+        small["fc.bias"] = small["fc.bias"] + by
+        return replace(evidence, training=replace(evidence.training, gradients=small))
+
+    session = Session(workers, ("pytorch", "jax"))
+    session.remember(NAME, "pytorch", other(0.0))
+    session.remember(NAME, "jax", other(1e-14))
+    (check,) = session.check(NAME, ["gradients"])
+    assert check.passed, check.reason
+    assert check.note == "1 tensor by the floor"
+
+
+def test_one_reason_is_one_line():
+    """As where an import line is missing and every tier fails by it."""
+    said = io.StringIO()
+    tiers = ("names", "counts", "forward/evaluation")
+    short = replace(CHECK, passed=False, reason="no module")
+    checks = [replace(short, tier=tier) for tier in tiers]
+    display.failures(Console(file=said, width=200), [*checks, CHECK])
+    assert said.getvalue().splitlines() == [
+        f"FAIL {NAME} names, counts, forward/evaluation (jax): no module"
+    ]
 
 
 def test_the_verdict_in_a_cell():
