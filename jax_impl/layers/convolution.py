@@ -1,6 +1,7 @@
 """Convolutions as specs describe them, padded alike on both sides or not."""
 
-import jax
+from functools import partial
+
 from flax import nnx
 from jax import Array
 
@@ -36,20 +37,23 @@ class Conv(nnx.Conv):
         self.c = c
 
     def __call__(self, x: Array) -> Array:
-        if jax.default_backend() != "cpu":
-            return super().__call__(x)
         bias = None if self.bias is None else self.bias[...]
         x, kernel, bias = self.promote_dtype(
             (x, self.kernel[...], bias), dtype=self.dtype
         )
+        y = forms.on_cpu(self.form, self.plain, x, kernel)
+        return y if bias is None else y + bias
+
+    def form(self, x: Array, kernel: Array) -> Array:
         groups, stride, pads = self.c.groups, self.c.stride, self.c.pads
         if groups == self.c.c_in == self.c.c_out:
-            y = forms.depthwise(x, kernel, stride, pads)
-        elif groups == 1:
-            y = forms.convolve(x, kernel, stride, pads)
-        else:
-            y = forms.grouped(x, kernel, groups, stride, pads)
-        return y if bias is None else y + bias
+            return forms.depthwise(x, kernel, stride, pads)
+        if groups == 1:
+            return forms.convolve(x, kernel, stride, pads)
+        return forms.grouped(x, kernel, groups, stride, pads)
+
+    def plain(self, x: Array, kernel: Array) -> Array:
+        return forms.plain(x, kernel, self.c.stride, self.c.pads, self.c.groups)
 
 
 def conv1d(c: Conv1dSpec, *, rngs: nnx.Rngs) -> "Conv1d":
@@ -72,14 +76,16 @@ class Conv1d(nnx.Conv):
         self.c = c
 
     def __call__(self, x: Array) -> Array:
-        if jax.default_backend() != "cpu":
-            return super().__call__(x)
         bias = None if self.bias is None else self.bias[...]
         x, kernel, bias = self.promote_dtype(
             (x, self.kernel[...], bias), dtype=self.dtype
         )
-        pads = ((0, 0), self.c.pads)
-        y = forms.convolve(x[:, None], kernel[None], self.c.stride, pads)[:, 0]
+        stride, pads = self.c.stride, ((0, 0), self.c.pads)
+        form, plain = (
+            partial(convolve, stride=stride, pads=pads)
+            for convolve in (forms.convolve, forms.plain)
+        )
+        y = forms.on_cpu(form, plain, x[:, None], kernel[None])[:, 0]
         return y if bias is None else y + bias
 
 

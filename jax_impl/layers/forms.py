@@ -1,7 +1,7 @@
 """The same sums in the forms that XLA's CPU is fast at.
 
 Which form is a matter of shapes alone, known when a program is traced. Elsewhere than
-on a CPU the plain operation is the fast one, and the callers take it.
+on a CPU the plain operation is the fast one; that is known when it is lowered.
 """
 
 from collections.abc import Callable
@@ -22,6 +22,17 @@ Form = Callable[[Array, Array, int, Sides], Array]
 WIDE = 32
 # Of rows, that a sum over a map is made of.
 BLOCKS = 7
+
+
+def on_cpu(form: Callable[..., Any], other: Callable[..., Any], *arrays: Any) -> Any:
+    """The form where the program runs on a CPU, elsewhere the other.
+
+    DIFF(platform): which device that is, a trace does not know. Both are traced, which
+    takes time, only where there are others than the CPU.
+    """
+    if jax.default_backend() == "cpu":
+        return form(*arrays)
+    return jax.lax.platform_dependent(*arrays, cpu=form, default=other)
 
 
 def apart(function: Callable[..., Any], *arguments: Any) -> Any:
@@ -86,19 +97,20 @@ def _forms(
     if places == 1 or not inside or 2 * rows <= c_out:
         return (product,) * 3
     few = c_out < 32
-    value = _terms if few and places * c_in <= 100 else _plain
+    value = _terms if few and places * c_in <= 100 else plain
     if tiled:
         return value, product, product
-    return value, product if few or rows <= 4 * c_out else _plain, _plain
+    return value, product if few or rows <= 4 * c_out else plain, plain
 
 
-def _plain(x: Array, kernel: Array, stride: int, pads: Sides) -> Array:
+def plain(x: Array, kernel: Array, stride: int, pads: Sides, groups: int = 1) -> Array:
     return jax.lax.conv_general_dilated(
         x,
         kernel,
         (stride, stride),
         pads,
         dimension_numbers=("NHWC", "HWIO", "NHWC"),
+        feature_group_count=groups,
     )
 
 

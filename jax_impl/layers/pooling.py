@@ -21,25 +21,30 @@ class MaxPool(nnx.Module):
 
 def max_pool(x: Array, p: Pool) -> Array:
     pads = p.reach(*x.shape[1:3])
-    if jax.default_backend() == "cpu":  # DIFF(pooling)
-        return forms.max_pool(x, p.size, p.stride, pads)
-    return nnx.max_pool(x, (p.size,) * 2, (p.stride,) * 2, pads)
+    return forms.on_cpu(
+        lambda x: forms.max_pool(x, p.size, p.stride, pads),  # DIFF(pooling)
+        lambda x: nnx.max_pool(x, (p.size,) * 2, (p.stride,) * 2, pads),
+        x,
+    )
 
 
 def max_pool1d(x: Array, size: int) -> Array:
     """Windows beside each other; the last is as short as it falls."""
-    last = -x.shape[1] % size
-    if jax.default_backend() == "cpu":  # DIFF(pooling): a map of one column
-        y = forms.max_pool(x[:, :, None], (size, 1), size, ((0, last), (0, 0)))
-        return y[:, :, 0]
-    return nnx.max_pool(x, (size,), (size,), ((0, last),))
+    pads = (0, -x.shape[1] % size), (0, 0)
+    y = forms.on_cpu(
+        lambda x: forms.max_pool(x, (size, 1), size, pads),  # DIFF(pooling)
+        lambda x: nnx.max_pool(x, (size, 1), (size, 1), pads),
+        x[:, :, None],  # a map of one column
+    )
+    return y[:, :, 0]
 
 
 def avg_pool(x: Array, p: Pool) -> Array:
-    if jax.default_backend() == "cpu":  # DIFF(pooling)
-        y = forms.mean_pool(x, p.size, p.stride, p.pads)
-    else:
-        y = nnx.avg_pool(x, (p.size,) * 2, (p.stride,) * 2, p.pads)
+    y = forms.on_cpu(
+        lambda x: forms.mean_pool(x, p.size, p.stride, p.pads),  # DIFF(pooling)
+        lambda x: nnx.avg_pool(x, (p.size,) * 2, (p.stride,) * 2, p.pads),
+        x,
+    )
     if not p.count_pads:
         rows, columns = (jnp.array(n, y.dtype) for n in p.inside(*x.shape[1:3]))
         y = y * p.size**2 / (rows[:, None, None] * columns[:, None])

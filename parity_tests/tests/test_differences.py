@@ -383,6 +383,29 @@ FLAX = """
 
         return [off(), off(accumulator_dtype=float)]
 
+    def lowered():
+        # On a machine with a GPU: the plain operations that a CPU and a GPU are asked
+        # for, and how far the gradient on the CPU is off.
+        x = jax.random.normal(jax.random.key(0), (2, 12, 12, 40))
+        conv = own.conv(ConvSpec(40, 40, 3, 1, 1, 10), rngs=rngs)
+
+        def call(x):
+            return own.avg_pool(own.max_pool(conv(x), Pool(3, 2, 1)), Pool(2, 2))
+
+        gradient = jax.grad(lambda x: (call(x) ** 2).sum())
+        plain, found = gradient(x), []
+        default, jax.default_backend = jax.default_backend, lambda: "gpu"
+        try:
+            for platform in ("cpu", "cuda"):
+                traced = jax.jit(gradient).trace(x)
+                text = traced.lower(lowering_platforms=(platform,)).as_text()
+                found.append([operation in text for operation in
+                              ("feature_group_count = 10", "stablehlo.reduce_window",
+                               "stablehlo.select_and_scatter")])
+            return [*found, off(jax.jit(gradient)(x), plain)]
+        finally:
+            jax.default_backend = default
+
     def without_rngs(): return nnx.Linear(2, 3)
     def printed():
         # How often a trace of one call is asked where its values lie: it has no answer,
@@ -796,6 +819,14 @@ def test_lstm_gradient(ask):
 
 def test_fused_update(ask):
     assert 0 <= ask("keras", "updated") < 1e-12
+
+
+def test_platform(ask):
+    """Where the program will run counts, not which device a machine has."""
+    on_cpu, on_gpu, off = ask("jax", "lowered")
+    assert on_cpu == [False] * 3
+    assert on_gpu == [True] * 3
+    assert off < 1e-12
 
 
 def test_pooling(ask):
