@@ -10,7 +10,7 @@ training is three times inference, since each product has two gradients.
 from collections.abc import Mapping
 
 from shared.arrays import Array
-from shared.contract import Layer
+from shared.contract import Layer, path_of
 from shared.files.weights import Entry
 from shared.specs.base import Spec
 
@@ -23,10 +23,14 @@ def of_one(
     """Of one sample through the model; entries and layers as PyTorch names and lays
     them out, from a run of one sample."""
     products = spec.unnamed_products()
+    calls: dict[str, list[Layer]] = {}
+    for call, layer in layers.items():
+        calls.setdefault(path_of(call), []).append(layer)
     for name, entry in entries.items():
         path, _, leaf = name.rpartition(".")
-        if leaf.startswith("weight") and len(entry.shape) > 1 and path in layers:
-            products += _size(entry.shape) * _places(leaf, entry, layers[path])
+        if leaf.startswith("weight") and len(entry.shape) > 1:
+            places = sum(_places(leaf, entry, layer) for layer in calls.get(path, ()))
+            products += _size(entry.shape) * places
     return 2 * products
 
 

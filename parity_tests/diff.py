@@ -16,7 +16,7 @@ from parity_tests import tolerances
 from parity_tests.compare import NONE, Array, Named, Worst, worst_of
 from parity_tests.engine import SEED, Check, Workers
 from parity_tests.trace import Trace, trace
-from shared.contract import Layer, Request, Result
+from shared.contract import Layer, Request, Result, path_of
 from shared.errors import UsageError
 from shared.files.weights import Entry, count, write_bytes
 from shared.randomness import generator
@@ -184,6 +184,11 @@ def module_renames(renames: Renames) -> Renames:
     return {name: to for name, to in clear.items() if targets.count(to) == 1}
 
 
+def _renamed_call(call: str, modules: Renames) -> str:
+    path = path_of(call)
+    return modules.get(path, path) + call.removeprefix(path)
+
+
 # The comparison
 
 
@@ -337,7 +342,7 @@ class _Judge:
                 None if g is None else _as_shape(g, a.shape, _say(ported))
                 for g, a in zip(result.input_gradients, inputs, strict=True)
             ),
-            layers={modules.get(p, p): layer for p, layer in result.layers.items()},
+            layers={_renamed_call(c, modules): a for c, a in result.layers.items()},
         )
 
     def forward(self, results: Mapping[str, Result], training: bool) -> Check:

@@ -573,6 +573,11 @@ def call_of(layers: Mapping[str, Any], path: str) -> str:
     return name
 
 
+def path_of(call: str) -> str:
+    """The layer whose call `call_of` named."""
+    return call.partition("#")[0]
+
+
 def flat(result: Any) -> tuple[Any, ...]:
     """What a model returned, tuples within tuples laid out in a row."""
     if not isinstance(result, tuple | list):

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from parity_tests.engine import SEED, request
 from shared.catalog import FAMILIES, variant
+from shared.contract import path_of
 from shared.running.client import Worker, WorkerFailure
 
 BATCH = 2
@@ -26,12 +27,16 @@ class Traced:
 
 @dataclass
 class Node:
-    """A layer, with what is below it; `parameters` counts all of it."""
+    """A layer, with what is below it; `parameters` counts all of it.
+
+    shape: what its first call put out; calls: how many there were.
+    """
 
     name: str
     path: str
     shape: Shape | None = None
     parameters: int = 0
+    calls: int = 0
     tensors: list[tuple[str, Shape, bool]] = field(default_factory=list)
     below: list["Node"] = field(default_factory=list)
 
@@ -91,8 +96,8 @@ def tree(found: Traced) -> Node:
     top = Node(found.model, "")
     for path in _in_order(found):
         node = _at(top, path)
-        if path in found.left:
-            node.shape = found.left[path]
+        node.shape = found.left.get(path)
+        node.calls = sum(path_of(call) == path for call in found.left)
     for name, (shape, trainable) in found.tensors.items():
         path, _, leaf = name.rpartition(".")
         node = _at(top, path) if path else top
@@ -104,7 +109,7 @@ def tree(found: Traced) -> Node:
 def _in_order(found: Traced) -> list[str]:
     """Definition's order where there are tensors; what has none goes where it ran."""
     paths = list(dict.fromkeys(name.rpartition(".")[0] for name in found.tensors))
-    ran = list(found.left)
+    ran = list(dict.fromkeys(path_of(call) for call in found.left))
     for i, path in enumerate(ran):
         if path not in paths:
             before = next((p for p in reversed(ran[:i]) if p in paths), None)

@@ -217,6 +217,13 @@ def test_operations_of_a_transposed_convolution(weight, entered, left):
     assert flops.of_one(Spec(), entries, layers) == 2 * 64 * np.prod(weight)
 
 
+def test_operations_of_a_layer_called_twice():
+    """Its weight is used at the places of both calls; what is not called counts not."""
+    entries = {f"{n}.weight": Entry((5, 3), "float64", True) for n in ("fc", "unused")}
+    once, again = (Layer(np.ones((n, 3)), np.ones((n, 5))) for n in (1, 4))
+    assert flops.of_one(Spec(), entries, {"fc": once, "fc#2": again}) == 2 * 15 * 5
+
+
 def test_operations_of_attention_and_recurrence(workers):
     """By hand: every weight once a token or a step, and attention's two products."""
     for model in ("gpt_tiny", "lstm_tiny"):

@@ -200,6 +200,57 @@ def test_a_planted_mistake_is_named(number, workers, tmp_path, monkeypatch):
     assert verdict in found.trace.verdict
 
 
+AGAIN = {
+    "pytorch": """
+        from torch import nn
+
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.tower = nn.Linear(3, 3)
+
+            def forward(self, x):
+                return self.tower(self.tower(x).tanh())
+    """,
+    "keras": """
+        import keras
+        from keras import ops
+
+        class Net(keras.Model):
+            def __init__(self):
+                super().__init__()
+                self.arm = keras.layers.Dense(3)
+
+            def call(self, x):
+                return self.arm(ops.sigmoid(self.arm(x)))
+    """,
+    "jax": """
+        from flax import nnx
+
+        class Net(nnx.Module):
+            def __init__(self):
+                self.arm = nnx.Linear(3, 3, rngs=nnx.Rngs(0))
+
+            def __call__(self, x):
+                return self.arm(nnx.sigmoid(self.arm(x)))
+    """,
+}
+
+
+@pytest.mark.parametrize("framework", ["keras", "jax"])
+def test_of_a_layer_called_twice_each_call_is_compared(
+    framework, workers, tmp_path, monkeypatch
+):
+    """It has another name in the port, and what lies between its calls is wrong."""
+    monkeypatch.syspath_prepend(tmp_path)
+    for own in ("pytorch", framework):
+        (tmp_path / f"again_{own}.py").write_text(textwrap.dedent(AGAIN[own]))
+    targets = [parse_target(f"again_{own}:Net") for own in ("pytorch", framework)]
+    found = diff(targets, (parse_input("2,3"),), workers)
+    assert [row.path for row in found.trace.rows] == ["tower", "tower#2", "(output)"]
+    assert "between tower, which agrees, and tower#2" in found.trace.verdict
+
+
 def test_names_are_matched_by_order_and_shape():
     def entry(*shape):
         return Entry(shape, "float32", True)

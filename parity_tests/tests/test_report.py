@@ -494,6 +494,14 @@ def test_a_tree_counts_what_is_below():
     assert [n.path for n in a.below[0].below] == ["a.0.relu"]
 
 
+def test_a_tree_has_a_layer_once_however_often_it_was_called():
+    traced = gather.Traced(
+        "any", {"a.weight": ((2, 3), True)}, {"a": (2,), "act": (2,), "a#2": (4,)}
+    )
+    found = [(n.path, n.shape, n.calls) for n in gather.tree(traced).below]
+    assert found == [("a", (2,), 2), ("act", (2,), 1)]
+
+
 def test_what_could_not_be_traced_says_why(pages):
     assert "pytorch died in build" in text_of(pages, "models/resnet.html")
     assert "weight&nbsp;5\N{MULTIPLICATION SIGN}4" in text_of(pages, "models/mlp.html")
