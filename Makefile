@@ -79,6 +79,8 @@ records: setup
 		--task inference --mode recommended,xla
 	@$(BIN)/triptych bench $(RECORDED) --resume --out $(MODES) \
 		--task training --mode recommended
+	@$(BIN)/triptych bench $(EVERY_MODE) $(RECORDED) resnet50 --resume --out $(MODES) \
+		--mode recommended,compiled-ynn-off
 	@$(BIN)/triptych bench inception_v3 --resume --out $(MODES) \
 		--task training --mode recommended --batch 2
 	@$(BIN)/triptych bench $(ORIGINALS) --peers --resume \

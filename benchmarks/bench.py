@@ -145,6 +145,7 @@ def _offered(options: Options, stable: Stable) -> dict[str, tuple[str, ...]]:
         offered[framework] = team.each(lambda worker: worker.describe())[0]["modes"]
     known = tuple(dict.fromkeys(itertools.chain(*offered.values())))
     for mode in options.modes:
+        modes.check_device(mode, options.device)
         if mode not in (*known, RECOMMENDED):
             raise unknown(f"mode of {', '.join(options.frameworks)}", mode, known)
     return {

@@ -19,7 +19,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from benchmarks import records, statistics
+from benchmarks import modes, records, statistics
 from benchmarks.records import Comparison, Contender, Machine, Round, Setting, Start
 from shared.arrays import Array
 from shared.contract import Prepared, Timed, Workload
@@ -67,6 +67,11 @@ class Way:
         several = f" x{self.processes}" if self.processes > 1 else ""
         return f"{self.label or self.framework}/{self.mode}{several}"
 
+    @property
+    def variables(self) -> dict[str, str]:
+        """Of its processes."""
+        return KEEP | modes.variables(self.framework, self.mode)
+
 
 @dataclass(frozen=True)
 class Work:
@@ -109,7 +114,7 @@ class Stable:
                 threads=self.threads,
                 cores=self.cores[-self.threads * processes :],
                 device=self.device,
-                variables=KEEP,
+                variables=key.variables if isinstance(key, Way) else KEEP,
             )
             self.teams[key] = found
         return found

@@ -6,12 +6,13 @@ channels last for images (docs/speed.md, "Which mode").
 """
 
 import itertools
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from benchmarks.records import Comparison
 from shared import catalog
-from shared.errors import unknown
+from shared.errors import UsageError, unknown
 from shared.specs.base import Spec
 
 KINDS = ("vectors", "images", "series", "tokens")
@@ -46,6 +47,30 @@ DEFAULTS: dict[str, dict[str, str]] = {
     "keras[torch]": _all("compiled"),
     "jax": _all("compiled"),
 }
+
+
+# Modes that are a process of their own: what it adds to its variables, by framework.
+# XLA's CPU fuses what stands around a product into it (YNN), unless it is told not to.
+ADDED: dict[tuple[str, str], dict[str, str]] = {
+    ("jax", "compiled-ynn-off"): {
+        "XLA_FLAGS": "--xla_cpu_experimental_ynn_fusion_type="
+    },
+}
+
+
+def variables(framework: str, mode: str) -> dict[str, str]:
+    """Those of the process that runs this mode, beside what its caller has in them."""
+    added = ADDED.get((framework, mode), {})
+    return {
+        name: f"{os.environ.get(name, '')} {value}".strip()
+        for name, value in added.items()
+    }
+
+
+def check_device(mode: str, device: str) -> None:
+    """Refuse a mode that is another program on a CPU alone."""
+    if device != "cpu" and any(mode == own for _, own in ADDED):
+        raise UsageError(f"mode {mode}: there is none on {device}, only on cpu")
 
 
 def recommended(framework: str, device: str, task: str, kind: str) -> str:

@@ -180,7 +180,9 @@ By what a model takes; in brackets what the best other mode reached of the recom
 one's speed. `benchmarks/modes.py` has the same for programs. A device without records
 has what the frameworks' own guides advise: `compiled` in PyTorch, for images
 `compiled-nhwc`; `xla` in Keras on TensorFlow, `compiled` on its other back ends and in
-JAX.
+JAX. `compiled-ynn-off` is the same program of JAX in a process with
+`XLA_FLAGS=--xla_cpu_experimental_ynn_fusion_type=`, where XLA's CPU fuses nothing into
+a product.
 
 {modes}
 

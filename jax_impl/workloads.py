@@ -13,7 +13,8 @@ from jax_impl.training import Trainer
 from shared.arrays import Array
 from shared.contract import Workload, flat
 
-MODES = ("eager", "compiled")
+# The last is the second in a process that has XLA's flag for it (benchmarks/modes.py).
+MODES = ("eager", "compiled", "compiled-ynn-off")
 Call = Callable[[], Any]
 
 

@@ -134,6 +134,30 @@ def test_what_is_reached_of_the_ceiling():
     assert only.fraction == pytest.approx(only.gflops / 100)
 
 
+def test_a_mode_of_its_own_process_runs_there(monkeypatch, tmp_path):
+    """XLA's program says whether its fusions were there; the caller's flags stay."""
+    monkeypatch.setenv("XLA_FLAGS", "--xla_cpu_enable_fast_math=false")
+    (tmp_path / "fused.py").write_text(
+        "import jax, jax.numpy as jnp\n"
+        "def found():\n"
+        "    x = jnp.ones((64, 64))\n"
+        "    run = jax.jit(lambda a, b: jnp.tanh(a @ b) + 1)\n"
+        "    return 'ynn' in run.lower(x, x).compile().as_text()\n"
+    )
+    fused = {}
+    with measure.Stable("float32", "cpu", 1, ()) as stable:
+        for mode in ("compiled", "compiled-ynn-off"):
+            way = measure.Way("jax", mode)
+            (worker,) = stable.get(way, "jax").workers
+            assert mode in worker.describe()["modes"]
+            fused[mode] = worker.ask("fused:found", paths=(str(tmp_path),))
+            assert "fast_math" in worker.environment["XLA_FLAGS"]
+    assert fused == {"compiled": True, "compiled-ynn-off": False}
+    assert measure.Way("keras[jax]", "compiled").variables == measure.KEEP
+    with pytest.raises(UsageError, match="there is none on cuda, only on cpu"):
+        modes.check_device("compiled-ynn-off", "cuda")
+
+
 def test_recommended_is_each_frameworks_own_by_model_and_task():
     offered = {
         "pytorch": ("recommended",),
