@@ -236,7 +236,7 @@ def train(
         str, typer.Argument(help="a task; without one they are listed")
     ] = "",
     framework: Annotated[
-        str, typer.Option(help="pytorch, keras, jax, several by comma, or all")
+        str, typer.Option(help="pytorch, keras, jax, numpy, several by comma, or all")
     ] = "all",
     epochs: Annotated[int | None, typer.Option()] = None,
     batch_size: Annotated[int | None, typer.Option()] = None,
@@ -276,7 +276,7 @@ def train(
     """One recipe in each framework: same start, same batches; three curves."""
     from shared.distributed import Place
     from shared.running import runs
-    from shared.running.client import DEVICES, NATIVE
+    from shared.running.client import DEVICES, NATIVE, ORACLE
     from shared.tasks import TASKS
     from shared.tasks import task as named
 
@@ -288,7 +288,7 @@ def train(
         _one_of("device", device, DEVICES)
     chosen = list(NATIVE) if framework == "all" else _split(framework)
     for name in chosen:
-        _one_of("framework", name, (*NATIVE, "all"))
+        _one_of("framework", name, (*NATIVE, ORACLE, "all"))
     recipe = named(task)
     changes = {
         "epochs": epochs,
@@ -363,14 +363,14 @@ def predict(
     """
     from parity_tests import predict as job
     from parity_tests.engine import Workers
-    from shared.running.client import FRAMEWORKS
+    from shared.running.client import PACKAGES
 
     _one_of("dtype", dtype, ("float64", "float32"))
     if normalize:
         _one_of("normalize", normalize, job.NORMALIZE)
     chosen = list(dict.fromkeys(_split(frameworks)))
     for name in chosen or [frameworks]:
-        _one_of("framework", name, FRAMEWORKS)
+        _one_of("framework", name, PACKAGES)
     paths = job.listed(images)
     asked = job.question(
         model,

@@ -20,7 +20,7 @@ from shared.contract import Layer, Request, Result, path_of
 from shared.errors import UsageError
 from shared.files.weights import Entry, count, write_bytes
 from shared.randomness import generator
-from shared.running.client import FRAMEWORKS, RemoteModel
+from shared.running.client import PACKAGES, RemoteModel
 
 _ROOTS = {
     "torch": "pytorch",
@@ -60,8 +60,8 @@ class Difference:
 def parse_target(text: str) -> Target:
     """`pytorch=package.module:name`; without a framework the module's imports tell."""
     framework, separator, path = text.rpartition("=")
-    if separator and framework not in FRAMEWORKS:
-        raise UsageError(f"{text!r}: allowed before '=': {', '.join(FRAMEWORKS)}")
+    if separator and framework not in PACKAGES:
+        raise UsageError(f"{text!r}: allowed before '=': {', '.join(PACKAGES)}")
     if ":" not in path:
         raise UsageError(f"{text!r} is not of the form package.module:name")
     return Target(framework or _detect(path.partition(":")[0]), path)

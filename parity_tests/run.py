@@ -19,14 +19,18 @@ from parity_tests.engine import (
 )
 from parity_tests.trace import Trace, trace
 from parity_tests.training import OPTIMIZERS
-from shared import catalog
+from shared import catalog, reference
 from shared.catalog import VARIANTS, select
 from shared.errors import UsageError, unknown
 from shared.running import cluster
-from shared.running.client import FRAMEWORKS, NATIVE
+from shared.running.client import NATIVE, ORACLE, PACKAGES
 
 # What Keras's other back ends are compared with.
 FOREIGN = ("pytorch", "keras[jax]", "keras[torch]")
+# The networks in NumPy are held against one of the three, which are held against each
+# other: three that agree can still be wrong.
+FROM_SCRATCH = (ORACLE, "pytorch")
+ORACLE_TIERS = tuple(tier for tier in TIERS if tier not in ("programs", "float32"))
 
 
 @dataclass(frozen=True)
@@ -44,14 +48,14 @@ def plan(
     frameworks: Sequence[str] = (),
     full: bool = False,
 ) -> list[Job]:
-    """Without a choice of frameworks: the three at every tier, and Keras's other back
-    ends at those that are asked of them."""
+    """Without a choice of frameworks: the three at every tier, Keras's other back ends
+    at those that are asked of them, and NumPy where it has a network."""
     for tier in tiers:
         if tier not in TIERS:
             raise unknown("tier", tier, TIERS)
     for framework in frameworks:
-        if framework not in FRAMEWORKS:
-            raise unknown("framework", framework, FRAMEWORKS)
+        if framework not in PACKAGES:
+            raise unknown("framework", framework, PACKAGES)
     if len(frameworks) == 1:
         raise UsageError("parity needs at least two frameworks")
     wanted = [tier for tier in TIERS if not tiers or tier in tiers]
@@ -63,6 +67,10 @@ def plan(
         foreign = tuple(tier for tier in chosen if tier in FOREIGN_TIERS)
         if "forward" in foreign and not frameworks:
             jobs.append(Job(name, FOREIGN, foreign))
+        scratch = tuple(tier for tier in chosen if tier in ORACLE_TIERS)
+        known = catalog.family_of(variant.spec) in reference.FAMILIES
+        if known and set(scratch) - {"names", "counts"} and not frameworks:
+            jobs.append(Job(name, FROM_SCRATCH, scratch))
     if not jobs:
         raise UsageError("full-size models are held to names and counts: give --full")
     return jobs

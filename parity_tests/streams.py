@@ -1,8 +1,7 @@
 """One recorded stream of gradients, and how far a framework's optimizer is from the
 definition (shared/definitions/optimizers.py) after each update of it."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -12,11 +11,11 @@ from shared.definitions.optimizers import (
     Clip,
     Optimizer,
     SophiaG,
-    accumulated,
     excluded,
 )
 from shared.definitions.schedules import OneCycle, Schedule
 from shared.randomness import generator
+from shared.reference.definitions import updates
 
 UPDATES = 100
 SHAPES = {
@@ -111,42 +110,11 @@ def matrices(given: Stream) -> Stream:
     )
 
 
-@dataclass(frozen=True)
-class Update:
-    xs: dict[str, Array]
-    state: dict[str, Array]
-    evaluated: dict[str, Array]
-    averages: dict[str, Array]
-
-
-def definition(given: Stream) -> Iterator[Update]:
-    """What the definition does on the same stream."""
-    optimizer = given.optimizer
-    assert isinstance(optimizer, Optimizer)
-    xs, state = dict(given.parameters), dict[str, Array]()
-    averages, part = xs, given.accumulate
-    estimates = iter(given.estimates)
-    for i in range(1, len(given.gradients) + 1):
-        if i % part == 0:
-            t = i // part - 1
-            pair = t // optimizer.passes
-            factor = given.schedule.factor(pair) if given.schedule else 1.0
-            gs = accumulated(given.gradients[i - part : i])
-            gs = given.clip(gs) if given.clip else gs
-            if isinstance(optimizer, SophiaG) and t % optimizer.every == 0:
-                state = optimizer.estimate(next(estimates), state)
-            xs, state = optimizer.update(
-                xs, gs, state, optimizer.lr * factor, given.excluded
-            )
-            averages = given.ema.update(averages, xs) if given.ema else averages
-        yield Update(xs, state, optimizer.evaluated(xs, state), averages)
-
-
 def errors(given: Stream, steps: Steps) -> list[float]:
     """At each update, the largest |difference| / largest |value| of any tensor."""
     return [
         max(_error(update.xs[name], found[name]) for name in update.xs)
-        for update, found in zip(definition(given), steps.parameters, strict=True)
+        for update, found in zip(updates(given), steps.parameters, strict=True)
     ]
 
 
@@ -154,14 +122,14 @@ def average_errors(given: Stream, steps: Steps) -> list[float]:
     """The same for the moving averages."""
     return [
         max(_error(update.averages[name], found[name]) for name in update.averages)
-        for update, found in zip(definition(given), steps.averages, strict=True)
+        for update, found in zip(updates(given), steps.averages, strict=True)
     ]
 
 
 def state_error(given: Stream, steps: Steps) -> float:
     """The same for what is kept after the last update, and for the parameters to
     evaluate with; infinite where names differ."""
-    *_, last = definition(given)
+    *_, last = updates(given)
     pairs = ((last.state, steps.state), (last.evaluated, steps.evaluated))
     if any(wanted.keys() != found.keys() for wanted, found in pairs):
         return float("inf")

@@ -24,7 +24,7 @@ LIBRARIES = {
 
 @dataclass(frozen=True)
 class Panel:
-    """One definition in the three, as HTML; empty where a framework lacks it."""
+    """One definition in each framework, as HTML; empty where one lacks it."""
 
     name: str
     key: str

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from benchmarks.records import Comparison, Contender, Machine, Result, Setting
 from benchmarks.report.evidence import Recorded
 
-NAMES = {"pytorch": "PyTorch", "keras": "Keras", "jax": "JAX"}
+NAMES = {"pytorch": "PyTorch", "keras": "Keras", "jax": "JAX", "numpy": "NumPy"}
 BACKENDS = {"jax": "JAX", "torch": "torch", "tensorflow": "TensorFlow"}
 DEVICES = {"cpu": "CPU", "cuda": "GPU", "tpu": "TPU"}
 EAGER = "eager"

@@ -27,7 +27,7 @@ from parity_tests import tolerances
 from shared import VERSION
 from shared.catalog import FAMILIES, VARIANTS, family_of
 from shared.definitions.optimizers import OPTIMIZERS
-from shared.running.client import NATIVE, ROOT
+from shared.running.client import NATIVE, ORACLE, ROOT
 
 MENU = (
     ("Overview", "index.html"),
@@ -93,6 +93,7 @@ class Site:
             "menu": MENU,
             "version": VERSION,
             "native": NATIVE,
+            "columns": (*NATIVE, ORACLE),
             "framework_name": framework_name,
             "colour": svg.colour,
             "mark": _mark,

@@ -194,6 +194,9 @@ def test_show_is_side_by_side_or_a_page(tmp_path):
     text = page.read_text()
     # The imports, a function, two blocks, their table and the model.
     assert text.count("<figure>") == 3 * 6
+    done = run("show", "mlp", "--html", str(page))
+    # The imports, norm, activation, the hidden layer and the model, in NumPy too.
+    assert page.read_text().count("<figure>") == 4 * 5
     assert "http://" not in text.replace("https://arxiv.org", "")
 
 
@@ -283,7 +286,10 @@ def test_train_runs_one_task_in_one_framework(tmp_path):
     ("options", "said"),
     [
         (["digits"], "unknown task 'digits'"),
-        (["diabetes", "--framework", "mxnet"], "allowed: pytorch, keras, jax, all"),
+        (
+            ["diabetes", "--framework", "mxnet"],
+            "allowed: pytorch, keras, jax, numpy, all",
+        ),
         (["diabetes", "--lr", "-1"], "SGD.lr is -1.0; allowed: a number of at least 0"),
         (["diabetes", "--optimizer", "adma"], "the nearest are adam"),
         (["diabetes", "--batch-size", "5000"], "at least 5000 are needed"),

@@ -19,7 +19,7 @@ from shared.objectives.base import Copy, Step
 from shared.objectives.supervised import Supervised
 from shared.randomness import Draws, generator
 from shared.running import saving
-from shared.running.client import NATIVE
+from shared.running.client import NATIVE, ORACLE
 from shared.specs.base import Program, Tensor
 
 
@@ -125,7 +125,7 @@ def followed(workers, plan, name="mlp_tiny"):
     spec = VARIANTS[name].spec
     return {
         framework: training.follow(workers.get(framework, "float64"), name, spec, plan)
-        for framework in NATIVE
+        for framework in (*NATIVE, ORACLE)
     }
 
 

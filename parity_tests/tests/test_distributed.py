@@ -399,6 +399,7 @@ def test_when_the_caller_is_killed_no_process_stays(tmp_path):
         (0, ["pytorch"], "processes is 0; allowed: from 1 up to the batch size, 64"),
         (65, ["keras"], "processes is 65; allowed: from 1 up to the batch size, 64"),
         (3, ["pytorch", "jax"], "3; allowed with jax, .* a divisor of the batch size"),
+        (2, ["pytorch", "numpy"], "processes is 2; allowed with numpy: 1"),
     ],
 )
 def test_as_many_as_can_be(processes, frameworks, said, tmp_path):

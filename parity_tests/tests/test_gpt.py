@@ -10,7 +10,7 @@ from parity_tests.engine import Workers
 from shared import randomness
 from shared.arrays import Array
 from shared.contract import Request
-from shared.running.client import FRAMEWORKS, RemoteModel
+from shared.running.client import FRAMEWORKS, ORACLE, RemoteModel
 from shared.specs.language.gpt import GPTSpec
 
 SPEC = GPTSpec(
@@ -19,7 +19,7 @@ SPEC = GPTSpec(
 TOKENS = randomness.sample(SPEC.inputs()[0], 3, seed=0)
 
 
-@pytest.fixture(scope="module", params=FRAMEWORKS)
+@pytest.fixture(scope="module", params=(*FRAMEWORKS, ORACLE))
 def model(request: pytest.FixtureRequest, workers: Workers) -> Iterator[RemoteModel]:
     model = workers.get(request.param, "float64").build(SPEC)
     model.fill(0)

@@ -14,13 +14,13 @@ from shared.catalog import VARIANTS
 from shared.contract import Request
 from shared.errors import UsageError
 from shared.randomness import sample
-from shared.running.client import FRAMEWORKS, Worker
+from shared.running.client import FRAMEWORKS, ORACLE, Worker
 from shared.specs.vision.lenet import LeNet5Spec
 
 Array = NDArray[Any]
 
 
-@pytest.fixture(scope="module", params=FRAMEWORKS)
+@pytest.fixture(scope="module", params=(*FRAMEWORKS, ORACLE))
 def worker(request: pytest.FixtureRequest, workers: Workers) -> Worker:
     return workers.get(request.param, "float64")
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from parity_tests.engine import Workers
 from shared.contract import Request
 from shared.errors import UsageError
-from shared.running.client import FRAMEWORKS, Worker
+from shared.running.client import FRAMEWORKS, ORACLE, Worker
 from shared.specs.classic.linear import LinearModelSpec, Link
 
 W = np.array([[1.0, -2.0, 0.5], [0.25, 4.0, -1.0]])
@@ -23,7 +23,7 @@ PREDICTIONS: dict[Link, NDArray[np.float64]] = {
 }
 
 
-@pytest.fixture(scope="module", params=FRAMEWORKS)
+@pytest.fixture(scope="module", params=(*FRAMEWORKS, ORACLE))
 def worker(request: pytest.FixtureRequest, workers: Workers) -> Worker:
     return workers.get(request.param, "float64")
 

@@ -11,7 +11,7 @@ from parity_tests.tolerances import FORWARD
 from shared.catalog import FAMILIES
 from shared.errors import UsageError
 from shared.randomness import Draws
-from shared.running.client import FRAMEWORKS
+from shared.running.client import FRAMEWORKS, ORACLE
 from shared.specs.sequence.lstm import LSTMSpec
 
 TINY = {n: v.spec for n, v in FAMILIES["lstm"].VARIANTS.items() if v.tiny}
@@ -53,7 +53,7 @@ def logits(spec, weights, x, masks):
 
 
 @pytest.mark.parametrize("training", [False, True])
-@pytest.mark.parametrize("framework", FRAMEWORKS)
+@pytest.mark.parametrize("framework", [*FRAMEWORKS, ORACLE])
 @pytest.mark.parametrize("name", TINY)
 def test_against_a_loop(name, framework, training, workers):
     spec = TINY[name]

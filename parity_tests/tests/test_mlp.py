@@ -8,7 +8,7 @@ import pytest
 
 from parity_tests.engine import Workers
 from shared.contract import Request
-from shared.running.client import FRAMEWORKS, Worker
+from shared.running.client import FRAMEWORKS, ORACLE, Worker
 from shared.specs.classic.mlp import MLPSpec
 
 X = np.array([[-3.0, -1.0, -0.25, 0.0, 0.5, 2.0]])
@@ -34,7 +34,7 @@ ACTIVATIONS: dict[str, tuple[Callable[[float], float], Callable[[float], float]]
 }
 
 
-@pytest.fixture(scope="module", params=FRAMEWORKS)
+@pytest.fixture(scope="module", params=(*FRAMEWORKS, ORACLE))
 def worker(request: pytest.FixtureRequest, workers: Workers) -> Worker:
     return workers.get(request.param, "float64")
 

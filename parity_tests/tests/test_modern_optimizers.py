@@ -44,7 +44,7 @@ def test_variants_follow_the_definition(workers, framework, name):
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_prodigy_follows_where_d_grows(workers, framework):
     given = following.rising(Prodigy(weight_decay=0.1))
-    *_, last = streams.definition(given)
+    *_, last = streams.updates(given)
     assert last.state["d"] > 0.05
     worker = workers.get(framework, "float64")
     assert following.of_optimizer(worker, given) <= tolerances.OPTIMIZER

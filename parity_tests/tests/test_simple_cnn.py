@@ -11,7 +11,7 @@ from shared.catalog import variant
 from shared.contract import Request
 from shared.errors import UsageError
 from shared.randomness import sample
-from shared.running.client import FRAMEWORKS, NATIVE
+from shared.running.client import FRAMEWORKS, NATIVE, ORACLE
 from shared.specs.vision.simple_cnn import SimpleCNNSpec
 
 SIZES = (32, 48, 64)
@@ -34,7 +34,7 @@ def forward(spec, p, x):
     return x @ p["fc.weight"].T + p["fc.bias"]
 
 
-@pytest.mark.parametrize("framework", FRAMEWORKS)
+@pytest.mark.parametrize("framework", [*FRAMEWORKS, ORACLE])
 @pytest.mark.parametrize("name", ["simple_cnn", "simple_cnn_mean", "simple_cnn_max"])
 def test_forward_is_what_numpy_computes(name, framework, workers):
     spec = variant(name).spec

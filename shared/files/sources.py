@@ -1,4 +1,5 @@
-"""The three sources of a family side by side, aligned by definition."""
+"""A family's sources side by side, aligned by definition: the three, and NumPy's where
+the family has a network there."""
 
 import ast
 import html
@@ -12,12 +13,13 @@ from rich.rule import Rule
 from rich.syntax import Syntax
 from rich.table import Table
 
+from shared import reference
 from shared.catalog import FAMILIES, place_of
 from shared.errors import unknown
 from shared.files.weights import write_bytes
-from shared.running.client import NATIVE, PACKAGES, ROOT
+from shared.running.client import NATIVE, ORACLE, PACKAGES, ROOT
 
-PANELS = ("PyTorch", "Keras", "JAX")  # in the order of NATIVE
+PANELS = {"pytorch": "PyTorch", "keras": "Keras", "jax": "JAX", "numpy": "NumPy"}
 HEAD = "imports"
 # Narrower panels would break most lines.
 PANEL_WIDTH = 60
@@ -25,7 +27,8 @@ PANEL_WIDTH = 60
 
 @dataclass(frozen=True)
 class Aligned:
-    """One definition in each framework; empty where a framework lacks it."""
+    """One definition in each framework that has the family, in the order of PANELS;
+    empty where a framework lacks it."""
 
     name: str
     sources: tuple[str, ...]
@@ -34,7 +37,8 @@ class Aligned:
 def aligned(family: str) -> list[Aligned]:
     if family not in FAMILIES:
         raise unknown("family", family, FAMILIES)
-    parts = [definitions(_file(f, family).read_text()) for f in NATIVE]
+    frameworks = (*NATIVE, ORACLE) if family in reference.FAMILIES else NATIVE
+    parts = [definitions(path_of(f, family).read_text()) for f in frameworks]
     names = dict.fromkeys(name for part in parts for name in part)
     return [
         Aligned(name, tuple(part.get(name, "") for part in parts)) for name in names
@@ -43,11 +47,13 @@ def aligned(family: str) -> list[Aligned]:
 
 def implementations(family: str) -> list[str]:
     """The frameworks that have this family."""
-    return [framework for framework in NATIVE if _file(framework, family).exists()]
+    return [f for f in (*NATIVE, ORACLE) if path_of(f, family).exists()]
 
 
-def _file(framework: str, family: str) -> Path:
-    return ROOT / PACKAGES[framework] / "models" / place_of(family)
+def path_of(framework: str, family: str) -> Path:
+    """Where a framework's model file is, or would be."""
+    package = PACKAGES[framework].replace(".", "/")
+    return ROOT / package / "models" / place_of(family)
 
 
 def definitions(source: str) -> dict[str, str]:
@@ -82,11 +88,12 @@ def _name(node: ast.stmt) -> str | None:
 
 
 def table(parts: Sequence[Aligned], width: int) -> RenderableType:
-    """Three panels where they fit, one below the other where they do not."""
-    if width < len(PANELS) * PANEL_WIDTH:
+    """The panels beside each other where they fit, else one below the other."""
+    number = len(parts[0].sources)
+    if width < number * PANEL_WIDTH:
         return _stacked(parts)
     grid = Table(expand=True, show_lines=True, pad_edge=False)
-    for panel in PANELS:
+    for panel in [*PANELS.values()][:number]:
         grid.add_column(panel, ratio=1)
     for part in parts:
         grid.add_row(*(_coloured(source) for source in part.sources))
@@ -96,7 +103,7 @@ def table(parts: Sequence[Aligned], width: int) -> RenderableType:
 def _stacked(parts: Sequence[Aligned]) -> RenderableType:
     blocks: list[RenderableType] = []
     for part in parts:
-        for panel, source in zip(PANELS, part.sources, strict=True):
+        for panel, source in zip(PANELS.values(), part.sources, strict=False):
             if source:
                 blocks += [Rule(f"{part.name} - {panel}", align="left")]
                 blocks += [_coloured(source)]
@@ -111,7 +118,8 @@ def write_page(path: Path, family: str, parts: Sequence[Aligned]) -> None:
     """One file that opens from disk: no request leaves it."""
     template = Template(Path(__file__).with_name("sources.html").read_text())
     rows = "".join(_section(part) for part in parts)
-    page = template.substitute(family=html.escape(family), rows=rows)
+    number = len(parts[0].sources)
+    page = template.substitute(family=html.escape(family), number=number, rows=rows)
     write_bytes(path, page.encode())
 
 
@@ -124,6 +132,6 @@ def _section(part: Aligned) -> str:
     panels = "".join(
         f"<figure><figcaption>{panel}</figcaption>"
         f"<pre>{highlight(source, lexer, formatter)}</pre></figure>"
-        for panel, source in zip(PANELS, part.sources, strict=True)
+        for panel, source in zip(PANELS.values(), part.sources, strict=False)
     )
     return f"<section><h2>{html.escape(part.name)}</h2><div>{panels}</div></section>"

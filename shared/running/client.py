@@ -64,6 +64,9 @@ PACKAGES = {
     "keras[torch]": "keras_impl",
 }
 FRAMEWORKS = tuple(PACKAGES)
+# Networks from scratch, of some families (shared/reference): an oracle for the others.
+ORACLE = "numpy"
+PACKAGES[ORACLE] = "shared.reference"
 _BACKENDS = {"keras": "tensorflow", "keras[jax]": "jax", "keras[torch]": "torch"}
 
 
@@ -177,7 +180,7 @@ class Worker:
         variables: Mapping[str, str] | None = None,
     ):
         if framework not in PACKAGES:
-            raise unknown("framework", framework, FRAMEWORKS)
+            raise unknown("framework", framework, PACKAGES)
         self.framework, self.dtype, self.timeout = framework, dtype, timeout
         self.device, self.name = device, framework
         if place:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from shared import VERSION
-from shared.running.client import FRAMEWORKS, Worker, WorkerFailure
+from shared.running.client import FRAMEWORKS, ORACLE, Worker, WorkerFailure
 
 PACKAGES = ("torch", "tensorflow", "keras", "jax", "flax", "optax", "numpy")
 ORIGINALS = ("torchvision", "transformers")
@@ -52,7 +52,7 @@ def examine() -> Report:
         memory_gib=round(memory / 2**30, 1),
         versions={package: _version(package) for package in PACKAGES},
         originals={package: _version(package) for package in ORIGINALS},
-        answers=[_start(framework) for framework in FRAMEWORKS],
+        answers=[_start(framework) for framework in (*FRAMEWORKS, ORACLE)],
         warnings=list(_warnings()),
     )
 

@@ -12,7 +12,7 @@ from rich.table import Table
 from shared.distributed import Place
 from shared.errors import UsageError
 from shared.running import curves, saving
-from shared.running.client import Worker
+from shared.running.client import ORACLE, Worker
 from shared.running.team import Team
 from shared.running.training import Job
 from shared.tasks.base import Task
@@ -111,6 +111,8 @@ def _check(
     if not 1 <= processes <= rows:
         allowed = f"from 1 up to the batch size, {rows}"
         raise UsageError(f"processes is {processes}; allowed: {allowed}")
+    if processes > 1 and ORACLE in frameworks:
+        raise UsageError(f"processes is {processes}; allowed with {ORACLE}: 1")
     if "jax" in frameworks and rows % processes:
         raise UsageError(
             f"processes is {processes}; allowed with jax, which gives each as many "

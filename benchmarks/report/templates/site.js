@@ -115,15 +115,16 @@ all(".tabs").forEach((tabs, number) => {
 
 // Three panels, or one
 
-const VIEWS = [["", "All three"], ["pytorch", "PyTorch"], ["keras", "Keras"], ["jax", "JAX"]];
+const VIEWS = [["", "All"], ["pytorch", "PyTorch"], ["keras", "Keras"], ["jax", "JAX"]];
 for (const place of all("[data-views]")) {
+  const views = place.querySelector(".four") ? [...VIEWS, ["numpy", "NumPy"]] : VIEWS;
   const group = make("div", { class: "choose", role: "group", "aria-label": "Which framework's source to show" });
   const show = (view) => {
     if (view) place.dataset.view = view;
     else delete place.dataset.view;
-    [...group.children].forEach((button, i) => button.setAttribute("aria-pressed", VIEWS[i][0] === view));
+    [...group.children].forEach((button, i) => button.setAttribute("aria-pressed", views[i][0] === view));
   };
-  for (const [view, name] of VIEWS) {
+  for (const [view, name] of views) {
     const button = make("button", { type: "button" }, name);
     button.addEventListener("click", () => show(view));
     group.append(button);

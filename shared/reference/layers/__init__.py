@@ -1,0 +1,1 @@
+"""Layers in NumPy, by subject, each with its derivative."""

@@ -1,0 +1,81 @@
+"""Norms. Both write x as (x - mean) / sqrt(var + eps), and mean and var are of x
+themselves, so their derivatives are sums over what they were taken over."""
+
+import numpy as np
+
+from shared.arrays import Array
+from shared.reference.module import Module, Parameter
+
+
+class BatchNorm1d(Module):
+    """Ioffe and Szegedy 2015, [B, channels]: statistics of the batch in training, the
+    running ones in evaluation, which training moves by 1 - decay.
+
+    The batch's variance is divided by n, what the running one learns of by n - 1.
+    """
+
+    def __init__(self, channels: int, eps: float, decay: float):
+        self.eps, self.decay = eps, decay
+        self.weight, self.bias = Parameter((channels,)), Parameter((channels,))
+        self.running_mean = Parameter((channels,), trainable=False)
+        self.running_var = Parameter((channels,), trainable=False)
+
+    def forward(self, x: Array) -> Array:
+        mean, var = self.running_mean.value, self.running_var.value
+        if self.training:
+            mean, var = self.observe(x)
+        self.scale = 1 / np.sqrt(var + self.eps)
+        self.normed = (x - mean) * self.scale
+        return self.normed * self.weight.value + self.bias.value
+
+    def observe(self, x: Array) -> tuple[Array, Array]:
+        """The batch's statistics, of which the running ones learn."""
+        n, d = len(x), self.decay
+        if n == 1:
+            raise ValueError(
+                f"batch norm in training of one value a channel: {x.shape}"
+            )
+        mean, var = x.mean(0), x.var(0)
+        unbiased = var * (n / (n - 1))
+        for kept, new in ((self.running_mean, mean), (self.running_var, unbiased)):
+            kept.value = d * kept.value + (1 - d) * new
+        return mean, var
+
+    def backward(self, g: Array) -> Array:
+        self.weight.add((g * self.normed).sum(0))
+        self.bias.add(g.sum(0))
+        g = g * self.weight.value
+        if self.training:
+            g = unnormed(g, self.normed, 0)
+        return g * self.scale
+
+
+class LayerNorm(Module):
+    """Ba, Kiros and Hinton 2016 (arXiv:1607.06450): each sample's own statistics, over
+    the last axis, in training and evaluation alike."""
+
+    def __init__(self, width: int, eps: float):
+        self.eps = eps
+        self.weight, self.bias = Parameter((width,)), Parameter((width,))
+
+    def forward(self, x: Array) -> Array:
+        mean, var = x.mean(-1, keepdims=True), x.var(-1, keepdims=True)
+        self.scale = 1 / np.sqrt(var + self.eps)
+        self.normed = (x - mean) * self.scale
+        return self.normed * self.weight.value + self.bias.value
+
+    def backward(self, g: Array) -> Array:
+        axes = tuple(range(g.ndim - 1))
+        self.weight.add((g * self.normed).sum(axes))
+        self.bias.add(g.sum(axes))
+        return unnormed(g * self.weight.value, self.normed, -1) * self.scale
+
+
+def unnormed(g: Array, normed: Array, axis: int) -> Array:
+    """The gradient in front of the statistics, times sqrt(var + eps).
+
+    With z = (x - mean) s and s = 1 / sqrt(var + eps): dmean/dx_j = 1 / n and ds/dx_j =
+    -s^2 z_j / n, so dL/dx_j = s (g_j - mean of g - z_j mean of g z).
+    """
+    mean = g.mean(axis, keepdims=True)
+    return g - mean - normed * (g * normed).mean(axis, keepdims=True)

@@ -1,0 +1,9 @@
+"""The model of `MLPSpec` is `MLP`. A new family adds one import line here."""
+
+from shared.reference.models.classic.linear import LinearModel as LinearModel
+from shared.reference.models.classic.mlp import MLP as MLP
+from shared.reference.models.language.gpt import GPT as GPT
+from shared.reference.models.sequence.lstm import LSTM as LSTM
+from shared.reference.models.vision.lenet import LeNet as LeNet
+from shared.reference.models.vision.lenet import LeNet5 as LeNet5
+from shared.reference.models.vision.simple_cnn import SimpleCNN as SimpleCNN

@@ -1,0 +1,112 @@
+"""What every network here is made of: operations with their derivatives by hand, and
+modules, which are operations with a name and tensors of their own."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from shared.arrays import Array
+from shared.randomness import Draws
+
+
+class Parameter:
+    """A tensor that belongs to a module. Until it is given a value it takes no memory.
+
+    gradient: the sum of what backward passes added since it was last forgotten.
+    """
+
+    def __init__(self, shape: tuple[int, ...], trainable: bool = True):
+        self.shape, self.trainable = shape, trainable
+        self.value: Array = np.broadcast_to(0.0, shape)
+        self.gradient: Array | None = None
+
+    def add(self, gradient: Array) -> None:
+        """Add to the gradient: a tensor that is used twice has both terms."""
+        if self.gradient is not None:
+            gradient = self.gradient + gradient
+        self.gradient = gradient
+
+
+class Operation:
+    """A function and its derivative.
+
+    `forward` keeps what `backward` will need. `backward` takes the gradient g of a
+    number with respect to what `forward` put out, and returns that number's gradient
+    with respect to what `forward` took.
+    """
+
+    def __call__(self, *inputs: Any) -> Any:
+        return self.forward(*inputs)
+
+    def forward(self, *inputs: Any) -> Any:
+        raise NotImplementedError
+
+    def backward(self, *gradients: Any) -> Any:
+        raise NotImplementedError
+
+
+class Chain(Operation):
+    """Operations one after another; by the chain rule their derivatives in reverse."""
+
+    def __init__(self, *operations: Operation):
+        self.operations = operations
+
+    def forward(self, x: Array) -> Array:
+        for operation in self.operations:
+            x = operation(x)
+        return x
+
+    def backward(self, g: Array) -> Array:
+        for operation in reversed(self.operations):
+            g = operation.backward(g)
+        return g
+
+
+class Module(Operation):
+    """An operation that has a name in its model.
+
+    training: whether dropout drops and batch norm uses the batch's statistics.
+    watch: is told what went in and what came out of each call.
+    """
+
+    training = False
+    watch: Callable[[Any, Any], None] | None = None
+
+    def __call__(self, *inputs: Any) -> Any:
+        outputs = self.forward(*inputs)
+        if self.watch is not None:
+            self.watch(inputs, outputs)
+        return outputs
+
+    def parameters(self) -> dict[str, Parameter]:
+        """The tensors of its own, by their names in it, in order of definition."""
+        return {k: v for k, v in vars(self).items() if isinstance(v, Parameter)}
+
+
+class Random(Module):
+    """A module that draws; from where, it is told before each run in training."""
+
+    draws = Draws(0, "")
+
+
+def named_modules(module: Module, path: str = "") -> Iterator[tuple[str, Module]]:
+    """Every module with its path, in order of definition; the root's is empty."""
+    yield path, module
+    for name, value in vars(module).items():
+        here = f"{path}.{name}" if path else name
+        if isinstance(value, Module):
+            yield from named_modules(value, here)
+        elif isinstance(value, list):
+            for i, one in enumerate(value):
+                if isinstance(one, Module):
+                    yield from named_modules(one, f"{here}.{i}")
+
+
+def named_parameters(model: Module) -> dict[str, Parameter]:
+    """Every tensor of a model by its canonical name, in order of definition."""
+    return {
+        f"{path}.{leaf}" if path else leaf: parameter
+        for path, module in named_modules(model)
+        for leaf, parameter in module.parameters().items()
+    }

@@ -1,0 +1,189 @@
+"""Training in NumPy: the step and the loop. Losses, optimizers and schedules are the
+shared definitions themselves.
+
+To train in another way, override `training_step` or `predict_step`.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from shared import contract
+from shared.arrays import Array, Arrays
+from shared.contract import Seen, flat
+from shared.data.batches import Samples
+from shared.definitions.optimizers import accumulated, excluded
+from shared.errors import UsageError
+from shared.objectives.plan import Plan
+from shared.objectives.supervised import Supervised
+
+Gradients = dict[str, Array]
+
+
+class Trainer(contract.Trainer):
+    """Dropout draws from the seed, the layer's path and the number of the batch, so
+    there is no generator whose state would have to be kept."""
+
+    model: Any  # shared/reference/adapter.py: NumpyModel
+    draws_alone = False
+
+    def __init__(self, model: Any, plan: Plan):
+        if plan.precision == "bfloat16":
+            raise UsageError("precision is bfloat16; numpy has float32 and float64")
+        if not isinstance(plan.objective, Supervised):
+            kind = type(plan.objective).__name__
+            raise UsageError(f"objective is {kind}; allowed with numpy: Supervised")
+        self.model, self.plan, self.objective = model, plan, plan.objective
+        (self.step,) = self.steps
+        slots = {k: s for k, s in model.slots().items() if s.trainable}
+        self.parts = plan.parts(self.step, list(slots))
+        moved = [name for names in self.parts.values() for name in names]
+        self.parameters = {k: s.place for k, s in slots.items() if k in moved}
+        self.excluded = excluded({name: slot.shape for name, slot in slots.items()})
+        self.optimizer = plan.optimizer_of(self.step)
+        self.state: dict[str, Array] = {}
+        self.averages = self.values()
+        self.pending: list[Gradients] = []
+        self.factor = 1.0
+
+    # What a batch goes through
+
+    def training_step(self, inputs: Arrays, targets: Arrays) -> tuple[float, Arrays]:
+        """The loss to minimise, and its gradient with respect to each output."""
+        outputs = flat(self.model.native(*inputs))
+        outputs = tuple(output.astype(np.float64) for output in outputs)
+        loss, heads = self.objective.loss, self.objective.heads
+        if heads is None:
+            value = loss.value(outputs, targets)
+            return float(value), loss.gradient(outputs, targets)
+        total, gradients = 0.0, [np.zeros_like(output) for output in outputs]
+        for k, (weight, output) in enumerate(zip(heads, outputs, strict=False)):
+            total += weight * float(loss.value((output,), targets))
+            gradients[k] = weight * loss.gradient((output,), targets)[0]
+        return total, tuple(gradients)
+
+    def predict_step(self, inputs: Arrays, program: str = "") -> Arrays:
+        return flat(self.model.entry(program, self.model.native)(*inputs))
+
+    # The loop
+
+    def fit(self, run: Any) -> None:
+        for _ in run.epochs():
+            for batch in run.batches():
+                run.after_batch({"loss": self.train(batch)})
+            run.after_epoch()
+
+    def train(self, batch: Samples) -> float:
+        loss, gradients = self.differentiate(batch, self.plan.seed, self.batches)
+        self.descend(gradients)
+        return loss
+
+    def differentiate(
+        self, batch: Samples, seed: int, number: int
+    ) -> tuple[float, Gradients]:
+        """A batch's loss and its gradients; what is random is drawn for its number."""
+        self.model.set_mode(True, seed, number)
+        inputs, targets = batch.arrays
+        noise = contract.drawn(self.step, len(batch), seed, number)
+        given = self.model.inputs((*inputs, *noise))
+        loss, cotangents = self.training_step(given, targets)
+        gradients, _ = self.model.backward(cotangents)
+        return loss, {name: gradients[name] for name in self.parameters}
+
+    def descend(self, gradients: Gradients) -> None:
+        """Keep the gradients of a batch; update when there are enough."""
+        self.pending.append(gradients)
+        self.batches += 1
+        if len(self.pending) < self.plan.accumulate:
+            return
+        gs = accumulated(self.pending)
+        self.pending = []
+        if self.plan.clip is not None:
+            gs = self.plan.clip(gs)
+        self.update(gs)
+        if self.plan.ema is not None:
+            self.averages = self.plan.ema.update(self.averages, self.values())
+
+    def update(self, gs: Gradients) -> None:
+        """Of each group of parameters at its own rate. What all tensors share, as a
+        norm, is of all groups, so each update is asked of all and used for its own."""
+        xs, state, lr = self.values(), self.state, self.lr
+        for rate, names in self.parts.items():
+            given = xs, gs, state, rate * lr, self.excluded
+            new_xs, new_state = self.optimizer.update(*given)
+            own = [k for k in new_state if k.partition("/")[2] in ("", *names)]
+            self.state = self.state | {k: new_state[k] for k in own}
+            for name in names:
+                self.parameters[name].value = new_xs[name].astype(self.model.dtype)
+
+    @property
+    def lr(self) -> float:
+        """The learning rate of the next update."""
+        done = int(self.state["t"]) if self.state else 0
+        schedule = self.plan.schedule.factor(done // self.plan.passes)
+        return self.optimizer.lr * self.factor * schedule
+
+    def predict(self, inputs: Arrays, program: str = "") -> Arrays:
+        self.model.set_mode(training=False)
+        return self.predict_step(self.model.inputs(inputs), program)
+
+    def observe(self, batch: Samples, seed: int, step: int) -> Seen:
+        loss, gradients = self.differentiate(batch, seed, step)
+        self.descend(gradients)
+        return Seen({"loss": loss}, gradients, self.weights())
+
+    def values(self) -> dict[str, Array]:
+        return {name: parameter.value for name, parameter in self.parameters.items()}
+
+    def set_values(self, values: dict[str, Array]) -> None:
+        for name, parameter in self.parameters.items():
+            parameter.value = values[name].astype(self.model.dtype)
+
+    # What a checkpoint holds
+
+    def weights(self) -> dict[str, Array]:
+        return {name: value.copy() for name, value in self.model.dump().items()}
+
+    def set_weights(self, values: dict[str, Array]) -> None:
+        self.model.load(values)
+
+    def scale(self, factor: float) -> None:
+        self.factor = factor
+
+    def optimizer_state(self) -> dict[str, Array]:
+        found = dict(self.state) or {"t": np.array(0)}
+        if self.plan.ema is not None:
+            found |= {f"ema/{name}": a for name, a in self.averages.items()}
+        return found
+
+    def set_optimizer_state(self, state: dict[str, Array]) -> None:
+        own = {k: v for k, v in state.items() if not k.startswith("ema/")}
+        self.state = own if int(own["t"]) else {}
+        self.pending = []
+        if self.plan.ema is not None:
+            self.averages = {name: state[f"ema/{name}"] for name in self.parameters}
+
+    def random_state(self) -> dict[str, Array]:
+        return {}
+
+    def set_random_state(self, state: dict[str, Array]) -> None:
+        """There is none: `batches` says what is drawn next."""
+
+    @contextmanager
+    def evaluating(self) -> Iterator[None]:
+        own = self.values()
+        if self.plan.ema is not None:
+            self.set_values(self.averages)
+        elif self.state:
+            self.set_values(self.optimizer.evaluated(own, self.state))
+        try:
+            yield
+        finally:
+            self.set_values(own)
+
+    # Among several processes, of which there is one
+
+    def gather(self, value: Array) -> Array:
+        return value[None]
