@@ -19,6 +19,9 @@ from shared.contract import Builtin, Steps, Stream
 from shared.definitions.losses import Loss
 from shared.definitions.optimizers import Clip, Optimizer, ScheduleFreeAdamW, SophiaG
 from shared.definitions.schedules import ReduceOnPlateau, Schedule
+from shared.natively import natively
+
+COMPILED: dict[Any, Callable[..., Any]] = {}
 
 
 def settings(definition: Any) -> dict[str, Any]:
@@ -179,3 +182,11 @@ def evaluate(
     wanted = tuple(jnp.asarray(value) for value in targets)
     value, found = differentiated(definition)(leaves, wanted)
     return np.asarray(value), tuple(np.asarray(g) for g in found)
+
+
+def define(
+    definition: Callable[..., Any], arguments: tuple[Any, ...]
+) -> tuple[Array, ...]:
+    """A definition of decoding, boxes, diffusion or returns, compiled."""
+    found = natively("jax_impl", definition, arguments, jnp.asarray, jax.jit, COMPILED)
+    return tuple(np.asarray(value) for value in found)

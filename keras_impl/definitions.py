@@ -16,7 +16,9 @@ from shared.contract import Builtin, Steps, Stream
 from shared.definitions.losses import Loss
 from shared.definitions.optimizers import Clip, Optimizer
 from shared.definitions.schedules import ReduceOnPlateau, Schedule
+from shared.natively import natively
 
+COMPILED: dict[Any, Callable[..., Any]] = {}
 CLIPS = {
     "ClipByValue": "clipvalue",
     "ClipByNorm": "clipnorm",
@@ -204,3 +206,16 @@ def evaluate(
 def one_or_all(values: list[Any]) -> Any:
     """Keras's losses take an array, or a list where a model has more outputs."""
     return values[0] if len(values) == 1 else values
+
+
+def define(
+    definition: Callable[..., Any], arguments: tuple[Any, ...]
+) -> tuple[Array, ...]:
+    """A definition of decoding, boxes, diffusion or returns, compiled."""
+
+    def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+        return backends.graph(backends.compiled(function))
+
+    tensor = ops.convert_to_tensor
+    found = natively("keras_impl", definition, arguments, tensor, compiled, COMPILED)
+    return tuple(np.asarray(ops.convert_to_numpy(value)) for value in found)

@@ -108,7 +108,65 @@ def make(package: str, part: str, definition: Any, values: dict[str, Any]) -> An
 
 def _native(package: str, part: str, definition: Any) -> Any:
     module = importlib.import_module(f"{package}.{part}")
-    if package == "jax_impl":
+    if package == "jax_impl" and not hasattr(module, type(definition).__name__):
         adapter = importlib.import_module(f"{package}.definitions")
         return adapter.maker(module, definition)
     return getattr(module, type(definition).__name__)
+
+
+# Callbacks (parity_tests/defined.py has them in NumPy)
+
+
+def following_table(
+    package: str, search: Any, arguments: tuple[Any, ...]
+) -> tuple[Any, ...]:
+    """A beam search with a model that knows the token before."""
+    table, *rest = arguments
+    if package == "keras_impl":
+        ops = importlib.import_module("keras").ops
+
+        def score(sequences: Any, position: Any) -> Any:
+            place = ops.maximum(position - 1, 0)
+            before = ops.take(sequences, place, -1)
+            return ops.take(ops.convert_to_tensor(table), before, 0)
+    elif package == "jax_impl":
+        jnp = importlib.import_module("jax.numpy")
+
+        def score(sequences: Any, position: Any) -> Any:
+            place = jnp.maximum(position - 1, 0)
+            return jnp.asarray(table)[jnp.take(sequences, place, -1)]
+    else:
+        torch = importlib.import_module("torch")
+
+        def score(sequences: Any, position: Any) -> Any:
+            return torch.tensor(table)[sequences[..., max(position - 1, 0)]]
+
+    return _define(package, search, (score, *rest))
+
+
+def scaling(package: str, sample: Any, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+    """A sampler with a model that sees noise in a share of x, by the time."""
+    scales, *rest = arguments
+    if package == "keras_impl":
+        ops = importlib.import_module("keras").ops
+
+        def predict(x: Any, t: Any) -> Any:
+            return ops.take(ops.convert_to_tensor(scales), t)[:, None] * x
+    elif package == "jax_impl":
+        jnp = importlib.import_module("jax.numpy")
+
+        def predict(x: Any, t: Any) -> Any:
+            return jnp.asarray(scales)[t][:, None] * x
+    else:
+        torch = importlib.import_module("torch")
+
+        def predict(x: Any, t: Any) -> Any:
+            return torch.tensor(scales)[t][:, None] * x
+
+    return _define(package, sample, (predict, *rest))
+
+
+def _define(package: str, definition: Any, arguments: tuple[Any, ...]) -> Any:
+    return importlib.import_module(f"{package}.definitions").define(
+        definition, arguments
+    )

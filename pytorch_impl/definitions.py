@@ -15,6 +15,7 @@ from shared.contract import Builtin, Steps, Stream
 from shared.definitions.losses import Loss
 from shared.definitions.optimizers import Clip, Optimizer
 from shared.definitions.schedules import ReduceOnPlateau, Schedule
+from shared.natively import natively
 
 CLIPS = {
     "ClipByValue": optimizers.clip_by_value,
@@ -191,3 +192,11 @@ def evaluate(
         value, leaves, allow_unused=True, materialize_grads=True
     )
     return value.detach().numpy(), tuple(g.numpy() for g in found)
+
+
+def define(
+    definition: Callable[..., Any], arguments: tuple[Any, ...]
+) -> tuple[Array, ...]:
+    """A definition of decoding, boxes, diffusion or returns."""
+    found = natively("pytorch_impl", definition, arguments, torch.tensor)
+    return tuple(np.asarray(value) for value in found)
