@@ -87,7 +87,8 @@ def compare(case: Case, wanted: tuple[Array, ...], found: tuple[Array, ...]) -> 
         other = _differs(a, b)
         rows = other.reshape(*tied.shape, -1).any(-1)
         if (rows & ~tied).any():
-            at = np.unravel_index(other.argmax(), other.shape)
+            other &= ~tied.reshape(*tied.shape, *[1] * (other.ndim - tied.ndim))
+            at = tuple(map(int, np.unravel_index(other.argmax(), other.shape)))
             return Found(f"output {number}: {b[at]} at {at}, not {a[at]}")
         differ |= rows
     return Found("", int(differ.sum()))

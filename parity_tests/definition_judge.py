@@ -1,4 +1,5 @@
-"""What judges a mutant of a native optimizer, loss or schedule: the definition."""
+"""What judges a mutant of a native optimizer, loss, schedule, of decoding, boxes,
+diffusion or returns: the definition."""
 
 import os
 import subprocess
@@ -9,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
-from parity_tests import following, streams, tolerances
+from parity_tests import defined, following, streams, tolerances
 from parity_tests.engine import Workers
 from shared.contract import Stream
 from shared.definitions.losses import LOSSES
@@ -18,11 +19,12 @@ from shared.definitions.schedules import SCHEDULES
 from shared.errors import UsageError
 from shared.running.client import PACKAGES, Worker, WorkerFailure
 
-PARTS = ("optimizers", "losses", "schedules")
+PARTS = ("optimizers", "losses", "schedules", *defined.CASES)
 FILES = {
     "optimizers": ("test_optimizers.py", "test_modern_optimizers.py"),
     "losses": ("test_losses.py",),
     "schedules": ("test_schedules.py",),
+    **{part: (f"test_{part}.py",) for part in defined.CASES},
 }
 SHORT = 16  # updates; they show most
 RENEWED = 200  # mutants after which a worker is, for what its caches hold
@@ -101,7 +103,7 @@ class DefinitionJudge:
         every = self.every[part]
         own = [check for check in every if check[0].lower() == _kind(owner)]
         found = [(name, check) for _, name, check in own or every]
-        if owner in ("", "_check"):
+        if owner in ("", "_check", "_Settings"):
             found.sort(key=lambda one: not one[0].startswith("settings"))
         return sorted(found, key=lambda one: one[0] != self.last)
 
@@ -134,7 +136,7 @@ def _kind(owner: str) -> str:
 def checks(part: str, package: str) -> Iterator[Check]:
     """Every check of a part, the short ones first."""
     made = {"optimizers": _optimizers, "losses": _losses, "schedules": _schedules}
-    yield from made[part](package)
+    yield from made[part](package) if part in made else _defined(part, package)
 
 
 def _optimizers(package: str) -> Iterator[Check]:
@@ -192,6 +194,16 @@ def _schedules(package: str) -> Iterator[Check]:
     given = following.scheduled(OPTIMIZERS["momentum"])
     yield "Scheduled", "an optimizer", _follows(given)
     yield from _settings(package, "schedules", {**SCHEDULES, **plateaus})
+
+
+def _defined(part: str, package: str) -> Iterator[Check]:
+    for name, case in defined.CASES[part].items():
+        yield case.kind, name, partial(_wrong, case=case)
+    yield from _settings(package, part, defined.SETTINGS[part])
+
+
+def _wrong(worker: Worker, case: defined.Case) -> str:
+    return defined.of_case(worker, case).wrong
 
 
 def _follows(given: Stream) -> Callable[[Worker], str]:

@@ -279,7 +279,7 @@ def _coco(found, wanted, limit):
         true.createIndex()
         said = true.loadRes(list(listed(found)))
         judge = COCOeval(true, said, "bbox")
-        judge.params.maxDets = [1, 10, limit]
+        judge.params.maxDets = [limit]
         judge.params.areaRng, judge.params.areaRngLbl = [[0, 1e10]], ["all"]
         judge.evaluate()
         judge.accumulate()
@@ -377,6 +377,7 @@ TORCHVISION = """
         found = other.decode_single(codes, anchors)
         assert torch.allclose(mine.decode(codes, anchors), found, rtol=1e-11)
         matcher = theirs.Matcher(0.5, 0.2, allow_low_quality_matches=False)
+        anchors[:40] = boxes[:8].repeat(5, 1) + 0.2 * torch.rand(40, 4)
         found = matcher(own.iou(boxes[:8], anchors))
         mine = own.Matching(high=0.5, low=0.2, force=False)
         valid = torch.ones(1, 8) > 0

@@ -131,7 +131,7 @@ def test_a_tie_is_counted_and_anything_else_is_wrong():
     assert defined.compare(case, wanted, wanted) == Found("")
     tied = np.where([True, False], other, wanted[0])
     assert defined.compare(case, wanted, (tied,)) == Found("", 1)
-    assert "at (np.int64(1),)" in defined.compare(case, wanted, (other,)).wrong
+    assert "at (1,)" in defined.compare(case, wanted, (other,)).wrong
     exact = Case("", Sample().next_token, (z, u))
     assert defined.compare(exact, wanted, (tied,)).wrong
     real = Case("", Sample().probabilities, (z,))
@@ -142,17 +142,17 @@ def test_a_tie_is_counted_and_anything_else_is_wrong():
     assert defined.compare(real, (p,), ()).wrong
 
 
-def _every_sequence(search, table):
+def _every_sequence(search, tables):
     """By rank, from the best on: those that end, and those that are as long as may
     be."""
     found = []
     for number in range(1, search.length + 1):
-        for tokens in itertools.product(range(len(table)), repeat=number):
+        for tokens in itertools.product(range(len(tables[0])), repeat=number):
             ends = tokens[-1] == search.end
             if search.end in tokens[:-1] or not (ends or number == search.length):
                 continue
             before = (search.end, *tokens[:-1])
-            score = sum(table[a, b] for a, b in zip(before, tokens, strict=True))
+            score = sum(tables[range(number), before, tokens])
             rank = score / ((5 + number) / 6) ** search.length_penalty
             padded = [*tokens, *[search.end] * (search.length - number)]
             found.append((rank, score, number, padded))
@@ -162,10 +162,14 @@ def _every_sequence(search, table):
 @pytest.mark.parametrize("length_penalty", [0.0, 0.6, 3.0])
 def test_a_beam_wide_enough_finds_the_best_of_all_sequences(length_penalty):
     draw = generator("beams", length_penalty)
-    table = np.log(draw.dirichlet(np.ones(4), 4))
+    tables = np.log(draw.dirichlet(np.ones(4), (4, 4)))
     search = BeamSearch(width=256, end=1, length=4, length_penalty=length_penalty)
-    beams = search.search(defined.following_table(table), 2)
-    every = _every_sequence(search, table)
+
+    def score(sequences, position):
+        return tables[position][sequences[..., max(position - 1, 0)]]
+
+    beams = search.search(score, 2)
+    every = _every_sequence(search, tables)
     known = beams.scores[0] > -np.inf
     assert known.sum() == len(every)
     assert beams.sequences[0][known].tolist() == [one[3] for one in every]
@@ -197,7 +201,7 @@ def test_steps_by_hand():
     assert np.exp(beams.scores[0]) == pytest.approx([0.5, 0.3])
     assert beams.finished[0].tolist() == [True, False]
     second = np.log([[[0.1, 0.1, 0.8], [0.05, 0.05, 0.9]]])
-    assert search.margin(beams, second, 1)[0] == pytest.approx(np.log(0.27 / 0.015))
+    assert search.margin(beams, second, 1)[0] == pytest.approx(np.log(0.5 / 0.27))
     beams = search.step(beams, second, 1)
     assert beams.sequences[0].tolist() == [[1, 1, 1], [2, 2, 1]]
     assert np.exp(beams.scores[0]) == pytest.approx([0.5, 0.27])
@@ -261,7 +265,6 @@ TRANSFORMERS = """
             kept = warpers.TopPLogitsWarper(p)(None, kept)
             mine = Sample(temperature=temperature, top_k=k, top_p=p).probabilities(z)
             assert torch.allclose(mine, kept.softmax(-1), rtol=1e-12, atol=0)
-            assert (mine > 0).sum(-1).unique().numel() > 1 or k < 12
 """
 
 
