@@ -22,7 +22,7 @@ _ALLOWED = {
     "threshold": (0.0, 1.0 + 2**-52),
     "limit": (1, math.inf),
     "high": (0.0, 1.0 + 2**-52),
-    "low": (0.0, 1.0 + 2**-52),
+    "low": (0.0, math.inf),  # and at most high
     "force": (False, 2),
 }
 
@@ -166,8 +166,7 @@ class NMS(_Settings):
         return self._select(overlap & equal, scores, valid)
 
     def _select(self, overlap: Array, scores: Array, valid: Array) -> Kept:
-        ranks = jnp.where(valid, scores, -math.inf)
-        order = ranks.argsort(-1, stable=True, descending=True)
+        order = scores.argsort(-1, stable=True, descending=True)
         overlap = jnp.take_along_axis(overlap, order[:, :, None], 1)
         overlap = jnp.take_along_axis(overlap, order[:, None, :], 2)
         possible = jnp.take_along_axis(valid, order, 1)

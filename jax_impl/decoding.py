@@ -70,7 +70,7 @@ class Sample(_Settings):
     def next_token(self, logits: Array, uniform: Array) -> Array:
         p = self.probabilities(logits)
         up_to = p.cumsum(-1)
-        passed = up_to <= uniform[..., None] * up_to[..., -1:]
+        passed = up_to <= uniform[..., None]
         return jnp.minimum(passed.sum(-1), _last(p))
 
 
@@ -153,4 +153,4 @@ def falling(values: Array) -> Array:
 
 
 def _last(p: Array) -> Array:
-    return jnp.where(p > 0, jnp.arange(p.shape[-1]), 0).max(-1)
+    return p.shape[-1] - 1 - (p[..., ::-1] > 0).argmax(-1)

@@ -20,7 +20,7 @@ _ALLOWED = {
     "threshold": (0.0, 1.0 + 2**-52),
     "limit": (1, math.inf),
     "high": (0.0, 1.0 + 2**-52),
-    "low": (0.0, 1.0 + 2**-52),
+    "low": (0.0, math.inf),  # and at most high
     "force": (False, 2),
 }
 
@@ -172,8 +172,7 @@ class NMS(_Settings):
     def _select(
         self, overlap: KerasTensor, scores: KerasTensor, valid: KerasTensor
     ) -> Kept:
-        ranks = ops.where(valid, scores, -math.inf)
-        order = ops.argsort(-ranks, -1)
+        order = ops.argsort(-scores, -1)
         overlap = ops.take_along_axis(overlap, order[:, :, None], 1)
         overlap = ops.take_along_axis(overlap, order[:, None, :], 2)
         possible = ops.take_along_axis(valid, order, 1)

@@ -69,7 +69,7 @@ class Sample(_Settings):
     def next_token(self, logits: KerasTensor, uniform: KerasTensor) -> KerasTensor:
         p = self.probabilities(logits)
         up_to = ops.cumsum(p, -1)
-        passed = up_to <= uniform[..., None] * up_to[..., -1:]
+        passed = up_to <= uniform[..., None]
         return ops.minimum(ops.sum(ops.cast(passed, "int32"), -1), _last(p))
 
 
@@ -160,5 +160,5 @@ def falling(values: KerasTensor) -> KerasTensor:
 
 
 def _last(p: KerasTensor) -> KerasTensor:
-    places = ops.where(p > 0, ops.arange(p.shape[-1], dtype="int32"), 0)
-    return ops.max(places, -1, initial=0)  # DIFF(keras-of-nothing): of no rows
+    left = ops.cast(ops.flip(p, -1) > 0, "int32")
+    return p.shape[-1] - 1 - ops.cast(ops.argmax(left, -1), "int32")

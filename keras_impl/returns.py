@@ -74,5 +74,5 @@ def _backwards(each: KerasTensor, decay: KerasTensor, last: KerasTensor) -> Kera
         return following, following
 
     if not each.shape[0]:
-        return each  # DIFF(keras-of-nothing): which ops.scan refuses on torch
+        return each  # DIFF(empty-scan): which ops.scan refuses on torch
     return ops.scan(step, last, (each, decay), reverse=True)[1]

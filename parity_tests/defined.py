@@ -154,7 +154,11 @@ def _decoding() -> Iterator[Case]:
         yield Case(f"probabilities, {name}", one.probabilities, (z,))
         yield Case(f"next, {name}", one.next_token, (z, u), one.margin)
     whole = SAMPLES["each filter"]
-    yield Case("next, three axes", whole.next_token, three, whole.margin)
+    for name, one in (("all", SAMPLES["cold"]), ("each filter", whole)):
+        yield Case(f"next, three axes, {name}", one.next_token, three, one.margin)
+    # Short rows some frameworks sort otherwise than long ones.
+    equal = np.zeros((2, 40)), np.array([0.12, 0.72])
+    yield Case("many equal ones", Sample(top_k=20).next_token, equal)
     yield Case("next of one", whole.next_token, (z[:3, :1], u[:3]))
     yield Case("next of none", whole.next_token, (z[:0], u[:0]))
     even = np.zeros((4, 4)), np.array([0.0, 0.25, 0.5, 0.75])
@@ -181,7 +185,7 @@ def _searches(name: str, search: BeamSearch) -> Iterator[Case]:
             log_p = np.broadcast_to(
                 table[:, :, position], (2, search.width, TOKENS)
             ).copy()
-            given = beams, log_p, np.array(position)
+            given: tuple[Any, ...] = beams, log_p, np.array(position)
             yield Case(f"step {position}, {name}, {kind}", search.step, given, margin)
             beams = search.step(*given)
     done = Beams(*beams[:3], np.full_like(beams.finished, True), beams.parents)
@@ -304,6 +308,9 @@ def _suppressed(given: Array) -> Iterator[Case]:
         yield Case(
             f"nms of one, {name}", plain, (given[:, :1], *_cut(1, scores, every))
         )
+    apart = np.arange(40.0)[None, :, None] + np.array([0, 0, 0.5, 1])
+    equal = np.ones((1, 40)), np.arange(40)[None] % 3 > 0
+    yield Case("nms of many equal scores", boxes.NMS().select, (apart, *equal))
     nms = SUPPRESSIONS["some"]
     none = given[:, :0], *_cut(0, scores, every)
     yield Case("nms of none", nms.select, none)
@@ -400,10 +407,9 @@ def _diffusion() -> Iterator[Case]:
     x, normals = draw.standard_normal((2, 3)), draw.standard_normal((4, 2, 3))
     noising = NOISINGS["linear, ten"]
     for name, sampler in SAMPLERS.items():
-        times = np.array([0, 3, 4, 9])
         scales = draw.random(noising.steps)
-        given = scales, x, normals, noising, times
-        yield Case(f"sample, {name}", sampler.sample, given, callback="scaling")
+        all_of = scales, x, normals, noising, np.array([0, 3, 4, 9])
+        yield Case(f"sample, {name}", sampler.sample, all_of, callback="scaling")
     once = scales, x, normals[:1], noising, np.array([5])
     yield Case("sample at once", DDPM().sample, once, callback="scaling")
 

@@ -200,6 +200,9 @@ def _defined(part: str, package: str) -> Iterator[Check]:
     for name, case in defined.CASES[part].items():
         yield case.kind, name, partial(_wrong, case=case)
     yield from _settings(package, part, defined.SETTINGS[part])
+    for name, preset in defined.SETTINGS[part].items():
+        kind = type(preset).__name__
+        yield kind, f"settings of {name}, frozen", frozen(package, part, preset)
 
 
 def _wrong(worker: Worker, case: defined.Case) -> str:
@@ -226,6 +229,16 @@ def _settings(package: str, part: str, presets: dict[str, Any]) -> Iterator[Chec
     for name, preset in presets.items():
         kind = type(preset).__name__
         yield kind, f"settings of {name}", settings(package, part, preset)
+
+
+def frozen(package: str, part: str, preset: Any) -> Callable[[Worker], str]:
+    """Its settings are named, and stay as they are."""
+
+    def check(worker: Worker) -> str:
+        given = "parity_tests.natives:loosely", package, part, preset
+        return "; ".join(worker.ask(*given))
+
+    return check
 
 
 def settings(package: str, part: str, preset: Any) -> Callable[[Worker], str]:

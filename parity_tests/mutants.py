@@ -1,9 +1,9 @@
 """Does parity fail when it should? One change in one place of one framework, each
 checked by the tiers of parity against another framework's unchanged evidence; in the
-native optimizers, losses and schedules against the definitions in NumPy.
+native definitions (optimizers, losses, boxes ...) against those in NumPy.
 
     python -m parity_tests.mutants [FAMILY ... layers] [--framework F] [--json FILE]
-    python -m parity_tests.mutants --definitions [optimizers losses schedules] ...
+    python -m parity_tests.mutants --definitions [optimizers losses boxes ...] ...
     python -m parity_tests.mutants --read FILE ... [--again] --json FILE
     python -m parity_tests.mutants --read FILE ... --docs docs/mutants.md
 """
@@ -515,15 +515,18 @@ again:
 
 {survivors}
 """
-DEFINITIONS = """## Optimizers, losses and schedules
+DEFINITIONS = """## Optimizers, losses, schedules, decoding, boxes, diffusion, returns
 
 The same for the native versions of the definitions in `shared/`, with what arithmetic
 has besides: a term or a sign left out, + for -, * for /, another power, min for max, a
 root, a square or a whole line left out, beta1 for beta2, < for <=, a condition turned.
 Each is held against NumPy, update by update (optimizers), by value and gradient
-(losses) or factor by factor (schedules), then against the definition's defaults and the
-values it refuses, and where all of that holds, the framework's own tests of it.
-From the last run, of every mutant in PyTorch and every fourth in JAX and Keras:
+(losses), factor by factor (schedules) or case by case (the others), then against the
+definition's defaults and the values it refuses, and where all of that holds, the
+framework's own tests of it.
+From the last runs: of optimizers, losses and schedules every mutant in PyTorch and
+every fourth in JAX and Keras; of the others every fifth in PyTorch, seventh in JAX and
+ninth in Keras:
 {summary}.
 
 {table}

@@ -1,6 +1,7 @@
 """What a framework's own forms of the definitions take; runs in the worker, where it is
 asked for by name (shared/running/client.py)."""
 
+import contextlib
 import dataclasses
 import importlib
 import inspect
@@ -12,7 +13,20 @@ from shared.errors import UsageError
 
 # Around every bound there is, each with its neighbours.
 REALS = (
-    *(float("-inf"), -1.0, -5e-324, 0.0, 5e-324, 1e-323, 0.4, 0.5, 1 - 2**-53, 1.0),
+    *(
+        float("-inf"),
+        -1.0,
+        -5e-324,
+        0.0,
+        5e-324,
+        1e-323,
+        9e-13,
+        1e-12,
+        0.4,
+        0.5,
+        1 - 2**-53,
+        1.0,
+    ),
     *(1 + 2**-52, 1 + 2**-51, 1.5, 2.0, 2.5, 1e300, float("inf"), float("nan")),
 )
 WHOLES = (-1, 0, 1, 2, 3, 50, 10**6)
@@ -59,6 +73,22 @@ def differently(package: str, part: str, definition: Any) -> list[str]:
             wanted = "refused"
         if (said := _said(package, part, definition, {name: value})) != wanted:
             found.append(f"{name} = {value!r} is {said}, by the definition {wanted}")
+    return found
+
+
+def loosely(package: str, part: str, definition: Any) -> list[str]:
+    """Where native settings, a frozen dataclass, can be changed, or given unnamed."""
+    names = [field.name for field in dataclasses.fields(definition)]
+    values = {name: getattr(definition, name) for name in names}
+    kind, found = _native(package, part, definition), []
+    for name in names:
+        others = {other: value for other, value in values.items() if other != name}
+        with contextlib.suppress(TypeError):
+            kind(values[name], **others)
+            found.append(f"{name} is taken unnamed")
+        with contextlib.suppress(dataclasses.FrozenInstanceError):
+            setattr(kind(**values), name, values[name])
+            found.append(f"{name} can be changed")
     return found
 
 

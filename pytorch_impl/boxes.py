@@ -22,7 +22,7 @@ _ALLOWED = {
     "threshold": (0.0, 1.0 + 2**-52),
     "limit": (1, math.inf),
     "high": (0.0, 1.0 + 2**-52),
-    "low": (0.0, 1.0 + 2**-52),
+    "low": (0.0, math.inf),  # and at most high
     "force": (False, 2),
 }
 
@@ -166,9 +166,8 @@ class NMS(_Settings):
         return self._select(overlap & equal, scores, valid)
 
     def _select(self, overlap: Tensor, scores: Tensor, valid: Tensor) -> Kept:
-        ranks = torch.where(valid, scores, -math.inf)
         # DIFF(equal-values): torch's sort takes equal values in any order.
-        order = ranks.argsort(dim=-1, descending=True, stable=True)
+        order = scores.argsort(dim=-1, descending=True, stable=True)
         overlap = torch.take_along_dim(overlap, order[:, :, None], 1)
         overlap = torch.take_along_dim(overlap, order[:, None, :], 2)
         possible = valid.gather(1, order)

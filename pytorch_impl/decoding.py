@@ -70,7 +70,7 @@ class Sample(_Settings):
     def next_token(self, logits: Tensor, uniform: Tensor) -> Tensor:
         p = self.probabilities(logits)
         up_to = p.cumsum(-1)
-        passed = up_to <= uniform[..., None] * up_to[..., -1:]
+        passed = up_to <= uniform[..., None]
         return torch.minimum(passed.sum(-1), _last(p))
 
 
@@ -152,5 +152,4 @@ def falling(values: Tensor) -> Tensor:
 
 
 def _last(p: Tensor) -> Tensor:
-    places = torch.arange(p.shape[-1], device=p.device)
-    return torch.where(p > 0, places, 0).amax(-1)
+    return p.shape[-1] - 1 - (p.flip(-1) > 0).long().argmax(-1)

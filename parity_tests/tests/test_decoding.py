@@ -10,7 +10,7 @@ import pytest
 
 from parity_tests import defined
 from parity_tests.defined import CASES, SETTINGS, TOKENS, Case, Found, rows_of_logits
-from parity_tests.definition_judge import settings
+from parity_tests.definition_judge import frozen, settings
 from shared.definitions.decoding import (
     Beams,
     BeamSearch,
@@ -35,8 +35,12 @@ def test_follows_the_definition(workers, framework, name):
 @pytest.mark.parametrize("framework", NATIVE)
 @pytest.mark.parametrize("name", PRESETS)
 def test_takes_what_the_definition_takes(workers, framework, name):
-    check = settings(PACKAGES[framework], "decoding", PRESETS[name])
-    assert check(workers.get(framework, "float64")) == ""
+    given, worker = (
+        (PACKAGES[framework], "decoding", PRESETS[name]),
+        workers.get(framework, "float64"),
+    )
+    assert settings(*given)(worker) == ""
+    assert frozen(*given)(worker) == ""
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)

@@ -20,7 +20,7 @@ from shared.catalog import variant
 from shared.contract import Builtin, Request, Stream
 from shared.definitions.optimizers import SAM, Adam, AdamW
 from shared.files.weights import count
-from shared.running.client import NATIVE, WorkerRaised
+from shared.running.client import FRAMEWORKS, NATIVE, WorkerRaised
 from shared.running.team import Team
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -1343,6 +1343,78 @@ def test_listening(replicas, within):
         assert [set(address) for address in found] == [{"0"}]
     """
     within("pytorch", torch, "shown")
+
+
+HIGHEST = """
+    import importlib
+    import numpy as np
+
+    def torch():
+        torch = importlib.import_module("torch")
+        equal = torch.zeros(50)
+        assert equal.topk(2).indices.tolist() != [0, 1]
+        many = torch.zeros(5000)
+        first = torch.arange(5000)
+        assert not torch.equal(many.argsort(descending=True), first)
+        assert torch.equal(many.argsort(dim=-1, descending=True, stable=True), first)
+        assert equal.argmax() == 0
+
+    def keras():
+        ops = importlib.import_module("keras").ops
+        found = ops.convert_to_numpy(ops.top_k(ops.zeros(50), 2)[1]).tolist()
+        torch = importlib.import_module("keras").backend.backend() == "torch"
+        assert (found == [0, 1]) != torch
+        order = ops.convert_to_numpy(ops.argsort(-ops.zeros(5000), -1))
+        assert (order == np.arange(5000)).all()
+        assert int(ops.argmax(ops.zeros(50), -1)) == 0
+
+    def jax():
+        jnp = importlib.import_module("jax.numpy")
+        lax = importlib.import_module("jax.lax")
+        assert lax.top_k(jnp.zeros(50), 2)[1].tolist() == [0, 1]
+        order = jnp.zeros(5000).argsort(stable=True, descending=True)
+        assert (order == jnp.arange(5000)).all()
+        assert jnp.zeros(50).argmax() == 0
+"""
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_equal_values(within, framework):
+    within(framework, HIGHEST, framework.partition("[")[0].replace("pytorch", "torch"))
+
+
+def test_running_sums(within):
+    source = """
+    import jax.numpy as jnp
+    import numpy as np
+
+    def shown():
+        p = np.random.default_rng(0).dirichlet(np.ones(1000))
+        found = np.asarray(jnp.cumsum(jnp.asarray(p)))
+        assert 0 < np.abs(found - p.cumsum()).max() < 1e-14
+    """
+    within("jax", source, "shown")
+
+
+def test_empty_scan(within):
+    source = """
+    import keras
+    import pytest
+    from keras import ops
+
+    def step(before, x):
+        return before + x, before + x
+
+    def shown():
+        scan = lambda: ops.scan(step, ops.zeros(3), ops.zeros((0, 3)))[1]
+        if keras.backend.backend() == "torch":
+            with pytest.raises(ValueError, match="at least one"):
+                scan()
+        else:
+            assert tuple(scan().shape) == (0, 3)
+    """
+    for framework in ("keras", "keras[jax]", "keras[torch]"):
+        within(framework, source, "shown")
 
 
 def test_the_page_lists_what_the_code_says_and_what_is_shown_here():

@@ -6,12 +6,12 @@ import pytest
 
 from parity_tests import defined
 from parity_tests.defined import CASES, SETTINGS, Found
-from parity_tests.definition_judge import settings
+from parity_tests.definition_judge import frozen, settings
 from shared.definitions import diffusion
 from shared.definitions.diffusion import DDIM, DDPM, CosineNoise, LinearNoise, Times
 from shared.errors import UsageError
 from shared.randomness import generator
-from shared.running.client import FRAMEWORKS, NATIVE, PACKAGES
+from shared.running.client import FRAMEWORKS, NATIVE, PACKAGES, WorkerRaised
 
 OWN, PRESETS = CASES["diffusion"], SETTINGS["diffusion"]
 
@@ -26,8 +26,12 @@ def test_follows_the_definition(workers, framework, name):
 @pytest.mark.parametrize("framework", NATIVE)
 @pytest.mark.parametrize("name", PRESETS)
 def test_takes_what_the_definition_takes(workers, framework, name):
-    check = settings(PACKAGES[framework], "diffusion", PRESETS[name])
-    assert check(workers.get(framework, "float64")) == ""
+    given, worker = (
+        (PACKAGES[framework], "diffusion", PRESETS[name]),
+        workers.get(framework, "float64"),
+    )
+    assert settings(*given)(worker) == ""
+    assert frozen(*given)(worker) == ""
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
@@ -60,8 +64,9 @@ def test_words_are_refused_natively_too(workers, framework):
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_more_times_than_steps_are_refused_natively_too(workers, framework):
     target = f"{PACKAGES[framework]}.definitions:define"
-    with pytest.raises(Exception, match="number is 6; allowed: at most"):
+    with pytest.raises(WorkerRaised) as error:
         workers.get(framework, "float64").ask(target, Times(number=6).of, (5,))
+    assert "number is 6; allowed: at most" in f"{error.value}{error.value.details}"
 
 
 # The definitions themselves

@@ -6,7 +6,7 @@ import pytest
 
 from parity_tests import defined
 from parity_tests.defined import CASES, SETTINGS, Found
-from parity_tests.definition_judge import settings
+from parity_tests.definition_judge import frozen, settings
 from shared.definitions.returns import GAE, Discounted, TemporalDifference
 from shared.errors import UsageError
 from shared.randomness import generator
@@ -25,8 +25,12 @@ def test_follows_the_definition(workers, framework, name):
 @pytest.mark.parametrize("framework", NATIVE)
 @pytest.mark.parametrize("name", PRESETS)
 def test_takes_what_the_definition_takes(workers, framework, name):
-    check = settings(PACKAGES[framework], "returns", PRESETS[name])
-    assert check(workers.get(framework, "float64")) == ""
+    given, worker = (
+        (PACKAGES[framework], "returns", PRESETS[name]),
+        workers.get(framework, "float64"),
+    )
+    assert settings(*given)(worker) == ""
+    assert frozen(*given)(worker) == ""
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)

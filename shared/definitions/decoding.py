@@ -61,7 +61,7 @@ class Sample(Checked):
         """The first token up to which the probabilities exceed the uniform number."""
         p = self.probabilities(logits)
         up_to = p.cumsum(-1)
-        passed = up_to <= uniform[..., None] * up_to[..., -1:]
+        passed = up_to <= uniform[..., None]
         return np.minimum(passed.sum(-1), _last(p))
 
     def margin(self, logits: Array, uniform: Array) -> Array:
@@ -200,7 +200,7 @@ def falling(values: Array) -> Array:
 
 def _last(p: Array) -> Array:
     """The last token that is left."""
-    return np.where(p > 0, np.arange(p.shape[-1]), 0).max(-1)
+    return p.shape[-1] - 1 - (p[..., ::-1] > 0).argmax(-1)
 
 
 def lead(values: Array, k: int) -> Array:
