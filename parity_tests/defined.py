@@ -148,7 +148,7 @@ def _decoding() -> Iterator[Case]:
     for name, some in (("rows", z), ("one", z[:3, :1]), ("none", z[:0])):
         yield Case(f"greedy, {name}", decoding.greedy, (some,))
     u = generator("defined", "uniform").random(len(z))
-    u[[1, 2, 7, 10, 11]] = 0.0, 1 - 2**-53, 1 - 2**-53, 1.0, 0.999
+    u[[1, 2, 7, 10, 11]] = 0.0, 1 - 2**-53, 1.0, 1.0, 0.999
     three = np.stack([z, z[::-1]]), np.stack([u, u[::-1]])
     for name, one in SAMPLES.items():
         yield Case(f"probabilities, {name}", one.probabilities, (z,))
@@ -178,6 +178,7 @@ def _searches(name: str, search: BeamSearch) -> Iterator[Case]:
     }
     tables["forbidden"][..., 5:] = -np.inf
     yield Case(f"start, {name}", search.start, (2,))
+    yield Case(f"penalty, {name}", search.penalty, (np.arange(9.0),))
     for kind, table in tables.items():
         beams = search.start(2)
         margin = None if kind == "equal" else search.margin
@@ -268,6 +269,7 @@ def _boxes() -> Iterator[Case]:
         yield Case(f"{name}, rows", overlap, (given, given[:, ::-1]))
         yield Case(f"{name}, anchors", overlap, (given[0], given[:, :5]))
         yield Case(f"{name}, far", overlap, (given - 100, given[:, 3:]))
+        yield Case(f"{name}, small", overlap, (given / 8, given[:, ::-1] / 8))
         yield Case(f"{name}, none", overlap, (given, given[:, :0]))
     anchors = given[:, [3, 0, 1, 2, 5, 6, 7, 8, 9, 4, 10, 11]]
     for name, coder in CODERS.items():

@@ -140,6 +140,7 @@ class Sampler(_Settings):
         noising: Noising,
         times: Tensor,
     ) -> Tensor:
+        times = times.to(x.device)
         befores = torch.cat([times.new_tensor([-1]), times])[:-1]
         for i in reversed(range(len(times))):
             t, before = times[i].expand(len(x)), befores[i].expand(len(x))

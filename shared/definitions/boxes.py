@@ -282,9 +282,9 @@ class MeanAP(Checked):
     code): precision at 101 recalls, each the best at that recall or more; the mean over
     them, over thresholds of IoU and over the classes that have true boxes.
 
-    Boxes of all sizes; true boxes that mark a crowd are none of its business. Where a
-    detection overlaps two true boxes equally, the first is taken; COCO's code takes the
-    last.
+    Over boxes of all sizes together; true boxes that mark a crowd, which COCO's code
+    does not count, are not known here. Where a detection overlaps two true boxes
+    equally, the first is taken; COCO's code takes the last.
 
     limit: the so many best detections of a picture and class count.
     """
