@@ -525,8 +525,8 @@ Each is held against NumPy, update by update (optimizers), by value and gradient
 definition's defaults and the values it refuses, and where all of that holds, the
 framework's own tests of it.
 From the last runs: of optimizers, losses and schedules every mutant in PyTorch and
-every fourth in JAX and Keras; of the others every fifth in PyTorch, seventh in JAX and
-ninth in Keras:
+every fourth in JAX and Keras; of the others every fifth in PyTorch and every nineteenth
+in JAX and Keras:
 {summary}.
 
 {table}
