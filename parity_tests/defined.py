@@ -311,8 +311,8 @@ def _suppressed(given: Array) -> Iterator[Case]:
             f"nms of one, {name}", plain, (given[:, :1], *_cut(1, scores, every))
         )
     apart = np.arange(40.0)[None, :, None] + np.array([0, 0, 0.5, 1])
-    equal = np.ones((1, 40)), np.arange(40)[None] % 3 > 0
-    yield Case("nms of many equal scores", boxes.NMS().select, (apart, *equal))
+    alike = np.ones((1, 40)), np.arange(40)[None] % 3 > 0
+    yield Case("nms of many equal scores", boxes.NMS().select, (apart, *alike))
     nms = SUPPRESSIONS["some"]
     none = given[:, :0], *_cut(0, scores, every)
     yield Case("nms of none", nms.select, none)
