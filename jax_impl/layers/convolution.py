@@ -2,6 +2,7 @@
 
 from functools import partial
 
+import jax
 from flax import nnx
 from jax import Array
 
@@ -95,7 +96,9 @@ def conv_transpose(c: ConvTransposeSpec, *, rngs: nnx.Rngs) -> "ConvTranspose":
 
 class ConvTranspose(nnx.ConvTranspose):
     """DIFF(conv-transpose): by default NNX's kernel is turned by half and its channels
-    are swapped; its padding is that of the convolution which does the work."""
+    are swapped; its padding is that of the convolution which does the work.
+    DIFF(conv-forms): as many convolutions as the stride has steps.
+    """
 
     def __init__(self, c: ConvTransposeSpec, *, rngs: nnx.Rngs):
         super().__init__(
@@ -109,3 +112,20 @@ class ConvTranspose(nnx.ConvTranspose):
             rngs=rngs,
         )
         self.c = c
+
+    def __call__(self, x: Array) -> Array:
+        bias = None if self.bias is None else self.bias[...]
+        x, kernel, bias = self.promote_dtype(
+            (x, self.kernel[...], bias), dtype=self.dtype
+        )
+        y = forms.on_cpu(self.form, self.plain, x, kernel)
+        return y if bias is None else y + bias
+
+    def form(self, x: Array, kernel: Array) -> Array:
+        return forms.transposed(x, kernel, self.c)
+
+    def plain(self, x: Array, kernel: Array) -> Array:
+        strides = (self.c.stride, self.c.stride)
+        return jax.lax.conv_transpose(
+            x, kernel, strides, self.c.pads, transpose_kernel=True
+        )

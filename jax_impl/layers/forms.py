@@ -15,7 +15,7 @@ from jax import Array
 from jax.custom_derivatives import SymbolicZero
 from jax.experimental.xla_metadata import set_xla_metadata
 
-from shared.specs.base import Pair, Sides, pair
+from shared.specs.base import ConvTransposeSpec, Pair, Sides, pair
 
 Form = Callable[[Array, Array, int, Sides], Array]
 # Channels that a convolution needs to be worth its calls.
@@ -149,6 +149,47 @@ def _terms(x: Array, kernel: Array, stride: int, pads: Sides) -> Array:
         return sum(column * row for column, row in pairs)
 
     return apart(total, x, kernel)
+
+
+def transposed(x: Array, kernel: Array, c: ConvTransposeSpec) -> Array:
+    """kernel: [rows, columns, c_out, c_in]. Places as far apart as the stride see the
+    same places of the kernel: each such grid is a convolution of its own."""
+    map_size, size = x.shape[1:3], c.map_size(*x.shape[1:3])
+    rows, columns = (
+        [_grid(k, n, whole, cut + at, c.stride) for at in range(c.stride)]
+        for k, n, whole, (cut, _) in zip(c.kernel, map_size, size, c.cuts, strict=True)
+    )
+    kernel = kernel.swapaxes(2, 3)
+    lines = [
+        jnp.stack([_on_grid(x, kernel, row, column) for column in columns], 3)
+        for row in rows
+    ]
+    y = jnp.stack(lines, 2)  # [B, H', stride, W', stride, c_out]
+    down, across = (n * c.stride for n in y.shape[1:5:2])
+    return y.reshape(len(y), down, across, -1)[:, : size[0], : size[1]]
+
+
+def _grid(k: int, n: int, size: int, start: int, stride: int) -> tuple[slice, Pair]:
+    """Of one axis, the grid from `start` on, which counts what is cut off: the places
+    of the kernel that reach it, the last first, and the padding of the map for them."""
+    ahead, first = divmod(start, stride)
+    reach = len(range(first, k, stride))
+    places = slice(first + stride * (reach - 1), None, -stride) if reach else slice(0)
+    return places, (reach - 1 - ahead, -(-size // stride) - n + ahead)
+
+
+def _on_grid(
+    x: Array, kernel: Array, row: tuple[slice, Pair], column: tuple[slice, Pair]
+) -> Array:
+    (rows, above), (columns, beside) = row, column
+    own = kernel[rows, columns]
+    if min(*above, *beside) < 0 or not own.size:
+        x, above, beside = _framed(x, above, beside), (0, 0), (0, 0)
+    if own.size:
+        return convolve(x, own, 1, (above, beside))
+    # Nothing reaches it.
+    height, width = (n + 1 - k for n, k in zip(x.shape[1:3], own.shape, strict=False))
+    return jnp.zeros((len(x), height, width, own.shape[-1]), x.dtype)
 
 
 def grouped(x: Array, kernel: Array, groups: int, stride: int, pads: Sides) -> Array:

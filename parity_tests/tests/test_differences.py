@@ -284,6 +284,19 @@ FLAX = """
             transpose_kernel=swapped,
         )
 
+    def spread():
+        # Is a map spread with zeros, in the value or the gradients?
+        from shared.specs.base import ConvTransposeSpec
+
+        ours = own.conv_transpose(ConvTransposeSpec(2, 4, 4, 2, 1), rngs=rngs)
+        x, found = jax.numpy.ones((1, 5, 6, 2)), []
+        for layer in (doubled_as_torch(), ours):
+            graph, state = nnx.split(layer)
+            loss = lambda state, x: (nnx.merge(graph, state)(x) ** 2).sum()
+            text = str(jax.make_jaxpr(jax.grad(loss, (0, 1)))(state, x))
+            found.append("lhs_dilation=(2, 2)" in text)
+        return found
+
     def doubled_turned(): return doubled(4, (2, 2), False)
     def doubled_swapped(): return doubled(4, (2, 2), True)
     def doubled_by_three(): return doubled(3, (1, 2), False)
@@ -788,6 +801,10 @@ def test_grouped_conv_takes_the_other_way(ask):
     groups of four maps, beside a sum of terms for the two that are left; none where
     each channel is a group (DIFF(depthwise))."""
     assert ask("jax", "grouped_convolutions") == [1, 2, 1, 0]
+
+
+def test_a_transposed_convolution_spreads_no_map(ask):
+    assert ask("jax", "spread") == [True, False]
 
 
 @pytest.mark.parametrize(
