@@ -124,32 +124,32 @@ def parity(
     on: Annotated[str, typer.Option(help="here, or ray: the jobs over a cluster")] = (
         "here"
     ),
+    lanes: Annotated[
+        int | None,
+        typer.Option("--jobs", help="models at once; default: one for each core"),
+    ] = None,
     json: Json = None,
 ) -> None:
     """Do the frameworks compute the same? Every tier, model by model."""
     from parity_tests import display
-    from parity_tests.engine import Workers
-    from parity_tests.run import plan, run, run_on_cluster
+    from parity_tests.lanes import fitting, run_in_lanes
+    from parity_tests.run import plan, run_on_cluster
 
     _one_of("dtype", dtype, ("float64", "float32"))
     _one_of("on", on, ("here", "ray"))
     if bool(names) == all_:
         raise UsageError("name models or families, or give --all")
+    if lanes is not None and lanes < 1:
+        raise UsageError(f"--jobs {lanes}; allowed: a whole number of at least 1")
     jobs = plan(names or [], tier or [], _split(frameworks), full)
-    checks = []
-    with Workers(timeout) as workers, _Progress(len(jobs)) as progress:
-        started: set[Any] = set()
-        found = (
-            run_on_cluster(jobs, dtype, full, timeout)
-            if on == "ray"
-            else run(jobs, workers, dtype, full)
-        )
-        for check in found:
-            checks.append(check)
-            key = (check.model, tuple(check.frameworks))
-            if key not in started:
-                started.add(key)
-                progress.step(f"{check.model} ({' '.join(check.frameworks)})")
+    models = list(dict.fromkeys(job.model for job in jobs))
+    with _Progress(len(models)) as progress:
+        if on == "ray":
+            checks = list(run_on_cluster(jobs, dtype, full, timeout, progress.step))
+        else:
+            number = min(lanes or (1 if full else fitting()), len(models))
+            found = run_in_lanes(jobs, number, dtype, full, timeout, progress.step)
+            checks = list(found)
     console = _console(json)
     console.print(display.certificate(checks))
     display.failures(console, checks)

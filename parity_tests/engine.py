@@ -125,8 +125,15 @@ class Workers:
         self.close()
 
 
+# Evidence by model, framework and precision.
+Known = dict[tuple[str, str, str], Evidence]
+
+
 class Session:
-    """Checks of some frameworks in one precision; evidence is kept for one model."""
+    """Checks of some frameworks in one precision; evidence is kept for one model.
+
+    known: evidence of the same models that another session gathered, and adds to.
+    """
 
     def __init__(
         self,
@@ -137,10 +144,11 @@ class Session:
         together: bool = True,
         optimizers: Sequence[str] = tuple(training.OPTIMIZERS),
         layers: bool = True,
+        known: Known | None = None,
     ):
         self.workers, self.frameworks, self.dtype = workers, list(frameworks), dtype
         self.together, self.optimizers, self.layers = together, optimizers, layers
-        self._evidence: dict[tuple[str, str, str], Evidence] = {}
+        self._evidence: Known = {} if known is None else known
 
     def check(self, name: str, tiers: Sequence[str]) -> Iterator[Check]:
         """The checks of one model, tier by tier."""
@@ -216,7 +224,8 @@ class Session:
         return {f: self._evidence[name, f, dtype] for f in self.frameworks}
 
     def _forget_others(self, name: str) -> None:
-        self._evidence = {k: v for k, v in self._evidence.items() if k[0] == name}
+        for key in [key for key in self._evidence if key[0] != name]:
+            del self._evidence[key]
 
     # Tiers: each yields (part, worst or reason, tolerance)
 

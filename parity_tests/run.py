@@ -1,6 +1,6 @@
 """Which checks a request for parity means, run in turn."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -12,6 +12,7 @@ from parity_tests.engine import (
     SEED,
     TIERS,
     Check,
+    Known,
     Session,
     Workers,
     request,
@@ -77,13 +78,19 @@ def plan(
 
 
 def run_on_cluster(
-    jobs: Sequence[Job], dtype: str, full: bool = False, timeout: float = 600.0
+    jobs: Sequence[Job],
+    dtype: str,
+    full: bool = False,
+    timeout: float = 600.0,
+    say: Callable[[str], None] = lambda model: None,
 ) -> Iterator[Check]:
     """The same checks in the same order; each job has workers of its own, somewhere."""
-    kinds = dict.fromkeys(job.frameworks for job in jobs)
-    ordered = [job for kind in kinds for job in jobs if job.frameworks == kind]
     work = partial(_alone, dtype=dtype, full=full, timeout=timeout)
-    for job, checks in zip(ordered, cluster.each(work, ordered), strict=True):
+    last = ""
+    for job, checks in zip(jobs, cluster.each(work, list(jobs)), strict=True):
+        if job.model != last:
+            say(job.model)
+        last = job.model
         if isinstance(checks, cluster.Lost):
             yield from (_refused(job, tier, dtype, str(checks)) for tier in job.tiers)
         else:
@@ -102,18 +109,23 @@ def run(
     full: bool = False,
     optimizers: Sequence[str] = tuple(OPTIMIZERS),
 ) -> Iterator[Check]:
-    for frameworks in dict.fromkeys(job.frameworks for job in jobs):
+    """Model by model: what a framework said in one job is not asked again for the
+    next job of the same model."""
+    known: Known = {}
+    for job in jobs:
         session = Session(
-            workers, frameworks, dtype, together=not full, optimizers=optimizers
+            workers,
+            job.frameworks,
+            dtype,
+            together=not full,
+            optimizers=optimizers,
+            known=known,
         )
-        for job in jobs:
-            if job.frameworks != frameworks:
-                continue
-            reason = _too_large(job, dtype)
-            if reason:
-                yield from (_refused(job, tier, dtype, reason) for tier in job.tiers)
-            else:
-                yield from session.check(job.model, job.tiers)
+        reason = _too_large(job, dtype)
+        if reason:
+            yield from (_refused(job, tier, dtype, reason) for tier in job.tiers)
+        else:
+            yield from session.check(job.model, job.tiers)
 
 
 def trace_model(
@@ -154,12 +166,17 @@ def _too_large(job: Job, dtype: str) -> str:
         copies = 2 + len(job.frameworks)
     size = 8 if dtype == "float64" else 4
     needed = VARIANTS[job.model].parameters * size * copies
-    with open("/proc/meminfo") as lines:
-        sizes = dict(line.split(":", 1) for line in lines)
-    free = int(sizes["MemAvailable"].split()[0]) * 1024
+    free = free_memory()
     if needed <= free:
         return ""
     return f"needs {needed / 2**30:.0f} GiB, {free / 2**30:.0f} GiB are free"
+
+
+def free_memory() -> int:
+    """Bytes, as Linux counts what a new process may take."""
+    with open("/proc/meminfo") as lines:
+        sizes = dict(line.split(":", 1) for line in lines)
+    return int(sizes["MemAvailable"].split()[0]) * 1024
 
 
 def _refused(job: Job, tier: str, dtype: str, reason: str) -> Check:

@@ -1,0 +1,63 @@
+"""Parity of many models over several lanes at once, each with workers of its own."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from itertools import groupby
+from queue import SimpleQueue
+
+from parity_tests.engine import Check, Workers
+from parity_tests.run import Job, free_memory, run
+from shared.catalog import VARIANTS
+
+# What a lane's workers may hold together, and one of them between two models.
+LANE, WORKER = 6 * 2**30, 2000  # bytes; MiB
+
+
+def fitting(cores: int = len(os.sched_getaffinity(0))) -> int:
+    """One for each core, as far as the free memory goes."""
+    return max(1, min(cores, free_memory() // LANE))
+
+
+def run_in_lanes(
+    jobs: Sequence[Job],
+    lanes: int,
+    dtype: str,
+    full: bool = False,
+    timeout: float = 600.0,
+    say: Callable[[str], None] = lambda model: None,
+) -> Iterator[Check]:
+    """The checks of `run` in its order, whichever lane ends first; say: a model is
+    done. What takes longest begins first, so that no lane is left with it at the end.
+    """
+    models = [list(mine) for _, mine in groupby(jobs, key=lambda job: job.model)]
+    idle: SimpleQueue[Workers] = SimpleQueue()
+
+    def work(mine: list[Job]) -> list[Check]:
+        workers = idle.get()
+        try:
+            checks = list(run(mine, workers, dtype, full))
+            workers.trim(WORKER)
+            say(mine[0].model)
+            return checks
+        finally:
+            idle.put(workers)
+
+    with ExitStack() as stack:
+        for _ in range(lanes):
+            idle.put(stack.enter_context(Workers(timeout)))
+        pool = stack.enter_context(ThreadPoolExecutor(lanes))
+        stack.callback(pool.shutdown, wait=False, cancel_futures=True)
+        longest = sorted(
+            range(len(models)), key=lambda i: _work(models[i]), reverse=True
+        )
+        running = {i: pool.submit(work, models[i]) for i in longest}
+        for i in range(len(models)):
+            yield from running[i].result()
+
+
+def _work(mine: Sequence[Job]) -> tuple[int, int]:
+    """Tiers first, then size: a tiny model is asked more than a full-size one."""
+    tiers = sum(len(job.tiers) for job in mine)
+    return tiers, VARIANTS[mine[0].model].parameters
