@@ -84,7 +84,7 @@ def test_updates_that_go_another_way_are_told(evidence):
     job, (_, seen) = Job("lenet_tiny", parity.TRAINING), evidence
     same = {place: Answer(updates=seen) for place in PLACES}
     assert failed(job, same) == (3, [])
-    wrong = [*seen[:-1], replace(seen[-1], loss=seen[-1].loss + 1e-6)]
+    wrong = [*seen[:-1], replace(seen[-1], losses={"loss": seen[-1].loss + 1e-6})]
     _, short = failed(job, {**same, OTHER: Answer(updates=wrong)})
     assert len(short) == 2
     assert "update 3, loss" in short[0].reason
