@@ -16,6 +16,7 @@ from jax_impl.layers.dropout import MapDropout as MapDropout
 from jax_impl.layers.embedding import Embed as Embed
 from jax_impl.layers.linear import Linear as Linear
 from jax_impl.layers.linear import flatten as flatten
+from jax_impl.layers.linear import unflatten as unflatten
 from jax_impl.layers.normalization import BatchNorm as BatchNorm
 from jax_impl.layers.normalization import LayerNorm as LayerNorm
 from jax_impl.layers.normalization import local_response_norm as local_response_norm

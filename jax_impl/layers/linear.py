@@ -17,3 +17,8 @@ def flatten(x: Array) -> Array:
     if x.ndim == 4:
         x = x.transpose(0, 3, 1, 2)
     return x.reshape(x.shape[0], -1)
+
+
+def unflatten(x: Array, maps: tuple[int, int, int]) -> Array:
+    # DIFF(flatten): the inverse.
+    return x.reshape(-1, *maps).transpose(0, 2, 3, 1)

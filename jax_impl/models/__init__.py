@@ -5,6 +5,7 @@ from jax_impl.models.classic.mlp import MLP as MLP
 from jax_impl.models.generative.gan import DCGAN as DCGAN
 from jax_impl.models.generative.gan import GAN as GAN
 from jax_impl.models.generative.vae import VAE as VAE
+from jax_impl.models.generative.vae import ConvVAE as ConvVAE
 from jax_impl.models.language.gpt import GPT as GPT
 from jax_impl.models.sequence.cnn1d import CNN1D as CNN1D
 from jax_impl.models.sequence.lstm import LSTM as LSTM

@@ -14,9 +14,9 @@ Arrays = tuple[Array, ...]
 def evidence(
     s: Evidence, model: Any, inputs: Arrays, targets: Arrays, noise: Arrays
 ) -> dict[str, Array]:
-    (target,) = targets
+    x, *_ = inputs
     y, mean, log_variance = exact(model(*inputs, *noise))
-    reconstruction = losses.reconstruction(y, target, s.likelihood)
+    reconstruction = losses.reconstruction(y, x, s.likelihood)
     divergence = losses.divergence(mean, log_variance)
     loss = reconstruction + s.beta * divergence
     return {"loss": loss, "reconstruction": reconstruction, "divergence": divergence}

@@ -22,6 +22,7 @@ from keras_impl.layers.dropout import MapDropout as MapDropout
 from keras_impl.layers.embedding import Embedding as Embedding
 from keras_impl.layers.linear import Dense as Dense
 from keras_impl.layers.linear import flatten as flatten
+from keras_impl.layers.linear import unflatten as unflatten
 from keras_impl.layers.model import SpecModel as SpecModel
 from keras_impl.layers.normalization import BatchNormalization as BatchNormalization
 from keras_impl.layers.normalization import LayerNormalization as LayerNormalization

@@ -16,3 +16,8 @@ def flatten(x: KerasTensor) -> KerasTensor:
     if len(x.shape) == 4:
         x = ops.transpose(x, (0, 3, 1, 2))
     return ops.reshape(x, (-1, math.prod(x.shape[1:])))
+
+
+def unflatten(x: KerasTensor, maps: tuple[int, int, int]) -> KerasTensor:
+    # DIFF(flatten): the inverse.
+    return ops.transpose(ops.reshape(x, (-1, *maps)), (0, 2, 3, 1))

@@ -14,10 +14,10 @@ Tensors = tuple[KerasTensor, ...]
 def evidence(
     s: Evidence, model: Any, inputs: Tensors, targets: Tensors, noise: Tensors
 ) -> dict[str, KerasTensor]:
-    (target,) = targets
+    x, *_ = inputs
     bound = EvidenceLowerBound(likelihood=s.likelihood, beta=s.beta)
     y, mean, log_variance = exact(model(*inputs, *noise, training=True))
-    reconstruction = bound.reconstruction(target, y)
+    reconstruction = bound.reconstruction(x, y)
     divergence = bound.divergence(mean, log_variance)
     loss = reconstruction + s.beta * divergence
     return {"loss": loss, "reconstruction": reconstruction, "divergence": divergence}

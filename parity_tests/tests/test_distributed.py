@@ -33,12 +33,16 @@ from shared.running.training import Job
 from shared.tasks import task
 
 ROOT = Path(__file__).resolve().parents[2]
-# Convolutions, BatchNorm, dropout and attention, recurrence; every optimizer twice.
+# Convolutions, BatchNorm, dropout and attention, recurrence; noise and two named terms,
+# two players, a penalty by second derivatives; every optimizer thrice.
 FAMILIES = {
     "lenet_tiny": "momentum",
     "resnet_tiny": "adamw",
     "gpt_tiny": "adamw",
     "lstm_tiny": "momentum",
+    "vae_tiny": "adamw",
+    "dcgan_tiny": "momentum",
+    "wgan_gp_tiny": "adamw",
 }
 
 

@@ -277,6 +277,62 @@ def test_a_game_by_its_scores(within, game):
     within("pytorch", source, "check")
 
 
+@pytest.mark.parametrize("framework", ["keras[jax]", "keras[torch]"])
+@pytest.mark.parametrize("name", ["dcgan_tiny", TINY])
+def test_keras_on_its_other_back_ends(workers, framework, name):
+    """Norms that both players' steps go through, and the penalty."""
+    plan = plan_of(name, every=2)
+    batches = training.batches(variant(name).spec, 2)
+    seen = {
+        f: follow(workers, f, name, plan, batches)[1] for f in ("pytorch", framework)
+    }
+    worst = training.worst_update(seen)
+    assert worst.error <= tolerances.TRAINING, worst
+
+
+@pytest.mark.parametrize("framework", ["keras", "keras[jax]", "keras[torch]"])
+def test_keras_own_loop_moves_norms_as_one_step_seen_does(within, framework):
+    """Compiled as in a run: buffers and parameters after a batch, against the same
+    steps not compiled, of a model without noise that matters: z has no weight."""
+    within(framework, LOOP, "shown")
+
+
+LOOP = """
+    from dataclasses import replace
+
+    import numpy as np
+    from keras_impl.adapter import Adapter
+    from parity_tests import training
+    from shared.catalog import VARIANTS
+
+    def shown():
+        adapter = Adapter("float64", 1)
+        spec = VARIANTS["dcgan_tiny"].spec
+        # A clip would let the stem's gradient, which has z in it, scale the others.
+        plan, ends = replace(training.plans(spec)["momentum"], clip=None), []
+        for seen in (False, True):
+            model = adapter.build(spec, "")
+            model.fill(0)
+            start = {
+                k: 0 * v if k == "generator.stem.conv.weight" else v
+                for k, v in model.dump().items()
+            }
+            model.load(start)
+            trainer = model.trainer(plan)
+            batch = training.batches(spec, 1)[0]
+            if seen:
+                trainer.observe(batch, 0, 0)
+            else:
+                trainer.advance(*trainer._arrays(batch))
+            ends.append(trainer.weights())
+        for name, value in ends[0].items():
+            if name != "generator.stem.conv.weight":  # whose gradient has z in it
+                np.testing.assert_allclose(value, ends[1][name], rtol=1e-9, atol=1e-12)
+            moved = not np.allclose(value, start[name], rtol=1e-12, atol=0)
+            assert moved or "stem" in name or not value.any(), name
+"""
+
+
 def test_the_generator_waits_for_its_batch(workers):
     spec = variant(TINY).spec
     batches = training.batches(spec, 6)

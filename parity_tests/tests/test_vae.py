@@ -29,7 +29,7 @@ def backward(w, found, name, x, of_y):
     return of_y @ w[f"{name}.weight"]
 
 
-def by_hand(spec, w, x, noise, wanted):
+def by_hand(spec, w, x, noise):
     """The outputs, and the gradient of the bound for every parameter."""
     act, slope = {
         "relu": (lambda a: np.maximum(a, 0), lambda h: (h > 0).astype(float)),
@@ -49,7 +49,7 @@ def by_hand(spec, w, x, noise, wanted):
     outputs = linear(w, "decoder.fc", gs[-1]), mean, log_variance
 
     bound = EvidenceLowerBound(likelihood=spec.likelihood, beta=spec.beta)
-    of_y, of_mean, of_log_variance = bound.gradient(outputs, (wanted,))
+    of_y, of_mean, of_log_variance = bound.gradient(outputs, (x,))
     found = {}
     g = backward(w, found, "decoder.fc", gs[-1], of_y)
     for i in reversed(layers):
@@ -78,12 +78,12 @@ def test_is_the_network_in_numpy(workers, framework, name):
     noise = noise.noise(
         randomness.Draws(training.SEED, f"noise/{step.name}/{noise.name}"), len(batch)
     )
-    (x,), (wanted,) = batch.inputs, batch.targets
-    outputs, gradients = by_hand(spec, w, x, noise, wanted)
+    (x,) = batch.inputs
+    outputs, gradients = by_hand(spec, w, x, noise)
     bound = EvidenceLowerBound(likelihood=spec.likelihood, beta=spec.beta)
     terms = {
-        "loss": bound.value(outputs, (wanted,)),
-        "reconstruction": bound.reconstruction(outputs, (wanted,)),
+        "loss": bound.value(outputs, (x,)),
+        "reconstruction": bound.reconstruction(outputs, (x,)),
         "divergence": bound.divergence(outputs),
     }
     assert list(seen.losses) == list(terms)
@@ -118,3 +118,17 @@ def test_the_size_is_that_of_the_example():
 def test_without_a_hidden_layer_it_is_refused():
     with pytest.raises(UsageError, match=r"hidden is \(\); allowed: one width or more"):
         replace(variant("vae").spec, hidden=())
+
+
+def test_maps_are_halved_and_doubled_back():
+    spec = variant("conv_beta_vae").spec
+    size = spec.image_size
+    for c in spec.encoder:
+        size = c.map_size(*size)
+    assert (64, *size) == spec.maps == (64, 4, 4)
+    assert [c.c_out for c in spec.decoder] == [64, 32, 32]
+
+
+def test_sides_that_cannot_be_halved_are_refused():
+    with pytest.raises(UsageError, match="multiples of 16, which is halved at each"):
+        replace(variant("conv_beta_vae").spec, image_size=(64, 60))

@@ -5,6 +5,7 @@ from pytorch_impl.models.classic.mlp import MLP as MLP
 from pytorch_impl.models.generative.gan import DCGAN as DCGAN
 from pytorch_impl.models.generative.gan import GAN as GAN
 from pytorch_impl.models.generative.vae import VAE as VAE
+from pytorch_impl.models.generative.vae import ConvVAE as ConvVAE
 from pytorch_impl.models.language.gpt import GPT as GPT
 from pytorch_impl.models.sequence.cnn1d import CNN1D as CNN1D
 from pytorch_impl.models.sequence.lstm import LSTM as LSTM

@@ -12,10 +12,10 @@ Tensors = tuple[Tensor, ...]
 def evidence(
     s: Evidence, model: nn.Module, inputs: Tensors, targets: Tensors, noise: Tensors
 ) -> dict[str, Tensor]:
-    (target,) = targets
+    x, *_ = inputs
     bound = EvidenceLowerBound(likelihood=s.likelihood, beta=s.beta)
     with exact(model(*inputs, *noise)) as (y, mean, log_variance):
-        reconstruction = bound.reconstruction(y, target)
+        reconstruction = bound.reconstruction(y, x)
         divergence = bound.divergence(mean, log_variance)
         loss = reconstruction + s.beta * divergence
     return {"loss": loss, "reconstruction": reconstruction, "divergence": divergence}

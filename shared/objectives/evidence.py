@@ -3,9 +3,6 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from shared.arrays import Arrays
 from shared.definitions.losses import EvidenceLowerBound, Likelihood
 from shared.fields import NonNegative
 from shared.objectives.base import Objective, Step, noise_of
@@ -16,10 +13,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence(Objective):
-    """`forward` puts out what the decoder says of x, then the mean and the logarithm of
-    the variance of z; wanted is x. Both terms are told, `reconstruction` and
-    `divergence`, and their sum, weighed by beta, is minimised
-    (shared/definitions/losses.py, EvidenceLowerBound).
+    """The evidence is that of x, the first input; of it `forward` puts out what the
+    decoder says, then the mean and the logarithm of the variance of z. Both terms are
+    told, `reconstruction` and `divergence`; what is minimised is their sum, with the
+    weight beta (shared/definitions/losses.py, EvidenceLowerBound). For the judge, data
+    to validate with has x as what is wanted too.
     """
 
     likelihood: Likelihood = "bernoulli"
@@ -31,8 +29,3 @@ class Evidence(Objective):
 
     def steps(self, spec: "Spec") -> tuple[Step, ...]:
         return (Step("evidence", noise=noise_of(spec)),)
-
-    def wanted(self, spec: "Spec", inputs: Arrays, seed: int) -> Arrays:
-        """The inputs; for a Bernoulli likelihood squeezed into what it allows."""
-        (x, *_) = inputs
-        return (x if self.likelihood == "gaussian" else 1 / (1 + np.exp(-x)),)

@@ -1,4 +1,5 @@
-"""The variational autoencoder in JAX (Flax NNX), [B, features].
+"""The variational autoencoder in JAX (Flax NNX): [B, features], and of pictures
+BHWC.
 
 Spec, papers: shared/specs/generative/vae.py.
 """
@@ -7,8 +8,8 @@ import jax.numpy as jnp
 from flax import nnx
 from jax import Array
 
-from jax_impl.layers import Linear
-from shared.specs.generative.vae import VAESpec
+from jax_impl.layers import Linear, conv, conv_transpose, flatten, unflatten
+from shared.specs.generative.vae import ConvVAESpec, VAESpec
 
 ACTIVATIONS = {"relu": nnx.relu, "tanh": nnx.tanh}
 
@@ -42,11 +43,38 @@ class Decoder(nnx.Module):
         return self.fc(z)  # [B, features]
 
 
-class VAE(nnx.Module):
-    def __init__(self, spec: VAESpec, *, rngs: nnx.Rngs):
+class ConvEncoder(nnx.Module):
+    def __init__(self, spec: ConvVAESpec, *, rngs: nnx.Rngs):
+        self.convs = nnx.List(conv(c, rngs=rngs) for c in spec.encoder)
+        self.hidden = Linear(spec.features, spec.hidden, rngs=rngs)
+        self.mean = Linear(spec.hidden, spec.latent, rngs=rngs)
+        self.log_variance = Linear(spec.hidden, spec.latent, rngs=rngs)
+
+    def __call__(self, x: Array) -> tuple[Array, Array]:
+        for layer in self.convs:
+            x = nnx.relu(layer(x))  # [B, H/2, W/2, width]
+        x = nnx.relu(self.hidden(flatten(x)))
+        return self.mean(x), self.log_variance(x)  # [B, latent] each
+
+
+class ConvDecoder(nnx.Module):
+    def __init__(self, spec: ConvVAESpec, *, rngs: nnx.Rngs):
         self.spec = spec
-        self.encoder = Encoder(spec, rngs=rngs)
-        self.decoder = Decoder(spec, rngs=rngs)
+        self.hidden = Linear(spec.latent, spec.hidden, rngs=rngs)
+        self.fc = Linear(spec.hidden, spec.features, rngs=rngs)
+        self.convs = nnx.List(conv_transpose(c, rngs=rngs) for c in spec.decoder)
+        self.out = conv_transpose(spec.decoder_out, rngs=rngs)
+
+    def __call__(self, z: Array) -> Array:
+        x = nnx.relu(self.fc(nnx.relu(self.hidden(z))))
+        x = unflatten(x, self.spec.maps)
+        for layer in self.convs:
+            x = nnx.relu(layer(x))  # [B, 2H, 2W, width]
+        return self.out(x)  # [B, rows, columns, channels]
+
+
+class Autoencoder(nnx.Module):
+    """Any encoder and decoder."""
 
     def __call__(self, image: Array, noise: Array) -> tuple[Array, Array, Array]:
         mean, log_variance = self.encoder(image)
@@ -62,3 +90,17 @@ class VAE(nnx.Module):
     def sample(self, z: Array) -> Array:
         y = self.decoder(z)
         return nnx.sigmoid(y) if self.spec.likelihood == "bernoulli" else y
+
+
+class VAE(Autoencoder):
+    def __init__(self, spec: VAESpec, *, rngs: nnx.Rngs):
+        self.spec = spec
+        self.encoder = Encoder(spec, rngs=rngs)
+        self.decoder = Decoder(spec, rngs=rngs)
+
+
+class ConvVAE(Autoencoder):
+    def __init__(self, spec: ConvVAESpec, *, rngs: nnx.Rngs):
+        self.spec = spec
+        self.encoder = ConvEncoder(spec, rngs=rngs)
+        self.decoder = ConvDecoder(spec, rngs=rngs)

@@ -1,4 +1,4 @@
-"""The variational autoencoder in Keras 3, [B, features].
+"""The variational autoencoder in Keras 3: [B, features], and of pictures BHWC.
 
 Spec, papers: shared/specs/generative/vae.py.
 """
@@ -6,8 +6,15 @@ Spec, papers: shared/specs/generative/vae.py.
 import keras
 from keras import KerasTensor, ops
 
-from keras_impl.layers import Dense, SpecModel
-from shared.specs.generative.vae import VAESpec
+from keras_impl.layers import (
+    Dense,
+    SpecModel,
+    conv,
+    conv_transpose,
+    flatten,
+    unflatten,
+)
+from shared.specs.generative.vae import ConvVAESpec, VAESpec
 
 ACTIVATIONS = {"relu": ops.relu, "tanh": ops.tanh}
 
@@ -43,11 +50,40 @@ class Decoder(keras.Layer):
         return self.fc(z)  # [B, features]
 
 
-class VAE(SpecModel):
-    def __init__(self, spec: VAESpec):
-        super().__init__(spec)
-        self.encoder = Encoder(spec)
-        self.decoder = Decoder(spec)
+class ConvEncoder(keras.Layer):
+    def __init__(self, spec: ConvVAESpec):
+        super().__init__()
+        self.convs = [conv(c) for c in spec.encoder]
+        self.hidden = Dense(spec.features, spec.hidden)
+        self.mean = Dense(spec.hidden, spec.latent)
+        self.log_variance = Dense(spec.hidden, spec.latent)
+
+    def call(self, x: KerasTensor) -> tuple[KerasTensor, KerasTensor]:
+        for layer in self.convs:
+            x = ops.relu(layer(x))  # [B, H/2, W/2, width]
+        x = ops.relu(self.hidden(flatten(x)))
+        return self.mean(x), self.log_variance(x)  # [B, latent] each
+
+
+class ConvDecoder(keras.Layer):
+    def __init__(self, spec: ConvVAESpec):
+        super().__init__()
+        self.spec = spec
+        self.hidden = Dense(spec.latent, spec.hidden)
+        self.fc = Dense(spec.hidden, spec.features)
+        self.convs = [conv_transpose(c) for c in spec.decoder]
+        self.out = conv_transpose(spec.decoder_out)
+
+    def call(self, z: KerasTensor) -> KerasTensor:
+        x = ops.relu(self.fc(ops.relu(self.hidden(z))))
+        x = unflatten(x, self.spec.maps)
+        for layer in self.convs:
+            x = ops.relu(layer(x))  # [B, 2H, 2W, width]
+        return self.out(x)  # [B, rows, columns, channels]
+
+
+class Autoencoder(SpecModel):
+    """Any encoder and decoder."""
 
     def call(
         self, image: KerasTensor, noise: KerasTensor
@@ -65,3 +101,17 @@ class VAE(SpecModel):
     def sample(self, z: KerasTensor) -> KerasTensor:
         y = self.decoder(z, training=False)
         return ops.sigmoid(y) if self.spec.likelihood == "bernoulli" else y
+
+
+class VAE(Autoencoder):
+    def __init__(self, spec: VAESpec):
+        super().__init__(spec)
+        self.encoder = Encoder(spec)
+        self.decoder = Decoder(spec)
+
+
+class ConvVAE(Autoencoder):
+    def __init__(self, spec: ConvVAESpec):
+        super().__init__(spec)
+        self.encoder = ConvEncoder(spec)
+        self.decoder = ConvDecoder(spec)

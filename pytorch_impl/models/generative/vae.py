@@ -1,12 +1,14 @@
-"""The variational autoencoder in PyTorch, [B, features].
+"""The variational autoencoder in PyTorch: [B, features], and of pictures BCHW.
 
 Spec, papers: shared/specs/generative/vae.py.
 """
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-from shared.specs.generative.vae import VAESpec
+from pytorch_impl.layers import conv, conv_transpose
+from shared.specs.generative.vae import ConvVAESpec, VAESpec
 
 ACTIVATIONS = {"relu": torch.relu, "tanh": torch.tanh}
 
@@ -42,12 +44,44 @@ class Decoder(nn.Module):
         return self.fc(z)  # [B, features]
 
 
-class VAE(nn.Module):
-    def __init__(self, spec: VAESpec):
+class ConvEncoder(nn.Module):
+    def __init__(self, spec: ConvVAESpec):
+        super().__init__()
+        self.convs = nn.ModuleList(conv(c) for c in spec.encoder)
+        self.hidden = nn.Linear(spec.features, spec.hidden)
+        self.mean = nn.Linear(spec.hidden, spec.latent)
+        self.log_variance = nn.Linear(spec.hidden, spec.latent)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        for layer in self.convs:
+            x = F.relu(layer(x))  # [B, width, H/2, W/2]
+        x = F.relu(self.hidden(x.flatten(1)))
+        return self.mean(x), self.log_variance(x)  # [B, latent] each
+
+
+class ConvDecoder(nn.Module):
+    def __init__(self, spec: ConvVAESpec):
         super().__init__()
         self.spec = spec
-        self.encoder = Encoder(spec)
-        self.decoder = Decoder(spec)
+        self.hidden = nn.Linear(spec.latent, spec.hidden)
+        self.fc = nn.Linear(spec.hidden, spec.features)
+        self.convs = nn.ModuleList(conv_transpose(c) for c in spec.decoder)
+        self.out = conv_transpose(spec.decoder_out)
+
+    def forward(self, z: Tensor) -> Tensor:
+        x = F.relu(self.fc(F.relu(self.hidden(z))))
+        x = x.reshape(-1, *self.spec.maps)
+        for layer in self.convs:
+            x = F.relu(layer(x))  # [B, width, 2H, 2W]
+        return self.out(x)  # [B, channels, rows, columns]
+
+
+class Autoencoder(nn.Module):
+    """Any encoder and decoder."""
+
+    spec: VAESpec | ConvVAESpec
+    encoder: nn.Module
+    decoder: nn.Module
 
     def forward(self, image: Tensor, noise: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         mean, log_variance = self.encoder(image)
@@ -63,3 +97,19 @@ class VAE(nn.Module):
     def sample(self, z: Tensor) -> Tensor:
         y = self.decoder(z)
         return y.sigmoid() if self.spec.likelihood == "bernoulli" else y
+
+
+class VAE(Autoencoder):
+    def __init__(self, spec: VAESpec):
+        super().__init__()
+        self.spec = spec
+        self.encoder = Encoder(spec)
+        self.decoder = Decoder(spec)
+
+
+class ConvVAE(Autoencoder):
+    def __init__(self, spec: ConvVAESpec):
+        super().__init__()
+        self.spec = spec
+        self.encoder = ConvEncoder(spec)
+        self.decoder = ConvDecoder(spec)

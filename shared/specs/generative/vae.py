@@ -6,13 +6,18 @@ Settled here because the papers leave it open, or codes disagree:
             an input, so that a run can be repeated anywhere
   decoder   puts out logits of pixels between 0 and 1 (appendix C.1), or the means of
             normals of variance 1; `sample` gives probabilities, or the means
+  maps      of convolutions (Higgins et al. 2017, appendix, for pictures of 64x64)
+            kernels of 4x4 halve and double each side; a pixel of padding, which the
+            paper does not tell, keeps sides whole; ReLU
   start     Xavier's uniform, biases 0
 
-Names: encoder.{hidden.{i},mean,log_variance} decoder.{hidden.{i},fc}
+Names: encoder.{hidden.{i},mean,log_variance} decoder.{hidden.{i},fc}; of convolutions
+encoder.{convs.{i},hidden,mean,log_variance} decoder.{hidden,fc,convs.{i},out}
 """
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Literal
 
@@ -21,41 +26,52 @@ from shared.definitions.losses import Likelihood
 from shared.fields import NonNegative, Size
 from shared.objectives.base import Objective
 from shared.objectives.evidence import Evidence
-from shared.specs.base import Pair, Program, Spec, Tensor, Variant
+from shared.specs.base import (
+    ConvSpec,
+    ConvTransposeSpec,
+    Pair,
+    Program,
+    Spec,
+    Tensor,
+    Variant,
+    image,
+)
 from shared.tensors import NORMAL
 
 
 @dataclass(frozen=True, kw_only=True)
-class VAESpec(Spec):
-    """Of rows of numbers, by perceptrons.
+class _Latent(Spec):
+    """likelihood, beta: as in EvidenceLowerBound."""
 
-    hidden: the encoder's widths; the decoder's are the same from behind.
-    """
-
-    features: Size
-    hidden: tuple[Size, ...]
     latent: Size
-    activation: Literal["relu", "tanh"]
     likelihood: Likelihood = "bernoulli"
     beta: NonNegative = 1.0
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not self.hidden:
-            self.refuse("hidden", self.hidden, "one width or more")
+    @property
+    def image(self) -> Tensor:
+        raise NotImplementedError
+
+    @property
+    def said(self) -> Tensor:
+        """What the decoder puts out of an image."""
+        return replace(self.image, name="reconstruction")
+
+    @property
+    def code(self) -> tuple[Tensor, ...]:
+        """What the encoder puts out: the parameters of q(z|x)."""
+        return Tensor("mean", (self.latent,)), Tensor("log_variance", (self.latent,))
 
     def inputs(self) -> tuple[Tensor, ...]:
         return (self.image, Tensor("noise", (self.latent,), drawn=NORMAL))
 
     def outputs(self, training: bool) -> tuple[Tensor, ...]:
-        return (Tensor("reconstruction", self.image.shape), *self.code)
+        return (self.said, *self.code)
 
     def programs(self) -> Mapping[str, Program]:
         z = (Tensor("z", (self.latent,), drawn=NORMAL),)
-        reconstruction = (Tensor("reconstruction", self.image.shape),)
         return {
             "encode": Program("encode", (self.image,), self.code, differentiable=True),
-            "decode": Program("decode", z, reconstruction, differentiable=True),
+            "decode": Program("decode", z, (self.said,), differentiable=True),
             "sample": Program("sample", z, (self.image,), differentiable=True),
         }
 
@@ -65,14 +81,26 @@ class VAESpec(Spec):
     def starts(self) -> Mapping[str, Initializer]:
         return {"*.weight": XavierUniform()}
 
+
+@dataclass(frozen=True, kw_only=True)
+class VAESpec(_Latent):
+    """Of rows of numbers, by perceptrons.
+
+    hidden: the encoder's widths; the decoder's are the same from behind.
+    """
+
+    features: Size
+    hidden: tuple[Size, ...]
+    activation: Literal["relu", "tanh"]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.hidden:
+            self.refuse("hidden", self.hidden, "one width or more")
+
     @property
     def image(self) -> Tensor:
         return Tensor("image", (self.features,))
-
-    @property
-    def code(self) -> tuple[Tensor, ...]:
-        """What the encoder puts out: the parameters of q(z|x)."""
-        return Tensor("mean", (self.latent,)), Tensor("log_variance", (self.latent,))
 
     @property
     def encoder(self) -> tuple[Pair, ...]:
@@ -82,6 +110,59 @@ class VAESpec(Spec):
     @property
     def decoder(self) -> tuple[Pair, ...]:
         return tuple(pairwise((self.latent, *self.hidden[::-1])))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConvVAESpec(_Latent):
+    """Of pictures, by convolutions.
+
+    widths: the encoder's channels; the decoder's are the same from behind.
+    hidden: width of the layer between maps and code, in both.
+    """
+
+    channels: Size
+    image_size: tuple[Size, Size]
+    widths: tuple[Size, ...]
+    hidden: Size
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.widths:
+            self.refuse("widths", self.widths, "one convolution or more")
+        halvings = 2 ** len(self.widths)
+        if any(side % halvings for side in self.image_size):
+            allowed = f"multiples of {halvings}, which is halved at each convolution"
+            self.refuse("image_size", self.image_size, allowed)
+
+    @property
+    def image(self) -> Tensor:
+        return image(self.channels, *self.image_size)
+
+    @property
+    def encoder(self) -> tuple[ConvSpec, ...]:
+        sizes = pairwise((self.channels, *self.widths))
+        return tuple(ConvSpec(*c, 4, 2, 1) for c in sizes)
+
+    @property
+    def decoder(self) -> tuple[ConvTransposeSpec, ...]:
+        """All but the last, which puts out the picture."""
+        sizes = pairwise(self.widths[::-1])
+        return tuple(ConvTransposeSpec(*c, 4, 2, 1) for c in sizes)
+
+    @property
+    def decoder_out(self) -> ConvTransposeSpec:
+        return ConvTransposeSpec(self.widths[0], self.channels, 4, 2, 1)
+
+    @property
+    def maps(self) -> tuple[int, int, int]:
+        """Channels, rows and columns of the smallest maps."""
+        rows, columns = (side // 2 ** len(self.widths) for side in self.image_size)
+        return self.widths[-1], rows, columns
+
+    @property
+    def features(self) -> int:
+        """What the smallest maps hold."""
+        return math.prod(self.maps)
 
 
 _SUM = "sum over its layers"
@@ -105,6 +186,20 @@ VARIANTS = {
         _SUM,
         tiny=True,
     ),
+    "conv_vae_tiny": Variant(
+        ConvVAESpec(
+            channels=2,
+            image_size=(8, 12),
+            widths=(3, 5),
+            hidden=7,
+            latent=4,
+            likelihood="gaussian",
+            beta=2.0,
+        ),
+        1_241,
+        _SUM,
+        tiny=True,
+    ),
     "vae": Variant(
         VAESpec(features=784, hidden=(400,), latent=20, activation="relu"),
         652_824,
@@ -119,5 +214,18 @@ VARIANTS = {
         VAESpec(features=784, hidden=(400,), latent=20, activation="relu", beta=4.0),
         652_824,
         "as vae",
+    ),
+    "conv_beta_vae": Variant(
+        ConvVAESpec(
+            channels=3,
+            image_size=(64, 64),
+            widths=(32, 32, 64, 64),
+            hidden=256,
+            latent=32,
+            likelihood="gaussian",
+            beta=250.0,
+        ),
+        783_235,
+        "sum over the layers of Higgins et al. 2017, appendix, CelebA",
     ),
 }
