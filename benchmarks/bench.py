@@ -223,7 +223,9 @@ def works(name: str, options: Options, stable: Stable) -> Iterator[Work]:
             affinity=list(stable.cores),
         )
         size = batch * LOADED if task == "loading" else batch
-        yield Work(spec, setting, samples(spec, size), _plan(spec, batch, options))
+        yield Work(
+            spec, setting, samples(spec, size, task), _plan(spec, batch, options)
+        )
 
 
 def changes(given: Sequence[str]) -> dict[str, Any]:
@@ -283,10 +285,14 @@ def _batch(once: int, device: str) -> int:
     return batch
 
 
-def samples(spec: Spec, size: int) -> Samples:
+def samples(spec: Spec, size: int, task: str = "inference") -> Samples:
     """What one call is given; noise is given to inference, and drawn in training."""
     inputs = _inputs(spec, size)
-    return Samples(inputs, tuple(map(_single, spec.wanted(inputs, 0))))
+    wanted = tuple(map(_single, spec.wanted(inputs, 0)))
+    if task != "inference":
+        pairs = zip(inputs, spec.inputs(), strict=True)
+        inputs = tuple(array for array, tensor in pairs if not tensor.drawn)
+    return Samples(inputs, wanted)
 
 
 def _inputs(spec: Spec, size: int) -> tuple[Array, ...]:

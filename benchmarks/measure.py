@@ -377,7 +377,8 @@ def _differs(work: Work, wanted: tuple[Array, ...], found: tuple[Array, ...]) ->
 
 
 def _random(spec: Spec) -> bool:
-    return any(v for k, v in vars(spec).items() if k.startswith("drop"))
+    dropped = any(v for k, v in vars(spec).items() if k.startswith("drop"))
+    return dropped or any(tensor.drawn for tensor in spec.inputs())
 
 
 def _rounds(

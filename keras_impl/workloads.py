@@ -67,7 +67,7 @@ def training(trainer: Trainer, work: Workload) -> Call:
 
 
 def optimizer(trainer: Trainer, work: Workload) -> Call:
-    variables = list(trainer.variables.values())
+    variables = list(trainer.updates[0].parts[0].values())
     trainer.optimizer.build(variables)
     gradients = [ops.ones(v.shape, v.dtype) for v in variables]
     apply = running.APPLY[running.BACKEND]

@@ -508,3 +508,10 @@ def test_a_name_of_a_family_and_a_model_is_the_models():
     of_family = bench.chosen(["resnet"], everything=False)
     assert {"resnet18", "resnet152"} < set(of_family)
     assert "resnet_tiny" not in of_family
+
+
+def test_noise_is_given_to_inference_and_drawn_in_training():
+    spec = VARIANTS["gan_tiny"].spec
+    assert [a.shape for a in bench.samples(spec, 3).inputs] == [(3, 10), (3, 4)]
+    for task in ("training", "optimizer", "loading"):
+        assert [a.shape for a in bench.samples(spec, 3, task).inputs] == [(3, 10)]
