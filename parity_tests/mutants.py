@@ -32,7 +32,7 @@ from shared.running.client import NATIVE, PACKAGES, ROOT, WorkerFailure
 REFERENCE = {"pytorch": "jax", "keras": "pytorch", "jax": "pytorch"}
 LAYERS = "layers"
 OF_LAYERS = ("layers", "cnn1d", "differences")
-TIERS = ("names", "counts", "forward", "gradients", "buffers")
+TIERS = ("names", "counts", "forward", "gradients", "buffers", "programs", "cases")
 EXPLAINED = Path(__file__).with_name("mutants_explained.json")
 
 ACTIVATIONS = {
@@ -501,8 +501,8 @@ def _part(text: str, outcomes: list[Outcome]) -> str:
 MODELS = """\
 Would parity notice? `make mutants` changes one thing in one place of one framework (a
 number, a stride, an eps, an activation, a bias, a residual, a dropout, an axis, an
-order, a flag), runs the tiers names, counts, forward, gradients and buffers against
-another framework, and where they hold, the tests of the layers and of
+order, a flag), runs the tiers names, counts, forward, gradients, buffers, programs
+and cases against another framework, and where they hold, the tests of the layers and of
 [the differences](differences.md).
 From the last whole run and from runs of new families and of every fifth new mutant of
 the layers, without lines that have changed since; most of the layers' were not judged
@@ -564,7 +564,12 @@ def main(arguments: list[str]) -> int:
             options.json.write_text("")
         judged = {key(outcome) for outcome in outcomes}
         mutants = [mutant for mutant in mutants if key(mutant) not in judged]
-        names = [name for name, variant in VARIANTS.items() if variant.tiny]
+        parts = {part_of(mutant.path) for mutant in mutants}
+        names = [
+            name
+            for name, variant in VARIANTS.items()
+            if variant.tiny and (LAYERS in parts or family_of(variant.spec) in parts)
+        ]
         outcomes += run(mutants, names, Progress(len(mutants), options.json))
     if options.json and options.read:
         lines = [json.dumps(asdict(outcome)) for outcome in outcomes]
