@@ -61,7 +61,7 @@ class GAN(SpecModel):
         return self.discriminator(image), self.discriminator(sample), sample
 
     def sample(self, z: KerasTensor) -> KerasTensor:
-        return self.generator(z, training=False)
+        return self.generator(z)
 
 
 class Up(keras.Layer):

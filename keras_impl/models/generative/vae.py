@@ -93,13 +93,13 @@ class Autoencoder(SpecModel):
         return self.decoder(z), mean, log_variance
 
     def encode(self, image: KerasTensor) -> tuple[KerasTensor, KerasTensor]:
-        return self.encoder(image, training=False)
+        return self.encoder(image)
 
     def decode(self, z: KerasTensor) -> KerasTensor:
-        return self.decoder(z, training=False)
+        return self.decoder(z)
 
     def sample(self, z: KerasTensor) -> KerasTensor:
-        y = self.decoder(z, training=False)
+        y = self.decoder(z)
         return ops.sigmoid(y) if self.spec.likelihood == "bernoulli" else y
 
 
