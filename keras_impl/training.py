@@ -135,6 +135,7 @@ class Trainer(contract.Trainer):
             and update.whole
             and len(update.parts) == 1
             and not update.step.noise
+            and not self.plan.objective.copies
         )
 
     @property
@@ -401,7 +402,7 @@ class Trainer(contract.Trainer):
         inputs, targets = part.arrays
         if self.place.size == 1:
             return self._inputs(inputs), self._real(targets)
-        share = np.array(self.share(part, batch))
+        share = np.array(self.plan.objective.share(part, batch))
         return self._inputs(inputs), self._real(targets), share
 
     def _real(self, arrays: tuple[Array, ...]) -> tuple[Array, ...]:

@@ -20,7 +20,7 @@ from shared.arrays import Array
 from shared.contract import Seen, flat
 from shared.data.batches import Samples
 from shared.definitions.optimizers import excluded
-from shared.objectives.base import Step
+from shared.objectives.base import Copy, Step
 from shared.objectives.plan import Plan
 from shared.randomness import Cut, Draws
 from shared.tensors import NORMAL
@@ -100,11 +100,9 @@ class Trainer(contract.Trainer):
 
     def _replicated(self) -> Any:
         """For one step; what several take is added up step by step."""
-        moved = self.updates[0].parameters
-        for name, parameter in self.parameters.items():
-            parameter.requires_grad_(name in moved)
         heads, spec = getattr(self.plan.objective, "heads", None), self.model.spec
         partial = not spec or (heads and len(heads) < len(spec.outputs(True)))
+        partial = partial or not self.updates[0].whole
         return distributed.replicated(self.native, bool(partial))
 
     @property
@@ -148,7 +146,7 @@ class Trainer(contract.Trainer):
         """All steps that are due at a batch; their losses by name, as far as they are
         of the rows that are this process's."""
         part = self.place.part(batch)
-        share = 1.0 if part is batch else self.share(part, batch)
+        share = 1.0 if part is batch else self.plan.objective.share(part, batch)
         return self.advance(self._tensors(part), len(part), share)
 
     def advance(
@@ -189,20 +187,21 @@ class Trainer(contract.Trainer):
     def begin(self) -> None:
         """Before the first batch what follows others is made equal to them."""
         if self.batches == 0:
-            self._copy(lambda copy: 0.0)
+            for copy in self.plan.objective.copies:
+                self._copy(copy, 0.0)
 
     def end(self) -> None:
         """After all steps of a batch."""
         self.batches += 1
-        self._copy(lambda copy: copy.keep if self.batches % copy.every == 0 else None)
+        for copy in self.plan.objective.copies:
+            if self.batches % copy.every == 0:
+                self._copy(copy, copy.keep)
 
     @torch.no_grad()
-    def _copy(self, kept: Any) -> None:
-        own = dict(self.native.state_dict(keep_vars=True))
-        for copy in self.plan.objective.copies:
-            keep = kept(copy)
-            for source, target in copy.pairs(own) if keep is not None else ():
-                own[target].mul_(keep).add_(own[source], alpha=1 - keep)
+    def _copy(self, copy: Copy, keep: float) -> None:
+        own = self.parameters
+        for source, target in copy.pairs(own):
+            own[target].mul_(keep).add_(own[source], alpha=1 - keep)
 
     def descend(self, update: Update, loss: Tensor) -> None:
         """Add the gradients of a batch; update when there are enough."""
@@ -210,7 +209,9 @@ class Trainer(contract.Trainer):
         single = len(self.updates) == 1
         scale = self.plan.accumulate / self.place.size if single else 1
         parameters = list(update.parameters.values())
-        torch.autograd.backward(loss / scale, inputs=None if single else parameters)
+        # Several processes exchange the gradients of all that one step could move.
+        own = update.whole or (single and self.place.size > 1)
+        torch.autograd.backward(loss / scale, inputs=None if own else parameters)
         if not self.last:
             return
         if not single:
@@ -226,7 +227,7 @@ class Trainer(contract.Trainer):
     def observe(self, batch: Samples, seed: int, step: int) -> Seen:
         self.native.train()
         part, cut = self.place.part(batch), self.place.cut(len(batch))
-        share = 1.0 if part is batch else self.share(part, batch)
+        share = 1.0 if part is batch else self.plan.objective.share(part, batch)
         tensors = self._tensors(part)
         losses: Losses = {}
         gradients: dict[str, Array] = {}

@@ -75,7 +75,9 @@ def training(trainer: Trainer, work: Workload) -> Call:
     _train(trainer, work)
     part = trainer.place.part(work.batch)
     tensors = _tensors(trainer, work, part)
-    share = 1.0 if part is work.batch else trainer.share(part, work.batch)
+    share = (
+        1.0 if part is work.batch else trainer.plan.objective.share(part, work.batch)
+    )
 
     def call() -> Tensor:
         return next(iter(trainer.advance(tensors, len(part), share).values()))

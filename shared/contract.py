@@ -500,13 +500,6 @@ class Trainer(ABC):
         """Of whole batches, from what this process was told of them."""
         return [float(value) for value in values]
 
-    def share(self, part: Samples, batch: Samples) -> float:
-        """What the loss of this process's part weighs in that of the whole batch."""
-        objective = self.plan.objective
-        if isinstance(objective, Supervised):
-            return objective.share(part, batch)
-        return len(part) / len(batch)
-
 
 class Framework(ABC):
     """A framework package in its process, in one precision.

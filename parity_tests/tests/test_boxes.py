@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from parity_tests import defined
-from parity_tests.defined import CASES, SETTINGS, Found, rows_of_boxes
-from parity_tests.definition_judge import frozen, settings
+from parity_tests.defined import CASES, SETTINGS, rows_of_boxes
+from parity_tests.tests import held
 from shared.definitions import boxes
 from shared.definitions.boxes import (
     BACKGROUND,
@@ -24,27 +24,13 @@ from shared.definitions.boxes import (
 )
 from shared.errors import UsageError
 from shared.randomness import generator
-from shared.running.client import FRAMEWORKS, NATIVE, PACKAGES
+from shared.running.client import FRAMEWORKS, PACKAGES
 
-OWN, PRESETS = CASES["boxes"], SETTINGS["boxes"]
-
-
-@pytest.mark.parametrize("framework", FRAMEWORKS)
-@pytest.mark.parametrize("name", OWN)
-def test_follows_the_definition(workers, framework, name):
-    found = defined.of_case(workers.get(framework, "float64"), OWN[name])
-    assert found == Found("")
+_, PRESETS = CASES["boxes"], SETTINGS["boxes"]
 
 
-@pytest.mark.parametrize("framework", NATIVE)
-@pytest.mark.parametrize("name", PRESETS)
-def test_takes_what_the_definition_takes(workers, framework, name):
-    given, worker = (
-        (PACKAGES[framework], "boxes", PRESETS[name]),
-        workers.get(framework, "float64"),
-    )
-    assert settings(*given)(worker) == ""
-    assert frozen(*given)(worker) == ""
+test_follows_the_definition = held.follows("boxes")
+test_takes_what_the_definition_takes = held.takes("boxes")
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)

@@ -3,11 +3,13 @@ objectives of several steps."""
 
 import json
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
 
 from parity_tests import asked, tolerances, training
+from parity_tests.engine import request
 from shared.catalog import VARIANTS
 from shared.contract import Result
 from shared.data.batches import SAMPLE, Batch, Ragged, Samples, laid_out
@@ -172,6 +174,42 @@ def test_what_is_not_trained_stays(workers):
     assert moved == {"fc.weight", "fc.bias"}
 
 
+def test_parameters_follow_others(workers):
+    """After every second update a block is nine tenths itself, a tenth another."""
+    spec = VARIANTS["gpt_tiny"].spec
+    plan = training.plans(spec)["adamw"]
+    copy = Copy(source="h.0", target="h.1", every=2, keep=0.9)
+    trains = ("wte.*", "wpe.*", "h.0.*", "ln_f.*")
+    objective = replace(plan.objective, trains=trains, copies=(copy,))
+    seen = followed(workers, replace(plan, objective=objective), "gpt_tiny")
+    worst = training.worst_update(seen)
+    assert worst.error <= tolerances.TRAINING, worst
+    for updates in seen.values():
+        for number, (one, two) in enumerate(pairwise(updates), start=2):
+            for source, target in copy.pairs(one.weights):
+                wanted = one.weights[target]
+                if number % copy.every == 0:
+                    wanted = 0.9 * wanted + (1 - 0.9) * two.weights[source]
+                np.testing.assert_allclose(two.weights[target], wanted, atol=1e-15)
+
+
+def test_a_model_can_be_differentiated_after_fine_tuning(workers):
+    """What was frozen for a while has gradients again."""
+    spec = VARIANTS["mlp_tiny"].spec
+    plan = training.plans(spec)["adamw"]
+    objective = replace(plan.objective, trains=("fc.*",))
+    for framework in NATIVE:
+        model = workers.get(framework, "float64").build(spec, "mlp_tiny")
+        model.fill(0)
+        batches = training.batches(spec, 1)
+        model.follow(replace(plan, objective=objective), batches, 0)
+        asked = request(spec, 4, training=True, gradients=True)
+        assert model.run(asked).gradients.keys() == {
+            name for name, entry in model.entries().items() if entry.trainable
+        }
+        model.drop()
+
+
 @pytest.mark.parametrize("optimizer", [Prodigy(), ScheduleFreeAdamW()])
 def test_an_optimizer_that_sets_its_own_rate_has_no_groups(optimizer):
     plan = training.plans(VARIANTS["mlp_tiny"].spec)["adamw"]
@@ -209,6 +247,7 @@ def test_a_checkpoint_of_before_is_read(tmp_path):
     found = saving.read(path).about
     assert found["plan"]["objective"] == {
         "kind": "Supervised",
+        "copies": [],
         "loss": loss,
         "heads": [1.0],
         "trains": ["*"],

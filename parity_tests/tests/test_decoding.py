@@ -10,7 +10,7 @@ import pytest
 
 from parity_tests import defined
 from parity_tests.defined import CASES, SETTINGS, TOKENS, Case, Found, rows_of_logits
-from parity_tests.definition_judge import frozen, settings
+from parity_tests.tests import held
 from shared.definitions.decoding import (
     Beams,
     BeamSearch,
@@ -20,27 +20,13 @@ from shared.definitions.decoding import (
 )
 from shared.errors import UsageError
 from shared.randomness import generator
-from shared.running.client import FRAMEWORKS, NATIVE, PACKAGES
+from shared.running.client import FRAMEWORKS, PACKAGES
 
-OWN, PRESETS = CASES["decoding"], SETTINGS["decoding"]
-
-
-@pytest.mark.parametrize("framework", FRAMEWORKS)
-@pytest.mark.parametrize("name", OWN)
-def test_follows_the_definition(workers, framework, name):
-    found = defined.of_case(workers.get(framework, "float64"), OWN[name])
-    assert found == Found("")
+_, PRESETS = CASES["decoding"], SETTINGS["decoding"]
 
 
-@pytest.mark.parametrize("framework", NATIVE)
-@pytest.mark.parametrize("name", PRESETS)
-def test_takes_what_the_definition_takes(workers, framework, name):
-    given, worker = (
-        (PACKAGES[framework], "decoding", PRESETS[name]),
-        workers.get(framework, "float64"),
-    )
-    assert settings(*given)(worker) == ""
-    assert frozen(*given)(worker) == ""
+test_follows_the_definition = held.follows("decoding")
+test_takes_what_the_definition_takes = held.takes("decoding")
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)

@@ -4,34 +4,19 @@ the papers' identities and a Gaussian, whose noise is known."""
 import numpy as np
 import pytest
 
-from parity_tests import defined
-from parity_tests.defined import CASES, SETTINGS, Found
-from parity_tests.definition_judge import frozen, settings
+from parity_tests.defined import CASES, SETTINGS
+from parity_tests.tests import held
 from shared.definitions import diffusion
 from shared.definitions.diffusion import DDIM, DDPM, CosineNoise, LinearNoise, Times
 from shared.errors import UsageError
 from shared.randomness import generator
 from shared.running.client import FRAMEWORKS, NATIVE, PACKAGES, WorkerRaised
 
-OWN, PRESETS = CASES["diffusion"], SETTINGS["diffusion"]
+_, PRESETS = CASES["diffusion"], SETTINGS["diffusion"]
 
 
-@pytest.mark.parametrize("framework", FRAMEWORKS)
-@pytest.mark.parametrize("name", OWN)
-def test_follows_the_definition(workers, framework, name):
-    found = defined.of_case(workers.get(framework, "float64"), OWN[name])
-    assert found == Found("")
-
-
-@pytest.mark.parametrize("framework", NATIVE)
-@pytest.mark.parametrize("name", PRESETS)
-def test_takes_what_the_definition_takes(workers, framework, name):
-    given, worker = (
-        (PACKAGES[framework], "diffusion", PRESETS[name]),
-        workers.get(framework, "float64"),
-    )
-    assert settings(*given)(worker) == ""
-    assert frozen(*given)(worker) == ""
+test_follows_the_definition = held.follows("diffusion")
+test_takes_what_the_definition_takes = held.takes("diffusion")
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)

@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from shared.arrays import Arrays
+from shared.data.batches import Samples
 from shared.definitions.losses import Loss
 from shared.definitions.optimizers import Optimizer
 from shared.fields import Checked, Rate, Size
@@ -69,11 +70,9 @@ class Copy(Checked):
 
 @dataclass(frozen=True, kw_only=True)
 class Objective(Checked):
-    """Base of all objectives."""
+    """Base of all objectives. copies: the parameters that follow others."""
 
-    @property
-    def copies(self) -> tuple[Copy, ...]:
-        return ()
+    copies: tuple[Copy, ...] = ()
 
     @property
     def judge(self) -> Loss | None:
@@ -84,6 +83,14 @@ class Objective(Checked):
     def steps(self, spec: "Spec") -> tuple[Step, ...]:
         """The updates that a batch makes, in order."""
         raise NotImplementedError
+
+    def judged(self, outputs: Arrays) -> Arrays:
+        """The outputs of evaluation that the judge is given."""
+        return outputs
+
+    def share(self, part: Samples, whole: Samples) -> float:
+        """What the mean over a part weighs in the mean over the whole batch."""
+        return len(part) / len(whole)
 
     def wanted(self, spec: "Spec", inputs: Arrays, seed: int) -> Arrays:
         """What the inputs are trained towards, drawn for a test."""

@@ -45,8 +45,12 @@ class Supervised(Objective):
         heads = zip(self.heads, outputs, strict=False)
         return sum(weight * loss(output, *targets) for weight, output in heads)
 
+    def judged(self, outputs: Arrays) -> Arrays:
+        """The first head alone; the others are there in training only."""
+        return outputs if self.heads is None else outputs[:1]
+
     def share(self, part: Samples, whole: Samples) -> float:
-        """What the mean over a part weighs in the mean over the whole batch."""
+        """By what the loss counts, which need not be rows."""
         total = self.loss.counted(len(whole), laid_out(whole.targets))
         own = self.loss.counted(len(part), laid_out(part.targets))
         return own / total if total else 0.0

@@ -16,6 +16,7 @@ from shared.contract import Seen, flat
 from shared.data.batches import Samples
 from shared.definitions.optimizers import accumulated, excluded
 from shared.errors import UsageError
+from shared.objectives.base import Copy
 from shared.objectives.plan import Plan
 from shared.objectives.supervised import Supervised
 
@@ -85,6 +86,8 @@ class Trainer(contract.Trainer):
     ) -> tuple[float, Gradients]:
         """A batch's loss and its gradients; what is random is drawn for its number."""
         self.model.set_mode(True, seed, number)
+        for copy in self.objective.copies if self.batches == 0 else ():
+            self.copy(copy, 0.0)
         inputs, targets = batch.arrays
         noise = contract.drawn(self.step, len(batch), seed, number)
         given = self.model.inputs((*inputs, *noise))
@@ -96,15 +99,24 @@ class Trainer(contract.Trainer):
         """Keep the gradients of a batch; update when there are enough."""
         self.pending.append(gradients)
         self.batches += 1
-        if len(self.pending) < self.plan.accumulate:
-            return
-        gs = accumulated(self.pending)
-        self.pending = []
-        if self.plan.clip is not None:
-            gs = self.plan.clip(gs)
-        self.update(gs)
-        if self.plan.ema is not None:
-            self.averages = self.plan.ema.update(self.averages, self.values())
+        if len(self.pending) == self.plan.accumulate:
+            gs = accumulated(self.pending)
+            self.pending = []
+            if self.plan.clip is not None:
+                gs = self.plan.clip(gs)
+            self.update(gs)
+            if self.plan.ema is not None:
+                self.averages = self.plan.ema.update(self.averages, self.values())
+        for copy in self.objective.copies:
+            if self.batches % copy.every == 0:
+                self.copy(copy, copy.keep)
+
+    def copy(self, copy: Copy, keep: float) -> None:
+        """Move parameters towards those that they follow."""
+        places = {k: s.place for k, s in self.model.slots().items() if s.trainable}
+        for source, target in copy.pairs(places):
+            moved = keep * places[target].value + (1 - keep) * places[source].value
+            places[target].value = moved.astype(self.model.dtype)
 
     def update(self, gs: Gradients) -> None:
         """Of each group of parameters at its own rate. What all tensors share, as a

@@ -84,6 +84,7 @@ def _renewed(about: dict[str, Any]) -> dict[str, Any]:
     if "loss" in plan:
         plan["objective"] = {
             "kind": "Supervised",
+            "copies": [],
             "loss": plan.pop("loss"),
             "heads": plan.pop("heads", [1.0]),
             "trains": ["*"],

@@ -208,8 +208,7 @@ class Run:
         targets = laid_out(samples.targets)
         loss = None
         if judge is not None:
-            heads = getattr(self.plan.objective, "heads", None)
-            judged = found[""] if heads is None else found[""][:1]
+            judged = self.plan.objective.judged(found[""])
             loss = float(judge.value(judged, targets))
         return loss, {
             metric.name: metric.of(*found[metric.program][: metric.takes], *targets[:1])

@@ -1,0 +1,37 @@
+"""What every definition's native forms are held to, for the test file of its kind."""
+
+from collections.abc import Callable
+
+import pytest
+
+from parity_tests import defined
+from parity_tests.defined import CASES, SETTINGS, Found
+from parity_tests.definition_judge import frozen, settings
+from parity_tests.engine import Workers
+from shared.running.client import FRAMEWORKS, NATIVE, PACKAGES
+
+
+def follows(kind: str) -> Callable[..., None]:
+    """The test that all back ends give what the cases of this kind say."""
+
+    @pytest.mark.parametrize("framework", FRAMEWORKS)
+    @pytest.mark.parametrize("name", CASES[kind])
+    def test(workers: Workers, framework: str, name: str) -> None:
+        worker = workers.get(framework, "float64")
+        assert defined.of_case(worker, CASES[kind][name]) == Found("")
+
+    return test
+
+
+def takes(kind: str) -> Callable[..., None]:
+    """The test that settings allow natively what the definition allows."""
+
+    @pytest.mark.parametrize("framework", NATIVE)
+    @pytest.mark.parametrize("name", SETTINGS[kind])
+    def test(workers: Workers, framework: str, name: str) -> None:
+        given = PACKAGES[framework], kind, SETTINGS[kind][name]
+        worker = workers.get(framework, "float64")
+        assert settings(*given)(worker) == ""
+        assert frozen(*given)(worker) == ""
+
+    return test
