@@ -83,6 +83,7 @@ ACTIVATIONS = (
     "hard_swish",
     "hard_sigmoid",
     "sigmoid",
+    "tanh",
     "gelu",
     "gelu_tanh",
 )

@@ -21,6 +21,7 @@ ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "hard_swish": nnx.hard_swish,
     "hard_sigmoid": nnx.hard_sigmoid,
     "sigmoid": nnx.sigmoid,
+    "tanh": nnx.tanh,
     "gelu": partial(nnx.gelu, approximate=False),
     "gelu_tanh": partial(nnx.gelu, approximate=True),
 }

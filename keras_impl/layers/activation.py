@@ -31,6 +31,7 @@ ACTIVATIONS: dict[str, Callable[[KerasTensor], KerasTensor]] = {
     "hard_swish": ops.hard_swish,
     "hard_sigmoid": ops.hard_sigmoid,
     "sigmoid": ops.sigmoid,
+    "tanh": ops.tanh,
     "gelu": gelu,
     "gelu_tanh": gelu_tanh,
 }

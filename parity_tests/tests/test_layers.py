@@ -100,6 +100,7 @@ FUNCTIONS = {
     "hard_swish": lambda x: x * np.clip(x + 3, 0, 6) / 6,
     "hard_sigmoid": lambda x: np.clip(x + 3, 0, 6) / 6,
     "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
+    "tanh": np.tanh,
     "gelu": lambda x: x * (1 + np.vectorize(math.erf)(x / math.sqrt(2))) / 2,
     "gelu_tanh": lambda x: (
         x / 2 * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))

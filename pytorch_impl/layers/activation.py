@@ -25,6 +25,7 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     # DIFF(hard-float32): the gradient of F.hardsigmoid has 1/6 in float32.
     "hard_sigmoid": lambda x: F.relu6(x + 3) / 6,
     "sigmoid": torch.sigmoid,
+    "tanh": torch.tanh,
     "gelu": F.gelu,
     "gelu_tanh": lambda x: F.gelu(x, approximate="tanh"),
 }

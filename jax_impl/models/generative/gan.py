@@ -6,11 +6,17 @@ Spec, papers: shared/specs/generative/gan.py.
 from flax import nnx
 from jax import Array
 
-from jax_impl.layers import Dropout, Linear, conv, conv_transpose, leaky_relu, norm
+from jax_impl.layers import (
+    ACTIVATIONS,
+    Dropout,
+    Linear,
+    conv,
+    conv_transpose,
+    leaky_relu,
+    norm,
+)
 from shared.specs.base import ConvSpec, ConvTransposeSpec
 from shared.specs.generative.gan import DCGANSpec, GANSpec
-
-OUTPUTS = {"identity": lambda x: x, "sigmoid": nnx.sigmoid, "tanh": nnx.tanh}
 
 
 class Generator(nnx.Module):
@@ -22,7 +28,7 @@ class Generator(nnx.Module):
     def __call__(self, z: Array) -> Array:
         for layer in self.hidden:
             z = nnx.relu(layer(z))
-        return OUTPUTS[self.spec.output](self.fc(z))  # [B, features]
+        return ACTIVATIONS[self.spec.output](self.fc(z))  # [B, features]
 
 
 class Discriminator(nnx.Module):

@@ -7,6 +7,7 @@ import keras
 from keras import KerasTensor, ops
 
 from keras_impl.layers import (
+    ACTIVATIONS,
     Dense,
     Dropout,
     SpecModel,
@@ -17,8 +18,6 @@ from keras_impl.layers import (
 )
 from shared.specs.base import ConvSpec, ConvTransposeSpec
 from shared.specs.generative.gan import DCGANSpec, GANSpec
-
-OUTPUTS = {"identity": lambda x: x, "sigmoid": ops.sigmoid, "tanh": ops.tanh}
 
 
 class Generator(keras.Layer):
@@ -31,7 +30,7 @@ class Generator(keras.Layer):
     def call(self, z: KerasTensor) -> KerasTensor:
         for layer in self.hidden:
             z = ops.relu(layer(z))
-        return OUTPUTS[self.spec.output](self.fc(z))  # [B, features]
+        return ACTIVATIONS[self.spec.output](self.fc(z))  # [B, features]
 
 
 class Discriminator(keras.Layer):

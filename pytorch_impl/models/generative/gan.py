@@ -7,11 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pytorch_impl.layers import Dropout, conv, conv_transpose, norm
+from pytorch_impl.layers import ACTIVATIONS, Dropout, conv, conv_transpose, norm
 from shared.specs.base import ConvSpec, ConvTransposeSpec
 from shared.specs.generative.gan import DCGANSpec, GANSpec
-
-OUTPUTS = {"identity": lambda x: x, "sigmoid": torch.sigmoid, "tanh": torch.tanh}
 
 
 class Generator(nn.Module):
@@ -24,7 +22,7 @@ class Generator(nn.Module):
     def forward(self, z: Tensor) -> Tensor:
         for layer in self.hidden:
             z = F.relu(layer(z))
-        return OUTPUTS[self.spec.output](self.fc(z))  # [B, features]
+        return ACTIVATIONS[self.spec.output](self.fc(z))  # [B, features]
 
 
 class Discriminator(nn.Module):
