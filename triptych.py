@@ -164,6 +164,7 @@ def trace(
     frameworks: Frameworks = "pytorch,keras,jax",
     dtype: Dtype = "float64",
     training: Annotated[bool, typer.Option(help="training mode")] = False,
+    program: Annotated[str, typer.Option(help="one of the model's programs")] = "",
     json: Json = None,
 ) -> None:
     """One input through every named layer: which diverges first?"""
@@ -174,7 +175,7 @@ def trace(
     _one_of("dtype", dtype, ("float64", "float32"))
     with Workers() as workers:
         found, tolerance = trace_model(
-            model, _split(frameworks), workers, dtype, training
+            model, _split(frameworks), workers, dtype, training, program
         )
     console = _console(json)
     console.print(trace_table(found, tolerance))
@@ -196,6 +197,7 @@ def diff(
     dtype: Dtype = "float64",
     tolerance: Annotated[float | None, typer.Option(help="bound; default 1e-6")] = None,
     same_layout: Annotated[bool, typer.Option(help="move no channel axis")] = False,
+    program: Annotated[str, typer.Option(help="a method, instead of a call")] = "",
     json: Json = None,
 ) -> None:
     """Your own models: do the ports compute the same, and which layer diverges first?
@@ -217,6 +219,7 @@ def diff(
             dtype=dtype,
             tolerance=bound,
             same_layout=same_layout,
+            program=program,
             table=port.read_renames(names) if names else None,
         )
     console = _console(json)
@@ -529,7 +532,8 @@ def bench(
         bool, typer.Option("--all", help="every model but the tiny ones")
     ] = False,
     task: Annotated[
-        str, typer.Option(help="inference, training, optimizer, loading")
+        str,
+        typer.Option(help="inference, training, optimizer, loading, or a program"),
     ] = "inference,training",
     mode: Annotated[
         str,

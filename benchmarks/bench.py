@@ -15,11 +15,12 @@ from rich.table import Table
 
 from benchmarks import flops, modes, peers, records
 from benchmarks.measure import SEED, Stable, Way, Work, cores, measure
-from benchmarks.records import Comparison, Device, Dtype, Setting, Task
+from benchmarks.records import Comparison, Device, Dtype, Setting
+from parity_tests import asked
 from shared import catalog
 from shared.arrays import Array
-from shared.contract import Request
-from shared.data.batches import Samples
+from shared.contract import TASKS, Request
+from shared.data.batches import Batch, Samples
 from shared.definitions.optimizers import AdamW
 from shared.errors import UsageError, unknown
 from shared.objectives.plan import Plan
@@ -28,7 +29,6 @@ from shared.running import cluster
 from shared.running.client import PACKAGES, WorkerFailure
 from shared.specs.base import Spec
 
-TASKS = ("inference", "training", "optimizer", "loading")
 RECOMMENDED = "recommended"
 DTYPES = ("float32", "tf32", "bfloat16", "float64")
 DEVICES = ("cpu", "cuda", "tpu")
@@ -58,7 +58,6 @@ class Options:
 
     def __post_init__(self) -> None:
         for what, given, known in (
-            ("task", self.tasks, TASKS),
             ("framework", self.frameworks, tuple(PACKAGES)),
             ("device", (self.device,), DEVICES),
             ("dtype", (self.dtype,), DTYPES),
@@ -82,6 +81,7 @@ def bench(
     say: Callable[[str], None],
 ) -> list[Comparison]:
     """Every model in every task, one comparison each."""
+    _refuse_unknown(names, options)
     begun = {_key(c): c for c in _unfinished(path)} if resume else {}
     done = {_key(c) for c in _finished(path)} if resume else set()
     found = []
@@ -110,6 +110,7 @@ def bench_on_cluster(
 ) -> list[Comparison]:
     """The same, a model a job; the lines come back and are added here. A job takes as
     many cores as this machine has, so that none disturbs another."""
+    _refuse_unknown(names, options)
     jobs = [(name, options) for name in names]
     cores = float(os.cpu_count() or 1)
     found: list[Comparison] = []
@@ -123,6 +124,14 @@ def bench_on_cluster(
         runs = {line["run"] for line in lines}
         found += [c for c in records.read([path]) if c.start.run in runs]
     return found
+
+
+def _refuse_unknown(names: Sequence[str], options: Options) -> None:
+    """Tasks that are no programs of a model's either."""
+    for name, task in itertools.product(names, options.tasks):
+        known = (*TASKS, *catalog.variant(name).spec.programs())
+        if task not in known:
+            raise UsageError(f"{name} has no task {task!r}; it has {', '.join(known)}")
 
 
 def _over_there(job: tuple[str, Options]) -> list[dict[str, Any]]:
@@ -163,7 +172,9 @@ def settled(
     def of(framework: str, mode: str) -> str:
         if mode != RECOMMENDED:
             return mode
-        return modes.recommended(framework, setting.device, setting.task, kind)
+        # Programs have no records by kind: they run as inference does.
+        task = setting.task if setting.task in TASKS else "inference"
+        return modes.recommended(framework, setting.device, task, kind)
 
     return {
         framework: tuple(dict.fromkeys(of(framework, mode) for mode in given))
@@ -213,7 +224,7 @@ def works(name: str, options: Options, stable: Stable) -> Iterator[Work]:
             model=name,
             family=catalog.family_of(spec),
             changes=_told(options.changes or {}),
-            task=_task(task),
+            task=task,
             batch=batch,
             parameters=parameters,
             flops=count if task in ("inference", "training") else None,
@@ -250,10 +261,6 @@ def numbers(option: str, given: str) -> tuple[int, ...]:
     return tuple(map(int, parts))
 
 
-def _task(name: str) -> Task:
-    return next(task for task in records.TASKS if task == name)
-
-
 def _changed(spec: Spec, changes: Mapping[str, Any]) -> Spec:
     return from_plain(type(spec), {**to_plain(spec), **changes}) if changes else spec
 
@@ -286,7 +293,11 @@ def _batch(once: int, device: str) -> int:
 
 
 def samples(spec: Spec, size: int, task: str = "inference") -> Samples:
-    """What one call is given; noise is given to inference, and drawn in training."""
+    """What one call is given; noise is given to inference and programs, and drawn in
+    training."""
+    if task not in TASKS:
+        given = asked.of_program(spec, task, size, SEED).inputs
+        return Batch(tuple(map(_single, given)), (), size)
     inputs = _inputs(spec, size)
     wanted = tuple(map(_single, spec.wanted(inputs, 0)))
     if task != "inference":

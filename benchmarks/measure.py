@@ -21,8 +21,9 @@ import numpy as np
 
 from benchmarks import modes, records, statistics
 from benchmarks.records import Comparison, Contender, Machine, Round, Setting, Start
+from parity_tests import asked
 from shared.arrays import Array
-from shared.contract import Prepared, Timed, Workload
+from shared.contract import Prepared, Result, Timed, Workload
 from shared.data.batches import Samples
 from shared.errors import UsageError
 from shared.objectives.plan import Plan
@@ -365,6 +366,13 @@ def _differs(work: Work, wanted: tuple[Array, ...], found: tuple[Array, ...]) ->
         return "what it puts out is no number"
     if work.setting.task == "training" and _random(work.spec):
         return ""
+    if program := work.spec.programs().get(work.setting.task):
+        sides = {"the first": Result(wanted), "this": Result(found)}
+        bound = AGREE[work.setting.dtype]
+        worst = asked.compared(program, sides, bound)
+        if isinstance(worst, str):
+            return worst
+        return f"{worst.where}: {worst.error:.1e}" if worst.error > bound else ""
     for a, b in zip(wanted, found, strict=True):
         if a.shape != b.shape:
             return (

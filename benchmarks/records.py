@@ -18,8 +18,6 @@ from shared.errors import UsageError
 SCHEMA = 1
 RECORDS = Path(__file__).with_name("records")
 
-Task = Literal["inference", "training", "optimizer", "loading"]
-TASKS: tuple[Task, ...] = ("inference", "training", "optimizer", "loading")
 Dtype = Literal["float32", "tf32", "bfloat16", "float64"]
 Device = Literal["cpu", "cuda", "tpu"]
 Verdict = Literal["reference", "faster", "slower", "equal", "inconclusive"]
@@ -40,13 +38,14 @@ class Setting:
     """What all contenders of a comparison share.
 
     changes: fields of the catalog's spec that were changed, to fit the machine.
+    task: as Workload has it; one of the model's programs, too.
     flops: of one call, by benchmarks/flops.py; None where nothing is multiplied.
     """
 
     model: str
     family: str
     changes: dict[str, int | float | str | list[int]] = field(default_factory=dict)
-    task: Task
+    task: str
     batch: int
     parameters: int
     flops: int | None

@@ -97,7 +97,9 @@ class Adapter(contract.Framework):
     def build(self, spec: Spec, name: str) -> "JaxModel":
         return _abstract(spec, self.dtype, name)
 
-    def adopt(self, native: Any, inputs: tuple[Array, ...]) -> "JaxModel":
+    def adopt(
+        self, native: Any, inputs: tuple[Array, ...], program: str = ""
+    ) -> "JaxModel":
         if not isinstance(native, nnx.Module):
             raise UsageError(f"{type(native)} is no flax.nnx.Module")
         for _, module in named_modules(native):

@@ -87,10 +87,13 @@ class Adapter(contract.Framework):
     def build(self, spec: Spec, name: str) -> "KerasModel":
         return _abstract(spec, self.dtype, name)
 
-    def adopt(self, native: Any, inputs: tuple[Array, ...]) -> "KerasModel":
+    def adopt(
+        self, native: Any, inputs: tuple[Array, ...], program: str = ""
+    ) -> "KerasModel":
         if not isinstance(native, keras.Layer):
             raise UsageError(f"{type(native)} is no keras.Layer or keras.Model")
-        native(*inputs)  # its weights are made by the first call
+        entry = getattr(native, program) if program else native
+        entry(*inputs)  # its weights are made by the first call
         for _, layer in named_layers(native):
             if isinstance(layer, keras.layers.Dropout):
                 layer.rate = 0.0

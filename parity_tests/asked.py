@@ -67,7 +67,7 @@ def programs(
         found = {f: one.programs[name] for f, one in answers.items()}
         yield (
             name,
-            _program(program, found),
+            compared(program, found),
             tolerances.bound(tolerances.FORWARD, dtype),
         )
         if program.differentiable:
@@ -80,8 +80,11 @@ def programs(
             )
 
 
-def _program(program: Program, found: Mapping[str, Result]) -> Worst | str:
-    """Reals to the bound, decisions exactly but for ties."""
+def compared(
+    program: Program, found: Mapping[str, Result], tie: float = tolerances.TIE
+) -> Worst | str:
+    """Reals by the largest difference, decisions exactly but for those that were made
+    by less than `tie`."""
     names = [tensor.name for tensor in program.outputs]
     answers = {}
     for framework, result in found.items():
@@ -94,7 +97,7 @@ def _program(program: Program, found: Mapping[str, Result]) -> Worst | str:
                 return f"{framework}: {tensor.name} is {shape}, not {tensor.shape}"
     worst, ties = NONE, 0
     for (one, a), (two, b) in itertools.combinations(answers.items(), 2):
-        tied = _ties(program, a, b)
+        tied = _ties(program, a, b, tie)
         if isinstance(tied, str):
             return f"{one} vs {two}: {tied}"
         ties += int(tied.sum())
@@ -105,7 +108,7 @@ def _program(program: Program, found: Mapping[str, Result]) -> Worst | str:
 
 
 def _ties(
-    program: Program, a: Mapping[str, Array], b: Mapping[str, Array]
+    program: Program, a: Mapping[str, Array], b: Mapping[str, Array], tie: float
 ) -> Array | str:
     """The rows that part at a decision which was made by less than can be told."""
     decided = [tensor.name for tensor in program.outputs if tensor.below is not None]
@@ -117,7 +120,7 @@ def _ties(
         for row in np.flatnonzero((a[name] != b[name]).reshape(rows, -1).any(1)):
             first = tuple(np.argwhere(a[name][row] != b[name][row])[0])
             by = _margin(program, (a, b), int(row), first)
-            if not by < tolerances.TIE:
+            if not by < tie:
                 place = ", ".join(map(str, (row, *first)))
                 return f"{name}[{place}] is decided otherwise, by a margin of {by:.3g}"
             tied[row] = True

@@ -7,7 +7,7 @@ import json
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -200,23 +200,32 @@ def diff(
     dtype: str = "float64",
     tolerance: float = tolerances.PORTS,
     same_layout: bool = False,
+    program: str = "",
     table: Renames | None = None,
 ) -> Difference:
-    """The first target is the reference: its weights are loaded into the others."""
+    """The first target is the reference: its weights are loaded into the others.
+
+    program: the method to call; it is compared in evaluation mode, by its outputs.
+    """
     if len(targets) < 2:
         raise UsageError("a comparison needs at least two models")
-    ported = [_adopt(target, inputs, workers, dtype, same_layout) for target in targets]
+    ported = [
+        _adopt(target, inputs, workers, dtype, same_layout, program)
+        for target in targets
+    ]
     reference, *others = ported
     for other in others:
         given = table and _checked(table, reference.entries, other.entries)
         other.renames = given or match(reference.entries, other.entries)
-    judge = _Judge(reference, others, inputs, dtype, tolerance, same_layout)
+    judge = _Judge(reference, others, inputs, dtype, tolerance, same_layout, program)
     checks = [judge.names(), judge.counts()]
     judge.share_weights()
     traces = []
-    for training in (False, True):
+    for training in (False,) if program else (False, True):
         results = judge.run(training)
-        checks += [judge.forward(results, training), judge.gradients(results, training)]
+        checks.append(judge.forward(results, training))
+        if not program:
+            checks.append(judge.gradients(results, training))
         traces.append(judge.trace(results))
     found = next((trace for trace in traces if not trace.agrees), traces[0])
     renames = {other.target.path: other.renames for other in others}
@@ -229,11 +238,12 @@ def _adopt(
     workers: Workers,
     dtype: str,
     same_layout: bool,
+    program: str,
 ) -> Ported:
     worker = workers.get(target.framework, dtype)
     paths = tuple(path or "." for path in sys.path)
     model = worker.adopt(
-        target.path, _arranged(inputs, target, same_layout, dtype), paths
+        target.path, _arranged(inputs, target, same_layout, dtype), paths, program
     )
     return Ported(target, model, model.entries())
 
@@ -258,6 +268,7 @@ class _Judge:
     dtype: str
     tolerance: float
     same_layout: bool
+    program: str
 
     @property
     def all(self) -> list[Ported]:
@@ -302,7 +313,7 @@ class _Judge:
             for p in self.all
         }
         outputs = {
-            _say(p): p.model.run(Request(asked[_say(p)], training)).outputs
+            _say(p): p.model.run(self._request(asked[_say(p)], training)).outputs
             for p in self.all
         }
         shapes = outputs[_say(self.reference)]
@@ -322,9 +333,16 @@ class _Judge:
                 _as_shape(c, o.shape, _say(p))
                 for c, o in zip(cotangents, own, strict=True)
             )
-            request = Request(asked[_say(p)], training, cotangents=given, trace=True)
+            request = replace(
+                self._request(asked[_say(p)], training),
+                cotangents=None if self.program else given,
+                trace=True,
+            )
             results[_say(p)] = self._renamed(p, p.model.run(request), shapes)
         return results
+
+    def _request(self, inputs: tuple[Array, ...], training: bool) -> Request:
+        return Request(inputs, training, program=self.program)
 
     def _renamed(
         self, ported: Ported, result: Result, like: tuple[Array, ...]
@@ -340,14 +358,15 @@ class _Judge:
             gradients={names[n]: g for n, g in result.gradients.items() if n in names},
             input_gradients=tuple(
                 None if g is None else _as_shape(g, a.shape, _say(ported))
-                for g, a in zip(result.input_gradients, inputs, strict=True)
+                for g, a in zip(result.input_gradients, inputs, strict=False)
             ),
             layers={_renamed_call(c, modules): a for c, a in result.layers.items()},
         )
 
     def forward(self, results: Mapping[str, Result], training: bool) -> Check:
         sets = {f: _numbered("output", r.outputs) for f, r in results.items()}
-        return self._worst(f"forward/{_mode(training)}", sets, 0.0)
+        said = self.program or f"forward/{_mode(training)}"
+        return self._worst(said, sets, 0.0)
 
     def gradients(self, results: Mapping[str, Result], training: bool) -> Check:
         common = set.intersection(*(set(r.gradients) for r in results.values()))

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from parity_tests import tolerances
+from parity_tests import asked, tolerances
 from parity_tests.engine import (
     BATCH,
     FOREIGN_TIERS,
@@ -134,18 +134,25 @@ def trace_model(
     workers: Workers,
     dtype: str,
     training: bool,
+    program: str = "",
 ) -> tuple[Trace, float]:
-    """A trace of one model of the catalog, and the bound it was held to."""
+    """A trace of one model of the catalog, or of its program, and the bound it was held
+    to."""
     variant = catalog.variant(name)
     spec, batch = variant.spec, BATCH if variant.tiny else FULL_BATCH
     if len(frameworks) < 2:
         raise UsageError("a trace needs at least two frameworks")
+    question = request(spec, batch, training=training)
+    if program:
+        if training:
+            raise UsageError("a program runs in evaluation mode: leave out --training")
+        catalog.refuse_program(name, program)
+        question = asked.of_program(spec, program, batch, SEED)
     results = {}
-    asked = replace(request(spec, batch, training=training), trace=True)
     for framework in frameworks:
         model = workers.get(framework, dtype).build(spec, name)
         model.fill(SEED)
-        results[framework] = model.run(asked)
+        results[framework] = model.run(replace(question, cotangents=None, trace=True))
         model.drop()
     bound = tolerances.bound(tolerances.FORWARD, dtype)
     layers = {framework: result.layers for framework, result in results.items()}

@@ -87,7 +87,9 @@ class Adapter(contract.Framework):
     def build(self, spec: Spec, name: str) -> "TorchModel":
         return _abstract(spec, self.dtype, name)
 
-    def adopt(self, native: Any, inputs: tuple[Array, ...]) -> "TorchModel":
+    def adopt(
+        self, native: Any, inputs: tuple[Array, ...], program: str = ""
+    ) -> "TorchModel":
         if not isinstance(native, nn.Module):
             raise UsageError(f"{type(native)} is no torch.nn.Module")
         for module in native.modules():

@@ -3,7 +3,7 @@
 from pathlib import Path
 from types import ModuleType
 
-from shared.errors import unknown
+from shared.errors import UsageError, unknown
 from shared.specs.base import Spec, Variant
 from shared.specs.classic import linear, mlp
 from shared.specs.generative import gan, vae
@@ -56,6 +56,14 @@ def variant(name: str) -> Variant:
     if name not in VARIANTS:
         raise unknown("model", name, VARIANTS)
     return VARIANTS[name]
+
+
+def refuse_program(model: str, program: str) -> None:
+    """Unless the model has it."""
+    known = variant(model).spec.programs()
+    if program not in known:
+        has = ", ".join(known) or "none"
+        raise UsageError(f"{model} has no program {program!r}; it has {has}")
 
 
 def family_of(spec: Spec) -> str:

@@ -45,7 +45,8 @@ class Request:
     seed, step: the draws of parity mode (shared/randomness.py).
     cotangents: one array an output; asks for the gradients of their inner product.
     trace: asks for the output of every named layer.
-    program: which of the spec's programs is run; empty for `forward`.
+    program: which of the spec's programs is run, of a person's own model which method;
+        empty for `forward`.
     """
 
     inputs: tuple[Array, ...]
@@ -281,7 +282,8 @@ class Model(ABC):
         """The native method of a program, with its settings; empty for the model."""
         if not program:
             return native
-        assert self.spec is not None
+        if self.spec is None:
+            return getattr(native, program)
         asked = self.spec.programs()[program]
         return functools.partial(getattr(native, asked.method), **asked.settings)
 
@@ -525,7 +527,7 @@ class Framework(ABC):
         """This suite's model of the spec, abstract."""
 
     @abstractmethod
-    def adopt(self, native: Any, inputs: tuple[Array, ...]) -> Model:
+    def adopt(self, native: Any, inputs: tuple[Array, ...], program: str = "") -> Model:
         """A person's own model, with its weights; its dropout is turned off."""
 
     @abstractmethod

@@ -18,7 +18,7 @@ from benchmarks import bench, measure, modes, peers, records
 from benchmarks.bench import Options
 from benchmarks.gpu.clock import Clock, Lines
 from benchmarks.measure import Ready, Stable, Way, Work
-from benchmarks.records import Comparison, Contender, Device, Dtype, Task
+from benchmarks.records import Comparison, Contender, Device, Dtype
 from shared import catalog
 from shared.catalog import VARIANTS
 from shared.errors import UsageError
@@ -36,7 +36,7 @@ class Item:
     """gib: what a contender needs at most, about, in float32."""
 
     models: tuple[str, ...]  # the first that the catalog has
-    task: Task
+    task: str
     batch: int
     gib: float
 
@@ -46,7 +46,7 @@ class Entry:
     """One comparison to come."""
 
     model: str
-    task: Task
+    task: str
     batch: int
     dtype: Dtype
     gib: float

@@ -37,7 +37,7 @@ from shared.contract import Layer
 from shared.errors import UsageError
 from shared.files.weights import Entry
 from shared.running.client import WorkerCrashed
-from shared.specs.base import Spec
+from shared.specs.base import Program, Spec, Tensor
 
 MACHINE = Machine(system="Linux", cpu="one", cores=2, memory_gib=8.0, python="3.11")
 SETTING = Setting(
@@ -471,7 +471,8 @@ def test_another_function_is_not_timed():
     [
         (["lenet_tiny", "--device", "moon"], "device 'moon'"),
         (["lenet_tiny", "--device", "cuda"], "looked for cuda or gpu"),
-        (["lenet_tiny", "--task", "sleep"], "task 'sleep'"),
+        (["lenet_tiny", "--task", "sleep"], "lenet_tiny has no task 'sleep'; it has"),
+        (["vae_tiny", "--task", "dream"], "loading, encode, decode, sample"),
         (["lenet_tiny", "--mode", "warp"], "mode of pytorch 'warp'"),
         (["lenet_tiny", "--threads", "1000"], "threads is 1000"),
         (["lenet_tiny", "--set", "width"], "FIELD=VALUE"),
@@ -497,6 +498,43 @@ def test_wrong_use_is_one_line(arguments, said, tmp_path, capsys, monkeypatch):
     assert said in error
     assert len(error.strip().splitlines()) == 1
     assert not out.exists()
+
+
+def test_a_program_is_timed_as_a_task(tmp_path):
+    options = replace(
+        OPTIONS,
+        tasks=("encode",),
+        frameworks=("pytorch", "keras", "jax"),
+        modes=("eager",),
+    )
+    path = tmp_path / "lines.jsonl"
+    (found,) = bench.bench(["vae_tiny"], options, path, False, lambda text: None)
+    assert records.read([path]) == [found]
+    assert (found.setting.task, found.setting.flops) == ("encode", None)
+    assert bench.failures([found]) == 0
+    assert len(found.end.results) == 3
+
+
+def test_a_program_that_decides_otherwise_is_not_timed():
+    tokens = Tensor("tokens", (3,), below=9), Tensor("margin", (3,))
+    choose = Program("choose", (), tokens, margin="margin")
+    spec = SimpleNamespace(programs=lambda: {"choose": choose})
+    work = measure.Work(spec, replace(SETTING, task="choose"), None, None)
+    sure, close = np.ones((1, 3), "float32"), np.full((1, 3), 1e-6, "float32")
+    one, two = np.array([[1.0, 2.0, 3.0]]), np.array([[1.0, 2.0, 4.0]])
+    assert measure._differs(work, (one, sure), (one, sure)) == ""
+    assert measure._differs(work, (one, close), (two, close)) == ""
+    said = measure._differs(work, (one, sure), (two, sure))
+    assert "tokens[0, 2] is decided otherwise, by a margin of 1" in said
+    assert "margin: 5.0e-01" in measure._differs(work, (one, sure), (one, sure / 2))
+
+
+def test_a_program_runs_in_the_mode_of_inference():
+    spec = VARIANTS["vae_tiny"].spec
+    offered = {"keras": ("recommended",)}
+    for task, mode in (("encode", "compiled"), ("inference", "compiled")):
+        work = measure.Work(spec, replace(SETTING, task=task), None, None)
+        assert bench.settled(offered, work) == {"keras": (mode,)}
 
 
 def test_settings_are_plain():

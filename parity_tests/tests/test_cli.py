@@ -81,6 +81,12 @@ def test_the_version():
         (["parity", "resnet_tiny", "--dtype", "int8"], "allowed: float64, float32"),
         (["parity", "resnet18", "--tier", "forward"], "give --full"),
         (["trace", "resnet_tin"], "the nearest are resnet_tiny"),
+        (
+            ["trace", "vae_tiny", "--program", "dream"],
+            "vae_tiny has no program 'dream'; it has encode, decode, sample",
+        ),
+        (["trace", "mlp_tiny", "--program", "dream"], "it has none"),
+        (["trace", "vae_tiny", "--program", "encode", "--training"], "leave out"),
         (["show", "resnets"], "unknown family 'resnets'"),
         (["diff", "a:b"], "input"),
         (["diff", "nowhere:Net", "also:Net", "--input", "2,3"], "no module 'nowhere'"),
@@ -219,6 +225,14 @@ def test_trace_prints_a_row_a_layer():
     assert done.returncode == 0, done.stderr
     assert "layer4.0.bn2" in done.stdout
     assert "every layer agrees within 1e-12" in done.stdout
+
+
+def test_trace_of_a_program():
+    arguments = ["vae_tiny", "--program", "decode", "--frameworks", "pytorch,jax"]
+    done = run("trace", *arguments)
+    assert done.returncode == 0, done.stderr
+    assert "decoder.fc" in done.stdout
+    assert "encoder" not in done.stdout
 
 
 def test_diff_names_the_wrong_layer_and_writes_the_names(tmp_path):

@@ -85,22 +85,22 @@ def answers(tokens, margins):
 def test_a_decision_may_differ_where_it_is_a_tie(margin, verdict):
     one = answers([[1, 2, 3], [4, 5, 6]], [[1, 1, 1], [1, 1, margin]])
     two = answers([[1, 2, 3], [4, 5, 8]], [[1, 1, 1], [1, 1, margin]])
-    found = asked._program(program(), {"a": one, "b": two})
+    found = asked.compared(program(), {"a": one, "b": two})
     assert verdict in (found if isinstance(found, str) else found.where)
-    same = asked._program(program(), {"a": one, "b": one})
+    same = asked.compared(program(), {"a": one, "b": one})
     assert same.error == 0
 
 
 def test_without_a_margin_every_decision_counts():
     one = answers([[1, 2, 3]], [[0, 0, 0]])
     two = answers([[1, 2, 4]], [[0, 0, 0]])
-    found = asked._program(program(margin=""), {"a": one, "b": two})
+    found = asked.compared(program(margin=""), {"a": one, "b": two})
     assert "by a margin of inf" in found
 
 
 def test_outputs_have_the_shape_that_the_program_says():
     one = Result((np.zeros((2, 4), int), np.zeros((2, 4))))
-    assert "tokens is (4,)" in asked._program(program(), {"a": one, "b": one})
+    assert "tokens is (4,)" in asked.compared(program(), {"a": one, "b": one})
 
 
 # Objectives

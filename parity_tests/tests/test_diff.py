@@ -251,6 +251,96 @@ def test_of_a_layer_called_twice_each_call_is_compared(
     assert "between tower, which agrees, and tower#2" in found.trace.verdict
 
 
+CODERS = {
+    "torch": """
+        import torch
+        from torch import nn
+
+
+        class Coder(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.inner, self.outer = nn.Linear(3, 4), nn.Linear(4, 3)
+
+            def forward(self, x):
+                return self.outer(self.inner(x))
+
+            def decode(self, z):
+                return self.outer(z).argmax(-1), torch.tanh(self.outer(z))
+    """,
+    "flax": """
+        import jax.numpy as jnp
+        from flax import nnx
+
+
+        class Coder(nnx.Module):
+            def __init__(self):
+                rngs = nnx.Rngs(0)
+                self.inner = nnx.Linear(3, 4, rngs=rngs)
+                self.outer = nnx.Linear(4, 3, rngs=rngs)
+
+            def __call__(self, x):
+                return self.outer(self.inner(x))
+
+            def decode(self, z):
+                return self.outer(z).argmax(-1), jnp.tanh(self.outer(z))
+    """,
+    "keras": """
+        from keras import Layer, layers, ops
+
+
+        class Coder(Layer):
+            def __init__(self):
+                super().__init__()
+                self.outer = layers.Dense(3)
+
+            def decode(self, z):
+                return ops.argmax(self.outer(z), -1), ops.tanh(self.outer(z))
+    """,
+}
+
+
+@pytest.fixture
+def coders(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def targets(*names, wrong=("", "")):
+        found = []
+        for name in names:
+            code = textwrap.dedent(CODERS[name]).replace(*wrong)
+            module = f"coder_{name}_{len(wrong[0])}"
+            (tmp_path / f"{module}.py").write_text(code)
+            found.append(parse_target(f"{module}:Coder"))
+        return found
+
+    return targets
+
+
+def test_a_program_is_compared(coders, workers):
+    z = (parse_input("5,4"),)
+    found = diff(coders("torch", "flax"), z, workers, program="decode")
+    assert [check.tier for check in found.checks] == ["names", "counts", "decode"]
+    assert all(check.passed for check in found.checks)
+    assert [row.path for row in found.trace.rows][:2] == ["outer", "outer#2"]
+    wrong = coders("torch", "flax", wrong=("jnp.tanh", "-jnp.tanh"))
+    found = diff(wrong, z, workers, program="decode")
+    assert [check.passed for check in found.checks] == [True, True, False]
+    assert "diverges after (output 0)" in found.trace.verdict
+
+
+def test_a_program_makes_the_weights_that_it_needs(coders, workers):
+    """Keras makes a layer's weights at its first call."""
+    z = (parse_input("5,4"),)
+    found = diff(coders("torch", "keras"), z, workers, program="decode")
+    assert "inner.weight has none in keras" in found.checks[0].reason
+    assert found.checks[2].passed
+
+
+def test_a_program_that_is_not_there_is_told(coders, workers):
+    with pytest.raises(UsageError, match=r"no method 'encode'; it has forward, decode"):
+        diff(coders("torch", "flax"), (parse_input("5,4"),), workers, program="encode")
+
+
 def test_names_are_matched_by_order_and_shape():
     def entry(*shape):
         return Entry(shape, "float32", True)

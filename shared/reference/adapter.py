@@ -49,7 +49,9 @@ class Adapter(contract.Framework):
             raise UsageError(f"numpy has no network for {family}; it has {allowed}")
         return NumpyModel(kind(spec), self.dtype, spec, name)
 
-    def adopt(self, native: Any, inputs: tuple[Array, ...]) -> "NumpyModel":
+    def adopt(
+        self, native: Any, inputs: tuple[Array, ...], program: str = ""
+    ) -> "NumpyModel":
         if not isinstance(native, Module):
             raise UsageError(f"{type(native)} is no shared.reference.module.Module")
         for _, module in named_modules(native):

@@ -238,10 +238,17 @@ class Worker:
         return RemoteModel(self, self.call("build", spec, name))
 
     def adopt(
-        self, target: str, inputs: tuple[Array, ...], paths: tuple[str, ...] = ()
+        self,
+        target: str,
+        inputs: tuple[Array, ...],
+        paths: tuple[str, ...] = (),
+        program: str = "",
     ) -> "RemoteModel":
-        """A person's own model: `package.module:name`, imported over there."""
-        return RemoteModel(self, self.call("adopt", target, inputs, paths))
+        """A person's own model: `package.module:name`, imported over there.
+
+        inputs: what it will be called with, or its method `program`.
+        """
+        return RemoteModel(self, self.call("adopt", target, inputs, paths, program))
 
     def describe(self) -> dict[str, Any]:
         return self.call("describe")
@@ -477,10 +484,18 @@ class Server:
         return self._keep(model)
 
     def adopt(
-        self, target: str, inputs: tuple[Array, ...], paths: tuple[str, ...]
+        self,
+        target: str,
+        inputs: tuple[Array, ...],
+        paths: tuple[str, ...],
+        program: str,
     ) -> int:
         sys.path[:0] = [path for path in paths if path not in sys.path]
-        return self._keep(self.framework.adopt(_resolve(target), inputs))
+        native = _resolve(target)
+        if program and not callable(getattr(native, program, None)):
+            has = ", ".join(_methods(native)) or "none"
+            raise UsageError(f"{target} has no method {program!r}; it has {has}")
+        return self._keep(self.framework.adopt(native, inputs, program))
 
     def train(self, handle: int, job: Job) -> dict[str, Any]:
         return training.train(self.models[handle], job)
@@ -589,6 +604,12 @@ def _resolve(target: str) -> Any:
             f"{target} cannot be called without arguments: {error}"
         ) from None
     return value()
+
+
+def _methods(native: Any) -> list[str]:
+    """Those that its own class has for others to call."""
+    own = vars(type(native)).items()
+    return [k for k, v in own if inspect.isfunction(v) and not k.startswith("_")]
 
 
 def _leave_with(sock: socket.socket) -> None:
