@@ -1,0 +1,3 @@
+"""The optimizers."""
+
+from keras_impl.optimizers.base import *  # noqa: F403

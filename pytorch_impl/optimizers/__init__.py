@@ -1,0 +1,3 @@
+"""The optimizers."""
+
+from pytorch_impl.optimizers.base import *  # noqa: F403

@@ -1,0 +1,3 @@
+"""The optimizers."""
+
+from shared.definitions.optimizers.base import *  # noqa: F403
