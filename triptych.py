@@ -96,19 +96,22 @@ def list_models(names: Names = None, json: Json = None) -> None:
 
 @app.command()
 def show(
-    family: Annotated[
-        str, typer.Argument(help="a family, as `triptych list` names it")
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="a family, as `triptych list` names it, or an optimizer's preset"
+        ),
     ],
     html: Annotated[Path | None, typer.Option(help="write a page instead")] = None,
 ) -> None:
-    """The three sources side by side, aligned by definition."""
+    """The sources side by side, aligned by definition."""
     from shared.files import sources
 
-    aligned = sources.aligned(family)
+    aligned = sources.aligned(name)
     if html is None:
         _console().print(sources.table(aligned, _console().width))
     else:
-        sources.write_page(html, family, aligned)
+        sources.write_page(html, name, aligned)
         print(f"wrote {html}")
 
 

@@ -62,7 +62,7 @@ class DefinitionJudge:
         self.count += 1
         if self.count % RENEWED == 0:
             self.workers.close()
-        part = file.stem
+        part = Path(Path(mutant.path).parts[1]).stem
         try:
             return (
                 self._import(part)
@@ -76,12 +76,20 @@ class DefinitionJudge:
 
     def _import(self, part: str) -> str:
         package = PACKAGES[self.framework]
-        modules = [f"{package}.{part}", f"{package}.definitions"]
+        modules = [*self._inside(part), f"{package}.{part}", f"{package}.definitions"]
         try:
             self.workers.get(self.framework, "float64").reload(modules)
         except (WorkerFailure, UsageError) as failure:
             return f"import: {failure}"
         return ""
+
+    def _inside(self, part: str) -> list[str]:
+        """The modules of a part that is a folder, what they share first."""
+        package = PACKAGES[self.framework]
+        stems = sorted(path.stem for path in (self.root / package / part).glob("*.py"))
+        first = [stem for stem in ("base", *stems) if stem in stems]
+        every = [stem for stem in dict.fromkeys(first) if stem != "__init__"]
+        return [f"{package}.{part}.{stem}" for stem in every]
 
     def _first_failure(self, part: str, owner: str) -> str:
         for name, check in self._checks(part, owner):
@@ -103,7 +111,7 @@ class DefinitionJudge:
         every = self.every[part]
         own = [check for check in every if check[0].lower() == _kind(owner)]
         found = [(name, check) for _, name, check in own or every]
-        if owner in ("", "_check", "_Settings"):
+        if owner in ("", "_check", "check", "_Settings"):
             found.sort(key=lambda one: not one[0].startswith("settings"))
         return sorted(found, key=lambda one: one[0] != self.last)
 

@@ -424,7 +424,8 @@ def collect(names: list[str], frameworks: list[str]) -> list[Mutant]:
         ]
         if LAYERS in names:
             files += sorted((folder / LAYERS).glob("*.py"))
-        files += [folder / f"{name}.py" for name in names if name in PARTS]
+        for name in [name for name in names if name in PARTS]:
+            files += [folder / f"{name}.py", *sorted((folder / name).glob("*.py"))]
         for file in files:
             if file.exists():
                 found += mutants_of(framework, file)
@@ -477,8 +478,8 @@ def page(outcomes: list[Outcome]) -> str:
 
 def _part(text: str, outcomes: list[Outcome]) -> str:
     rows = ["| framework | file | made | caught | explained |", "|---|---|---|---|---|"]
-    for framework, path in sorted({(o.framework, o.path) for o in outcomes}):
-        here = [o for o in outcomes if o.path == path]
+    for framework, path in sorted({(o.framework, _row(o.path)) for o in outcomes}):
+        here = [o for o in outcomes if _row(o.path) == path]
         caught = sum(o.caught for o in here)
         explained = sum(not o.caught and bool(o.explained) for o in here)
         rows.append(f"| {framework} | {path} | {len(here)} | {caught} | {explained} |")
@@ -496,6 +497,12 @@ def _part(text: str, outcomes: list[Outcome]) -> str:
     return text.format(
         summary=summary(outcomes), table="\n".join(rows), survivors="\n".join(listed)
     )
+
+
+def _row(path: str) -> str:
+    """A file has a row of its own, but those of a definition's folder share one."""
+    of_definition = part_of(path) in PARTS and len(Path(path).parts) > 2
+    return str(Path(path).parent) if of_definition else path
 
 
 MODELS = """\

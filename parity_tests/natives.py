@@ -10,6 +10,7 @@ from unittest import mock
 
 from shared.contract import Steps, Stream
 from shared.errors import UsageError
+from shared.running.client import PACKAGES
 
 # Around every bound there is, each with its neighbours.
 REALS = (
@@ -33,10 +34,10 @@ WHOLES = (-1, 0, 1, 2, 3, 50, 10**6)
 
 
 def unfused(stream: Stream) -> Steps:
-    """torch without its kernels for a whole update."""
-    optimizers = importlib.import_module("pytorch_impl.optimizers")
-    definitions = importlib.import_module("pytorch_impl.definitions")
-    with mock.patch.object(optimizers, "_fusable", return_value=False):
+    """torch without its kernels for a whole update, which want contiguous tensors."""
+    tensor = importlib.import_module("torch").Tensor
+    definitions = importlib.import_module(f"{PACKAGES['pytorch']}.definitions")
+    with mock.patch.object(tensor, "is_contiguous", return_value=False):
         found: Steps = definitions.optimize(stream)
     return found
 
@@ -46,7 +47,7 @@ def of_no_tensors(definition: Any) -> int:
     jax = importlib.import_module("jax")
     names = [field.name for field in dataclasses.fields(definition)]
     values = {name: getattr(definition, name) for name in names}
-    made = make("jax_impl", "optimizers", definition, values)
+    made = make(PACKAGES["jax"], "optimizers", definition, values)
     state = made.init({})
     return len(jax.tree.leaves(made.update({}, state, {})[0]))
 
@@ -138,7 +139,7 @@ def make(package: str, part: str, definition: Any, values: dict[str, Any]) -> An
 
 def _native(package: str, part: str, definition: Any) -> Any:
     module = importlib.import_module(f"{package}.{part}")
-    if package == "jax_impl" and not hasattr(module, type(definition).__name__):
+    if package == PACKAGES["jax"] and not hasattr(module, type(definition).__name__):
         adapter = importlib.import_module(f"{package}.definitions")
         return adapter.maker(module, definition)
     return getattr(module, type(definition).__name__)
@@ -152,14 +153,14 @@ def following_table(
 ) -> tuple[Any, ...]:
     """A beam search with a model that knows the token before."""
     table, *rest = arguments
-    if package == "keras_impl":
+    if package == PACKAGES["keras"]:
         ops = importlib.import_module("keras").ops
 
         def score(sequences: Any, position: Any) -> Any:
             place = ops.maximum(position - 1, 0)
             before = ops.take(sequences, place, -1)
             return ops.take(ops.convert_to_tensor(table), before, 0)
-    elif package == "jax_impl":
+    elif package == PACKAGES["jax"]:
         jnp = importlib.import_module("jax.numpy")
 
         def score(sequences: Any, position: Any) -> Any:
@@ -177,12 +178,12 @@ def following_table(
 def scaling(package: str, sample: Any, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
     """A sampler with a model that sees noise in a share of x, by the time."""
     scales, *rest = arguments
-    if package == "keras_impl":
+    if package == PACKAGES["keras"]:
         ops = importlib.import_module("keras").ops
 
         def predict(x: Any, t: Any) -> Any:
             return ops.take(ops.convert_to_tensor(scales), t)[:, None] * x
-    elif package == "jax_impl":
+    elif package == PACKAGES["jax"]:
         jnp = importlib.import_module("jax.numpy")
 
         def predict(x: Any, t: Any) -> Any:

@@ -1,5 +1,5 @@
 """One recorded stream of gradients, and how far a framework's optimizer is from the
-definition (shared/definitions/optimizers.py) after each update of it."""
+definition (shared/definitions/optimizers) after each update of it."""
 
 from dataclasses import replace
 

@@ -37,6 +37,18 @@ def names(source: str) -> set[str]:
     return {node.id for node in nodes if isinstance(node, ast.Name)}
 
 
+def imported(source: str) -> set[str]:
+    """The names that a file's imports bring into it."""
+    nodes = ast.walk(ast.parse(source))
+    found = (n for n in nodes if isinstance(n, ast.Import | ast.ImportFrom))
+    return {alias.asname or alias.name for node in found for alias in node.names}
+
+
+def defines(source: str) -> bool:
+    """Whether a class or a function is defined, and not a value."""
+    return isinstance(ast.parse(source).body[0], ast.ClassDef | ast.FunctionDef)
+
+
 def docstring(source: str) -> str:
     return ast.get_docstring(ast.parse(source)) or ""
 

@@ -2,12 +2,10 @@
 built-ins do beside it, its path, its speed."""
 
 import ast
-import re
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from benchmarks.report import code, prose, surfaces
@@ -20,10 +18,18 @@ from parity_tests import builtins
 from parity_tests.builtins import Row
 from shared.definitions.optimizers import OPTIMIZERS, describe
 from shared.files import sources
-from shared.running.client import NATIVE, PACKAGES, ROOT
+from shared.running.client import NATIVE, ORACLE
 
 # What all optimizers of a package have in common.
-COMMON = {sources.HEAD, "_Optimizer", "Optimizer", "_check", "_used", "_ALLOWED"}
+COMMON = {"Optimizer", "check", "used", "_ALLOWED", "excluded"}
+
+
+@dataclass(frozen=True)
+class Definition:
+    """A definition's source, and the names that its file defines or imports."""
+
+    source: str
+    reach: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -41,6 +47,7 @@ class Kind:
     doc: str
     links: tuple[str, ...]
     presets: tuple[Preset, ...]
+    file: str
     definition: str
     natives: tuple[str, ...]
     helpers: tuple[Panel, ...]
@@ -61,13 +68,14 @@ def kinds() -> dict[str, list[str]]:
 def kind(name: str, speeds: Sequence[Speed], rows: Sequence[Row]) -> Kind:
     presets = kinds()[name]
     made = type(OPTIMIZERS[presets[0]])
-    doc = _docstring(_shared()[name])
+    doc = _docstring(_known(ORACLE)[name].source)
     return Kind(
         name,
         prose.slug(name),
         " ".join(part.text for part in prose.paragraphs(doc)),
         tuple(code.links(doc)),
         tuple(_preset(preset) for preset in presets),
+        made.__module__.replace(".", "/") + ".py",
         code.coloured(_with_bases(name), "../"),
         tuple(code.coloured(source, "../") for source in natives(name)),
         _helpers(name),
@@ -95,16 +103,15 @@ def _distinct(presets: Sequence[str]) -> list[str]:
 
 
 @cache
-def _definitions(path: Path) -> dict[str, str]:
-    return sources.definitions(path.read_text())
-
-
-def _shared() -> dict[str, str]:
-    return _definitions(ROOT / "shared" / "definitions" / "optimizers.py")
-
-
-def _native(framework: str) -> dict[str, str]:
-    return _definitions(ROOT / PACKAGES[framework] / "optimizers.py")
+def _known(framework: str) -> dict[str, Definition]:
+    """All that a framework's optimizers consist of, what they share first."""
+    found: dict[str, Definition] = {}
+    files = sources.optimizers(framework).glob("*.py")
+    for path in sorted(files, key=lambda path: (path.stem != "base", path.stem)):
+        parts = sources.definitions(path.read_text())
+        reach = frozenset(parts) | code.imported(parts.pop(sources.HEAD))
+        found |= {name: Definition(part, reach) for name, part in parts.items()}
+    return found
 
 
 def _docstring(source: str) -> str:
@@ -122,53 +129,33 @@ def _body(source: str) -> list[str]:
 
 def _with_bases(name: str) -> str:
     """With the definitions it derives from and the functions it calls before it."""
-    known, wanted = _shared(), {name}
+    known, wanted = _known(ORACLE), {name}
     waiting = [name]
     while waiting:
         for other in _called(known, waiting.pop()):
-            if other not in wanted and _supports(other, known):
+            if other not in wanted and code.defines(known[other].source):
                 wanted.add(other)
                 waiting.append(other)
-    return "\n\n\n".join(known[n] for n in known if n in wanted)
+    return "\n\n\n".join(known[n].source for n in known if n in wanted)
 
 
-def _supports(name: str, known: Mapping[str, str]) -> bool:
-    """Private, or a class that others derive from."""
-    bases = " ".join(
-        re.findall(r"^class \w+\((\w+)\)", "\n".join(known.values()), re.M)
-    )
-    return name.startswith("_") or name in bases.split()
-
-
-def _called(known: Mapping[str, str], name: str) -> list[str]:
-    called = code.names(known[name])
-    return [n for n in known if n in called and n != name and n not in COMMON]
-
-
-def native_name(framework: str, name: str) -> str:
-    """AdamW is adamw in JAX, as optax names things."""
-    if framework != "jax":
-        return name
-    return re.sub("(?<=[a-z])(?=[A-Z][a-z])", "_", name).lower()
+def _called(known: Mapping[str, Definition], name: str) -> list[str]:
+    called = code.names(known[name].source) & known[name].reach - COMMON
+    return [other for other in known if other in called and other != name]
 
 
 def natives(name: str) -> list[str]:
     """In JAX with the state that goes before the function."""
-    found = []
-    for framework in NATIVE:
-        known, own = _native(framework), native_name(framework, name)
-        parts = [
-            known.get(f"{name}State", "") if framework == "jax" else "",
-            known[own],
-        ]
-        found.append("\n\n\n".join(part for part in parts if part))
-    return found
+    return [
+        sources.with_state({n: d.source for n, d in _known(f).items()}, name)
+        for f in NATIVE
+    ]
 
 
 def _helpers(name: str) -> tuple[Panel, ...]:
     parts = []
     for framework in NATIVE:
-        known, own = _native(framework), native_name(framework, name)
+        known, own = _known(framework), sources.native_name(framework, name)
         wanted: dict[str, None] = {}
         waiting = _called(known, own)
         while waiting:
@@ -177,7 +164,7 @@ def _helpers(name: str) -> tuple[Panel, ...]:
                 continue
             wanted[other] = None
             waiting += _called(known, other)
-        parts.append("\n\n\n".join(known[n] for n in known if n in wanted))
+        parts.append("\n\n\n".join(known[n].source for n in known if n in wanted))
     if not any(parts):
         return ()
     shown = tuple(code.coloured(part, "../") if part else "" for part in parts)

@@ -2,11 +2,15 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from shared.definitions.optimizers import OPTIMIZERS
+from shared.files import sources
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -87,7 +91,7 @@ def test_the_version():
         ),
         (["trace", "mlp_tiny", "--program", "dream"], "it has none"),
         (["trace", "vae_tiny", "--program", "encode", "--training"], "leave out"),
-        (["show", "resnets"], "unknown family 'resnets'"),
+        (["show", "resnets"], "unknown family or optimizer 'resnets'"),
         (["diff", "a:b"], "input"),
         (["diff", "nowhere:Net", "also:Net", "--input", "2,3"], "no module 'nowhere'"),
         (["convert", "gone.pt", "out.pt", "--to", "jax"], "gone.pt: no such file"),
@@ -204,6 +208,39 @@ def test_show_is_side_by_side_or_a_page(tmp_path):
     # The imports, norm, activation, the hidden layer and the model, in NumPy too.
     assert page.read_text().count("<figure>") == 4 * 5
     assert "http://" not in text.replace("https://arxiv.org", "")
+
+
+def test_show_has_an_optimizers_definition_beside_the_three(tmp_path):
+    page = tmp_path / "adam.html"
+    assert run("show", "adam", "--html", str(page)).returncode == 0
+    text = page.read_text()
+    # The imports, Adam, and what two of the packages have beside it.
+    assert re.findall("<h2>(.+?)</h2>", text) == [
+        "imports",
+        "Adam",
+        "fused_adam",
+        "undecayed",
+    ]
+    assert re.findall("<figcaption>(.+?)</figcaption>", text)[:4] == [
+        "PyTorch",
+        "Keras",
+        "JAX",
+        "NumPy",
+    ]
+    for framework, words in {"JAX": "AdamState", "NumPy": "arXiv:1412.6980"}.items():
+        panels = re.findall(
+            f"<figcaption>{framework}</figcaption>(.+?)</figure>", text, re.S
+        )
+        assert words in panels[1], framework
+
+
+@pytest.mark.parametrize("preset", OPTIMIZERS)
+def test_every_optimizer_has_a_file_of_one_name_in_all_four(preset):
+    head, kind, *_ = sources.aligned(preset)
+    assert head.name == sources.HEAD
+    assert kind.name == type(OPTIMIZERS[preset]).__name__
+    assert len(kind.sources) == 4
+    assert all(kind.sources)
 
 
 def test_parity_writes_one_object_a_check(tmp_path):

@@ -1,8 +1,9 @@
-"""A family's sources side by side, aligned by definition: the three, and NumPy's where
-the family has a network there."""
+"""Sources side by side, aligned by definition: of a family the three, and NumPy's where
+it has a network there; of an optimizer the three and its definition."""
 
 import ast
 import html
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from rich.table import Table
 
 from shared import reference
 from shared.catalog import FAMILIES, place_of
+from shared.definitions.optimizers import OPTIMIZERS
 from shared.errors import unknown
 from shared.files.weights import write_bytes
 from shared.running.client import NATIVE, ORACLE, PACKAGES, ROOT
@@ -27,18 +29,22 @@ PANEL_WIDTH = 60
 
 @dataclass(frozen=True)
 class Aligned:
-    """One definition in each framework that has the family, in the order of PANELS;
-    empty where a framework lacks it."""
+    """One definition in each framework that has what was asked for, in the order of
+    PANELS; empty where a framework lacks it."""
 
     name: str
     sources: tuple[str, ...]
 
 
-def aligned(family: str) -> list[Aligned]:
-    if family not in FAMILIES:
-        raise unknown("family", family, FAMILIES)
-    frameworks = (*NATIVE, ORACLE) if family in reference.FAMILIES else NATIVE
-    parts = [definitions(path_of(f, family).read_text()) for f in frameworks]
+def aligned(name: str) -> list[Aligned]:
+    """The definitions of a family or an optimizer, in the order of their files."""
+    if name in FAMILIES:
+        frameworks = (*NATIVE, ORACLE) if name in reference.FAMILIES else NATIVE
+        parts = [definitions(path_of(f, name).read_text()) for f in frameworks]
+    elif name in OPTIMIZERS:
+        parts = [_of_optimizer(framework, name) for framework in (*NATIVE, ORACLE)]
+    else:
+        raise unknown("family or optimizer", name, (*FAMILIES, *OPTIMIZERS))
     names = dict.fromkeys(name for part in parts for name in part)
     return [
         Aligned(name, tuple(part.get(name, "") for part in parts)) for name in names
@@ -54,6 +60,38 @@ def path_of(framework: str, family: str) -> Path:
     """Where a framework's model file is, or would be."""
     package = PACKAGES[framework].replace(".", "/")
     return ROOT / package / "models" / place_of(family)
+
+
+def optimizers(framework: str) -> Path:
+    """The folder of a framework's optimizers; NumPy's are the definitions."""
+    if framework == ORACLE:
+        return ROOT / "shared" / "definitions" / "optimizers"
+    return ROOT / PACKAGES[framework] / "optimizers"
+
+
+def native_name(framework: str, kind: str) -> str:
+    """AdamW is adamw in JAX, as optax names things."""
+    if framework != "jax":
+        return kind
+    return re.sub("(?<=[a-z])(?=[A-Z][a-z])", "_", kind).lower()
+
+
+def with_state(found: dict[str, str], kind: str) -> str:
+    """An optimizer's source; in JAX with the state that goes before the function."""
+    if kind in found:
+        return found[kind]
+    parts = [found.get(f"{kind}State", ""), found[native_name("jax", kind)]]
+    return "\n\n\n".join(part for part in parts if part)
+
+
+def _of_optimizer(framework: str, preset: str) -> dict[str, str]:
+    """Its file's definitions, JAX's by the names of the others."""
+    kind = type(OPTIMIZERS[preset])
+    file = f"{kind.__module__.rpartition('.')[2]}.py"
+    found = definitions((optimizers(framework) / file).read_text())
+    named = {HEAD: found[HEAD], kind.__name__: with_state(found, kind.__name__)}
+    known = {*named, f"{kind.__name__}State", native_name(framework, kind.__name__)}
+    return named | {name: part for name, part in found.items() if name not in known}
 
 
 def definitions(source: str) -> dict[str, str]:
