@@ -282,7 +282,7 @@ def train(
     """One recipe in each framework: same start, same batches; three curves."""
     from shared.distributed import Place
     from shared.running import runs
-    from shared.running.client import DEVICES, NATIVE, ORACLE
+    from shared.running.environment import DEVICES, NATIVE, ORACLE
     from shared.tasks import TASKS
     from shared.tasks import task as named
 
@@ -369,7 +369,7 @@ def predict(
     """
     from parity_tests import predict as job
     from parity_tests.engine import Workers
-    from shared.running.client import PACKAGES
+    from shared.running.environment import PACKAGES
 
     _one_of("dtype", dtype, ("float64", "float32"))
     if normalize:

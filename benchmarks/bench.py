@@ -26,7 +26,8 @@ from shared.errors import UsageError, unknown
 from shared.objectives.plan import Plan
 from shared.plain import from_plain, to_plain
 from shared.running import cluster
-from shared.running.client import PACKAGES, WorkerFailure
+from shared.running.client import WorkerFailure
+from shared.running.environment import PACKAGES
 from shared.specs.base import Spec
 
 RECOMMENDED = "recommended"

@@ -10,7 +10,7 @@ from benchmarks.records import Comparison
 from parity_tests.engine import Check, Workers
 from parity_tests.run import Job, run
 from shared.catalog import FAMILIES, family_of, variant
-from shared.running.client import NATIVE
+from shared.running.environment import NATIVE
 
 PARITY_TIERS = ("names", "counts", "exchange", "forward", "gradients", "buffers")
 ROUNDS = 7

@@ -27,7 +27,8 @@ from shared.contract import Prepared, Result, Timed, Workload
 from shared.data.batches import Samples
 from shared.errors import UsageError
 from shared.objectives.plan import Plan
-from shared.running.client import ROOT, RemoteModel, Worker, WorkerFailure
+from shared.running.client import RemoteModel, Worker, WorkerFailure
+from shared.running.environment import ROOT
 from shared.running.team import Team
 from shared.specs.base import Spec
 

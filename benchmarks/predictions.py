@@ -23,7 +23,8 @@ from shared.contract import Request
 from shared.data import pictures, samples
 from shared.files import pretrained
 from shared.running import convert
-from shared.running.client import NATIVE, Worker
+from shared.running.client import Worker
+from shared.running.environment import NATIVE
 
 MODEL = "efficientnet_lite0"
 RECORD = RECORDS / "predictions.json"

@@ -19,7 +19,7 @@ from benchmarks.bench import Options, works
 from benchmarks.measure import Stable, Way, cores, here, measure
 from benchmarks.modes import recommended
 from benchmarks.records import RECORDS
-from shared.running.client import NATIVE
+from shared.running.environment import NATIVE
 
 RECORD = RECORDS / "self_test.json"
 KIND = "images"

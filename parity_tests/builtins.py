@@ -23,7 +23,8 @@ from shared.contract import Builtin
 from shared.definitions.optimizers import OPTIMIZERS, Optimizer
 from shared.errors import UsageError, unknown
 from shared.files.weights import write_bytes
-from shared.running.client import ROOT, WorkerFailure
+from shared.running.client import WorkerFailure
+from shared.running.environment import ROOT
 
 RECORD = ROOT / "docs" / "builtins.json"
 PAGE = ROOT / "docs" / "differences.md"

@@ -15,7 +15,8 @@ from shared.definitions.decoding import Beams, BeamSearch, Sample
 from shared.definitions.diffusion import DDIM, DDPM, CosineNoise, LinearNoise, Times
 from shared.definitions.returns import GAE, Discounted, TemporalDifference
 from shared.randomness import generator
-from shared.running.client import PACKAGES, Worker
+from shared.running.client import Worker
+from shared.running.environment import PACKAGES
 
 TIE = 1e-9  # a decision made by less may fall otherwise elsewhere
 

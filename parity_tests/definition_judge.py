@@ -17,7 +17,8 @@ from shared.definitions.losses import LOSSES
 from shared.definitions.optimizers import OPTIMIZERS, AdamW, Ema, Prodigy
 from shared.definitions.schedules import SCHEDULES
 from shared.errors import UsageError
-from shared.running.client import PACKAGES, Worker, WorkerFailure
+from shared.running.client import Worker, WorkerFailure
+from shared.running.environment import PACKAGES
 
 PARTS = ("optimizers", "losses", "schedules", *defined.CASES)
 FILES = {

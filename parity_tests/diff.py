@@ -20,7 +20,8 @@ from shared.contract import Layer, Request, Result, path_of
 from shared.errors import UsageError
 from shared.files.weights import Entry, count, write_bytes
 from shared.randomness import generator
-from shared.running.client import PACKAGES, RemoteModel
+from shared.running.client import RemoteModel
+from shared.running.environment import PACKAGES
 
 _ROOTS = {
     "torch": "pytorch",

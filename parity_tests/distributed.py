@@ -10,7 +10,8 @@ from shared.catalog import VARIANTS
 from shared.contract import Seen
 from shared.data.batches import Samples
 from shared.objectives.plan import Plan
-from shared.running.client import NATIVE, Worker
+from shared.running.client import Worker
+from shared.running.environment import NATIVE
 from shared.running.team import Team
 
 UPDATES = 3

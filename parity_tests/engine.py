@@ -37,7 +37,8 @@ from shared.contract import Result, Seen
 from shared.errors import UsageError
 from shared.files import weights
 from shared.objectives.plan import Plan
-from shared.running.client import NATIVE, ROOT, Worker, WorkerFailure
+from shared.running.client import Worker, WorkerFailure
+from shared.running.environment import NATIVE, ROOT
 from shared.specs.base import Variant
 
 TIERS = (

@@ -27,7 +27,8 @@ from parity_tests import arithmetic
 from parity_tests.definition_judge import PARTS, DefinitionJudge
 from parity_tests.engine import Evidence, Session, Workers, measure
 from shared.catalog import FAMILIES, VARIANTS, family_of, place_of
-from shared.running.client import NATIVE, PACKAGES, ROOT, WorkerFailure
+from shared.running.client import WorkerFailure
+from shared.running.environment import NATIVE, PACKAGES, ROOT
 
 REFERENCE = {"pytorch": "jax", "keras": "pytorch", "jax": "pytorch"}
 LAYERS = "layers"

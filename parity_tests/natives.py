@@ -1,5 +1,5 @@
 """What a framework's own forms of the definitions take; runs in the worker, where it is
-asked for by name (shared/running/client.py)."""
+asked for by name (shared/running/server.py)."""
 
 import contextlib
 import dataclasses
@@ -10,7 +10,7 @@ from unittest import mock
 
 from shared.contract import Steps, Stream
 from shared.errors import UsageError
-from shared.running.client import PACKAGES
+from shared.running.environment import PACKAGES
 
 # Around every bound there is, each with its neighbours.
 REALS = (

@@ -24,7 +24,7 @@ from shared import catalog, reference
 from shared.catalog import VARIANTS, select
 from shared.errors import UsageError, unknown
 from shared.running import cluster
-from shared.running.client import NATIVE, ORACLE, PACKAGES
+from shared.running.environment import NATIVE, ORACLE, PACKAGES
 
 # What Keras's other back ends are compared with.
 FOREIGN = ("pytorch", "keras[jax]", "keras[torch]")

@@ -12,7 +12,7 @@ from benchmarks.records import Comparison
 from parity_tests.engine import Check
 from shared import catalog
 from shared.errors import UsageError
-from shared.running.client import NATIVE
+from shared.running.environment import NATIVE
 
 
 @dataclass(frozen=True)

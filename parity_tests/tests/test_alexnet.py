@@ -14,7 +14,8 @@ from shared.catalog import VARIANTS
 from shared.contract import Request
 from shared.errors import UsageError
 from shared.randomness import sample
-from shared.running.client import FRAMEWORKS, Worker
+from shared.running.client import Worker
+from shared.running.environment import FRAMEWORKS
 from shared.specs.base import ConvSpec
 from shared.specs.vision.alexnet import AlexNetSpec, TwoTowerAlexNetSpec
 

@@ -24,7 +24,7 @@ from shared.definitions.boxes import (
 )
 from shared.errors import UsageError
 from shared.randomness import generator
-from shared.running.client import FRAMEWORKS, PACKAGES
+from shared.running.environment import FRAMEWORKS, PACKAGES
 
 _, PRESETS = CASES["boxes"], SETTINGS["boxes"]
 

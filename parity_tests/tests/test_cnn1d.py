@@ -11,7 +11,7 @@ from shared.catalog import variant
 from shared.contract import Request
 from shared.errors import UsageError
 from shared.randomness import sample
-from shared.running.client import FRAMEWORKS, NATIVE
+from shared.running.environment import FRAMEWORKS, NATIVE
 from shared.specs.sequence.cnn1d import CNN1DSpec
 
 

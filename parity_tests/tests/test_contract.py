@@ -21,7 +21,7 @@ from shared.objectives.base import Copy, Step
 from shared.objectives.supervised import Supervised
 from shared.randomness import Draws, generator
 from shared.running import saving
-from shared.running.client import NATIVE, ORACLE
+from shared.running.environment import NATIVE, ORACLE
 from shared.specs.base import Program, Tensor
 
 

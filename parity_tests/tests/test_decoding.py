@@ -20,7 +20,7 @@ from shared.definitions.decoding import (
 )
 from shared.errors import UsageError
 from shared.randomness import generator
-from shared.running.client import FRAMEWORKS, PACKAGES
+from shared.running.environment import FRAMEWORKS, PACKAGES
 
 _, PRESETS = CASES["decoding"], SETTINGS["decoding"]
 

@@ -20,7 +20,8 @@ from shared.catalog import variant
 from shared.contract import Builtin, Request, Stream
 from shared.definitions.optimizers import SAM, Adam, AdamW
 from shared.files.weights import count
-from shared.running.client import FRAMEWORKS, NATIVE, WorkerRaised
+from shared.running.client import WorkerRaised
+from shared.running.environment import FRAMEWORKS, NATIVE
 from shared.running.team import Team
 
 ROOT = Path(__file__).resolve().parents[2]

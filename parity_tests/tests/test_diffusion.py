@@ -10,7 +10,8 @@ from shared.definitions import diffusion
 from shared.definitions.diffusion import DDIM, DDPM, CosineNoise, LinearNoise, Times
 from shared.errors import UsageError
 from shared.randomness import generator
-from shared.running.client import FRAMEWORKS, NATIVE, PACKAGES, WorkerRaised
+from shared.running.client import WorkerRaised
+from shared.running.environment import FRAMEWORKS, NATIVE, PACKAGES
 
 _, PRESETS = CASES["diffusion"], SETTINGS["diffusion"]
 

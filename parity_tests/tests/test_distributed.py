@@ -27,7 +27,8 @@ from shared.objectives.supervised import Supervised
 from shared.randomness import Draws
 from shared.running import runs as task_runs
 from shared.running import saving
-from shared.running.client import NATIVE, WorkerCrashed, WorkerRaised
+from shared.running.client import WorkerCrashed, WorkerRaised
+from shared.running.environment import NATIVE
 from shared.running.team import Team
 from shared.running.training import Job
 from shared.tasks import task

@@ -17,7 +17,7 @@ from shared.errors import UsageError
 from shared.files import weights
 from shared.objectives.adversarial import Game
 from shared.running import saving
-from shared.running.client import NATIVE
+from shared.running.environment import NATIVE
 from shared.running.training import Job
 from shared.specs.generative.gan import DCGANSpec
 from shared.tasks import task

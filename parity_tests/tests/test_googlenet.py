@@ -21,7 +21,8 @@ from shared.definitions.initializers import (
 )
 from shared.errors import UsageError
 from shared.randomness import sample
-from shared.running.client import FRAMEWORKS, Worker
+from shared.running.client import Worker
+from shared.running.environment import FRAMEWORKS
 from shared.specs.vision.googlenet import GoogLeNetSpec, PlainGoogLeNetSpec
 
 Array = NDArray[Any]

@@ -10,7 +10,8 @@ from parity_tests.engine import Workers
 from shared import randomness
 from shared.arrays import Array
 from shared.contract import Request
-from shared.running.client import FRAMEWORKS, ORACLE, RemoteModel
+from shared.running.client import RemoteModel
+from shared.running.environment import FRAMEWORKS, ORACLE
 from shared.specs.language.gpt import GPTSpec
 
 SPEC = GPTSpec(

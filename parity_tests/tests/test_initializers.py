@@ -10,7 +10,7 @@ from shared.catalog import VARIANTS
 from shared.definitions import initializers as own
 from shared.errors import UsageError
 from shared.randomness import generator
-from shared.running.client import FRAMEWORKS
+from shared.running.environment import FRAMEWORKS
 
 SHAPES = [(300, 400), (64, 48, 5, 7)]
 

@@ -16,7 +16,7 @@ from parity_tests.layer_cases import (
 )
 from parity_tests.tolerances import FORWARD, GRADIENTS
 from shared.contract import Request
-from shared.running.client import NATIVE
+from shared.running.environment import NATIVE
 from shared.specs.base import ConvSpec, ConvTransposeSpec, SqueezeSpec, pair, same
 
 

@@ -14,7 +14,8 @@ from shared.catalog import VARIANTS
 from shared.contract import Request
 from shared.errors import UsageError
 from shared.randomness import sample
-from shared.running.client import FRAMEWORKS, ORACLE, Worker
+from shared.running.client import Worker
+from shared.running.environment import FRAMEWORKS, ORACLE
 from shared.specs.vision.lenet import LeNet5Spec
 
 Array = NDArray[Any]

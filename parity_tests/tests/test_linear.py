@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 from parity_tests.engine import Workers
 from shared.contract import Request
 from shared.errors import UsageError
-from shared.running.client import FRAMEWORKS, ORACLE, Worker
+from shared.running.client import Worker
+from shared.running.environment import FRAMEWORKS, ORACLE
 from shared.specs.classic.linear import LinearModelSpec, Link
 
 W = np.array([[1.0, -2.0, 0.5], [0.25, 4.0, -1.0]])

@@ -15,7 +15,7 @@ from shared.definitions import losses
 from shared.definitions.losses import LOSSES
 from shared.errors import UsageError
 from shared.randomness import generator
-from shared.running.client import FRAMEWORKS, NATIVE, PACKAGES
+from shared.running.environment import FRAMEWORKS, NATIVE, PACKAGES
 
 IGNORING = [n for n, v in LOSSES.items() if getattr(v, "ignore", None) is not None]
 

@@ -11,7 +11,7 @@ from parity_tests.tolerances import FORWARD
 from shared.catalog import FAMILIES
 from shared.errors import UsageError
 from shared.randomness import Draws
-from shared.running.client import FRAMEWORKS, ORACLE
+from shared.running.environment import FRAMEWORKS, ORACLE
 from shared.specs.sequence.lstm import LSTMSpec
 
 TINY = {n: v.spec for n, v in FAMILIES["lstm"].VARIANTS.items() if v.tiny}

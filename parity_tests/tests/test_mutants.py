@@ -8,7 +8,7 @@ import pytest
 from parity_tests.definition_judge import PARTS
 from parity_tests.mutants import LAYERS, ROOT, changed, collect, explanations, key
 from shared.catalog import FAMILIES, place_of
-from shared.running.client import NATIVE
+from shared.running.environment import NATIVE
 
 SOURCE = """
 class Block(nn.Module):

@@ -16,7 +16,7 @@ from shared.errors import UsageError
 from shared.files import weights
 from shared.randomness import generator
 from shared.running import convert
-from shared.running.client import NATIVE
+from shared.running.environment import NATIVE
 
 MODEL = "resnet_tiny"
 SPEC = variant(MODEL).spec

@@ -17,7 +17,7 @@ from shared.contract import Request
 from shared.data import pictures, samples
 from shared.errors import UsageError
 from shared.files import checkpoints, pretrained
-from shared.running.client import NATIVE
+from shared.running.environment import NATIVE
 
 # Any of these is right; the astronaut's portrait is of no class.
 RIGHT = {

@@ -30,7 +30,8 @@ from shared.reference.layers.recurrent import StackedLSTM
 from shared.reference.module import Module, named_modules, named_parameters
 from shared.reference.perceptron import Perceptron
 from shared.running import saving
-from shared.running.client import NATIVE, ORACLE, ROOT, Worker
+from shared.running.client import Worker
+from shared.running.environment import NATIVE, ORACLE, ROOT
 from shared.running.training import Job
 from shared.specs.base import ConvSpec, Pool
 from shared.specs.sequence.recurrent import StackSpec

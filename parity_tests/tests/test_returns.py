@@ -9,7 +9,7 @@ from parity_tests.tests import held
 from shared.definitions.returns import GAE, Discounted, TemporalDifference
 from shared.errors import UsageError
 from shared.randomness import generator
-from shared.running.client import FRAMEWORKS, PACKAGES
+from shared.running.environment import FRAMEWORKS, PACKAGES
 
 OWN, PRESETS = CASES["returns"], SETTINGS["returns"]
 

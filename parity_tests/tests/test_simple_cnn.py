@@ -11,7 +11,7 @@ from shared.catalog import variant
 from shared.contract import Request
 from shared.errors import UsageError
 from shared.randomness import sample
-from shared.running.client import FRAMEWORKS, NATIVE, ORACLE
+from shared.running.environment import FRAMEWORKS, NATIVE, ORACLE
 from shared.specs.vision.simple_cnn import SimpleCNNSpec
 
 SIZES = (32, 48, 64)

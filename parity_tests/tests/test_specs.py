@@ -17,7 +17,7 @@ from shared.fields import Range
 from shared.objectives.plan import Plan
 from shared.objectives.supervised import Supervised
 from shared.plain import from_plain, plain, to_plain
-from shared.running import client as worker
+from shared.running import environment as worker
 from shared.specs.base import Spec
 from shared.specs.vision.lenet import LeNetSpec
 from shared.specs.vision.resnet import ResNetSpec

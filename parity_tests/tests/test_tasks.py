@@ -4,7 +4,7 @@ import pytest
 
 from shared.errors import UsageError
 from shared.running import curves, runs
-from shared.running.client import NATIVE
+from shared.running.environment import NATIVE
 from shared.tasks import TASKS, task
 
 

@@ -21,7 +21,8 @@ from shared.errors import UsageError
 from shared.files import weights
 from shared.objectives.plan import Plan
 from shared.running import saving
-from shared.running.client import NATIVE, PACKAGES, Worker, WorkerCrashed, WorkerRaised
+from shared.running.client import Worker, WorkerCrashed, WorkerRaised
+from shared.running.environment import NATIVE, PACKAGES
 from shared.running.training import Job
 from shared.tasks import task
 

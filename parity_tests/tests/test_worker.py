@@ -8,7 +8,7 @@ import pytest
 from parity_tests.engine import request
 from shared.catalog import variant
 from shared.errors import UsageError
-from shared.running import client as module
+from shared.running import environment as module
 from shared.running.client import Worker, WorkerCrashed, WorkerRaised, WorkerTimeout
 
 ADAPTER = """

@@ -19,7 +19,7 @@ from shared.catalog import FAMILIES, place_of
 from shared.definitions.optimizers import OPTIMIZERS
 from shared.errors import unknown
 from shared.files.weights import write_bytes
-from shared.running.client import NATIVE, ORACLE, PACKAGES, ROOT
+from shared.running.environment import NATIVE, ORACLE, PACKAGES, ROOT
 
 PANELS = {"pytorch": "PyTorch", "keras": "Keras", "jax": "JAX", "numpy": "NumPy"}
 HEAD = "imports"

@@ -14,7 +14,8 @@ from shared.contract import metadata
 from shared.errors import UsageError, brief, unknown
 from shared.files import checkpoints, weights
 from shared.plain import from_plain
-from shared.running.client import NATIVE, RemoteModel, Worker
+from shared.running.client import RemoteModel, Worker
+from shared.running.environment import NATIVE
 from shared.specs.base import Spec
 
 PUBLIC = checkpoints.forms()

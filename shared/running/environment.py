@@ -1,0 +1,82 @@
+"""Which frameworks there are, and the variables that the process of each wants."""
+
+import os
+import sys
+from pathlib import Path
+
+from shared.distributed import VARIABLES, Place
+from shared.errors import UsageError
+
+ROOT = Path(__file__).resolve().parents[2]
+NATIVE = ("pytorch", "keras", "jax")
+PACKAGES = {
+    "pytorch": "pytorch_impl",
+    "keras": "keras_impl",
+    "jax": "jax_impl",
+    "keras[jax]": "keras_impl",
+    "keras[torch]": "keras_impl",
+}
+FRAMEWORKS = tuple(PACKAGES)
+# Networks from scratch, of some families (shared/reference): an oracle for the others.
+ORACLE = "numpy"
+PACKAGES[ORACLE] = "shared.reference"
+_BACKENDS = {"keras": "tensorflow", "keras[jax]": "jax", "keras[torch]": "torch"}
+# By what a framework's own name of such a device is told.
+DEVICES = {"cpu": ("cpu",), "cuda": ("cuda", "gpu"), "tpu": ("tpu", "xla")}
+# The variables that say how a worker ran.
+TOLD = (
+    "KERAS_BACKEND",
+    "OMP_NUM_THREADS",
+    "OMP_WAIT_POLICY",
+    "XLA_FLAGS",
+    "TF_XLA_FLAGS",
+    "MALLOC_MMAP_THRESHOLD_",
+    "MALLOC_TRIM_THRESHOLD_",
+)
+
+
+def environment(
+    framework: str,
+    dtype: str,
+    threads: int,
+    device: str = "",
+    place: Place | None = None,
+) -> dict[str, str]:
+    """The variables that must be set before the framework is imported."""
+    device = device or ("cpu" if place else "")
+    hidden = {"CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu"}
+    backend = _BACKENDS.get(framework)
+    # Workers see this suite first, then whatever the caller could import.
+    paths = [str(ROOT), *(p for p in sys.path if p)]
+    own = {k: v for k, v in os.environ.items() if place or k not in VARIABLES}
+    if place:
+        own |= place.variables()
+        if device == "cuda":
+            own["CUDA_VISIBLE_DEVICES"] = _own_device(place)
+    return {
+        **own,
+        **({"KERAS_BACKEND": backend} if backend else {}),
+        **(hidden if device == "cpu" else {}),
+        "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths)),
+        "JAX_ENABLE_X64": "1" if dtype == "float64" else "0",
+        "OMP_NUM_THREADS": str(threads),
+        "OMP_WAIT_POLICY": "passive",
+        "TF_NUM_INTRAOP_THREADS": str(threads),
+        "TF_NUM_INTEROP_THREADS": "1",
+        "TF_CPP_MIN_LOG_LEVEL": "2",
+        # Several share a device, so none takes all of its memory at once.
+        "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
+        "TF_FORCE_GPU_ALLOW_GROWTH": "true",
+        "PYTHONFAULTHANDLER": "1",
+    }
+
+
+def _own_device(place: Place) -> str:
+    """One of those that the caller may see, for each process."""
+    seen = os.environ.get("CUDA_VISIBLE_DEVICES", "")
+    devices = seen.split(",") if seen else [str(k) for k in range(place.size)]
+    if place.local >= len(devices):
+        raise UsageError(
+            f"{place.size} processes: cuda has one device each, {seen!r} is seen"
+        )
+    return devices[place.local]

@@ -1,0 +1,225 @@
+"""The worker's side: a framework package that answers messages, behind the contract.
+
+`python -m shared.running.server` is started by shared/running/client.py.
+"""
+
+import contextlib
+import functools
+import gc
+import importlib
+import inspect
+import os
+import resource
+import select
+import socket
+import sys
+import threading
+import time
+import traceback
+from pathlib import Path
+from typing import Any
+
+from shared.arrays import Array
+from shared.contract import Seen, Steps, Stream
+from shared.definitions.losses import Loss
+from shared.definitions.schedules import ReduceOnPlateau, Schedule
+from shared.distributed import Place
+from shared.errors import UsageError
+from shared.running import training
+from shared.running.environment import DEVICES
+from shared.running.saving import Checkpoint
+from shared.running.training import Job
+from shared.running.wire import receive, send
+from shared.specs.base import Spec
+
+STATUS = Path("/proc/self/status")
+CLEAR = Path("/proc/self/clear_refs")
+
+
+class Server:
+    """Answers messages with one framework package."""
+
+    def __init__(self, package: str, dtype: str, threads: int):
+        start = time.perf_counter()
+        adapter = importlib.import_module(f"{package}.adapter")
+        self.framework = adapter.Adapter(dtype, threads)
+        self.import_s = time.perf_counter() - start
+        gc.freeze()  # what an import made stays; no collection need look at it again
+        self.models: dict[int, Any] = {}
+        self.held = 0.0
+        self.settled = _status("VmRSS") or 0.0  # MiB after the last collection
+        if Place.told().size > 1:
+            importlib.import_module(f"{package}.distributed").join()
+
+    def answer(
+        self, method: str, handle: int | None, args: Any, kwargs: Any
+    ) -> tuple[str, Any]:
+        try:
+            target = self if handle is None else self.models[handle]
+            return "value", getattr(target, method)(*args, **kwargs)
+        except UsageError as error:
+            return "usage", str(error)
+        except Exception as error:
+            first = (str(error).strip() or "no message").splitlines()[0]
+            last = "".join(traceback.format_exc().splitlines(keepends=True)[-12:])
+            return "raised", (f"{type(error).__name__}: {first}", last)
+
+    def build(self, spec: Spec, name: str) -> int:
+        model = self.framework.build(spec, name)
+        return self._keep(model)
+
+    def adopt(
+        self,
+        target: str,
+        inputs: tuple[Array, ...],
+        paths: tuple[str, ...],
+        program: str,
+    ) -> int:
+        sys.path[:0] = [path for path in paths if path not in sys.path]
+        native = _resolve(target)
+        if program and not callable(getattr(native, program, None)):
+            has = ", ".join(_methods(native)) or "none"
+            raise UsageError(f"{target} has no method {program!r}; it has {has}")
+        return self._keep(self.framework.adopt(native, inputs, program))
+
+    def train(self, handle: int, job: Job) -> dict[str, Any]:
+        return training.train(self.models[handle], job)
+
+    def follow(self, handle: int, *args: Any) -> tuple[list[Seen], Checkpoint]:
+        return training.follow(self.models[handle], *args)
+
+    def drop(self, handle: int) -> None:
+        """What was small goes with the next collection that comes by itself."""
+        del self.models[handle]
+        size = _status("VmRSS")
+        on_device = self.framework.memory() is not None
+        if on_device or size is None or size > self.settled + 100:
+            gc.collect()
+            self.settled = _status("VmRSS") or 0.0
+
+    def describe(self) -> dict[str, Any]:
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return {
+            **self.framework.describe(),
+            "modes": self.framework.modes,
+            "import_s": round(self.import_s, 3),
+            "peak_mib": peak // 1024,
+        }
+
+    def memory(self) -> float | None:
+        held = self.framework.memory()
+        if held is not None:
+            return held / 2**20
+        peak = _status("VmHWM")
+        return None if peak is None else peak - self.held
+
+    def forget_memory(self) -> None:
+        gc.collect()
+        with contextlib.suppress(OSError):
+            CLEAR.write_text("5")  # the peak is from here on
+        self.held = _status("VmRSS") or 0.0
+
+    def optimize(self, stream: Stream) -> Steps:
+        return self.framework.optimize(stream)
+
+    def factors(self, schedule: Schedule, number: int) -> list[float]:
+        return self.framework.factors(schedule, number)
+
+    def observe(self, schedule: ReduceOnPlateau, values: list[float]) -> list[float]:
+        return self.framework.observe(schedule, values)
+
+    def evaluate(
+        self, loss: Loss, outputs: tuple[Array, ...], targets: tuple[Array, ...]
+    ) -> tuple[Array, tuple[Array, ...]]:
+        return self.framework.evaluate(loss, outputs, targets)
+
+    def require(self, device: str) -> None:
+        seen = self.framework.describe()["devices"]
+        words = DEVICES[device]
+        if not any(word in one.lower() for one in seen for word in words):
+            raise UsageError(
+                f"device {device!r}: looked for {' or '.join(words)}, the framework "
+                f"sees {', '.join(seen)}"
+            )
+
+    def ask(
+        self, target: str, arguments: tuple[Any, ...], paths: tuple[str, ...]
+    ) -> Any:
+        sys.path[:0] = [path for path in paths if path not in sys.path]
+        module, _, name = target.partition(":")
+        return getattr(importlib.import_module(module), name)(*arguments)
+
+    def reload(self, modules: list[str]) -> None:
+        for name in modules:
+            importlib.reload(importlib.import_module(name))
+
+    def _keep(self, model: Any) -> int:
+        handle = max(self.models, default=0) + 1
+        self.models[handle] = model
+        return handle
+
+
+def _status(name: str) -> float | None:
+    """MiB, as Linux counts."""
+    lines = STATUS.read_text().splitlines() if CLEAR.exists() else []
+    found = [line for line in lines if line.startswith(f"{name}:")]
+    return int(found[0].split()[1]) / 1024 if found else None
+
+
+def _resolve(target: str) -> Any:
+    """The object at `package.module:name`; a class or a function is called."""
+    module_name, _, path = target.partition(":")
+    if not module_name or not path:
+        raise UsageError(f"{target!r} is not of the form package.module:name")
+    try:
+        value: Any = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        raise UsageError(f"{target}: {error}") from None
+    for part in path.split("."):
+        if not hasattr(value, part):
+            raise UsageError(f"{target}: {module_name} has no {path}")
+        value = getattr(value, part)
+    makers = (type, functools.partial)
+    if not (isinstance(value, makers) or inspect.isroutine(value)):
+        return value
+    try:
+        inspect.signature(value).bind()
+    except TypeError as error:
+        raise UsageError(
+            f"{target} cannot be called without arguments: {error}"
+        ) from None
+    return value()
+
+
+def _methods(native: Any) -> list[str]:
+    """Those that its own class has for others to call."""
+    own = vars(type(native)).items()
+    return [k for k, v in own if inspect.isfunction(v) and not k.startswith("_")]
+
+
+def _leave_with(sock: socket.socket) -> None:
+    """End when the other side does, also in the middle of a run."""
+    poll = select.poll()
+    poll.register(sock, select.POLLRDHUP)
+    poll.poll()
+    os._exit(1)
+
+
+def main(package: str, dtype: str, descriptor: str, threads: str, cores: str) -> None:
+    if cores:
+        os.sched_setaffinity(0, map(int, cores.split(",")))
+    with socket.socket(fileno=int(descriptor)) as sock:
+        # A copy: closing the other when it fails must not cut off its last words.
+        watched = sock.dup()
+        threading.Thread(target=_leave_with, args=(watched,), daemon=True).start()
+        server = Server(package, dtype, int(threads))
+        while True:
+            try:
+                message = receive(sock)
+            except EOFError:
+                return
+            send(sock, server.answer(*message))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
