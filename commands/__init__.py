@@ -1,0 +1,1 @@
+"""What the longer commands of triptych.py do; none imports a framework."""

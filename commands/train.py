@@ -1,0 +1,70 @@
+"""`triptych train`: one recipe in each framework, and how far each came."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from commands.terminal import Progress, console_for, one_of, split, write_json
+from shared.distributed import Place
+from shared.running import runs
+from shared.running.environment import DEVICES, NATIVE, ORACLE
+from shared.tasks import TASKS
+from shared.tasks import task as named
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What is trained, and how; `changes` are to the task's own plan, `source` is a run
+    to go on from."""
+
+    task: str
+    frameworks: tuple[str, ...]
+    changes: Mapping[str, Any]
+    processes: int
+    device: str
+    resume: bool
+    fresh: bool
+    source: Path | None
+    folder: Path
+
+
+def list_tasks() -> None:
+    for one in TASKS.values():
+        console_for().print(f"{one.name:22} {one.title}; {one.aim}")
+
+
+def frameworks(text: str) -> tuple[str, ...]:
+    """Those that a person named, or all."""
+    chosen = NATIVE if text == "all" else tuple(split(text))
+    for name in chosen:
+        one_of("framework", name, (*NATIVE, ORACLE, "all"))
+    return chosen
+
+
+def run(asked: Asked, json: Path | None) -> int:
+    """Exit code: whether each reached the task's target."""
+    if asked.device:
+        one_of("device", asked.device, DEVICES)
+    recipe = named(asked.task)
+    with Progress(0) as progress:
+        outcomes = runs.run(
+            recipe,
+            list(asked.frameworks),
+            asked.folder,
+            dict(asked.changes),
+            processes=asked.processes,
+            device=asked.device,
+            resume=asked.resume,
+            fresh=asked.fresh,
+            source=asked.source,
+            say=progress.say,
+        )
+    if not Place.told().first:
+        return 0  # another process tells how it went
+    console = console_for(json)
+    console.print(runs.table(recipe, outcomes))
+    console.print(f"open {asked.folder / 'curves.png'}")
+    write_json(json, outcomes)
+    reached = [recipe.reached(runs.score(recipe, o)) for o in outcomes.values()]
+    return 0 if all(reached) else 1
