@@ -19,10 +19,11 @@ from benchmarks.records import Comparison, Device, Dtype, Setting
 from parity_tests import asked
 from shared import catalog
 from shared.arrays import Array
-from shared.contract import TASKS, Request
+from shared.contract import TASKS
 from shared.data.batches import Batch, Samples
 from shared.definitions.optimizers import AdamW
 from shared.errors import UsageError, unknown
+from shared.messages import Request
 from shared.objectives.plan import Plan
 from shared.plain import from_plain, to_plain
 from shared.running import cluster

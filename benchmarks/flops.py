@@ -10,8 +10,9 @@ training is three times inference, since each product has two gradients.
 from collections.abc import Mapping
 
 from shared.arrays import Array
-from shared.contract import Layer, path_of
+from shared.contract import path_of
 from shared.files.weights import Entry
+from shared.messages import Layer
 from shared.specs.base import Spec
 
 TRAINING = 3

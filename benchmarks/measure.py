@@ -23,9 +23,9 @@ from benchmarks import modes, records, statistics
 from benchmarks.records import Comparison, Contender, Machine, Round, Setting, Start
 from parity_tests import asked
 from shared.arrays import Array
-from shared.contract import Prepared, Result, Timed, Workload
 from shared.data.batches import Samples
 from shared.errors import UsageError
+from shared.messages import Prepared, Result, Timed, Workload
 from shared.objectives.plan import Plan
 from shared.running.client import RemoteModel, Worker, WorkerFailure
 from shared.running.environment import ROOT

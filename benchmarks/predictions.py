@@ -19,9 +19,9 @@ from benchmarks.measure import here
 from benchmarks.records import RECORDS
 from shared.arrays import Array
 from shared.catalog import variant
-from shared.contract import Request
 from shared.data import pictures, samples
 from shared.files import pretrained
+from shared.messages import Request
 from shared.running import convert
 from shared.running.client import Worker
 from shared.running.environment import NATIVE

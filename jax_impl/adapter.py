@@ -16,7 +16,7 @@ from jax.extend.core import get_opaque_trace_state
 from jax_impl import definitions, models, workloads
 from jax_impl.training import Trainer
 from jax_impl.weights import named_modules, native_names, slots
-from shared import catalog, contract
+from shared import catalog, contract, messages
 from shared.arrays import Array, Weights
 from shared.definitions.losses import Loss
 from shared.definitions.schedules import ReduceOnPlateau, Schedule
@@ -109,7 +109,7 @@ class Adapter(contract.Framework):
         model.load({k: v.astype(self.dtype) for k, v in model.dump().items()})
         return model
 
-    def optimize(self, stream: contract.Stream) -> contract.Steps:
+    def optimize(self, stream: messages.Stream) -> messages.Steps:
         return definitions.optimize(stream)
 
     def factors(self, schedule: Schedule, number: int) -> list[float]:
@@ -154,7 +154,7 @@ class JaxModel(contract.Model):
     def layer_names(self) -> list[str]:
         return [path for path, _ in named_modules(self.native) if path]
 
-    def execute(self, request: contract.Request) -> contract.Result:
+    def execute(self, request: messages.Request) -> messages.Result:
         self.native.train() if request.training else self.native.eval()
         for path, module in named_modules(self.native):
             if hasattr(module, "draws"):
@@ -164,7 +164,7 @@ class JaxModel(contract.Model):
         finally:
             self.native.eval()
 
-    def _run(self, request: contract.Request) -> contract.Result:
+    def _run(self, request: messages.Request) -> messages.Result:
         graph, state = nnx.split(self.native)
         own = self.slots()
         names = [name for name, slot in own.items() if slot.trainable]
@@ -200,7 +200,7 @@ class JaxModel(contract.Model):
         fixed = [(name, slot) for name, slot in own.items() if not slot.trainable]
         of_names, of_reals = gradients or ([], [])
         of_inputs = dict(zip(real, of_reals, strict=False))
-        return contract.Result(
+        return messages.Result(
             outputs=tuple(np.asarray(o) for o in outputs),
             gradients={
                 name: own[name].layout.canonical(np.asarray(g))
@@ -217,14 +217,14 @@ class JaxModel(contract.Model):
                 for (name, slot), value in zip(fixed, buffers, strict=True)
             },
             layers={
-                name: contract.Layer(
+                name: messages.Layer(
                     None if entered is None else np.asarray(entered), np.asarray(left)
                 )
                 for name, (entered, left) in zip(recorded, layers, strict=True)
             },
         )
 
-    def repeated(self, work: contract.Workload) -> Callable[[], Any]:
+    def repeated(self, work: messages.Workload) -> Callable[[], Any]:
         return workloads.make(self, work)
 
     def numbers(self, outputs: Any) -> tuple[Array, ...]:

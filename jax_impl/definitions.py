@@ -15,10 +15,10 @@ import optax
 
 from jax_impl import losses, optimizers, schedules
 from shared.arrays import Array
-from shared.contract import Builtin, Steps, Stream
 from shared.definitions.losses import Loss
 from shared.definitions.optimizers import Clip, Optimizer, ScheduleFreeAdamW, SophiaG
 from shared.definitions.schedules import ReduceOnPlateau, Schedule
+from shared.messages import Builtin, Steps, Stream
 from shared.natively import natively
 
 COMPILED: dict[Any, Callable[..., Any]] = {}

@@ -21,9 +21,10 @@ from jax_impl.objectives import losses_of
 from jax_impl.weights import named_modules
 from shared import contract
 from shared.arrays import Array
-from shared.contract import Seen, flat
+from shared.contract import flat
 from shared.data.batches import Samples
 from shared.definitions.optimizers import Optimizer, ScheduleFreeAdamW, excluded
+from shared.messages import Seen
 from shared.objectives.base import Copy, Step
 from shared.objectives.plan import Plan
 from shared.randomness import Draws

@@ -11,7 +11,8 @@ from flax import nnx
 
 from jax_impl.training import Trainer
 from shared.arrays import Array
-from shared.contract import Workload, flat
+from shared.contract import flat
+from shared.messages import Workload
 
 # The last is the second in a process that has XLA's flag for it (benchmarks/modes.py).
 MODES = ("eager", "compiled", "compiled-ynn-off")

@@ -14,7 +14,7 @@ from keras.src.backend.common import dtypes, global_state
 from keras_impl import backends, definitions, models, running, workloads
 from keras_impl.training import Trainer
 from keras_impl.weights import named_layers, slots
-from shared import catalog, contract
+from shared import catalog, contract, messages
 from shared.arrays import Array, Weights
 from shared.definitions.losses import Loss
 from shared.definitions.schedules import ReduceOnPlateau, Schedule
@@ -99,7 +99,7 @@ class Adapter(contract.Framework):
                 layer.rate = 0.0
         return KerasModel(native, self.dtype)
 
-    def optimize(self, stream: contract.Stream) -> contract.Steps:
+    def optimize(self, stream: messages.Stream) -> messages.Steps:
         return definitions.optimize(stream)
 
     def factors(self, schedule: Schedule, number: int) -> list[float]:
@@ -151,7 +151,7 @@ class KerasModel(contract.Model):
     def layer_names(self) -> list[str]:
         return [path for path, _ in named_layers(self.native) if path]
 
-    def execute(self, request: contract.Request) -> contract.Result:
+    def execute(self, request: messages.Request) -> messages.Result:
         for path, layer in named_layers(self.native):
             if hasattr(layer, "draws"):
                 layer.draws = Draws(request.seed, path, request.step)
@@ -164,8 +164,8 @@ class KerasModel(contract.Model):
                 slot.place.assign(own[name])
 
     def _run(
-        self, request: contract.Request, fixed: dict[str, Slot]
-    ) -> contract.Result:
+        self, request: messages.Request, fixed: dict[str, Slot]
+    ) -> messages.Result:
         trainable = {k: s for k, s in self.slots().items() if s.trainable}
         variables = (
             [slot.place for slot in trainable.values()],
@@ -192,7 +192,7 @@ class KerasModel(contract.Model):
                     call, inputs, *variables, request.cotangents
                 )
         reals = iter(of_reals)
-        return contract.Result(
+        return messages.Result(
             outputs=tuple(ops.convert_to_numpy(o) for o in outputs),
             gradients={
                 name: slot.layout.canonical(ops.convert_to_numpy(g))
@@ -211,7 +211,7 @@ class KerasModel(contract.Model):
             layers=layers,
         )
 
-    def repeated(self, work: contract.Workload) -> Callable[[], Any]:
+    def repeated(self, work: messages.Workload) -> Callable[[], Any]:
         return workloads.make(self, work)
 
     def numbers(self, outputs: Any) -> tuple[Array, ...]:
@@ -259,9 +259,9 @@ def _array(value: Any) -> Any:
 
 
 @contextmanager
-def _record(model: keras.Layer, wanted: bool) -> Iterator[dict[str, contract.Layer]]:
+def _record(model: keras.Layer, wanted: bool) -> Iterator[dict[str, messages.Layer]]:
     """Collect every named layer's output; Keras has no hooks: __call__ is patched."""
-    layers: dict[str, contract.Layer] = {}
+    layers: dict[str, messages.Layer] = {}
     paths = {id(layer): path for path, layer in named_layers(model) if path and wanted}
     call = keras.Layer.__call__
 
@@ -271,7 +271,7 @@ def _record(model: keras.Layer, wanted: bool) -> Iterator[dict[str, contract.Lay
         path = paths.get(id(layer))
         if path is not None:
             name = contract.call_of(layers, path)
-            layers[name] = contract.Layer(_array(args), _array(output))
+            layers[name] = messages.Layer(_array(args), _array(output))
         return output
 
     keras.Layer.__call__ = recording

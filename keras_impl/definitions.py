@@ -12,10 +12,10 @@ from keras import ops
 
 from keras_impl import backends, losses, optimizers, schedules
 from shared.arrays import Array
-from shared.contract import Builtin, Steps, Stream
 from shared.definitions.losses import Loss
 from shared.definitions.optimizers import Clip, Optimizer
 from shared.definitions.schedules import ReduceOnPlateau, Schedule
+from shared.messages import Builtin, Steps, Stream
 from shared.natively import natively
 
 COMPILED: dict[Any, Callable[..., Any]] = {}

@@ -18,8 +18,9 @@ from keras_impl.updates import Update
 from keras_impl.weights import named_layers
 from shared import contract
 from shared.arrays import Array
-from shared.contract import Seen, flat
+from shared.contract import flat
 from shared.data.batches import Samples
+from shared.messages import Seen
 from shared.objectives.base import Copy, Step
 from shared.objectives.plan import Plan
 from shared.objectives.supervised import Supervised

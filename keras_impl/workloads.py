@@ -9,7 +9,8 @@ from keras import ops
 from keras_impl import running
 from keras_impl.training import Trainer
 from shared.arrays import Array
-from shared.contract import Workload, flat
+from shared.contract import flat
+from shared.messages import Workload
 
 _XLA = ("xla",) if running.BACKEND == "tensorflow" else ()
 MODES: tuple[str, ...] = ("eager", "compiled", *_XLA)

@@ -19,10 +19,10 @@ from typing import Any
 
 from parity_tests import streams, tolerances
 from parity_tests.engine import Workers
-from shared.contract import Builtin
 from shared.definitions.optimizers import OPTIMIZERS, Optimizer
 from shared.errors import UsageError, unknown
 from shared.files.weights import write_bytes
+from shared.messages import Builtin
 from shared.running.client import WorkerFailure
 from shared.running.environment import ROOT
 

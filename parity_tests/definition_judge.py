@@ -12,11 +12,11 @@ from typing import Any, Protocol
 
 from parity_tests import defined, following, streams, tolerances
 from parity_tests.engine import Workers
-from shared.contract import Stream
 from shared.definitions.losses import LOSSES
 from shared.definitions.optimizers import OPTIMIZERS, AdamW, Ema, Prodigy
 from shared.definitions.schedules import SCHEDULES
 from shared.errors import UsageError
+from shared.messages import Stream
 from shared.running.client import Worker, WorkerFailure
 from shared.running.environment import PACKAGES
 

@@ -16,9 +16,10 @@ from parity_tests import tolerances
 from parity_tests.compare import NONE, Array, Named, Worst, worst_of
 from parity_tests.engine import SEED, Check, Workers
 from parity_tests.trace import Trace, trace
-from shared.contract import Layer, Request, Result, path_of
+from shared.contract import path_of
 from shared.errors import UsageError
 from shared.files.weights import Entry, count, write_bytes
+from shared.messages import Layer, Request, Result
 from shared.randomness import generator
 from shared.running.client import RemoteModel
 from shared.running.environment import PACKAGES

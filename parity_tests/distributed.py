@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from parity_tests import tolerances, training
 from parity_tests.compare import NONE, Worst
 from shared.catalog import VARIANTS
-from shared.contract import Seen
 from shared.data.batches import Samples
+from shared.messages import Seen
 from shared.objectives.plan import Plan
 from shared.running.client import Worker
 from shared.running.environment import NATIVE

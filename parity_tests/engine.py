@@ -33,9 +33,9 @@ from parity_tests.evidence import measure as measure
 from parity_tests.evidence import request as request
 from parity_tests.exchanging import exchange
 from shared.catalog import VARIANTS
-from shared.contract import Result, Seen
 from shared.errors import UsageError
 from shared.files import weights
+from shared.messages import Result, Seen
 from shared.objectives.plan import Plan
 from shared.running.client import Worker, WorkerFailure
 from shared.running.environment import NATIVE, ROOT

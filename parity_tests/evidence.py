@@ -8,9 +8,9 @@ from parity_tests import asked
 from parity_tests.asked import Answers
 from parity_tests.compare import Named
 from shared.catalog import VARIANTS
-from shared.contract import Request, Result
 from shared.errors import UsageError
 from shared.files.weights import Entry
+from shared.messages import Request, Result
 from shared.running.client import Worker, WorkerFailure
 from shared.specs.base import Spec, Variant
 

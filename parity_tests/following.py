@@ -10,7 +10,6 @@ import numpy as np
 
 from parity_tests import streams
 from shared.arrays import Array
-from shared.contract import Steps, Stream
 from shared.definitions import losses
 from shared.definitions.losses import LOSSES, Loss
 from shared.definitions.optimizers import (
@@ -32,6 +31,7 @@ from shared.definitions.optimizers import (
     SophiaG,
 )
 from shared.definitions.schedules import SCHEDULES, ReduceOnPlateau
+from shared.messages import Steps, Stream
 from shared.randomness import generator
 from shared.running.client import Worker
 

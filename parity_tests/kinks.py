@@ -15,7 +15,7 @@ import numpy as np
 from parity_tests.compare import Array, Named
 from parity_tests.evidence import SEED, gradients_of
 from parity_tests.tolerances import NEIGHBOUR
-from shared.contract import Layer, Request
+from shared.messages import Layer, Request
 from shared.running.client import RemoteModel, Worker
 from shared.specs.base import Spec
 

@@ -8,8 +8,8 @@ import inspect
 from typing import Any
 from unittest import mock
 
-from shared.contract import Steps, Stream
 from shared.errors import UsageError
+from shared.messages import Steps, Stream
 from shared.running.environment import PACKAGES
 
 # Around every bound there is, each with its neighbours.

@@ -6,7 +6,6 @@ from dataclasses import replace
 import numpy as np
 
 from shared.arrays import Array
-from shared.contract import Builtin, Steps, Stream
 from shared.definitions.optimizers import (
     Clip,
     Optimizer,
@@ -14,6 +13,7 @@ from shared.definitions.optimizers import (
     excluded,
 )
 from shared.definitions.schedules import OneCycle, Schedule
+from shared.messages import Builtin, Steps, Stream
 from shared.randomness import generator
 from shared.reference.definitions import updates
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from parity_tests.compare import Array, layout_error
-from shared.contract import Layer
+from shared.messages import Layer
 
 Layers = Mapping[str, Layer]
 OUTPUT = "(output)"

@@ -8,10 +8,10 @@ import numpy as np
 from parity_tests import tolerances
 from parity_tests.compare import NONE, Worst, worst_pair
 from shared.arrays import Array
-from shared.contract import Seen
 from shared.data.batches import Batch, Samples
 from shared.definitions.optimizers import SGD, AdamW, ClipByGlobalNorm
 from shared.definitions.schedules import Cosine, Warmup
+from shared.messages import Seen
 from shared.objectives.plan import Plan
 from shared.running.client import Worker
 from shared.specs.base import Spec

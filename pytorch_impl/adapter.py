@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from pytorch_impl import definitions, models, workloads
 from pytorch_impl.training import Trainer
 from pytorch_impl.weights import set_tensor, slots, tensor
-from shared import catalog, contract
+from shared import catalog, contract, messages
 from shared.arrays import Array, Weights
 from shared.definitions.losses import Loss
 from shared.definitions.schedules import ReduceOnPlateau, Schedule
@@ -97,7 +97,7 @@ class Adapter(contract.Framework):
                 module.p = 0.0
         return TorchModel(native.to(getattr(torch, self.dtype)), self.dtype)
 
-    def optimize(self, stream: contract.Stream) -> contract.Steps:
+    def optimize(self, stream: messages.Stream) -> messages.Steps:
         return definitions.optimize(stream)
 
     def factors(self, schedule: Schedule, number: int) -> list[float]:
@@ -141,7 +141,7 @@ class TorchModel(contract.Model):
     def layer_names(self) -> list[str]:
         return [path for path, _ in self.native.named_modules() if path]
 
-    def execute(self, request: contract.Request) -> contract.Result:
+    def execute(self, request: messages.Request) -> messages.Result:
         own = {name: buffer.clone() for name, buffer in self.native.named_buffers()}
         self.native.train(request.training)
         for path, module in self.native.named_modules():
@@ -154,12 +154,12 @@ class TorchModel(contract.Model):
                 buffer.copy_(own[name])
             self.native.eval()
 
-    def _run(self, request: contract.Request) -> contract.Result:
+    def _run(self, request: messages.Request) -> messages.Result:
         # A model without parameters stays where new tensors are made.
         first = next(self.native.parameters(), torch.empty(0))
         device = first.device
         inputs = [self._input(value, device) for value in request.inputs]
-        layers: dict[str, contract.Layer] = {}
+        layers: dict[str, messages.Layer] = {}
         hooks = self._record(layers) if request.trace else []
         with torch.set_grad_enabled(request.cotangents is not None):
             result = self.entry(request.program, self.native)(*inputs)
@@ -168,7 +168,7 @@ class TorchModel(contract.Model):
         outputs = contract.flat(result)
         gradients, of_inputs = self._gradients(request, inputs, outputs)
         fixed = {k: s for k, s in self.slots().items() if not s.trainable}
-        return contract.Result(
+        return messages.Result(
             outputs=tuple(o.detach().cpu().numpy() for o in outputs),
             gradients=gradients,
             input_gradients=of_inputs,
@@ -184,7 +184,7 @@ class TorchModel(contract.Model):
 
     def _gradients(
         self,
-        request: contract.Request,
+        request: messages.Request,
         inputs: list[Tensor],
         outputs: tuple[Tensor, ...],
     ) -> tuple[dict[str, Array], tuple[Array | None, ...]]:
@@ -207,11 +207,11 @@ class TorchModel(contract.Model):
             tuple(next(of_inputs) if x.requires_grad else None for x in inputs),
         )
 
-    def _record(self, layers: dict[str, contract.Layer]) -> list[Any]:
+    def _record(self, layers: dict[str, messages.Layer]) -> list[Any]:
         def hook_of(path: str) -> Any:
             def hook(module: nn.Module, inputs: Any, output: Any) -> None:
                 name = contract.call_of(layers, path)
-                layers[name] = contract.Layer(_array(inputs), _array(output))
+                layers[name] = messages.Layer(_array(inputs), _array(output))
 
             return hook
 
@@ -221,7 +221,7 @@ class TorchModel(contract.Model):
             if path
         ]
 
-    def repeated(self, work: contract.Workload) -> Callable[[], Any]:
+    def repeated(self, work: messages.Workload) -> Callable[[], Any]:
         return workloads.make(self, work)
 
     def numbers(self, outputs: Any) -> tuple[Array, ...]:

@@ -11,10 +11,10 @@ from torch import Tensor, nn
 
 from pytorch_impl import losses, optimizers, schedules
 from shared.arrays import Array, Weights
-from shared.contract import Builtin, Steps, Stream
 from shared.definitions.losses import Loss
 from shared.definitions.optimizers import Clip, Optimizer
 from shared.definitions.schedules import ReduceOnPlateau, Schedule
+from shared.messages import Builtin, Steps, Stream
 from shared.natively import natively
 
 CLIPS = {

@@ -17,9 +17,10 @@ from pytorch_impl.objectives import losses_of
 from pytorch_impl.weights import tensor
 from shared import contract
 from shared.arrays import Array
-from shared.contract import Seen, flat
+from shared.contract import flat
 from shared.data.batches import Samples
 from shared.definitions.optimizers import excluded
+from shared.messages import Seen
 from shared.objectives.base import Copy, Step
 from shared.objectives.plan import Plan
 from shared.randomness import Cut, Draws

@@ -10,8 +10,9 @@ from torch import Tensor, nn
 
 from pytorch_impl.training import Trainer
 from shared.arrays import Array
-from shared.contract import Workload, flat
+from shared.contract import flat
 from shared.data.batches import Samples
+from shared.messages import Workload
 
 MODES = ("eager", "eager-nhwc", "compiled", "compiled-nhwc")
 Call = Callable[[], Any]

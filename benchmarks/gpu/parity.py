@@ -13,8 +13,8 @@ from benchmarks.gpu.clock import Clock, Lines
 from parity_tests import engine, tolerances, training
 from parity_tests.engine import Check, Evidence, Session, Workers
 from shared.catalog import FAMILIES, VARIANTS
-from shared.contract import Seen
 from shared.errors import UsageError, brief
+from shared.messages import Seen
 from shared.running.client import Worker, WorkerFailure
 
 TIERS = ("forward", "gradients", "buffers")

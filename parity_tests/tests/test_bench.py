@@ -33,9 +33,9 @@ from benchmarks.records import (
 )
 from parity_tests.engine import request
 from shared.catalog import VARIANTS, variant
-from shared.contract import Layer
 from shared.errors import UsageError
 from shared.files.weights import Entry
+from shared.messages import Layer
 from shared.running.client import WorkerCrashed
 from shared.specs.base import Program, Spec, Tensor
 

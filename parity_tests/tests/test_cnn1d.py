@@ -8,8 +8,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 from parity_tests.compare import error
 from parity_tests.layer_cases import SERIES, SERIES_POOLS
 from shared.catalog import variant
-from shared.contract import Request
 from shared.errors import UsageError
+from shared.messages import Request
 from shared.randomness import sample
 from shared.running.environment import FRAMEWORKS, NATIVE
 from shared.specs.sequence.cnn1d import CNN1DSpec

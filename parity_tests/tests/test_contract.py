@@ -11,11 +11,11 @@ import pytest
 from parity_tests import asked, tolerances, training
 from parity_tests.engine import request
 from shared.catalog import VARIANTS
-from shared.contract import Result
 from shared.data.batches import SAMPLE, Batch, Ragged, Samples, laid_out
 from shared.definitions.optimizers import Prodigy, ScheduleFreeAdamW
 from shared.errors import UsageError
 from shared.files import weights
+from shared.messages import Result
 from shared.objectives.adversarial import Adversarial
 from shared.objectives.base import Copy, Step
 from shared.objectives.supervised import Supervised

@@ -10,8 +10,8 @@ from parity_tests.compare import error
 from parity_tests.engine import Workers, request
 from parity_tests.tolerances import ORIGINALS
 from shared.catalog import VARIANTS
-from shared.contract import Request
 from shared.errors import UsageError
+from shared.messages import Request
 from shared.specs.vision.densenet import DenseNetSpec
 
 KERAS = (

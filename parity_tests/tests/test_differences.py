@@ -17,9 +17,9 @@ from parity_tests.compare import error
 from parity_tests.engine import request
 from parity_tests.layer_cases import ACTIVATIONS
 from shared.catalog import variant
-from shared.contract import Builtin, Request, Stream
 from shared.definitions.optimizers import SAM, Adam, AdamW
 from shared.files.weights import count
+from shared.messages import Builtin, Request, Stream
 from shared.running.client import WorkerRaised
 from shared.running.environment import FRAMEWORKS, NATIVE
 from shared.running.team import Team

@@ -11,10 +11,10 @@ from parity_tests import tolerances, training
 from parity_tests.compare import error
 from shared import randomness
 from shared.catalog import variant
-from shared.contract import Seen
 from shared.definitions.optimizers import OPTIMIZERS, Adam
 from shared.errors import UsageError
 from shared.files import weights
+from shared.messages import Seen
 from shared.objectives.adversarial import Game
 from shared.running import saving
 from shared.running.environment import NATIVE

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from parity_tests.engine import Workers
 from shared.arrays import Weights
 from shared.catalog import VARIANTS
-from shared.contract import Request
 from shared.definitions.initializers import (
     Constant,
     LeCunUniform,
@@ -20,6 +19,7 @@ from shared.definitions.initializers import (
     of_torch,
 )
 from shared.errors import UsageError
+from shared.messages import Request
 from shared.randomness import sample
 from shared.running.client import Worker
 from shared.running.environment import FRAMEWORKS

@@ -9,7 +9,7 @@ import pytest
 from parity_tests.engine import Workers
 from shared import randomness
 from shared.arrays import Array
-from shared.contract import Request
+from shared.messages import Request
 from shared.running.client import RemoteModel
 from shared.running.environment import FRAMEWORKS, ORACLE
 from shared.specs.language.gpt import GPTSpec

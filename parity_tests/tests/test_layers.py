@@ -15,7 +15,7 @@ from parity_tests.layer_cases import (
     constant_bias,
 )
 from parity_tests.tolerances import FORWARD, GRADIENTS
-from shared.contract import Request
+from shared.messages import Request
 from shared.running.environment import NATIVE
 from shared.specs.base import ConvSpec, ConvTransposeSpec, SqueezeSpec, pair, same
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from parity_tests.engine import Workers
 from shared.arrays import Weights
 from shared.catalog import VARIANTS
-from shared.contract import Request
 from shared.errors import UsageError
+from shared.messages import Request
 from shared.randomness import sample
 from shared.running.client import Worker
 from shared.running.environment import FRAMEWORKS, ORACLE

@@ -5,8 +5,8 @@ import pytest
 from numpy.typing import NDArray
 
 from parity_tests.engine import Workers
-from shared.contract import Request
 from shared.errors import UsageError
+from shared.messages import Request
 from shared.running.client import Worker
 from shared.running.environment import FRAMEWORKS, ORACLE
 from shared.specs.classic.linear import LinearModelSpec, Link

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from parity_tests.engine import Workers
-from shared.contract import Request
+from shared.messages import Request
 from shared.running.client import Worker
 from shared.running.environment import FRAMEWORKS, ORACLE
 from shared.specs.classic.mlp import MLPSpec

@@ -10,10 +10,11 @@ from PIL import Image
 from parity_tests import predict as job
 from parity_tests.tests.test_cli import one_line_error, run
 from shared.catalog import variant
-from shared.contract import Request, metadata
+from shared.contract import metadata
 from shared.data import pictures, transforms
 from shared.errors import UsageError
 from shared.files import weights
+from shared.messages import Request
 from shared.randomness import generator
 from shared.running import convert
 from shared.running.environment import NATIVE

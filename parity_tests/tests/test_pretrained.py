@@ -13,10 +13,10 @@ from parity_tests.compare import error
 from parity_tests.tests.test_originals import needs as needs_package
 from parity_tests.tolerances import ORIGINALS
 from shared.catalog import VARIANTS
-from shared.contract import Request
 from shared.data import pictures, samples
 from shared.errors import UsageError
 from shared.files import checkpoints, pretrained
+from shared.messages import Request
 from shared.running.environment import NATIVE
 
 # Any of these is right; the astronaut's portrait is of no class.

@@ -12,10 +12,11 @@ from parity_tests import mutants, tolerances, training
 from parity_tests.engine import Session, Workers
 from parity_tests.run import ORACLE_TIERS, plan
 from shared import catalog
-from shared.contract import Workload, flat
+from shared.contract import flat
 from shared.definitions.optimizers import OPTIMIZERS, Ema
 from shared.errors import UsageError
 from shared.files import sources
+from shared.messages import Workload
 from shared.objectives.adversarial import Adversarial
 from shared.randomness import Draws
 from shared.reference import FAMILIES

@@ -8,8 +8,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from parity_tests.compare import error
 from shared.catalog import variant
-from shared.contract import Request
 from shared.errors import UsageError
+from shared.messages import Request
 from shared.randomness import sample
 from shared.running.environment import FRAMEWORKS, NATIVE, ORACLE
 from shared.specs.vision.simple_cnn import SimpleCNNSpec

@@ -14,11 +14,11 @@ import pytest
 
 from parity_tests import tolerances, training
 from shared.catalog import VARIANTS
-from shared.contract import Seen
 from shared.definitions.optimizers import OPTIMIZERS, SGD, AdamW, Ema
 from shared.definitions.schedules import ReduceOnPlateau
 from shared.errors import UsageError
 from shared.files import weights
+from shared.messages import Seen
 from shared.objectives.plan import Plan
 from shared.running import saving
 from shared.running.client import Worker, WorkerCrashed, WorkerRaised

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from shared import catalog, contract
+from shared import catalog, contract, messages
 from shared.arrays import Array, Weights
 from shared.definitions.losses import Loss
 from shared.definitions.schedules import ReduceOnPlateau, Schedule
@@ -59,7 +59,7 @@ class Adapter(contract.Framework):
                 module.rate = 0.0
         return NumpyModel(native, self.dtype)
 
-    def optimize(self, stream: contract.Stream) -> contract.Steps:
+    def optimize(self, stream: messages.Stream) -> messages.Steps:
         return definitions.optimize(stream)
 
     def factors(self, schedule: Schedule, number: int) -> list[float]:
@@ -122,11 +122,11 @@ class NumpyModel(contract.Model):
         }
         return gradients, found if isinstance(found, tuple) else (found,)
 
-    def execute(self, request: contract.Request) -> contract.Result:
+    def execute(self, request: messages.Request) -> messages.Result:
         fixed = {k: s.place for k, s in self.slots().items() if not s.trainable}
         own = {name: buffer.value for name, buffer in fixed.items()}
         self.set_mode(request.training, request.seed, request.step)
-        layers: dict[str, contract.Layer] = {}
+        layers: dict[str, messages.Layer] = {}
         if request.trace:
             self._record(layers)
         try:
@@ -141,13 +141,13 @@ class NumpyModel(contract.Model):
             for _, module in named_modules(self.native):
                 module.watch = None
             self.set_mode(training=False)
-        return contract.Result(outputs, *found, buffers, layers)
+        return messages.Result(outputs, *found, buffers, layers)
 
-    def _record(self, layers: dict[str, contract.Layer]) -> None:
+    def _record(self, layers: dict[str, messages.Layer]) -> None:
         def watcher(path: str) -> Callable[[Any, Any], None]:
             def watch(inputs: Any, outputs: Any) -> None:
                 name = contract.call_of(layers, path)
-                layers[name] = contract.Layer(_first(inputs), _first(outputs))
+                layers[name] = messages.Layer(_first(inputs), _first(outputs))
 
             return watch
 
@@ -155,7 +155,7 @@ class NumpyModel(contract.Model):
             if path:
                 module.watch = watcher(path)
 
-    def repeated(self, work: contract.Workload) -> Callable[[], Any]:
+    def repeated(self, work: messages.Workload) -> Callable[[], Any]:
         return workloads.make(self, work)
 
     def numbers(self, outputs: Any) -> tuple[Array, ...]:

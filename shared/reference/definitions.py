@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from shared.arrays import Array
-from shared.contract import Builtin, Steps, Stream
 from shared.definitions.losses import Loss
 from shared.definitions.optimizers import SophiaG, accumulated
 from shared.definitions.schedules import ReduceOnPlateau, Schedule
 from shared.errors import UsageError
+from shared.messages import Builtin, Steps, Stream
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,11 @@ import numpy as np
 
 from shared import contract
 from shared.arrays import Array, Arrays
-from shared.contract import Seen, flat
+from shared.contract import flat
 from shared.data.batches import Samples
 from shared.definitions.optimizers import accumulated, excluded
 from shared.errors import UsageError
+from shared.messages import Seen
 from shared.objectives.base import Copy
 from shared.objectives.plan import Plan
 from shared.objectives.supervised import Supervised

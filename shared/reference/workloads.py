@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from shared.contract import Workload
+from shared.messages import Workload
 from shared.reference.training import Trainer
 
 MODES = ("eager",)

@@ -18,7 +18,13 @@ from types import TracebackType
 from typing import Any, NoReturn, Self
 
 from shared.arrays import Array, Weights
-from shared.contract import (
+from shared.data.batches import Samples
+from shared.definitions.losses import Loss
+from shared.definitions.schedules import ReduceOnPlateau, Schedule
+from shared.distributed import Place
+from shared.errors import UsageError, unknown
+from shared.files.weights import Entry
+from shared.messages import (
     Prepared,
     Request,
     Result,
@@ -28,12 +34,6 @@ from shared.contract import (
     Timed,
     Workload,
 )
-from shared.data.batches import Samples
-from shared.definitions.losses import Loss
-from shared.definitions.schedules import ReduceOnPlateau, Schedule
-from shared.distributed import Place
-from shared.errors import UsageError, unknown
-from shared.files.weights import Entry
 from shared.objectives.plan import Plan
 from shared.running.environment import PACKAGES, ROOT, TOLD, environment
 from shared.running.saving import Checkpoint

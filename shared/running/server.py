@@ -20,11 +20,11 @@ from pathlib import Path
 from typing import Any
 
 from shared.arrays import Array
-from shared.contract import Seen, Steps, Stream
 from shared.definitions.losses import Loss
 from shared.definitions.schedules import ReduceOnPlateau, Schedule
 from shared.distributed import Place
 from shared.errors import UsageError
+from shared.messages import Seen, Steps, Stream
 from shared.running import training
 from shared.running.environment import DEVICES
 from shared.running.saving import Checkpoint

@@ -16,13 +16,14 @@ from typing import Any
 import numpy as np
 
 from shared.arrays import Array, Arrays
-from shared.contract import Model, Seen, Trainer, metadata
+from shared.contract import Model, Trainer, metadata
 from shared.data.batches import Dataset, Samples, Shuffled, Source, laid_out
 from shared.definitions.optimizers import LIKE, TURNED
 from shared.definitions.schedules import PlateauState
 from shared.errors import UsageError
 from shared.files import weights
 from shared.files.weights import Layout, Slots
+from shared.messages import Seen
 from shared.objectives.plan import Metric, Plan
 from shared.plain import to_plain
 from shared.randomness import Draws
