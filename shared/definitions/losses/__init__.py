@@ -1,0 +1,1 @@
+from shared.definitions.losses.base import *  # noqa: F403
