@@ -1,4 +1,4 @@
-"""The losses in JAX. Definitions, papers: shared/definitions/losses.py.
+"""The losses in JAX. Definitions, papers: shared/definitions/losses.
 
 A loss is a function of what the model put out and what was wanted, in this order, made
 by a function of its settings. One file to lift: it needs nothing of this suite.

@@ -1,4 +1,4 @@
-"""The losses in Keras. Definitions, papers: shared/definitions/losses.py.
+"""The losses in Keras. Definitions, papers: shared/definitions/losses.
 
 A loss takes what was wanted and what the model put out, in this order. One file to
 lift: it needs nothing of this suite, and runs on every back end.

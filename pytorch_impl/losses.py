@@ -1,4 +1,4 @@
-"""The losses in PyTorch. Definitions, papers: shared/definitions/losses.py.
+"""The losses in PyTorch. Definitions, papers: shared/definitions/losses.
 
 A loss takes what the model put out and what was wanted, in this order. One file to
 lift: it needs nothing of this suite.

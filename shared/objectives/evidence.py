@@ -16,7 +16,7 @@ class Evidence(Objective):
     """The evidence is that of x, the first input; of it `forward` puts out what the
     decoder says, then the mean and the logarithm of the variance of z. Both terms are
     told, `reconstruction` and `divergence`; what is minimised is their sum, with the
-    weight beta (shared/definitions/losses.py, EvidenceLowerBound). For the judge, data
+    weight beta (shared/definitions/losses, EvidenceLowerBound). For the judge, data
     to validate with has x as what is wanted too.
     """
 
