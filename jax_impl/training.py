@@ -7,7 +7,6 @@ To train in another way, override `training_step`, `validation_step`, `test_step
 import itertools
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import jax
@@ -18,12 +17,13 @@ from flax import nnx
 
 from jax_impl import definitions, distributed, optimizers
 from jax_impl.objectives import losses_of
+from jax_impl.updates import Update, own_state, restored
 from jax_impl.weights import named_modules
 from shared import contract
 from shared.arrays import Array
 from shared.contract import flat
 from shared.data.batches import Samples
-from shared.definitions.optimizers import Optimizer, ScheduleFreeAdamW, excluded
+from shared.definitions.optimizers import ScheduleFreeAdamW
 from shared.messages import Seen
 from shared.objectives.base import Copy, Step
 from shared.objectives.plan import Plan
@@ -31,33 +31,6 @@ from shared.randomness import Draws
 from shared.tensors import NORMAL
 
 Arrays = tuple[jax.Array, ...]
-Params = dict[str, Any]
-
-
-def _clipped(
-    clip: optax.GradientTransformation, optimizer: optax.GradientTransformation
-) -> optax.GradientTransformation:
-    """The optimizer's state stays its own; a clip has none."""
-
-    def update(grads: Any, kept: Any, params: Any) -> Any:
-        grads, _ = clip.update(grads, clip.init(params), params)
-        return optimizer.update(grads, kept, params)
-
-    return optax.GradientTransformation(optimizer.init, update)
-
-
-def _own(kept: Any) -> Any:
-    """The optimizer's own state, also where batches are accumulated for it."""
-    return kept.inner_opt_state if isinstance(kept, optax.MultiStepsState) else kept
-
-
-def _restored(kept: Any, state: dict[str, Array]) -> Any:
-    """An optimizer's fresh state, with what a checkpoint has of it."""
-    own = definitions.with_state(_own(kept), state)
-    if not isinstance(kept, optax.MultiStepsState):
-        return own
-    done = jnp.asarray(state["t"], kept.gradient_step.dtype)
-    return kept._replace(inner_opt_state=own, gradient_step=done)
 
 
 class StepDraws:
@@ -76,60 +49,6 @@ class StepDraws:
             return draws.kept(shape, rate, occasion)
 
         return jax.pure_callback(draw, jax.ShapeDtypeStruct(shape, bool), self.step)
-
-
-class Update:
-    """What a step moves, and with which optimizers: one for each learning rate."""
-
-    def __init__(self, step: Step, plan: Plan, shapes: dict[str, Any], dtype: str):
-        self.step = step
-        self.parts = plan.parts(step, list(shapes))
-        self.names = [name for names in self.parts.values() for name in names]
-        self.optimizers = [
-            _optimizer(plan, plan.optimizer_of(step), rate, shapes, dtype)
-            for rate in self.parts
-        ]
-        self.clip = optax.identity()
-        if plan.clip is not None and plan.rates:
-            self.clip = definitions.clip(plan.clip)
-
-    def init(self, params: Params) -> tuple[Any, ...]:
-        return tuple(
-            optimizer.init({n: params[n] for n in names})
-            for optimizer, names in self._each()
-        )
-
-    def __call__(
-        self, grads: Params, kept: tuple[Any, ...], params: Params
-    ) -> tuple[Params, tuple[Any, ...]]:
-        """How the parameters are to move, and what the optimizers keep."""
-        grads, _ = self.clip.update(grads, self.clip.init(params))
-        moves: Params = {}
-        after = []
-        for (optimizer, names), own in zip(self._each(), kept, strict=True):
-            part = {n: grads[n] for n in names}
-            found, own = optimizer.update(part, own, {n: params[n] for n in names})
-            moves |= found
-            after.append(own)
-        return moves, tuple(after)
-
-    def _each(self) -> Iterator[tuple[Any, list[str]]]:
-        return zip(self.optimizers, self.parts.values(), strict=True)
-
-
-def _optimizer(
-    plan: Plan, definition: Optimizer, rate: float, shapes: Any, dtype: str
-) -> optax.GradientTransformation:
-    """One for a group of parameters; a clip that all groups share is not its own."""
-    if rate != 1.0:
-        definition = replace(definition, lr=definition.lr * rate)
-    made: Any = definitions.optimizer(definition, excluded(shapes), plan.schedule)
-    if plan.clip is not None and not plan.rates:
-        made = _clipped(definitions.clip(plan.clip), made)
-    if plan.accumulate > 1:
-        # DIFF(multi-steps): optax adds up in float32 unless told otherwise.
-        made = optax.MultiSteps(made, plan.accumulate, accumulator_dtype=dtype)
-    return made
 
 
 class State(NamedTuple):
@@ -410,7 +329,7 @@ class Trainer(contract.Trainer):
         found: dict[str, Array] = {}
         for update in self.updates:
             for kept in self.state.kept[update.step.name]:
-                found |= self.prefixed(update.step, definitions.state(_own(kept)))
+                found |= self.prefixed(update.step, definitions.state(own_state(kept)))
         if self.ema is not None:
             averages = self.state.average.average.items()
             found |= {f"ema/{name}": np.asarray(a) for name, a in averages}
@@ -420,7 +339,7 @@ class Trainer(contract.Trainer):
         kept = {}
         for update in self.updates:
             own = self.own(update.step, state)
-            restored = [_restored(k, own) for k in update.init(self.state.params)]
+            restored = [restored(k, own) for k in update.init(self.state.params)]
             kept[update.step.name] = distributed.replicated(tuple(restored))
         self.state = self.state._replace(kept=kept)
         if self.ema is not None:
@@ -451,7 +370,7 @@ class Trainer(contract.Trainer):
                 (kept,) = own.kept[update.step.name]
                 moved = {name: params[name] for name in update.names}
                 params |= optimizers.schedule_free_evaluated(
-                    moved, _own(kept), definition.beta1
+                    moved, own_state(kept), definition.beta1
                 )
         if self.ema is not None:
             params |= own.average.average

@@ -1,4 +1,4 @@
-"""One step of an objective in Keras: its variables, its optimizers, and its update."""
+"""One step of an objective in Keras: its variables, optimizers and update."""
 
 from collections.abc import Sequence
 from dataclasses import replace
