@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import MISSING, fields, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from parity_tests import defined, following, streams, tolerances
 from parity_tests.engine import Workers
+from parity_tests.model_judge import Mutant, part_of
 from shared.definitions.losses import LOSSES
 from shared.definitions.optimizers import OPTIMIZERS, AdamW, Ema, Prodigy
 from shared.definitions.schedules import SCHEDULES
@@ -34,17 +35,6 @@ RENEWED = 200  # mutants after which a worker is, for what its caches hold
 Check = tuple[str, str, Callable[[Worker], str]]
 
 
-class Changed(Protocol):
-    """parity_tests.mutants.Mutant."""
-
-    @property
-    def path(self) -> str: ...
-    @property
-    def source(self) -> str: ...
-    @property
-    def owner(self) -> str: ...
-
-
 class DefinitionJudge:
     """One framework's mutants, one after another, in a copy of the suite."""
 
@@ -55,7 +45,7 @@ class DefinitionJudge:
         package = PACKAGES[framework]
         self.every = {part: list(checks(part, package)) for part in PARTS}
 
-    def judge(self, mutant: Changed) -> str:
+    def judge(self, mutant: Mutant) -> str:
         """By which check it was caught, or ""."""
         file = self.root / mutant.path
         original = file.read_text()
@@ -63,7 +53,7 @@ class DefinitionJudge:
         self.count += 1
         if self.count % RENEWED == 0:
             self.workers.close()
-        part = Path(Path(mutant.path).parts[1]).stem
+        part = part_of(mutant.path)
         try:
             return (
                 self._import(part)

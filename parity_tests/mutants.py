@@ -10,11 +10,8 @@ native definitions (optimizers, losses, boxes ...) against those in NumPy.
 
 import argparse
 import ast
-import copy
 import json
-import os
 import shutil
-import subprocess
 import sys
 import tempfile
 import threading
@@ -23,45 +20,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from parity_tests import arithmetic
+from parity_tests.changes import changed
 from parity_tests.definition_judge import PARTS, DefinitionJudge
-from parity_tests.engine import Evidence, Session, Workers, measure
+from parity_tests.engine import Evidence, Workers, measure
+from parity_tests.model_judge import LAYERS, REFERENCE, TIERS, Judge, Mutant, part_of
 from shared.catalog import FAMILIES, VARIANTS, family_of, place_of
-from shared.running.client import WorkerFailure
 from shared.running.environment import NATIVE, PACKAGES, ROOT
 
-REFERENCE = {"pytorch": "jax", "keras": "pytorch", "jax": "pytorch"}
-LAYERS = "layers"
-OF_LAYERS = ("layers", "cnn1d", "differences")
-TIERS = ("names", "counts", "forward", "gradients", "buffers", "programs", "cases")
 EXPLAINED = Path(__file__).with_name("mutants_explained.json")
-
-ACTIVATIONS = {
-    "relu": "tanh",
-    "tanh": "sigmoid",
-    "sigmoid": "tanh",
-    "gelu": "relu",
-    "leaky_relu": "relu",
-    "silu": "relu",
-    "softmax": "sigmoid",
-}
-FLAGS = {"training", "deterministic", "use_running_average"}
-BIASES = {"bias", "use_bias"}
-JOINS = {"cat", "concat", "concatenate", "stack"}
-SWAPS = {"permute", "transpose", "swapaxes", "moveaxis"}
-WHOLE = {"stride", "padding", "k", "groups", "size", "pad", "heads", "window"}
-REAL = ("eps", "epsilon", "decay", "momentum", "dropout", "rate", "slope", "alpha")
-
-
-@dataclass(frozen=True)
-class Mutant:
-    framework: str
-    path: str  # relative to the root
-    line: int
-    code: str  # the line
-    change: str  # "before -> after"
-    source: str
-    owner: str = ""  # in a definition's file the class or function around it
 
 
 @dataclass(frozen=True)
@@ -81,12 +47,6 @@ def key(one: Mutant | Outcome) -> str:
     """What a survivor's explanation is filed under; it outlives moved lines."""
     place = f"{one.path}: {one.owner}" if one.owner else one.path
     return f"{place}: {one.code}: {one.change}"
-
-
-def part_of(path: str) -> str:
-    """Says of which family a file is, or that it is of LAYERS or of one of PARTS."""
-    _, room, *_ = Path(path).parts
-    return Path(path if room == "models" else room).stem
 
 
 # Making them
@@ -112,234 +72,7 @@ def _owners(text: str) -> dict[int, str]:
     }
 
 
-def changed(text: str, definition: bool = False) -> Iterator[tuple[int, str, str]]:
-    """Every change in one place: its line, the change, the whole source after it.
-
-    definition: with the changes of arithmetic.
-    """
-    tree = ast.parse(text)
-    untouched, places = _untouched(tree), arithmetic.places(tree)
-    written = [ast.unparse(statement) for statement in tree.body]
-    for i, node in _inside(tree):
-        if node in untouched:
-            continue
-        made = list(_replacements(node))
-        if definition:
-            made += arithmetic.replacements(node, places.get(node))
-        for replacement in made:
-            before, after = ast.unparse(node), ast.unparse(replacement)
-            if before != after:
-                line: int = node.lineno  # type: ignore[attr-defined]
-                statement = _with(tree.body[i], node, replacement)
-                source = "\n".join([*written[:i], statement, *written[i + 1 :]])
-                yield line, f"{before} -> {after}", source
-
-
-def _inside(tree: ast.Module) -> Iterator[tuple[int, ast.AST]]:
-    """Every node, with the number of its outermost statement."""
-    for i, statement in enumerate(tree.body):
-        for node in ast.walk(statement):
-            yield i, node
-
-
-def _untouched(tree: ast.Module) -> set[ast.AST]:
-    """Annotations, docstrings and `strict=` say nothing of the function computed."""
-    left: set[ast.AST] = set()
-    for node in ast.walk(tree):
-        skipped: list[ast.AST | None] = []
-        if isinstance(node, ast.arg | ast.AnnAssign):
-            skipped.append(node.annotation)
-        elif isinstance(node, ast.FunctionDef):
-            skipped.append(node.returns)
-        elif isinstance(node, ast.keyword) and node.arg == "strict":
-            skipped.append(node.value)
-        elif isinstance(node, ast.ImportFrom | ast.Import):
-            skipped.append(node)
-        for root in skipped:
-            left |= set(ast.walk(root)) if root else set()
-    return left
-
-
-def _with(tree: ast.stmt, old: ast.AST, new: ast.AST) -> str:
-    class Swap(ast.NodeTransformer):
-        def visit(self, node: ast.AST) -> ast.AST:
-            if node is old:
-                return new
-            return self.generic_visit(node)
-
-    # The copy keeps identities apart: the tree itself must stay as it was.
-    memo: dict[int, ast.AST] = {id(old): old}
-    return ast.unparse(Swap().visit(copy.deepcopy(tree, memo)))
-
-
-def _replacements(node: ast.AST) -> Iterator[ast.expr]:
-    if isinstance(node, ast.Constant):
-        yield from _constant(node)
-    elif isinstance(node, ast.Attribute):
-        yield from _attribute(node)
-    elif isinstance(node, ast.BinOp):
-        yield from _operation(node)
-    elif isinstance(node, ast.Call):
-        yield from _call(node)
-    elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
-        if node.id in FLAGS:
-            yield ast.UnaryOp(ast.Not(), node)
-        if node.id in WHOLE - {"k"}:  # a bare k is an attention's key
-            yield _binary(node, ast.Add(), 1)
-
-
-def _constant(node: ast.Constant) -> Iterator[ast.expr]:
-    value = node.value
-    if isinstance(value, bool):
-        yield ast.Constant(not value)
-    elif isinstance(value, int):
-        yield ast.Constant(value + 1)
-    elif isinstance(value, float):
-        yield ast.Constant(value * 2)
-
-
-def _attribute(node: ast.Attribute) -> Iterator[ast.expr]:
-    if not isinstance(node.ctx, ast.Load):
-        return
-    if node.attr in ACTIVATIONS:
-        yield ast.Attribute(node.value, ACTIVATIONS[node.attr], node.ctx)
-    elif node.attr in FLAGS:
-        yield ast.UnaryOp(ast.Not(), node)
-    elif node.attr in WHOLE:
-        yield _binary(node, ast.Add(), 1)
-    elif node.attr.endswith(REAL):
-        yield _binary(node, ast.Mult(), 0.5)
-
-
-def _binary(left: ast.expr, operator: ast.operator, right: float) -> ast.expr:
-    return ast.BinOp(left, operator, ast.Constant(right))
-
-
-def _operation(node: ast.BinOp) -> Iterator[ast.expr]:
-    literal = isinstance(node.left, ast.Constant) or isinstance(
-        node.right, ast.Constant
-    )
-    if isinstance(node.op, ast.Add) and not literal:
-        yield node.left
-        yield node.right
-    elif isinstance(node.op, ast.Sub):
-        yield ast.BinOp(node.left, ast.Add(), node.right)
-    elif isinstance(node.op, ast.Mult) and not literal:
-        yield node.left
-    elif isinstance(node.op, ast.Div):
-        yield ast.BinOp(node.left, ast.Mult(), node.right)
-
-
-def _call(node: ast.Call) -> Iterator[ast.expr]:
-    name = name_of(node)
-    own = (
-        isinstance(node.func, ast.Attribute) and ast.unparse(node.func.value) == "self"
-    )
-    if own and "drop" in name and len(node.args) == 1:
-        yield node.args[0]
-    if name in JOINS and node.args and isinstance(node.args[0], ast.List | ast.Tuple):
-        elements = node.args[0].elts[::-1]
-        turned = ast.List(elements, ast.Load())
-        yield ast.Call(node.func, [turned, *node.args[1:]], node.keywords)
-    if name in SWAPS:
-        yield from _swapped(node)
-    for i, keyword in enumerate(node.keywords):
-        if keyword.arg in BIASES and not isinstance(keyword.value, ast.Constant):
-            flipped = ast.keyword(keyword.arg, ast.UnaryOp(ast.Not(), keyword.value))
-            keywords = [*node.keywords[:i], flipped, *node.keywords[i + 1 :]]
-            yield ast.Call(node.func, node.args, keywords)
-
-
-def _swapped(node: ast.Call) -> Iterator[ast.expr]:
-    """A permutation's last two axes; of two axes alone the order says nothing."""
-    *first, last = node.args or [ast.Constant(None)]
-    if isinstance(last, ast.Tuple) and len(last.elts) > 2:
-        *rest, a, b = last.elts
-        turned = ast.Tuple([*rest, b, a], ast.Load())
-        yield ast.Call(node.func, [*first, turned], node.keywords)
-    elif len(node.args) > 2 and name_of(node) in ("permute", "transpose"):
-        *rest, a, b = node.args
-        yield ast.Call(node.func, [*rest, b, a], node.keywords)
-
-
-def name_of(node: ast.Call) -> str:
-    return node.func.attr if isinstance(node.func, ast.Attribute) else ""
-
-
 # Judging them
-
-
-class Judge:
-    """One framework's mutants, one after another, in a copy of the suite."""
-
-    def __init__(self, framework: str, root: Path, evidence: dict[str, Evidence]):
-        self.framework, self.root, self.evidence = framework, root, evidence
-        self.workers = Workers(timeout=180.0, root=root)
-        self.names = list(evidence)
-
-    def judge(self, mutant: Mutant) -> str:
-        """By which check it was caught, or ""."""
-        file = self.root / mutant.path
-        original = file.read_text()
-        file.write_text(mutant.source)
-        try:
-            return (
-                self._import(mutant)
-                or self._first_failure(mutant)
-                or self._failing_test(mutant)
-            )
-        finally:
-            file.write_text(original)
-            self._import(mutant)
-
-    def _import(self, mutant: Mutant) -> str:
-        """A model file is imported again; what others build on needs a new process."""
-        package, *rest = Path(mutant.path).with_suffix("").parts
-        if rest[0] != "models":
-            self.workers.close()
-            return ""
-        modules = [".".join([package, *rest]), f"{package}.models"]
-        try:
-            self.workers.get(self.framework, "float64").reload(modules)
-        except WorkerFailure as failure:
-            return f"import: {failure}"
-        return ""
-
-    def _first_failure(self, mutant: Mutant) -> str:
-        part = part_of(mutant.path)
-        for name in list(self.names):
-            if part in FAMILIES and family_of(VARIANTS[name].spec) != part:
-                continue
-            for tiers in (TIERS[:2], TIERS):
-                session = Session(
-                    self.workers, (REFERENCE[self.framework], self.framework)
-                )
-                session.remember(name, REFERENCE[self.framework], self.evidence[name])
-                for check in session.check(name, tiers):
-                    if not check.passed:
-                        # What caught this one will often catch its neighbour.
-                        self.names.remove(name)
-                        self.names.insert(0, name)
-                        return f"{name} {check.tier}: {check.reason}"
-        return ""
-
-    def _failing_test(self, mutant: Mutant) -> str:
-        """What a layer does, and what otherwise than its framework's, they pin down."""
-        if part_of(mutant.path) != LAYERS:
-            return ""
-        tests = [f"parity_tests/tests/test_{name}.py" for name in OF_LAYERS]
-        command = ["-m", "pytest", "-qx", *tests]
-        done = subprocess.run(
-            [sys.executable, *command],
-            cwd=self.root,
-            env={**os.environ, "PYTHONPATH": str(self.root)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode > 1:
-            raise RuntimeError(f"the tests could not be run: {done.stdout[-2000:]}")
-        return done.stdout.strip().splitlines()[-2] if done.returncode else ""
 
 
 def gather(names: list[str]) -> dict[str, dict[str, Evidence]]:

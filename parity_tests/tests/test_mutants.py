@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from parity_tests.changes import changed
 from parity_tests.definition_judge import PARTS
-from parity_tests.mutants import LAYERS, ROOT, changed, collect, explanations, key
+from parity_tests.model_judge import LAYERS
+from parity_tests.mutants import collect, explanations, key
 from shared.catalog import FAMILIES, place_of
-from shared.running.environment import NATIVE
+from shared.running.environment import NATIVE, ROOT
 
 SOURCE = """
 class Block(nn.Module):
