@@ -14,8 +14,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from benchmarks import flops, modes, peers, records
-from benchmarks.measure import SEED, Stable, Way, Work, cores, measure
+from benchmarks.measure import SEED, Stable, Work, cores, measure
 from benchmarks.records import Comparison, Device, Dtype, Setting
+from benchmarks.ways import Way
 from parity_tests import asked
 from shared import catalog
 from shared.arrays import Array
@@ -23,12 +24,12 @@ from shared.contract import TASKS
 from shared.data.batches import Batch, Samples
 from shared.definitions.optimizers import AdamW
 from shared.errors import UsageError, unknown
+from shared.frameworks import PACKAGES
 from shared.messages import Request
 from shared.objectives.plan import Plan
 from shared.plain import from_plain, to_plain
 from shared.running import cluster
 from shared.running.client import WorkerFailure
-from shared.running.environment import PACKAGES
 from shared.specs.base import Spec
 
 RECOMMENDED = "recommended"

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.bench import Options, works
-from benchmarks.measure import Stable, Way, cores, measure
+from benchmarks.measure import Stable, cores, measure
 from benchmarks.records import Comparison
+from benchmarks.ways import Way
 from parity_tests.engine import Check, Workers
 from parity_tests.run import Job, run
 from shared.catalog import FAMILIES, family_of, variant
-from shared.running.environment import NATIVE
+from shared.frameworks import NATIVE
 
 PARITY_TIERS = ("names", "counts", "exchange", "forward", "gradients", "buffers")
 ROUNDS = 7

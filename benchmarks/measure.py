@@ -19,16 +19,18 @@ from typing import Any, Self
 
 import numpy as np
 
-from benchmarks import modes, records, statistics
+from benchmarks import records, statistics
+from benchmarks.peers import peer
 from benchmarks.records import Comparison, Contender, Machine, Round, Setting, Start
+from benchmarks.ways import KEEP, Way
 from parity_tests import asked
 from shared.arrays import Array
 from shared.data.batches import Samples
 from shared.errors import UsageError
+from shared.frameworks import ROOT
 from shared.messages import Prepared, Result, Timed, Workload
 from shared.objectives.plan import Plan
 from shared.running.client import RemoteModel, Worker, WorkerFailure
-from shared.running.environment import ROOT
 from shared.running.team import Team
 from shared.specs.base import Spec
 
@@ -42,37 +44,6 @@ PROBE = {"cpu": (1024, 0.03), "cuda": (8192, 0.03), "tpu": (8192, 0.03)}
 # Outputs by the largest of them: float32 as its parity tier, less by its digits.
 AGREE = {"float64": 1e-9, "float32": 1e-4, "tf32": 2e-2, "bfloat16": 1e-1}
 SEED = 0
-# glibc's malloc gives large blocks back to the system or keeps them, as its thresholds
-# have moved in that process; here each keeps them (docs/differences.md, "Memory").
-KEEP = {
-    name: str(2**30) for name in ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_")
-}
-
-
-@dataclass(frozen=True)
-class Way:
-    """How a model is run: ours, or a peer of the same framework.
-
-    peer: the model whose public original it is; label: as people know that.
-    processes: that share each step. handicap: see Model.time.
-    """
-
-    framework: str
-    mode: str
-    peer: str = ""
-    label: str = ""
-    processes: int = 1
-    handicap: float = 0.0
-
-    @property
-    def name(self) -> str:
-        several = f" x{self.processes}" if self.processes > 1 else ""
-        return f"{self.label or self.framework}/{self.mode}{several}"
-
-    @property
-    def variables(self) -> dict[str, str]:
-        """Of its processes."""
-        return KEEP | modes.variables(self.framework, self.mode)
 
 
 @dataclass(frozen=True)
@@ -348,8 +319,6 @@ def _built(way: Way, work: Work, worker: Worker) -> tuple[RemoteModel, float]:
 
 
 def _adopted(way: Way, work: Work, worker: Worker) -> RemoteModel:
-    from benchmarks.peers import peer
-
     found = peer(way.peer, way.framework)
     ours = worker.build(work.spec, work.setting.model)
     ours.fill(SEED)

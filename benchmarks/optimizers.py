@@ -22,8 +22,8 @@ import numpy as np
 from benchmarks.measure import here
 from benchmarks.records import RECORDS
 from benchmarks.statistics import interval
+from shared.frameworks import NATIVE, PACKAGES
 from shared.running.client import Worker
-from shared.running.environment import NATIVE, PACKAGES
 
 RECORD = RECORDS / "optimizers.jsonl"
 NAMES = ("adamw", "momentum", "lion")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.measure import Way
+from benchmarks.ways import Way
 from shared.arrays import Array, Weights
 from shared.catalog import family_of, variant
 from shared.errors import UsageError

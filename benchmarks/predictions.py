@@ -21,10 +21,10 @@ from shared.arrays import Array
 from shared.catalog import variant
 from shared.data import pictures, samples
 from shared.files import pretrained
+from shared.frameworks import NATIVE
 from shared.messages import Request
 from shared.running import convert
 from shared.running.client import Worker
-from shared.running.environment import NATIVE
 
 MODEL = "efficientnet_lite0"
 RECORD = RECORDS / "predictions.json"

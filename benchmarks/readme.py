@@ -18,7 +18,7 @@ from benchmarks import records
 from benchmarks.records import RECORDS, Comparison
 from parity_tests.engine import Check
 from shared.catalog import FAMILIES
-from shared.running.environment import NATIVE
+from shared.frameworks import NATIVE
 
 ROOT = Path(__file__).resolve().parent.parent
 CHECKS = RECORDS / "compare.json"

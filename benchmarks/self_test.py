@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.bench import Options, works
-from benchmarks.measure import Stable, Way, cores, here, measure
+from benchmarks.measure import Stable, cores, here, measure
 from benchmarks.modes import recommended
 from benchmarks.records import RECORDS
-from shared.running.environment import NATIVE
+from benchmarks.ways import Way
+from shared.frameworks import NATIVE
 
 RECORD = RECORDS / "self_test.json"
 KIND = "images"

@@ -15,7 +15,7 @@ from benchmarks.modes import kind_of, recommended
 from benchmarks.records import RECORDS, Comparison
 from benchmarks.statistics import EQUAL, MARGIN
 from shared import catalog
-from shared.running.environment import NATIVE
+from shared.frameworks import NATIVE
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "speed.md"

@@ -10,7 +10,7 @@ from parity_tests.predict import NORMALIZE as NORMALIZE
 from parity_tests.predict import Question
 from parity_tests.predict import listed as listed
 from parity_tests.predict import question as question
-from shared.running.environment import PACKAGES
+from shared.frameworks import PACKAGES
 
 
 def frameworks(text: str) -> list[str]:

@@ -7,8 +7,8 @@ from typing import Any
 
 from commands.terminal import Progress, console_for, one_of, split, write_json
 from shared.distributed import Place
+from shared.frameworks import DEVICES, NATIVE, ORACLE
 from shared.running import runs
-from shared.running.environment import DEVICES, NATIVE, ORACLE
 from shared.tasks import TASKS
 from shared.tasks import task as named
 

@@ -12,9 +12,8 @@ from parity_tests import tolerances
 from parity_tests.compare import NONE, Array, Worst, error, worst_pair
 from shared.arrays import Arrays
 from shared.messages import Request, Result
-from shared.randomness import sample
 from shared.specs.base import Program, Spec
-from shared.tensors import Tensor, rows_of
+from shared.tensors import Tensor, rows_of, sample
 
 
 @dataclass

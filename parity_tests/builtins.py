@@ -22,9 +22,9 @@ from parity_tests.engine import Workers
 from shared.definitions.optimizers import OPTIMIZERS, Optimizer
 from shared.errors import UsageError, unknown
 from shared.files.weights import write_bytes
+from shared.frameworks import ROOT
 from shared.messages import Builtin
 from shared.running.client import WorkerFailure
-from shared.running.environment import ROOT
 
 RECORD = ROOT / "docs" / "builtins.json"
 PAGE = ROOT / "docs" / "differences.md"

@@ -14,9 +14,9 @@ from shared.definitions import boxes, decoding, diffusion
 from shared.definitions.decoding import Beams, BeamSearch, Sample
 from shared.definitions.diffusion import DDIM, DDPM, CosineNoise, LinearNoise, Times
 from shared.definitions.returns import GAE, Discounted, TemporalDifference
+from shared.frameworks import PACKAGES
 from shared.randomness import generator
 from shared.running.client import Worker
-from shared.running.environment import PACKAGES
 
 TIE = 1e-9  # a decision made by less may fall otherwise elsewhere
 

@@ -17,9 +17,9 @@ from shared.definitions.losses import LOSSES
 from shared.definitions.optimizers import OPTIMIZERS, AdamW, Ema, Prodigy
 from shared.definitions.schedules import SCHEDULES
 from shared.errors import UsageError
+from shared.frameworks import PACKAGES
 from shared.messages import Stream
 from shared.running.client import Worker, WorkerFailure
-from shared.running.environment import PACKAGES
 
 PARTS = ("optimizers", "losses", "schedules", *defined.CASES)
 FILES = {
@@ -148,11 +148,11 @@ def _optimizers(package: str) -> Iterator[Check]:
         for start in (0.0, 1.0):
             nothing = _follows(streams.nothing(chosen, start))
             yield kind, f"{name} from {start} without gradient", nothing
-    if package == "jax_impl":
+    if package == PACKAGES["jax"]:
         for name, chosen in every.items():
             leaves = partial(following.leaves_of_no_tensors, chosen=chosen)
             yield type(chosen).__name__, f"{name} of no tensors", _within(leaves)
-    if package == "pytorch_impl":
+    if package == PACKAGES["pytorch"]:
         for name in following.FUSED:
             error = partial(
                 following.of_foreach, given=following.scheduled(every[name], 0.1)
@@ -165,7 +165,7 @@ def _optimizers(package: str) -> Iterator[Check]:
     yield "Ema", "averages", _follows(replace(given, ema=Ema(decay=0.9)))
     yield "accumulation", "accumulated", _follows(replace(given, accumulate=4))
     yield from _settings(package, "optimizers", every)
-    if package != "keras_impl":  # Keras has its own
+    if package != PACKAGES["keras"]:  # Keras has its own
         yield from _settings(package, "optimizers", {"averages": Ema(decay=0.9)})
     yield "Prodigy", "rising", _follows(following.rising(Prodigy(weight_decay=0.1)))
     for name, decay in following.DECAYS:

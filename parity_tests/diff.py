@@ -19,10 +19,10 @@ from parity_tests.trace import Trace, trace
 from shared.contract import path_of
 from shared.errors import UsageError
 from shared.files.weights import Entry, count, write_bytes
+from shared.frameworks import PACKAGES
 from shared.messages import Layer, Request, Result
 from shared.randomness import generator
 from shared.running.client import RemoteModel
-from shared.running.environment import PACKAGES
 
 _ROOTS = {
     "torch": "pytorch",

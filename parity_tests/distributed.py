@@ -8,10 +8,10 @@ from parity_tests import tolerances, training
 from parity_tests.compare import NONE, Worst
 from shared.catalog import VARIANTS
 from shared.data.batches import Samples
+from shared.frameworks import NATIVE
 from shared.messages import Seen
 from shared.objectives.plan import Plan
 from shared.running.client import Worker
-from shared.running.environment import NATIVE
 from shared.running.team import Team
 
 UPDATES = 3

@@ -35,10 +35,10 @@ from parity_tests.exchanging import exchange
 from shared.catalog import VARIANTS
 from shared.errors import UsageError
 from shared.files import weights
+from shared.frameworks import NATIVE, ROOT
 from shared.messages import Result, Seen
 from shared.objectives.plan import Plan
 from shared.running.client import Worker, WorkerFailure
-from shared.running.environment import NATIVE, ROOT
 from shared.specs.base import Variant
 
 TIERS = (

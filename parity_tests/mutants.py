@@ -25,7 +25,7 @@ from parity_tests.definition_judge import PARTS, DefinitionJudge
 from parity_tests.engine import Evidence, Workers, measure
 from parity_tests.model_judge import LAYERS, REFERENCE, TIERS, Judge, Mutant, part_of
 from shared.catalog import FAMILIES, VARIANTS, family_of, place_of
-from shared.running.environment import NATIVE, PACKAGES, ROOT
+from shared.frameworks import NATIVE, PACKAGES, ROOT
 
 EXPLAINED = Path(__file__).with_name("mutants_explained.json")
 

@@ -9,8 +9,8 @@ from typing import Any
 from unittest import mock
 
 from shared.errors import UsageError
+from shared.frameworks import PACKAGES
 from shared.messages import Steps, Stream
-from shared.running.environment import PACKAGES
 
 # Around every bound there is, each with its neighbours.
 REALS = (

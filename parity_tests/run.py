@@ -23,8 +23,8 @@ from parity_tests.training import OPTIMIZERS
 from shared import catalog, reference
 from shared.catalog import VARIANTS, select
 from shared.errors import UsageError, unknown
+from shared.frameworks import NATIVE, ORACLE, PACKAGES
 from shared.running import cluster
-from shared.running.environment import NATIVE, ORACLE, PACKAGES
 
 # What Keras's other back ends are compared with.
 FOREIGN = ("pytorch", "keras[jax]", "keras[torch]")

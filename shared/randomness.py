@@ -4,13 +4,9 @@ import hashlib
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-
-if TYPE_CHECKING:
-    from shared.tensors import Tensor
 
 
 def generator(*place: object) -> np.random.Generator:
@@ -73,17 +69,6 @@ class Draws:
         if own.shape != shape:
             raise ValueError(f"{self.path}: a draw of {shape} has no row a sample")
         return own
-
-
-def sample(tensor: "Tensor", batch: int, seed: int) -> NDArray[np.generic]:
-    """A batch for this input: whole numbers, or reals that float32 holds exactly."""
-    draw = generator("sample", seed, tensor.name)
-    shape = (batch, *tensor.shape)
-    if tensor.below is not None:
-        return draw.integers(0, tensor.below, shape, dtype=np.int64)
-    if tensor.drawn == "uniform":
-        return draw.random(shape, np.float32)
-    return draw.standard_normal(shape).astype(np.float32)
 
 
 def weight(name: str, shape: tuple[int, ...], seed: int) -> NDArray[np.float32]:

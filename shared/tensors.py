@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from shared import randomness
 from shared.arrays import Array, Arrays
@@ -42,6 +43,17 @@ class Tensor:
         if self.below is None:
             return uniform
         return np.floor(uniform * self.below).astype(np.int64)
+
+
+def sample(tensor: Tensor, batch: int, seed: int) -> NDArray[np.generic]:
+    """A batch for this input: whole numbers, or reals that float32 holds exactly."""
+    draw = randomness.generator("sample", seed, tensor.name)
+    shape = (batch, *tensor.shape)
+    if tensor.below is not None:
+        return draw.integers(0, tensor.below, shape, dtype=np.int64)
+    if tensor.drawn == "uniform":
+        return draw.random(shape, np.float32)
+    return draw.standard_normal(shape).astype(np.float32)
 
 
 def mask(name: str, shape: tuple[int, ...], rows: str = SAMPLES) -> Tensor:

@@ -31,7 +31,7 @@ from benchmarks.gpu import parity, peaks, speed
 from benchmarks.gpu.clock import Clock, Lines
 from benchmarks.gpu.speed import Records
 from shared.catalog import VARIANTS
-from shared.running.environment import PACKAGES
+from shared.frameworks import PACKAGES
 
 PARTS = ("parity", "speed", "optimizers")
 # Of the whole time: parity comes first and must leave room for the records.

@@ -17,8 +17,9 @@ from threading import Timer
 from benchmarks import bench, measure, modes, peers, records
 from benchmarks.bench import Options
 from benchmarks.gpu.clock import Clock, Lines
-from benchmarks.measure import Ready, Stable, Way, Work
+from benchmarks.measure import Ready, Stable, Work
 from benchmarks.records import Comparison, Contender, Device, Dtype
+from benchmarks.ways import Way
 from shared import catalog
 from shared.catalog import VARIANTS
 from shared.errors import UsageError

@@ -12,7 +12,7 @@ from benchmarks.records import Comparison
 from parity_tests.engine import Check
 from shared import catalog
 from shared.errors import UsageError
-from shared.running.environment import NATIVE
+from shared.frameworks import NATIVE
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from benchmarks.report.gather import Node, Traced
 from benchmarks.report.prose import Settled
 from shared.catalog import FAMILIES, place_of
 from shared.files import checkpoints, sources
-from shared.running.environment import NATIVE, PACKAGES, ROOT
+from shared.frameworks import NATIVE, PACKAGES, ROOT
 from shared.specs.base import Variant
 
 # Which library each public form is of, as the sources of counts name it.

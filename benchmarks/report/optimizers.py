@@ -18,7 +18,7 @@ from parity_tests import builtins
 from parity_tests.builtins import Row
 from shared.definitions.optimizers import OPTIMIZERS, describe
 from shared.files import sources
-from shared.running.environment import NATIVE, ORACLE
+from shared.frameworks import NATIVE, ORACLE
 
 # What all optimizers of a package have in common.
 COMMON = {"Optimizer", "check", "used", "_ALLOWED", "excluded"}

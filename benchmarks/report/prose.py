@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 
 from benchmarks.report import code
-from shared.running.environment import PACKAGES, ROOT
+from shared.frameworks import PACKAGES, ROOT
 
 DIFFERENCES = ROOT / "docs" / "differences.md"
 MUTANTS = ROOT / "docs" / "mutants.md"

@@ -27,7 +27,7 @@ from parity_tests import tolerances
 from shared import VERSION
 from shared.catalog import FAMILIES, VARIANTS, family_of
 from shared.definitions.optimizers import OPTIMIZERS
-from shared.running.environment import NATIVE, ORACLE, ROOT
+from shared.frameworks import NATIVE, ORACLE, ROOT
 
 MENU = (
     ("Overview", "index.html"),

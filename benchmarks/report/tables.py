@@ -15,7 +15,7 @@ from benchmarks.report.ratios import VERDICTS
 from parity_tests.engine import Check
 from shared.catalog import FAMILIES, VARIANTS, family_of
 from shared.definitions.optimizers import OPTIMIZERS
-from shared.running.environment import NATIVE
+from shared.frameworks import NATIVE
 
 TIERS = (
     ("names", "canonical names, shapes, dtypes, trainable or not", "exact"),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from shared.catalog import FAMILIES
-from shared.running.environment import NATIVE, ROOT
+from shared.frameworks import NATIVE, ROOT
 from shared.specs.base import Spec, Tensor
 
 FOLDER = ROOT / "benchmarks" / "report" / "templates"

@@ -8,7 +8,7 @@ from parity_tests import defined
 from parity_tests.defined import CASES, SETTINGS, Found
 from parity_tests.definition_judge import frozen, settings
 from parity_tests.engine import Workers
-from shared.running.environment import FRAMEWORKS, NATIVE, PACKAGES
+from shared.frameworks import FRAMEWORKS, NATIVE, PACKAGES
 
 
 def follows(kind: str) -> Callable[..., None]:

@@ -12,12 +12,12 @@ from parity_tests.engine import Workers
 from shared.arrays import Weights
 from shared.catalog import VARIANTS
 from shared.errors import UsageError
+from shared.frameworks import FRAMEWORKS
 from shared.messages import Request
-from shared.randomness import sample
 from shared.running.client import Worker
-from shared.running.environment import FRAMEWORKS
 from shared.specs.base import ConvSpec
 from shared.specs.vision.alexnet import AlexNetSpec, TwoTowerAlexNetSpec
+from shared.tensors import sample
 
 Array = NDArray[Any]
 

@@ -6,7 +6,7 @@ import pytest
 
 from shared import catalog
 from shared.definitions.losses import CrossEntropy
-from shared.randomness import Draws, sample
+from shared.randomness import Draws
 from shared.reference import autodiff
 from shared.reference.adapter import Adapter
 from shared.reference.autodiff import Node
@@ -17,6 +17,7 @@ from shared.reference.layers.linear import Linear
 from shared.reference.layers.pooling import MaxPool2d, MeanOfMap
 from shared.reference.module import Chain, Module, named_parameters
 from shared.specs.base import Pool
+from shared.tensors import sample
 
 H = 1e-3
 

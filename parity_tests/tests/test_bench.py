@@ -21,6 +21,7 @@ from benchmarks import (
     regressions,
     speed,
     statistics,
+    ways,
 )
 from benchmarks.records import (
     Comparison,
@@ -147,13 +148,13 @@ def test_a_mode_of_its_own_process_runs_there(monkeypatch, tmp_path):
     fused = {}
     with measure.Stable("float32", "cpu", 1, ()) as stable:
         for mode in ("compiled", "compiled-ynn-off"):
-            way = measure.Way("jax", mode)
+            way = ways.Way("jax", mode)
             (worker,) = stable.get(way, "jax").workers
             assert mode in worker.describe()["modes"]
             fused[mode] = worker.ask("fused:found", paths=(str(tmp_path),))
             assert "fast_math" in worker.environment["XLA_FLAGS"]
     assert fused == {"compiled": True, "compiled-ynn-off": False}
-    assert measure.Way("keras[jax]", "compiled").variables == measure.KEEP
+    assert ways.Way("keras[jax]", "compiled").variables == ways.KEEP
     with pytest.raises(UsageError, match="there is none on cuda, only on cpu"):
         modes.check_device("compiled-ynn-off", "cuda")
 

@@ -23,8 +23,8 @@ from shared.definitions.boxes import (
     MeanAP,
 )
 from shared.errors import UsageError
+from shared.frameworks import FRAMEWORKS, PACKAGES
 from shared.randomness import generator
-from shared.running.environment import FRAMEWORKS, PACKAGES
 
 _, PRESETS = CASES["boxes"], SETTINGS["boxes"]
 

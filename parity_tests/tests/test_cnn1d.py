@@ -9,10 +9,10 @@ from parity_tests.compare import error
 from parity_tests.layer_cases import SERIES, SERIES_POOLS
 from shared.catalog import variant
 from shared.errors import UsageError
+from shared.frameworks import FRAMEWORKS, NATIVE
 from shared.messages import Request
-from shared.randomness import sample
-from shared.running.environment import FRAMEWORKS, NATIVE
 from shared.specs.sequence.cnn1d import CNN1DSpec
+from shared.tensors import sample
 
 
 def convolved(c, weight, bias, x):

@@ -15,13 +15,13 @@ from shared.data.batches import SAMPLE, Batch, Ragged, Samples, laid_out
 from shared.definitions.optimizers import Prodigy, ScheduleFreeAdamW
 from shared.errors import UsageError
 from shared.files import weights
+from shared.frameworks import NATIVE, ORACLE
 from shared.messages import Result
 from shared.objectives.adversarial import Adversarial
 from shared.objectives.base import Copy, Step
 from shared.objectives.supervised import Supervised
 from shared.randomness import Draws, generator
 from shared.running import saving
-from shared.running.environment import NATIVE, ORACLE
 from shared.specs.base import Program, Tensor
 
 

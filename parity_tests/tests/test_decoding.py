@@ -19,8 +19,8 @@ from shared.definitions.decoding import (
     greedy_margin,
 )
 from shared.errors import UsageError
+from shared.frameworks import FRAMEWORKS, PACKAGES
 from shared.randomness import generator
-from shared.running.environment import FRAMEWORKS, PACKAGES
 
 _, PRESETS = CASES["decoding"], SETTINGS["decoding"]
 

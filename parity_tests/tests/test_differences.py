@@ -19,9 +19,9 @@ from parity_tests.layer_cases import ACTIVATIONS
 from shared.catalog import variant
 from shared.definitions.optimizers import SAM, Adam, AdamW
 from shared.files.weights import count
+from shared.frameworks import FRAMEWORKS, NATIVE
 from shared.messages import Builtin, Request, Stream
 from shared.running.client import WorkerRaised
-from shared.running.environment import FRAMEWORKS, NATIVE
 from shared.running.team import Team
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -9,9 +9,9 @@ from parity_tests.tests import held
 from shared.definitions import diffusion
 from shared.definitions.diffusion import DDIM, DDPM, CosineNoise, LinearNoise, Times
 from shared.errors import UsageError
+from shared.frameworks import FRAMEWORKS, NATIVE, PACKAGES
 from shared.randomness import generator
 from shared.running.client import WorkerRaised
-from shared.running.environment import FRAMEWORKS, NATIVE, PACKAGES
 
 _, PRESETS = CASES["diffusion"], SETTINGS["diffusion"]
 

@@ -23,12 +23,12 @@ from shared.definitions.losses import LOSSES, CrossEntropy
 from shared.distributed import Place, places
 from shared.errors import UsageError
 from shared.files import weights
+from shared.frameworks import NATIVE
 from shared.objectives.supervised import Supervised
 from shared.randomness import Draws
 from shared.running import runs as task_runs
 from shared.running import saving
 from shared.running.client import WorkerCrashed, WorkerRaised
-from shared.running.environment import NATIVE
 from shared.running.team import Team
 from shared.running.training import Job
 from shared.tasks import task

@@ -14,10 +14,10 @@ from shared.catalog import variant
 from shared.definitions.optimizers import OPTIMIZERS, Adam
 from shared.errors import UsageError
 from shared.files import weights
+from shared.frameworks import NATIVE
 from shared.messages import Seen
 from shared.objectives.adversarial import Game
 from shared.running import saving
-from shared.running.environment import NATIVE
 from shared.running.training import Job
 from shared.specs.generative.gan import DCGANSpec
 from shared.tasks import task

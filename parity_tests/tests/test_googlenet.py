@@ -19,11 +19,11 @@ from shared.definitions.initializers import (
     of_torch,
 )
 from shared.errors import UsageError
+from shared.frameworks import FRAMEWORKS
 from shared.messages import Request
-from shared.randomness import sample
 from shared.running.client import Worker
-from shared.running.environment import FRAMEWORKS
 from shared.specs.vision.googlenet import GoogLeNetSpec, PlainGoogLeNetSpec
+from shared.tensors import sample
 
 Array = NDArray[Any]
 NAME = "googlenet_tiny_plain"

@@ -7,17 +7,17 @@ import numpy as np
 import pytest
 
 from parity_tests.engine import Workers
-from shared import randomness
 from shared.arrays import Array
+from shared.frameworks import FRAMEWORKS, ORACLE
 from shared.messages import Request
 from shared.running.client import RemoteModel
-from shared.running.environment import FRAMEWORKS, ORACLE
 from shared.specs.language.gpt import GPTSpec
+from shared.tensors import sample
 
 SPEC = GPTSpec(
     vocab_size=11, positions=9, tokens=7, width=6, depth=1, heads=2, ln_eps=1e-3
 )
-TOKENS = randomness.sample(SPEC.inputs()[0], 3, seed=0)
+TOKENS = sample(SPEC.inputs()[0], 3, seed=0)
 
 
 @pytest.fixture(scope="module", params=(*FRAMEWORKS, ORACLE))

@@ -15,7 +15,7 @@ from benchmarks.gpu.clock import Clock, Lines
 from benchmarks.gpu.parity import Answer, Job
 from parity_tests import engine, training
 from shared.catalog import FAMILIES, VARIANTS
-from shared.running.environment import ROOT
+from shared.frameworks import ROOT
 
 PLACES = parity.places(("pytorch", "jax"), "cuda")
 CPU, _, GPU, OTHER = PLACES

@@ -7,7 +7,7 @@ import pytest
 from shared.catalog import place_of
 from shared.definitions.initializers import HeUniform, Normal, of_torch
 from shared.errors import UsageError
-from shared.running.environment import NATIVE, PACKAGES, ROOT
+from shared.frameworks import NATIVE, PACKAGES, ROOT
 from shared.specs.vision.inception import InceptionV3Spec
 from shared.specs.vision.inception_v4 import InceptionResNetV2Spec, InceptionV4Spec
 

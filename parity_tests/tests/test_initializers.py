@@ -9,8 +9,8 @@ import pytest
 from shared.catalog import VARIANTS
 from shared.definitions import initializers as own
 from shared.errors import UsageError
+from shared.frameworks import FRAMEWORKS
 from shared.randomness import generator
-from shared.running.environment import FRAMEWORKS
 
 SHAPES = [(300, 400), (64, 48, 5, 7)]
 

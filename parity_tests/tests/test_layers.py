@@ -15,8 +15,8 @@ from parity_tests.layer_cases import (
     constant_bias,
 )
 from parity_tests.tolerances import FORWARD, GRADIENTS
+from shared.frameworks import NATIVE
 from shared.messages import Request
-from shared.running.environment import NATIVE
 from shared.specs.base import ConvSpec, ConvTransposeSpec, SqueezeSpec, pair, same
 
 

@@ -12,11 +12,11 @@ from parity_tests.engine import Workers
 from shared.arrays import Weights
 from shared.catalog import VARIANTS
 from shared.errors import UsageError
+from shared.frameworks import FRAMEWORKS, ORACLE
 from shared.messages import Request
-from shared.randomness import sample
 from shared.running.client import Worker
-from shared.running.environment import FRAMEWORKS, ORACLE
 from shared.specs.vision.lenet import LeNet5Spec
+from shared.tensors import sample
 
 Array = NDArray[Any]
 

@@ -6,9 +6,9 @@ from numpy.typing import NDArray
 
 from parity_tests.engine import Workers
 from shared.errors import UsageError
+from shared.frameworks import FRAMEWORKS, ORACLE
 from shared.messages import Request
 from shared.running.client import Worker
-from shared.running.environment import FRAMEWORKS, ORACLE
 from shared.specs.classic.linear import LinearModelSpec, Link
 
 W = np.array([[1.0, -2.0, 0.5], [0.25, 4.0, -1.0]])

@@ -14,8 +14,8 @@ from parity_tests.following import CASES, CLASSES, off
 from shared.definitions import losses
 from shared.definitions.losses import LOSSES
 from shared.errors import UsageError
+from shared.frameworks import FRAMEWORKS, NATIVE, PACKAGES
 from shared.randomness import generator
-from shared.running.environment import FRAMEWORKS, NATIVE, PACKAGES
 
 IGNORING = [n for n, v in LOSSES.items() if getattr(v, "ignore", None) is not None]
 

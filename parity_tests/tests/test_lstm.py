@@ -10,8 +10,8 @@ from parity_tests.engine import request
 from parity_tests.tolerances import FORWARD
 from shared.catalog import FAMILIES
 from shared.errors import UsageError
+from shared.frameworks import FRAMEWORKS, ORACLE
 from shared.randomness import Draws
-from shared.running.environment import FRAMEWORKS, ORACLE
 from shared.specs.sequence.lstm import LSTMSpec
 
 TINY = {n: v.spec for n, v in FAMILIES["lstm"].VARIANTS.items() if v.tiny}

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from parity_tests.engine import Workers
+from shared.frameworks import FRAMEWORKS, ORACLE
 from shared.messages import Request
 from shared.running.client import Worker
-from shared.running.environment import FRAMEWORKS, ORACLE
 from shared.specs.classic.mlp import MLPSpec
 
 X = np.array([[-3.0, -1.0, -0.25, 0.0, 0.5, 2.0]])

@@ -28,7 +28,7 @@ from shared.definitions.optimizers import (
     SophiaG,
 )
 from shared.errors import UsageError
-from shared.running.environment import FRAMEWORKS
+from shared.frameworks import FRAMEWORKS
 
 NAMES = "lars lamb adafactor adan sophia muon shampoo prodigy schedule_free sam"
 MODERN = {name: OPTIMIZERS[name] for name in NAMES.split()}

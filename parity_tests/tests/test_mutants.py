@@ -10,7 +10,7 @@ from parity_tests.definition_judge import PARTS
 from parity_tests.model_judge import LAYERS
 from parity_tests.mutants import collect, explanations, key
 from shared.catalog import FAMILIES, place_of
-from shared.running.environment import NATIVE, ROOT
+from shared.frameworks import NATIVE, ROOT
 
 SOURCE = """
 class Block(nn.Module):

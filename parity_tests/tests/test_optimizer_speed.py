@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks import optimizers as job
-from shared.running.environment import NATIVE, PACKAGES
+from shared.frameworks import NATIVE, PACKAGES
 from shared.running.rounds import interleaved
 
 

@@ -32,8 +32,8 @@ from shared.definitions.optimizers import (
 )
 from shared.definitions.schedules import SCHEDULES
 from shared.errors import UsageError
+from shared.frameworks import FRAMEWORKS, NATIVE, PACKAGES
 from shared.running.client import WorkerRaised
-from shared.running.environment import FRAMEWORKS, NATIVE, PACKAGES
 
 KINDS = {type(found).__name__: type(found) for found in OPTIMIZERS.values()}
 

@@ -14,10 +14,10 @@ from shared.contract import metadata
 from shared.data import pictures, transforms
 from shared.errors import UsageError
 from shared.files import weights
+from shared.frameworks import NATIVE
 from shared.messages import Request
 from shared.randomness import generator
 from shared.running import convert
-from shared.running.environment import NATIVE
 
 MODEL = "resnet_tiny"
 SPEC = variant(MODEL).spec

@@ -16,8 +16,8 @@ from shared.catalog import VARIANTS
 from shared.data import pictures, samples
 from shared.errors import UsageError
 from shared.files import checkpoints, pretrained
+from shared.frameworks import NATIVE
 from shared.messages import Request
-from shared.running.environment import NATIVE
 
 # Any of these is right; the astronaut's portrait is of no class.
 RIGHT = {

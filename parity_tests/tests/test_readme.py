@@ -5,7 +5,7 @@ import re
 
 from benchmarks import readme, records, self_test, speed
 from shared.catalog import FAMILIES
-from shared.running.environment import NATIVE
+from shared.frameworks import NATIVE
 
 CHECKS, TIMINGS = readme.committed()
 

@@ -16,6 +16,7 @@ from shared.contract import flat
 from shared.definitions.optimizers import OPTIMIZERS, Ema
 from shared.errors import UsageError
 from shared.files import sources
+from shared.frameworks import NATIVE, ORACLE, ROOT
 from shared.messages import Workload
 from shared.objectives.adversarial import Adversarial
 from shared.randomness import Draws
@@ -32,7 +33,6 @@ from shared.reference.module import Module, named_modules, named_parameters
 from shared.reference.perceptron import Perceptron
 from shared.running import saving
 from shared.running.client import Worker
-from shared.running.environment import NATIVE, ORACLE, ROOT
 from shared.running.training import Job
 from shared.specs.base import ConvSpec, Pool
 from shared.specs.sequence.recurrent import StackSpec

@@ -40,7 +40,7 @@ from shared.catalog import FAMILIES, VARIANTS
 from shared.definitions.optimizers import OPTIMIZERS, SGD
 from shared.errors import UsageError
 from shared.files import checkpoints, sources
-from shared.running.environment import NATIVE, PACKAGES, ROOT
+from shared.frameworks import NATIVE, PACKAGES, ROOT
 
 TEMPLATES = ROOT / "benchmarks" / "report" / "templates"
 FAILED = Check(

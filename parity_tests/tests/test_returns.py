@@ -8,8 +8,8 @@ from parity_tests.defined import CASES, SETTINGS
 from parity_tests.tests import held
 from shared.definitions.returns import GAE, Discounted, TemporalDifference
 from shared.errors import UsageError
+from shared.frameworks import FRAMEWORKS, PACKAGES
 from shared.randomness import generator
-from shared.running.environment import FRAMEWORKS, PACKAGES
 
 OWN, PRESETS = CASES["returns"], SETTINGS["returns"]
 

@@ -20,7 +20,7 @@ from shared.definitions.schedules import (
     Warmup,
 )
 from shared.errors import UsageError
-from shared.running.environment import FRAMEWORKS, NATIVE, PACKAGES
+from shared.frameworks import FRAMEWORKS, NATIVE, PACKAGES
 
 # What a native file must hold where it stands, without this suite.
 TORCH = """

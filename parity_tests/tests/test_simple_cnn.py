@@ -9,10 +9,10 @@ from numpy.lib.stride_tricks import sliding_window_view
 from parity_tests.compare import error
 from shared.catalog import variant
 from shared.errors import UsageError
+from shared.frameworks import FRAMEWORKS, NATIVE, ORACLE
 from shared.messages import Request
-from shared.randomness import sample
-from shared.running.environment import FRAMEWORKS, NATIVE, ORACLE
 from shared.specs.vision.simple_cnn import SimpleCNNSpec
+from shared.tensors import sample
 
 SIZES = (32, 48, 64)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from shared import catalog
+from shared import catalog, frameworks
 from shared.catalog import FAMILIES, VARIANTS, place_of
 from shared.contract import metadata
 from shared.definitions.losses import LOSSES
@@ -17,13 +17,12 @@ from shared.fields import Range
 from shared.objectives.plan import Plan
 from shared.objectives.supervised import Supervised
 from shared.plain import from_plain, plain, to_plain
-from shared.running import environment as worker
 from shared.specs.base import Spec
 from shared.specs.vision.lenet import LeNetSpec
 from shared.specs.vision.resnet import ResNetSpec
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = [worker.PACKAGES[framework] for framework in worker.NATIVE]
+PACKAGES = [frameworks.PACKAGES[framework] for framework in frameworks.NATIVE]
 DEPTHS = (1, 1, 1, 1)
 
 

@@ -3,8 +3,8 @@
 import pytest
 
 from shared.errors import UsageError
+from shared.frameworks import NATIVE
 from shared.running import curves, runs
-from shared.running.environment import NATIVE
 from shared.tasks import TASKS, task
 
 

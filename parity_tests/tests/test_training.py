@@ -18,11 +18,11 @@ from shared.definitions.optimizers import OPTIMIZERS, SGD, AdamW, Ema
 from shared.definitions.schedules import ReduceOnPlateau
 from shared.errors import UsageError
 from shared.files import weights
+from shared.frameworks import NATIVE, PACKAGES
 from shared.messages import Seen
 from shared.objectives.plan import Plan
 from shared.running import saving
 from shared.running.client import Worker, WorkerCrashed, WorkerRaised
-from shared.running.environment import NATIVE, PACKAGES
 from shared.running.training import Job
 from shared.tasks import task
 

@@ -12,7 +12,7 @@ from shared import randomness
 from shared.catalog import variant
 from shared.definitions.losses import EvidenceLowerBound
 from shared.errors import UsageError
-from shared.running.environment import NATIVE
+from shared.frameworks import NATIVE
 from shared.running.training import Job
 from shared.tasks import task
 

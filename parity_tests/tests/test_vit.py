@@ -8,7 +8,7 @@ import pytest
 from parity_tests.engine import Workers, request
 from shared.catalog import VARIANTS
 from shared.errors import UsageError
-from shared.running.environment import FRAMEWORKS
+from shared.frameworks import FRAMEWORKS
 from shared.specs.vision.vit import ViTSpec
 
 PLAIN = VARIANTS["vit_tiny"].spec

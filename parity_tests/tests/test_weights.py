@@ -10,7 +10,7 @@ import pytest
 from shared.catalog import variant
 from shared.errors import UsageError
 from shared.files import weights
-from shared.running.environment import NATIVE
+from shared.frameworks import NATIVE
 
 SPEC = variant("resnet_tiny").spec
 

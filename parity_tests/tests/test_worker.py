@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from parity_tests.engine import request
+from shared import frameworks as module
 from shared.catalog import variant
 from shared.errors import UsageError
-from shared.running import environment as module
 from shared.running.client import Worker, WorkerCrashed, WorkerRaised, WorkerTimeout
 
 ADAPTER = """

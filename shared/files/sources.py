@@ -14,12 +14,11 @@ from rich.rule import Rule
 from rich.syntax import Syntax
 from rich.table import Table
 
-from shared import reference
 from shared.catalog import FAMILIES, place_of
 from shared.definitions.optimizers import OPTIMIZERS
 from shared.errors import unknown
 from shared.files.weights import write_bytes
-from shared.running.environment import NATIVE, ORACLE, PACKAGES, ROOT
+from shared.frameworks import NATIVE, ORACLE, PACKAGES, ROOT
 
 PANELS = {"pytorch": "PyTorch", "keras": "Keras", "jax": "JAX", "numpy": "NumPy"}
 HEAD = "imports"
@@ -39,8 +38,8 @@ class Aligned:
 def aligned(name: str) -> list[Aligned]:
     """The definitions of a family or an optimizer, in the order of their files."""
     if name in FAMILIES:
-        frameworks = (*NATIVE, ORACLE) if name in reference.FAMILIES else NATIVE
-        parts = [definitions(path_of(f, name).read_text()) for f in frameworks]
+        found = [path_of(framework, name) for framework in implementations(name)]
+        parts = [definitions(path.read_text()) for path in found]
     elif name in OPTIMIZERS:
         parts = [_of_optimizer(framework, name) for framework in (*NATIVE, ORACLE)]
     else:

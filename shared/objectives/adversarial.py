@@ -1,15 +1,12 @@
 """Two players: a generator makes what a discriminator is to tell from data."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from shared.definitions.optimizers import Optimizer
 from shared.fields import NonNegative, Size
-from shared.objectives.base import Objective, Step, noise_of
+from shared.objectives.base import Objective, Step, Subject, noise_of
 from shared.tensors import UNIFORM, Tensor
-
-if TYPE_CHECKING:
-    from shared.specs.base import Spec
 
 Game = Literal["original", "non_saturating", "hinge", "wasserstein"]
 
@@ -32,7 +29,7 @@ class Adversarial(Objective):
     critic: Optimizer | None = None
     generator: Optimizer | None = None
 
-    def steps(self, spec: "Spec") -> tuple[Step, ...]:
+    def steps(self, spec: Subject) -> tuple[Step, ...]:
         noise = noise_of(spec)
         between = (Tensor("between", (), drawn=UNIFORM),) if self.penalty else ()
         return (

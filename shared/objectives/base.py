@@ -5,7 +5,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from shared.arrays import Arrays
 from shared.data.batches import Samples
@@ -14,8 +14,13 @@ from shared.definitions.optimizers import Optimizer
 from shared.fields import Checked, Rate, Size
 from shared.tensors import Tensor
 
-if TYPE_CHECKING:
-    from shared.specs.base import Spec
+
+class Subject(Protocol):
+    """What an objective is told of the model that it trains; every spec says it."""
+
+    def inputs(self) -> tuple[Tensor, ...]: ...
+
+    def outputs(self, training: bool) -> tuple[Tensor, ...]: ...
 
 
 @dataclass(frozen=True)
@@ -80,7 +85,7 @@ class Objective(Checked):
         objective has no such number."""
         return None
 
-    def steps(self, spec: "Spec") -> tuple[Step, ...]:
+    def steps(self, spec: Subject) -> tuple[Step, ...]:
         """The updates that a batch makes, in order."""
         raise NotImplementedError
 
@@ -92,11 +97,11 @@ class Objective(Checked):
         """What the mean over a part weighs in the mean over the whole batch."""
         return len(part) / len(whole)
 
-    def wanted(self, spec: "Spec", inputs: Arrays, seed: int) -> Arrays:
+    def wanted(self, spec: Subject, inputs: Arrays, seed: int) -> Arrays:
         """What the inputs are trained towards, drawn for a test."""
         return ()
 
 
-def noise_of(spec: "Spec") -> tuple[Tensor, ...]:
+def noise_of(spec: Subject) -> tuple[Tensor, ...]:
     """The inputs of `forward` that are drawn."""
     return tuple(tensor for tensor in spec.inputs() if tensor.drawn)

@@ -1,14 +1,10 @@
 """The evidence lower bound of a model with latent variables, in one step."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from shared.definitions.losses import EvidenceLowerBound, Likelihood
 from shared.fields import NonNegative
-from shared.objectives.base import Objective, Step, noise_of
-
-if TYPE_CHECKING:
-    from shared.specs.base import Spec
+from shared.objectives.base import Objective, Step, Subject, noise_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,5 +23,5 @@ class Evidence(Objective):
     def judge(self) -> EvidenceLowerBound:
         return EvidenceLowerBound(likelihood=self.likelihood, beta=self.beta)
 
-    def steps(self, spec: "Spec") -> tuple[Step, ...]:
+    def steps(self, spec: Subject) -> tuple[Step, ...]:
         return (Step("evidence", noise=noise_of(spec)),)

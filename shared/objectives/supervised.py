@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -10,11 +10,9 @@ from shared.arrays import Array, Arrays
 from shared.data.batches import Samples, laid_out
 from shared.definitions.losses import BinaryCrossEntropy, CrossEntropy, Loss
 from shared.fields import NonNegative
-from shared.objectives.base import Objective, Step, noise_of
-from shared.randomness import generator, sample
-
-if TYPE_CHECKING:
-    from shared.specs.base import Spec
+from shared.objectives.base import Objective, Step, Subject, noise_of
+from shared.randomness import generator
+from shared.tensors import sample
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +31,7 @@ class Supervised(Objective):
     def judge(self) -> Loss:
         return self.loss
 
-    def steps(self, spec: "Spec") -> tuple[Step, ...]:
+    def steps(self, spec: Subject) -> tuple[Step, ...]:
         return (Step("supervised", self.trains, noise_of(spec)),)
 
     def of(
@@ -55,7 +53,7 @@ class Supervised(Objective):
         own = self.loss.counted(len(part), laid_out(part.targets))
         return own / total if total else 0.0
 
-    def wanted(self, spec: "Spec", inputs: Arrays, seed: int) -> Arrays:
+    def wanted(self, spec: Subject, inputs: Arrays, seed: int) -> Arrays:
         """For losses of classes, of yes and no, and of numbers; a family with another
         says what its targets are."""
         tensor, rows = spec.outputs(True)[0], len(inputs[0])

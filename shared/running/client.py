@@ -24,6 +24,7 @@ from shared.definitions.schedules import ReduceOnPlateau, Schedule
 from shared.distributed import Place
 from shared.errors import UsageError, unknown
 from shared.files.weights import Entry
+from shared.frameworks import PACKAGES, ROOT
 from shared.messages import (
     Prepared,
     Request,
@@ -35,7 +36,7 @@ from shared.messages import (
     Workload,
 )
 from shared.objectives.plan import Plan
-from shared.running.environment import PACKAGES, ROOT, TOLD, environment
+from shared.running.environment import TOLD, environment
 from shared.running.saving import Checkpoint
 from shared.running.training import Job
 from shared.running.wire import receive, send

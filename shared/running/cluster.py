@@ -7,23 +7,20 @@ nobody else can reach. What a node lost is done again by another.
 import importlib
 import os
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import Any, TypeVar
 
 from shared.errors import UsageError, brief
+from shared.frameworks import NATIVE, PACKAGES, ROOT
 
 Job = TypeVar("Job")
 Found = TypeVar("Found")
 
-ROOT = Path(__file__).resolve().parents[2]
 # A node needs the frameworks installed; of this suite it gets what is here.
 ROOMS = (
     "shared",
     "parity_tests",
     "benchmarks",
-    "pytorch_impl",
-    "keras_impl",
-    "jax_impl",
+    *(PACKAGES[framework] for framework in NATIVE),
 )
 TRIES = 3
 # What Ray asks for before it is imported: no reports to its makers, and a task without

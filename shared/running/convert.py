@@ -13,9 +13,9 @@ from shared.arrays import Array
 from shared.contract import metadata
 from shared.errors import UsageError, brief, unknown
 from shared.files import checkpoints, weights
+from shared.frameworks import NATIVE
 from shared.plain import from_plain
 from shared.running.client import RemoteModel, Worker
-from shared.running.environment import NATIVE
 from shared.specs.base import Spec
 
 PUBLIC = checkpoints.forms()

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from shared import VERSION
+from shared.frameworks import FRAMEWORKS, ORACLE
 from shared.running.client import Worker, WorkerFailure
-from shared.running.environment import FRAMEWORKS, ORACLE
 
 PACKAGES = ("torch", "tensorflow", "keras", "jax", "flax", "optax", "numpy")
 ORIGINALS = ("torchvision", "transformers")

@@ -1,28 +1,13 @@
-"""Which frameworks there are, and the variables that the process of each wants."""
+"""The variables that the process of a framework wants."""
 
 import os
 import sys
-from pathlib import Path
 
 from shared.distributed import VARIABLES, Place
 from shared.errors import UsageError
+from shared.frameworks import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
-NATIVE = ("pytorch", "keras", "jax")
-PACKAGES = {
-    "pytorch": "pytorch_impl",
-    "keras": "keras_impl",
-    "jax": "jax_impl",
-    "keras[jax]": "keras_impl",
-    "keras[torch]": "keras_impl",
-}
-FRAMEWORKS = tuple(PACKAGES)
-# Networks from scratch, of some families (shared/reference): an oracle for the others.
-ORACLE = "numpy"
-PACKAGES[ORACLE] = "shared.reference"
 _BACKENDS = {"keras": "tensorflow", "keras[jax]": "jax", "keras[torch]": "torch"}
-# By what a framework's own name of such a device is told.
-DEVICES = {"cpu": ("cpu",), "cuda": ("cuda", "gpu"), "tpu": ("tpu", "xla")}
 # The variables that say how a worker ran.
 TOLD = (
     "KERAS_BACKEND",

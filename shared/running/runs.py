@@ -11,9 +11,9 @@ from rich.table import Table
 
 from shared.distributed import Place
 from shared.errors import UsageError
+from shared.frameworks import ORACLE
 from shared.running import curves, saving
 from shared.running.client import Worker
-from shared.running.environment import ORACLE
 from shared.running.team import Team
 from shared.running.training import Job
 from shared.tasks.base import Task

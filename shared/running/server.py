@@ -24,9 +24,9 @@ from shared.definitions.losses import Loss
 from shared.definitions.schedules import ReduceOnPlateau, Schedule
 from shared.distributed import Place
 from shared.errors import UsageError
+from shared.frameworks import DEVICES
 from shared.messages import Seen, Steps, Stream
 from shared.running import training
-from shared.running.environment import DEVICES
 from shared.running.saving import Checkpoint
 from shared.running.training import Job
 from shared.running.wire import receive, send

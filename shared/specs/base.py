@@ -11,9 +11,9 @@ from shared.definitions.losses import CrossEntropy
 from shared.fields import Checked
 from shared.objectives.base import Objective
 from shared.objectives.supervised import Supervised
-from shared.randomness import sample
 from shared.tensors import Program as Program
 from shared.tensors import Tensor as Tensor
+from shared.tensors import sample
 
 
 def image(channels: int, height: int, width: int, name: str = "image") -> Tensor:
