@@ -339,8 +339,8 @@ class Trainer(contract.Trainer):
         kept = {}
         for update in self.updates:
             own = self.own(update.step, state)
-            restored = [restored(k, own) for k in update.init(self.state.params)]
-            kept[update.step.name] = distributed.replicated(tuple(restored))
+            found = [restored(k, own) for k in update.init(self.state.params)]
+            kept[update.step.name] = distributed.replicated(tuple(found))
         self.state = self.state._replace(kept=kept)
         if self.ema is not None:
             names = [name for update in self.updates for name in update.names]

@@ -2,9 +2,12 @@
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import keras
 from keras import KerasTensor, ops
+
+from keras_impl.layers.saved import Saved
 
 
 def gelu(x: KerasTensor) -> KerasTensor:
@@ -37,11 +40,11 @@ ACTIVATIONS: dict[str, Callable[[KerasTensor], KerasTensor]] = {
 }
 
 
-class Activation(keras.Layer):
+class Activation(Saved, keras.Layer):
     """For lists of layers whose published names count it."""
 
-    def __init__(self, function: str):
-        super().__init__()
+    def __init__(self, function: str, *, name: str | None = None, dtype: Any = None):
+        super().__init__(name=name, dtype=dtype)
         self.function = function
 
     def call(self, x: KerasTensor) -> KerasTensor:

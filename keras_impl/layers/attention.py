@@ -1,13 +1,15 @@
 """Attention by scaled dot products."""
 
 import math
+from typing import Any
 
 from keras import KerasTensor, layers, ops
 
 from keras_impl.layers.dropout import Dropout
+from keras_impl.layers.saved import Saved
 
 
-class Attention(layers.Layer):
+class Attention(Saved, layers.Layer):
     """softmax(q k^T / sqrt(d)) v (Vaswani 2017, eq. 1), its probabilities dropped.
 
     q, k, v: [..., heads, T, d]; causal: a token sees itself and those before it. A bias
@@ -15,10 +17,12 @@ class Attention(layers.Layer):
     DIFF(attention): ops.dot_product_attention computes in float32.
     """
 
-    def __init__(self, rate: float, causal: bool):
-        super().__init__()
-        self.dropout = Dropout(rate)
-        self.causal = causal
+    def __init__(
+        self, rate: float, causal: bool, *, name: str | None = None, dtype: Any = None
+    ):
+        super().__init__(name=name, dtype=dtype)
+        self.dropout = Dropout(rate, dtype=dtype)
+        self.rate, self.causal = rate, causal
 
     def call(
         self,

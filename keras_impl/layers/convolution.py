@@ -1,11 +1,15 @@
 """Convolutions as specs describe them, padded alike on both sides or not."""
 
+from typing import Any
+
 import numpy as np
 from keras import KerasTensor, layers, ops
 
 from keras_impl import backends
-from shared.specs.base import Conv1dSpec, ConvSpec, ConvTransposeSpec, Sides
+from keras_impl.layers.saved import Saved
+from shared.specs.base import Conv1dSpec, ConvSpec, ConvTransposeSpec, Pair, Sides
 
+Shape = tuple[int | None, ...]
 # Channels that a convolution needs to be worth its calls.
 WIDE = 32
 
@@ -14,7 +18,7 @@ def conv(c: ConvSpec) -> "Conv2D":
     return Conv2D(c)
 
 
-class Conv2D(layers.Conv2D):
+class Conv2D(Saved, layers.Conv2D):
     """DIFF(padding): "same" is asymmetric at stride 2, so pad here, then "valid";
     at stride 1 "same" is right and spares a copy.
     DIFF(grouped-conv): the gradient of a grouped convolution is up to some hundred
@@ -22,7 +26,7 @@ class Conv2D(layers.Conv2D):
     DIFF(depthwise): one channel a group has an operation of its own.
     """
 
-    def __init__(self, c: ConvSpec):
+    def __init__(self, c: ConvSpec, *, name: str | None = None, dtype: Any = None):
         super().__init__(
             c.c_out,
             c.kernel,
@@ -30,9 +34,16 @@ class Conv2D(layers.Conv2D):
             padding="same" if c.keeps_size else "valid",
             groups=c.groups,
             use_bias=c.bias,
+            name=name,
+            dtype=dtype,
         )
         self.c = c
         self.build((None, None, None, c.c_in))
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        if self.c.keeps_size:
+            return super().compute_output_shape(input_shape)
+        return super().compute_output_shape(grown(input_shape, self.c.pads))
 
     def call(self, x: KerasTensor) -> KerasTensor:
         if not self.c.keeps_size and any(map(any, self.c.pads)):
@@ -79,13 +90,24 @@ def conv1d(c: Conv1dSpec) -> "Conv1D":
     return Conv1D(c)
 
 
-class Conv1D(layers.Conv1D):
+class Conv1D(Saved, layers.Conv1D):
     """DIFF(padding): "same" depends on the length; here it is padded as told."""
 
-    def __init__(self, c: Conv1dSpec):
-        super().__init__(c.c_out, c.k, c.stride, padding="valid", use_bias=c.bias)
+    def __init__(self, c: Conv1dSpec, *, name: str | None = None, dtype: Any = None):
+        super().__init__(
+            c.c_out,
+            c.k,
+            c.stride,
+            padding="valid",
+            use_bias=c.bias,
+            name=name,
+            dtype=dtype,
+        )
         self.c = c
         self.build((None, None, c.c_in))
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        return super().compute_output_shape(grown(input_shape, (self.c.pads,)))
 
     def call(self, x: KerasTensor) -> KerasTensor:
         if any(self.c.pads):
@@ -97,20 +119,31 @@ def conv_transpose(c: ConvTransposeSpec) -> "Conv2DTranspose":
     return Conv2DTranspose(c)
 
 
-class Conv2DTranspose(layers.Conv2DTranspose):
+class Conv2DTranspose(Saved, layers.Conv2DTranspose):
     """DIFF(conv-transpose): "same" cuts off one place less at the start than at the end
     where it cuts an odd number; here the whole map is made, and cut as told."""
 
-    def __init__(self, c: ConvTransposeSpec):
+    def __init__(
+        self, c: ConvTransposeSpec, *, name: str | None = None, dtype: Any = None
+    ):
         super().__init__(
             c.c_out,
             c.kernel,
             c.stride,
             padding="same" if c.scales_size else "valid",
             use_bias=c.bias,
+            name=name,
+            dtype=dtype,
         )
         self.c = c
         self.build((None, None, None, c.c_in))
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        whole = super().compute_output_shape(input_shape)
+        if self.c.scales_size:
+            return whole
+        less = tuple((-first, -last) for first, last in self.c.cuts)
+        return grown(whole, less)
 
     def call(self, x: KerasTensor) -> KerasTensor:
         if self.c.scales_size:
@@ -118,6 +151,14 @@ class Conv2DTranspose(layers.Conv2DTranspose):
         whole = ops.conv_transpose(x, self.kernel, self.strides, "valid", 0)
         y = cut(whole, self.c.cuts)
         return y + self.bias if self.use_bias else y
+
+
+def grown(shape: Shape, sides: tuple[Pair, ...]) -> Shape:
+    """The shape of a map with so much more at its sides; None is not known."""
+    batch, *size, channels = shape
+    pairs = zip(size, sides, strict=True)
+    more = (n if n is None else n + first + last for n, (first, last) in pairs)
+    return batch, *more, channels
 
 
 def cut(x: KerasTensor, sides: Sides) -> KerasTensor:

@@ -1,12 +1,16 @@
 """Dropout of values and of whole branches, whose masks the suite may draw."""
 
+import keras
 import numpy as np
 from keras import KerasTensor, layers, ops
 from numpy.typing import NDArray
 
 from shared.randomness import Draws
 
+known = keras.saving.register_keras_serializable("triptych")
 
+
+@known
 class Dropout(layers.Dropout):
     """DIFF(randomness): draws its own mask, or in parity mode the suite's."""
 
@@ -22,6 +26,7 @@ class Dropout(layers.Dropout):
         return draws.keep(shape, self.rate)
 
 
+@known
 class MapDropout(Dropout):
     """Of maps: DIFF(randomness): the suite's mask is drawn channels first."""
 
@@ -30,6 +35,7 @@ class MapDropout(Dropout):
         return np.moveaxis(super().mask(draws, (batch, channels, *size)), 1, -1)
 
 
+@known
 class DropPath(Dropout):
     """What a branch adds to a sample, all of it kept or dropped (Huang et al. 2016,
     arXiv:1603.09382)."""

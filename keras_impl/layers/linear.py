@@ -1,13 +1,25 @@
 """Products with a matrix, and what flattens a map before them."""
 
 import math
+from typing import Any
 
 from keras import KerasTensor, layers, ops
 
+from keras_impl.layers.saved import Saved
 
-class Dense(layers.Dense):
-    def __init__(self, c_in: int, c_out: int, use_bias: bool = True):
-        super().__init__(c_out, use_bias=use_bias)
+
+class Dense(Saved, layers.Dense):
+    def __init__(
+        self,
+        c_in: int,
+        c_out: int,
+        use_bias: bool = True,
+        *,
+        name: str | None = None,
+        dtype: Any = None,
+    ):
+        super().__init__(c_out, use_bias=use_bias, name=name, dtype=dtype)
+        self.c_in, self.c_out = c_in, c_out
         self.build((None, c_in))
 
 

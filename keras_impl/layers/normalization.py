@@ -1,22 +1,34 @@
 """Norms of the channels of a map, and of adjacent maps."""
 
 import math
+from typing import Any
 
 import numpy as np
 from keras import KerasTensor, layers, ops
 
 from keras_impl import distributed
+from keras_impl.layers.saved import Saved
 from shared.specs.base import BatchNormed
 
 
-class BatchNormalization(layers.BatchNormalization):
+class BatchNormalization(Saved, layers.BatchNormalization):
     """DIFF(bn-var): keeps the unbiased running variance (Ioffe 2015, algorithm 2).
     DIFF(bn-one): a single value a channel is refused, as by torch.
     DIFF(bn-frozen): what is not trainable keeps its statistics, and normalises by them.
     """
 
-    def __init__(self, channels: int, epsilon: float, momentum: float, ndim: int = 4):
-        super().__init__(epsilon=epsilon, momentum=momentum)
+    def __init__(
+        self,
+        channels: int,
+        epsilon: float,
+        momentum: float,
+        ndim: int = 4,
+        *,
+        name: str | None = None,
+        dtype: Any = None,
+    ):
+        super().__init__(epsilon=epsilon, momentum=momentum, name=name, dtype=dtype)
+        self.channels, self.ndim = channels, ndim
         self.build((None,) * (ndim - 1) + (channels,))
 
     def call(self, x: KerasTensor, training: bool | None = None) -> KerasTensor:
@@ -72,9 +84,12 @@ def norm1d(channels: int, spec: BatchNormed) -> BatchNormalization:
     )
 
 
-class LayerNormalization(layers.LayerNormalization):
-    def __init__(self, width: int, epsilon: float):
-        super().__init__(epsilon=epsilon)
+class LayerNormalization(Saved, layers.LayerNormalization):
+    def __init__(
+        self, width: int, epsilon: float, *, name: str | None = None, dtype: Any = None
+    ):
+        super().__init__(epsilon=epsilon, name=name, dtype=dtype)
+        self.width = width
         self.build((None, width))
 
 

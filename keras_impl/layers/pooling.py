@@ -1,18 +1,20 @@
 """Pools as specs describe them: windows of a maximum or a mean."""
 
 import math
+from typing import Any
 
 import keras
 from keras import KerasTensor, ops
 
+from keras_impl.layers.saved import Saved
 from shared.specs.base import Pool
 
 
-class MaxPooling2D(keras.Layer):
+class MaxPooling2D(Saved, keras.Layer):
     """For lists of layers whose published names count it."""
 
-    def __init__(self, p: Pool):
-        super().__init__()
+    def __init__(self, p: Pool, *, name: str | None = None, dtype: Any = None):
+        super().__init__(name=name, dtype=dtype)
         self.p = p
 
     def call(self, x: KerasTensor) -> KerasTensor:

@@ -8,25 +8,26 @@ from keras import KerasTensor, ops
 from keras.src import backend
 
 from keras_impl.layers.dropout import Dropout
+from keras_impl.layers.saved import Saved
 from shared.specs.sequence.recurrent import Direction, StackSpec
 
 # Hidden and cell: [layers * directions, B, hidden].
 State = tuple[KerasTensor, KerasTensor]
 
 
-class StackedLSTM(keras.Layer):
+class StackedLSTM(Saved, keras.Layer):
     """DIFF(lstm-biases): Keras's LSTM has one bias, one layer and one direction; this
     one has torch's parameters and calls the function below Keras's (cuDNN on a GPU)."""
 
-    def __init__(self, spec: StackSpec):
-        super().__init__()
+    def __init__(self, spec: StackSpec, *, name: str | None = None, dtype: Any = None):
+        super().__init__(name=name, dtype=dtype)
         self.spec = spec
         if backend.backend() == "tensorflow" and keras.distribution.list_devices("gpu"):
             self.supports_jit = False  # XLA cannot compile cuDNN's LSTM
         for direction in sum(spec.directions, ()):
             for name, shape in direction.shapes.items():
                 setattr(self, name, self.add_weight(shape, "zeros", name=name))
-        self.dropouts = [Dropout(spec.dropout) for _ in range(spec.gaps)]
+        self.dropouts = [Dropout(spec.dropout, dtype=dtype) for _ in range(spec.gaps)]
 
     def call(
         self,

@@ -52,6 +52,11 @@ class Optimizer(keras.optimizers.Optimizer):
     keeps: tuple[str, ...] = ()
     shares: tuple[str, ...] = ()
 
+    def __init_subclass__(cls, **options: Any):
+        """Known to Keras, so that a saved model can be read again."""
+        super().__init_subclass__(**options)
+        keras.saving.register_keras_serializable("triptych")(cls)
+
     def __init__(self, settings: dict[str, Any], options: dict[str, Any]):
         for name, value in settings.items():
             low, high = _ALLOWED.get(name, (-math.inf, math.inf))
