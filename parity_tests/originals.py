@@ -65,6 +65,14 @@ def _logits(**sizes: int) -> Any:
     return Logits(transformers.GPT2Config(**sizes))
 
 
+def efficientnet_b0_undropped() -> Any:
+    return _torchvision("efficientnet_b0", dropout=0.0, stochastic_depth_prob=0.0)
+
+
+def googlenet_no_aux() -> Any:
+    return _torchvision("googlenet", aux_logits=False, init_weights=False)
+
+
 def inception_v3_no_aux() -> Any:
     return _torchvision("inception_v3", aux_logits=False)
 

@@ -1,4 +1,4 @@
-"""Where what can be fetched or made again is kept: $TRIPTYCH_CACHE, or ~/.cache/triptych.
+"""What can be fetched or made again is kept in $TRIPTYCH_CACHE, or ~/.cache/triptych.
 
 Each kind has a folder of its own, which may be deleted at any time.
 """

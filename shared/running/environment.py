@@ -10,8 +10,8 @@ from shared.frameworks import ROOT
 
 _BACKENDS = {"keras": "tensorflow", "keras[jax]": "jax", "keras[torch]": "torch"}
 # What XLA compiled is kept from run to run: JAX locks the folder, so that several
-# processes share it, and drops what was not used for longest. A program that is compiled
-# in less time is not worth its file.
+# processes share it, and drops what was not used for longest. A program that takes less
+# to compile is not worth its file.
 COMPILED_BYTES, COMPILED_SECONDS = 2**30, 0.1
 # Of a process whose compiling is timed.
 UNKEPT = {"JAX_ENABLE_COMPILATION_CACHE": "false"}

@@ -325,3 +325,23 @@ class Variant:
     parameters: int
     source: str
     tiny: bool = False
+
+
+@dataclass(frozen=True)
+class Original:
+    """A network that others wrote: with the same weights it gives what ours gives, so
+    it tells what all three get wrong.
+
+    source: a public form of the family's checkpoints (shared/files/checkpoints/).
+    name: what parity_tests/originals.py makes; the first word of `said` is the package.
+    spec: ours that is the same network; at a small size where sizes are free, and
+        nothing dropped, since what theirs drops are draws of its own.
+    without: what is another there by a known difference: "gradients", or a buffer's
+        last name.
+    """
+
+    source: str
+    name: str
+    said: str
+    spec: Spec
+    without: tuple[str, ...] = ()

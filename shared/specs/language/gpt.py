@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 from shared.definitions.initializers import Initializer, Normal
 from shared.fields import Positive, Rate, Size
-from shared.specs.base import Spec, Tensor, Variant
+from shared.specs.base import Original, Spec, Tensor, Variant
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,3 +115,20 @@ VARIANTS = {
         GPTSpec(width=1600, depth=48, heads=25), 1_557_611_200, _TRANSFORMERS
     ),
 }
+
+ORACLES = (
+    Original(
+        "huggingface",
+        "small_gpt2",
+        "transformers' GPT2LMHeadModel, of three blocks",
+        GPTSpec(
+            vocab_size=101,
+            positions=32,
+            tokens=20,
+            width=48,
+            depth=3,
+            heads=4,
+            dropout=0.0,
+        ),
+    ),
+)

@@ -18,12 +18,21 @@ torch's own start, uniform within 1 / sqrt(fan-in) of 0, biases too.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from shared.definitions.initializers import Constant, Initializer, Normal, of_torch
 from shared.fields import Positive, Rate, Size
-from shared.specs.base import ConvSpec, Pair, Pool, Spec, Tensor, Variant, image
+from shared.specs.base import (
+    ConvSpec,
+    Original,
+    Pair,
+    Pool,
+    Spec,
+    Tensor,
+    Variant,
+    image,
+)
 
 _Five = tuple[Size, Size, Size, Size, Size]
 _Pair = tuple[Size, Size]
@@ -190,3 +199,12 @@ VARIANTS = {
         "the same without groups, sum over its layers",
     ),
 }
+
+ORACLES = (
+    Original(
+        "torchvision",
+        "alexnet",
+        "torchvision's alexnet",
+        replace(VARIANTS["alexnet"].spec, image_size=(127, 95), dropout=0.0),
+    ),
+)

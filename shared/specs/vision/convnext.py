@@ -22,7 +22,7 @@ from dataclasses import dataclass
 
 from shared.definitions.initializers import Constant, Initializer, Normal
 from shared.fields import Positive, Rate, Size
-from shared.specs.base import ConvSpec, Spec, Tensor, Variant, image
+from shared.specs.base import ConvSpec, Original, Spec, Tensor, Variant, image
 
 
 @dataclass(frozen=True)
@@ -135,3 +135,18 @@ VARIANTS = {
     "convnext_base": _convnext((3, 3, 27, 3), 128, 0.5, 88_591_464),
     "convnext_large": _convnext((3, 3, 27, 3), 192, 0.5, 197_767_336),
 }
+
+ORACLES = (
+    Original(
+        "torchvision",
+        "small_convnext",
+        "torchvision's ConvNeXt, of two stages",
+        ConvNeXtSpec(
+            depths=(2, 3),
+            widths=(12, 20),
+            drop_path=0.0,
+            num_classes=11,
+            image_size=(45, 70),
+        ),
+    ),
+)

@@ -16,11 +16,11 @@ for norm1; shared/files/checkpoints/densenet.py reads them, and Keras's names.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from shared.definitions.initializers import HeNormal, Initializer, of_torch
 from shared.fields import Positive, Rate, Size
-from shared.specs.base import ConvSpec, Pool, Spec, Tensor, Variant, image
+from shared.specs.base import ConvSpec, Original, Pool, Spec, Tensor, Variant, image
 
 
 @dataclass(frozen=True)
@@ -149,3 +149,12 @@ VARIANTS = {
     "densenet169": Variant(_densenet(6, 12, 32, 32), 14_149_480, _TORCHVISION),
     "densenet201": Variant(_densenet(6, 12, 48, 32), 20_013_928, _TORCHVISION),
 }
+
+ORACLES = (
+    Original(
+        "torchvision",
+        "densenet121",
+        "torchvision's densenet121",
+        replace(VARIANTS["densenet121"].spec, image_size=(33, 40)),
+    ),
+)

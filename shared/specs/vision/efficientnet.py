@@ -19,13 +19,14 @@ Names are torchvision's: features.{0..n}.{i}.block.{k}.{0,1} .fc{1,2} classifier
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from shared.definitions.initializers import HeNormal, Initializer, Uniform
 from shared.fields import Positive, Rate, Size
 from shared.specs.base import (
     ConvSpec,
+    Original,
     Pair,
     Spec,
     SqueezeSpec,
@@ -319,3 +320,17 @@ VARIANTS = {
     **_lite(3, 1.2, 1.4, 280, 0.3, 8_197_096),
     **_lite(4, 1.4, 1.8, 300, 0.3, 13_006_568),
 }
+
+ORACLES = (
+    Original(
+        "torchvision",
+        "efficientnet_b0_undropped",
+        "torchvision's efficientnet_b0",
+        replace(
+            VARIANTS["efficientnet_b0"].spec,
+            image_size=(64, 47),
+            dropout=0.0,
+            drop_path=0.0,
+        ),
+    ),
+)

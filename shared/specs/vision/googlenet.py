@@ -30,7 +30,7 @@ fc. A unit of a branch is {conv} or {conv,bn}.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from string import ascii_lowercase
 
 from shared.definitions.initializers import (
@@ -43,7 +43,16 @@ from shared.definitions.initializers import (
 from shared.definitions.losses import CrossEntropy
 from shared.fields import Index, Positive, Rate, Size
 from shared.objectives.supervised import Supervised
-from shared.specs.base import ConvSpec, Pair, Pool, Spec, Tensor, Variant, image
+from shared.specs.base import (
+    ConvSpec,
+    Original,
+    Pair,
+    Pool,
+    Spec,
+    Tensor,
+    Variant,
+    image,
+)
 
 # A row of table 1: #1x1, #3x3 reduce, #3x3, #5x5 reduce, #5x5, pool proj.
 _Row = tuple[Size, Size, Size, Size, Size, Size]
@@ -343,3 +352,12 @@ VARIANTS = {
         PlainGoogLeNetSpec(heads=()), 6_998_552, _TABLE_1
     ),
 }
+
+ORACLES = (
+    Original(
+        "torchvision",
+        "googlenet_no_aux",
+        "torchvision's googlenet_no_aux",
+        replace(VARIANTS["googlenet_no_aux"].spec, image_size=(64, 81), dropout=0.0),
+    ),
+)

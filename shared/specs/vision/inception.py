@@ -15,14 +15,23 @@ Names are torchvision's. Each unit is {conv,bn}.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from string import ascii_lowercase
 
 from shared.definitions.initializers import Initializer, Normal, of_torch
 from shared.definitions.losses import CrossEntropy
 from shared.fields import Positive, Rate, Size
 from shared.objectives.supervised import Supervised
-from shared.specs.base import ConvSpec, Pair, Pool, Spec, Tensor, Variant, image
+from shared.specs.base import (
+    ConvSpec,
+    Original,
+    Pair,
+    Pool,
+    Spec,
+    Tensor,
+    Variant,
+    image,
+)
 
 HALF, MEAN = Pool(3, 2), Pool(3, 1, 1)
 _HEAD = Pool(5, 3)
@@ -282,3 +291,12 @@ VARIANTS = {
         InceptionV3Spec(head=False), 23_834_568, "torchvision 0.28.0"
     ),
 }
+
+ORACLES = (
+    Original(
+        "torchvision",
+        "inception_v3_no_aux",
+        "torchvision's inception_v3_no_aux",
+        replace(VARIANTS["inception_v3_no_aux"].spec, image_size=(75, 91), dropout=0.0),
+    ),
+)

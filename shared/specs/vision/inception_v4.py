@@ -17,11 +17,11 @@ Names are timm's. Each unit is {conv,bn}.
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from shared.definitions.initializers import HeUniform, Initializer, of_torch
 from shared.fields import Positive, Rate, Size
-from shared.specs.base import ConvSpec, Pool, Variant
+from shared.specs.base import ConvSpec, Original, Pool, Variant
 from shared.specs.vision.inception import (
     Chain,
     InceptionBase,
@@ -267,3 +267,18 @@ VARIANTS = {
     "inception_v4": Variant(InceptionV4Spec(), 42_679_816, "timm 1.0.31"),
     "inception_resnet_v2": Variant(InceptionResNetV2Spec(), 55_843_464, "timm 1.0.31"),
 }
+
+ORACLES = (
+    Original(
+        "timm",
+        "timm_inception_v4",
+        "timm's inception_v4",
+        replace(VARIANTS["inception_v4"].spec, image_size=(75, 91), dropout=0.0),
+    ),
+    Original(
+        "timm",
+        "timm_inception_resnet_v2",
+        "timm's inception_resnet_v2",
+        replace(VARIANTS["inception_resnet_v2"].spec, image_size=(91, 75), dropout=0.0),
+    ),
+)

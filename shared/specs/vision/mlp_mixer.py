@@ -25,7 +25,7 @@ from shared.definitions.initializers import (
     Zeros,
 )
 from shared.fields import Positive, Rate, Size
-from shared.specs.base import ConvSpec, Spec, Tensor, Variant, image
+from shared.specs.base import ConvSpec, Original, Spec, Tensor, Variant, image
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,3 +112,12 @@ VARIANTS = {
     "mixer_b16_224": Variant(_mixer(16, 768, 12), 59_880_472, _TIMM),
     "mixer_l16_224": Variant(_mixer(16, 1024, 24), 208_196_168, _TIMM),
 }
+
+ORACLES = (
+    Original(
+        "timm",
+        "timm_mixer_s32_224",
+        "timm's mixer_s32_224",
+        VARIANTS["mixer_s32_224"].spec,
+    ),
+)

@@ -16,11 +16,11 @@ features.{8-13}.{j}.block.{k} classifier.1, where i and k count convs, norms and
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from shared.definitions.initializers import HeNormal, HeUniform, Initializer
 from shared.fields import Positive, Rate, Size
-from shared.specs.base import ConvSpec, Spec, Tensor, Variant, image
+from shared.specs.base import ConvSpec, Original, Spec, Tensor, Variant, image
 
 # A convolution, and the activation behind its norm, or none.
 Step = tuple[ConvSpec, str]
@@ -143,3 +143,12 @@ VARIANTS = {
     "mnasnet1_0": Variant(MNASNetSpec(alpha=1.0), 4_383_312, _TORCHVISION),
     "mnasnet1_3": Variant(MNASNetSpec(alpha=1.3), 6_282_256, _TORCHVISION),
 }
+
+ORACLES = (
+    Original(
+        "torchvision",
+        "mnasnet0_5",
+        "torchvision's mnasnet0_5",
+        replace(VARIANTS["mnasnet0_5"].spec, image_size=(64, 67), dropout=0.0),
+    ),
+)

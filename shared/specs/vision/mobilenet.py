@@ -16,11 +16,11 @@ blocks.{stage}.{i}.{conv_dw,bn1,conv_pw,bn2} classifier
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from shared.definitions.initializers import Initializer, XavierUniform
 from shared.fields import Positive, Rate, Size
-from shared.specs.base import ConvSpec, Spec, Tensor, Variant, image, same
+from shared.specs.base import ConvSpec, Original, Spec, Tensor, Variant, image, same
 
 
 @dataclass(frozen=True)
@@ -131,3 +131,13 @@ VARIANTS = {
     "mobilenet_v1_x0_5": _published(0.5, 1_331_592),
     "mobilenet_v1_x0_25": _published(0.25, 470_072),
 }
+
+ORACLES = (
+    Original(
+        "keras.applications",
+        "keras_mobilenet_x0_25",
+        "keras.applications' MobileNet, at a quarter of its width",
+        replace(VARIANTS["mobilenet_v1_x0_25"].spec, image_size=(61, 46), dropout=0.0),
+        without=("running_var",),  # DIFF(bn-var): Keras's own is biased
+    ),
+)

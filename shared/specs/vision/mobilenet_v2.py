@@ -14,12 +14,12 @@ Names are torchvision's: features.0 features.{i}.conv features.{last} classifier
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from shared.definitions.initializers import HeNormal, Initializer, Normal
 from shared.fields import Positive, Rate, Size
-from shared.specs.base import ConvSpec, Spec, Tensor, Variant, image
+from shared.specs.base import ConvSpec, Original, Spec, Tensor, Variant, image
 
 
 @dataclass(frozen=True)
@@ -150,3 +150,12 @@ VARIANTS = {
     "mobilenet_v2_x0_5": _published(0.5, 1_968_680),
     "mobilenet_v2_x0_35": _published(0.35, 1_677_128),
 }
+
+ORACLES = (
+    Original(
+        "torchvision",
+        "mobilenet_v2_x0_35",
+        "torchvision's mobilenet_v2_x0_35",
+        replace(VARIANTS["mobilenet_v2_x0_35"].spec, image_size=(33, 64), dropout=0.0),
+    ),
+)

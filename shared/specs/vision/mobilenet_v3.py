@@ -17,12 +17,20 @@ Names are torchvision's: features.0 features.{i}.block features.{last} classifie
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from shared.definitions.initializers import HeNormal, Initializer, Normal
 from shared.fields import Positive, Rate, Size
-from shared.specs.base import ConvSpec, Spec, SqueezeSpec, Tensor, Variant, image
+from shared.specs.base import (
+    ConvSpec,
+    Original,
+    Spec,
+    SqueezeSpec,
+    Tensor,
+    Variant,
+    image,
+)
 from shared.specs.vision.mobilenet_v2 import divisible
 
 
@@ -188,3 +196,13 @@ VARIANTS = {
     "mobilenet_v3_small_x1_25": _small(1.25, 3_644_912),
     "mobilenet_v3_small_x0_75": _small(0.75, 1_653_920),
 }
+
+ORACLES = (
+    Original(
+        "torchvision",
+        "mobilenet_v3_small",
+        "torchvision's mobilenet_v3_small",
+        replace(VARIANTS["mobilenet_v3_small"].spec, image_size=(47, 64), dropout=0.0),
+        without=("gradients",),  # DIFF(hard-float32): torch's are rounded
+    ),
+)

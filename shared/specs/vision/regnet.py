@@ -20,12 +20,20 @@ count from 1 and blocks from 0
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 from shared.definitions.initializers import HeNormal, Initializer, Normal, of_torch
 from shared.fields import NonNegative, Positive, Rate, Size
-from shared.specs.base import ConvSpec, Spec, SqueezeSpec, Tensor, Variant, image
+from shared.specs.base import (
+    ConvSpec,
+    Original,
+    Spec,
+    SqueezeSpec,
+    Tensor,
+    Variant,
+    image,
+)
 
 QUANTUM = 8
 
@@ -200,3 +208,12 @@ VARIANTS = {
     "regnet_x_800mf": _regnet(7_259_656, 16, 56, 35.73, 2.28, 16, 0.0),
     "regnet_x_1_6gf": _regnet(9_190_136, 18, 80, 34.01, 2.25, 24, 0.0),
 }
+
+ORACLES = (
+    Original(
+        "torchvision",
+        "regnet_y_400mf",
+        "torchvision's regnet_y_400mf",
+        replace(VARIANTS["regnet_y_400mf"].spec, image_size=(64, 50)),
+    ),
+)

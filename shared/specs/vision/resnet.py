@@ -12,12 +12,12 @@ Names are torchvision's: conv1 bn1 layer{1..4}.{i}.{conv,bn}{1..3} downsample.{0
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from shared.definitions.initializers import HeNormal, Initializer, of_torch
 from shared.fields import Positive, Rate, Size
-from shared.specs.base import ConvSpec, Pool, Spec, Tensor, Variant, image
+from shared.specs.base import ConvSpec, Original, Pool, Spec, Tensor, Variant, image
 
 
 @dataclass(frozen=True)
@@ -156,3 +156,12 @@ VARIANTS = {
         _bottleneck(3, 4, 6, 3, inner_ratio=2.0), 68_883_240, _TORCHVISION
     ),
 }
+
+ORACLES = (
+    Original(
+        "torchvision",
+        "resnet18",
+        "torchvision's resnet18",
+        replace(VARIANTS["resnet18"].spec, image_size=64),
+    ),
+)

@@ -15,11 +15,11 @@ where k counts convs, norms and ReLUs
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from shared.definitions.initializers import HeUniform, Initializer, of_torch
 from shared.fields import Positive, Rate, Size
-from shared.specs.base import ConvSpec, Pool, Spec, Tensor, Variant, image
+from shared.specs.base import ConvSpec, Original, Pool, Spec, Tensor, Variant, image
 
 # A convolution, and the activation behind its norm, or none.
 Step = tuple[ConvSpec, str]
@@ -124,3 +124,12 @@ VARIANTS = {
     "shufflenet_v2_x1_5": _variant(3_503_624, 24, 176, 352, 704, 1024),
     "shufflenet_v2_x2_0": _variant(7_393_996, 24, 244, 488, 976, 2048),
 }
+
+ORACLES = (
+    Original(
+        "torchvision",
+        "shufflenet_v2_x0_5",
+        "torchvision's shufflenet_v2_x0_5",
+        replace(VARIANTS["shufflenet_v2_x0_5"].spec, image_size=(64, 67)),
+    ),
+)

@@ -16,11 +16,11 @@ where i counts the stem, its ReLU, pools and fires
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from shared.definitions.initializers import HeUniform, Initializer, Normal
 from shared.fields import Positive, Rate, Size
-from shared.specs.base import ConvSpec, Pool, Spec, Tensor, Variant, image
+from shared.specs.base import ConvSpec, Original, Pool, Spec, Tensor, Variant, image
 
 
 @dataclass(frozen=True)
@@ -140,3 +140,12 @@ VARIANTS = {
         _TORCHVISION,
     ),
 }
+
+ORACLES = (
+    Original(
+        "torchvision",
+        "squeezenet1_1",
+        "torchvision's squeezenet1_1",
+        replace(VARIANTS["squeezenet1_1"].spec, image_size=(40, 27), dropout=0.0),
+    ),
+)

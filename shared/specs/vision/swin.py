@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 
 from shared.definitions.initializers import Initializer, Normal, of_torch
 from shared.fields import Positive, Rate, Size
-from shared.specs.base import ConvSpec, Pair, Spec, Tensor, Variant, image
+from shared.specs.base import ConvSpec, Original, Pair, Spec, Tensor, Variant, image
 
 Array = NDArray[Any]
 
@@ -288,3 +288,20 @@ VARIANTS = {
         _TORCHVISION,
     ),
 }
+
+ORACLES = (
+    Original(
+        "torchvision",
+        "small_swin",
+        "torchvision's SwinTransformer, of two stages",
+        SwinSpec(
+            width=10,
+            depths=(3, 2),
+            heads=(2, 5),
+            window=5,
+            drop_path=0.0,
+            num_classes=11,
+            image_size=(52, 65),
+        ),
+    ),
+)

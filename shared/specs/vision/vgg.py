@@ -15,12 +15,12 @@ ReLUs and pools
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from shared.definitions.initializers import HeNormal, Initializer, Normal
 from shared.fields import Positive, Rate, Size
-from shared.specs.base import ConvSpec, Pool, Spec, Tensor, Variant, image
+from shared.specs.base import ConvSpec, Original, Pool, Spec, Tensor, Variant, image
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,3 +133,12 @@ VARIANTS = {
     **_pair("vgg16", 2, 2, 3, 3, 3, plain=138_357_544, batch_norm=138_365_992),
     **_pair("vgg19", 2, 2, 4, 4, 4, plain=143_667_240, batch_norm=143_678_248),
 }
+
+ORACLES = (
+    Original(
+        "torchvision",
+        "vgg11_bn",
+        "torchvision's vgg11_bn",
+        replace(VARIANTS["vgg11_bn"].spec, image_size=(32, 64), dropout=0.0),
+    ),
+)

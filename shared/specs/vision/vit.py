@@ -34,7 +34,7 @@ from shared.definitions.initializers import (
 from shared.definitions.losses import CrossEntropy
 from shared.fields import Positive, Rate, Size
 from shared.objectives.supervised import Supervised
-from shared.specs.base import ConvSpec, Spec, Tensor, Variant, image
+from shared.specs.base import ConvSpec, Original, Spec, Tensor, Variant, image
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -196,3 +196,31 @@ VARIANTS = {
         _deit(768, 12, distilled=True), 87_338_192, _TIMM
     ),
 }
+
+ORACLES = (
+    Original(
+        "torchvision",
+        "small_vit",
+        "torchvision's VisionTransformer, of two blocks",
+        ViTSpec(
+            patch=8,
+            width=48,
+            depth=2,
+            heads=3,
+            mlp_width=40,
+            num_classes=7,
+            image_size=(24, 24),
+        ),
+    ),
+    Original(
+        "timm",
+        "short_deit",
+        "timm's deit_tiny_distilled_patch16_224, of two blocks",
+        replace(
+            VARIANTS["deit_tiny_distilled_patch16_224"].spec,
+            depth=2,
+            image_size=(48, 32),
+            drop_path=0.0,
+        ),
+    ),
+)

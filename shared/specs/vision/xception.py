@@ -17,13 +17,23 @@ separable convolution is {conv1,pointwise}
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Literal
 
 from shared.definitions.initializers import HeNormal, Initializer, of_torch
 from shared.fields import Positive, Rate, Size
-from shared.specs.base import ConvSpec, Pair, Pool, Spec, Tensor, Variant, image, same
+from shared.specs.base import (
+    ConvSpec,
+    Original,
+    Pair,
+    Pool,
+    Spec,
+    Tensor,
+    Variant,
+    image,
+    same,
+)
 
 
 @dataclass(frozen=True)
@@ -150,3 +160,12 @@ VARIANTS = {
         "keras.applications 3.15.1",
     ),
 }
+
+ORACLES = (
+    Original(
+        "timm",
+        "timm_legacy_xception",
+        "timm's legacy_xception",
+        replace(VARIANTS["xception"].spec, image_size=(45, 60)),
+    ),
+)
