@@ -7,14 +7,21 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from parity_tests import oracles
 from parity_tests.engine import Evidence, Session, Workers
-from shared.catalog import FAMILIES, VARIANTS, family_of
+from parity_tests.tolerances import ORIGINALS
+from shared import reference
+from shared.catalog import FAMILIES, VARIANTS, family_of, select
+from shared.errors import UsageError
+from shared.frameworks import ORACLE
 from shared.running.client import WorkerFailure
 
 REFERENCE = {"pytorch": "jax", "keras": "pytorch", "jax": "pytorch"}
 LAYERS = "layers"
 OF_LAYERS = ("layers", "cnn1d", "differences")
 TIERS = ("names", "counts", "forward", "gradients", "buffers", "programs", "cases")
+# What of these the networks in NumPy know.
+TOGETHER = tuple(tier for tier in TIERS if tier != "programs")
 
 
 @dataclass(frozen=True)
@@ -33,7 +40,7 @@ class Mutant:
 def part_of(path: str) -> str:
     """Says of which family a file is, or that it is of LAYERS or of one of PARTS."""
     _, room, *_ = Path(path).parts
-    return Path(path if room == "models" else room).stem
+    return Path(path if room in ("models", "specs") else room).stem
 
 
 class Judge:
@@ -107,3 +114,27 @@ class Judge:
         if done.returncode > 1:
             raise RuntimeError(f"the tests could not be run: {done.stdout[-2000:]}")
         return done.stdout.strip().splitlines()[-2] if done.returncode else ""
+
+
+class Together(Judge):
+    """A mutant as if it stood in all three: no comparison among them would see it, so
+    the published counts and the oracles outside must."""
+
+    def _first_failure(self, mutant: Mutant) -> str:
+        family = part_of(mutant.path)
+        numpy = family in reference.FAMILIES
+        frameworks = (ORACLE, self.framework) if numpy else (self.framework,)
+        for name, variant in select([family]).items():
+            tiers = TOGETHER if numpy else ("counts",)
+            session = Session(self.workers, frameworks)
+            for check in session.check(name, tiers) if variant.tiny else ():
+                if not check.passed:
+                    return f"{name} {check.tier}: {check.reason}"
+        for original in oracles.of_family(family):
+            try:
+                worst = oracles.against(original, self.workers)
+            except (WorkerFailure, UsageError) as failure:
+                return f"{original.said}: {failure}"
+            if worst.error > ORIGINALS:
+                return f"{original.said}: {worst.where}: {worst.error:.3g}"
+        return ""

@@ -4,6 +4,7 @@ native definitions (optimizers, losses, boxes ...) against those in NumPy.
 
     python -m parity_tests.mutants [FAMILY ... layers] [--framework F] [--json FILE]
     python -m parity_tests.mutants --definitions [optimizers losses boxes ...] ...
+    python -m parity_tests.mutants --together [FAMILY ...]   # in all three at once
     python -m parity_tests.mutants --read FILE ... [--again] --json FILE
     python -m parity_tests.mutants --read FILE ... --docs docs/mutants.md
 """
@@ -20,13 +21,24 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from parity_tests import oracles
 from parity_tests.changes import changed
 from parity_tests.definition_judge import PARTS, DefinitionJudge
 from parity_tests.engine import Evidence, Workers, measure
-from parity_tests.model_judge import LAYERS, REFERENCE, TIERS, Judge, Mutant, part_of
+from parity_tests.model_judge import (
+    LAYERS,
+    REFERENCE,
+    TIERS,
+    Judge,
+    Mutant,
+    Together,
+    part_of,
+)
 from shared.catalog import FAMILIES, VARIANTS, family_of, place_of
 from shared.frameworks import NATIVE, PACKAGES, ROOT
 
+# Methods of a spec that do not say what its model computes.
+ASIDE = ("starts", "start", "examples", "wanted", "unnamed_products", "programs")
 EXPLAINED = Path(__file__).with_name("mutants_explained.json")
 
 
@@ -94,8 +106,10 @@ def copied(root: Path) -> None:
     shutil.copy(ROOT / "pyproject.toml", root)
 
 
-def run(mutants: list[Mutant], names: list[str], say: "Progress") -> list[Outcome]:
-    of_models = any(part_of(mutant.path) not in PARTS for mutant in mutants)
+def run(
+    mutants: list[Mutant], names: list[str], say: "Progress", together: bool = False
+) -> list[Outcome]:
+    of_models = not together and any(part_of(m.path) not in PARTS for m in mutants)
     evidence = gather(names) if of_models else {}
     explained = explanations()
     outcomes: list[Outcome] = []
@@ -104,7 +118,8 @@ def run(mutants: list[Mutant], names: list[str], say: "Progress") -> list[Outcom
         with tempfile.TemporaryDirectory() as folder:
             root = Path(folder)
             copied(root)
-            models = Judge(framework, root, evidence.get(REFERENCE[framework], {}))
+            kind = Together if together else Judge
+            models = kind(framework, root, evidence.get(REFERENCE[framework], {}))
             definitions = DefinitionJudge(framework, root)
             try:
                 for mutant in [m for m in mutants if m.framework == framework]:
@@ -164,6 +179,24 @@ def collect(names: list[str], frameworks: list[str]) -> list[Mutant]:
             if file.exists():
                 found += mutants_of(framework, file)
     return found
+
+
+def common(family: str) -> list[Mutant]:
+    """Mistakes that all three may share: in a model's file, and in the spec's before
+    its variants. What a model starts from is no matter of its function."""
+    framework = oracles.home(family)
+    path = ROOT / "shared" / "specs" / place_of(family)
+    tree = ast.parse(path.read_text()).body
+    lines = {
+        line
+        for kind in tree
+        if isinstance(kind, ast.ClassDef)
+        for node in kind.body
+        if isinstance(node, ast.FunctionDef) and node.name not in ASIDE
+        for line in range(node.lineno, (node.end_lineno or 0) + 1)
+    }
+    of_spec = [m for m in mutants_of(framework, path) if m.line in lines]
+    return collect([family], [framework]) + of_spec
 
 
 # Telling
@@ -282,6 +315,9 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m parity_tests.mutants")
     parser.add_argument("names", nargs="*", help="families, layers or definitions; all")
     parser.add_argument("--definitions", action="store_true", help="these alone")
+    parser.add_argument(
+        "--together", action="store_true", help="as if all three had it: the oracles"
+    )
     parser.add_argument("--framework", choices=NATIVE, action="append")
     parser.add_argument("--every", type=int, default=1, help="judge each n-th alone")
     parser.add_argument("--json", type=Path, help="write the outcomes here")
@@ -297,7 +333,12 @@ def main(arguments: list[str]) -> int:
     else:
         models = [] if options.definitions else [*FAMILIES, LAYERS]
         named = options.names or [*models, *PARTS]
-        mutants = collect(named, options.framework or list(NATIVE))[:: options.every]
+        if options.together:
+            families = options.names or list(FAMILIES)
+            mutants = [mutant for family in families for mutant in common(family)]
+        else:
+            mutants = collect(named, options.framework or list(NATIVE))
+        mutants = mutants[:: options.every]
         outcomes = []
         if options.json and options.resume and options.json.exists():
             outcomes = read([options.json])
@@ -311,7 +352,8 @@ def main(arguments: list[str]) -> int:
             for name, variant in VARIANTS.items()
             if variant.tiny and (LAYERS in parts or family_of(variant.spec) in parts)
         ]
-        outcomes += run(mutants, names, Progress(len(mutants), options.json))
+        say = Progress(len(mutants), options.json)
+        outcomes += run(mutants, names, say, options.together)
     if options.json and options.read:
         lines = [json.dumps(asdict(outcome)) for outcome in outcomes]
         options.json.write_text("\n".join(lines) + "\n")

@@ -61,6 +61,15 @@ def named(family: str) -> list[str]:
     return found + [IN_NUMPY] * (family in reference.FAMILIES)
 
 
+def home(family: str) -> str:
+    """The framework in which the family meets its oracles."""
+    return next((_home(original) for original in of_family(family)), "pytorch")
+
+
+def _home(original: Original) -> str:
+    return "keras" if original.source == checkpoints.KERAS else "pytorch"
+
+
 def missing(original: Original) -> str:
     """The package that it wants and that is not installed, or nothing."""
     package = PACKAGES.get(original.source, original.source)
@@ -91,10 +100,9 @@ def in_numpy(family: str, workers: Workers) -> Worst:
 def against(original: Original, workers: Workers) -> Worst:
     """Both run one batch in training mode, where nothing is dropped."""
     spec, family = original.spec, family_of(original.spec)
-    in_keras = original.source == checkpoints.KERAS
-    worker = workers.get("keras" if in_keras else "pytorch", "float64")
+    worker = workers.get(_home(original), "float64")
     asked = request(spec, BATCH, training=True, gradients=True)
-    given = _channels_last(asked) if in_keras else asked
+    given = _channels_last(asked) if _home(original) == "keras" else asked
     theirs = worker.adopt(f"parity_tests.originals:{original.name}", given.inputs)
     ours = worker.build(spec, original.name)
     ours.fill(0)

@@ -27,7 +27,7 @@ def _torchvision(name: str, **arguments: Any) -> Any:
 
 
 def small_convnext() -> Any:
-    """At the sizes of test_originals.SMALL_CONVNEXT; it drops no branch."""
+    """At the sizes of the oracle of convnext; it drops no branch."""
     _without_operators()
     own = importlib.import_module("torchvision.models.convnext")
     stages = [own.CNBlockConfig(12, 20, 2), own.CNBlockConfig(20, None, 3)]
@@ -35,7 +35,7 @@ def small_convnext() -> Any:
 
 
 def small_swin() -> Any:
-    """At the sizes of test_originals.SMALL_SWIN; it drops no branch."""
+    """At the sizes of the oracle of swin; it drops no branch."""
     _without_operators()
     own = importlib.import_module("torchvision.models.swin_transformer")
     return own.SwinTransformer(
@@ -49,7 +49,7 @@ def gpt2() -> Any:
 
 
 def small_gpt2() -> Any:
-    """transformers' GPT-2 at the sizes of test_originals.SMALL_GPT2."""
+    """transformers' GPT-2 at the sizes of the oracle of gpt."""
     return _logits(vocab_size=101, n_positions=32, n_embd=48, n_layer=3, n_head=4)
 
 
@@ -101,7 +101,7 @@ def keras_xception() -> Any:
 
 
 def small_vit() -> Any:
-    """torchvision's Vision Transformer at the sizes of test_originals.SMALL_VIT."""
+    """torchvision's Vision Transformer at the sizes of the oracle of vit."""
     _without_operators()
     models = importlib.import_module("torchvision.models")
     return models.VisionTransformer(

@@ -1,0 +1,54 @@
+"""Oracles outside the three hold, and see what the three cannot see of each other."""
+
+from dataclasses import replace
+
+import pytest
+
+from parity_tests import oracles
+from parity_tests.tolerances import ORIGINALS
+from shared import reference
+from shared.catalog import FAMILIES
+
+ALL = [(family, one) for family in FAMILIES for one in oracles.of_family(family)]
+
+
+@pytest.mark.parametrize(
+    ("family", "original"), [pytest.param(*one, id=one[1].name) for one in ALL]
+)
+def test_others_give_what_ours_gives(family, original, workers):
+    if package := oracles.missing(original):
+        pytest.skip(f"{package} is not installed: pip install .[originals]")
+    worst = oracles.against(original, workers)
+    assert worst.error <= ORIGINALS, worst
+
+
+@pytest.mark.parametrize("family", ["resnet", "vit"])
+def test_a_mistake_in_all_three_is_seen(family, workers):
+    """A spec with another epsilon is wrong in all three alike."""
+    original, *_ = oracles.of_family(family)
+    if package := oracles.missing(original):
+        pytest.skip(f"{package} is not installed: pip install .[originals]")
+    (field,) = {"bn_eps", "ln_eps"} & vars(original.spec).keys()
+    wrong = replace(original.spec, **{field: 2e-3})
+    worst = oracles.against(replace(original, spec=wrong), workers)
+    assert worst.error > 1e3 * ORIGINALS
+
+
+def test_in_numpy(workers):
+    worst = oracles.in_numpy("linear", workers)
+    assert 0 < worst.error <= ORIGINALS
+
+
+def test_every_family_is_recorded():
+    found = oracles.recorded()
+    assert list(found) == list(FAMILIES)
+    for family, held in found.items():
+        assert [one.oracle for one in held] == oracles.named(family)
+        assert all(one.passed for one in held), family
+
+
+def test_who_has_none():
+    """From now on a family that is added names one."""
+    none = {family for family in FAMILIES if not oracles.named(family)}
+    assert none == {"gan", "vae", "cnn1d"}
+    assert not none & set(reference.FAMILIES)
