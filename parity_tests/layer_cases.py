@@ -89,6 +89,10 @@ ACTIVATIONS = (
 )
 
 
+# Of vectors, along the last axis.
+VECTORS = ("unit",)
+
+
 def constant_bias() -> NDArray[np.float64]:
     """Of the scores of two heads, of five queries and five keys."""
     return np.random.default_rng(1).standard_normal((2, 5, 5))
@@ -160,6 +164,9 @@ def _function(own: Any, case: str) -> Callable[[Any], Any]:
     if case in ACTIVATIONS:
         found: Callable[[Any], Any] = own.ACTIVATIONS[case]
         return found
+    if case in VECTORS:
+        of_vectors: Callable[[Any], Any] = getattr(own, case)
+        return of_vectors
     if case in SERIES_POOLS:
         return lambda x: own.max_pool1d(x, SERIES_POOLS[case])
     pool = own.max_pool if case.startswith("max") else own.avg_pool
@@ -187,7 +194,7 @@ def _layer(own: Any, case: str, **rngs: Any) -> Any:
     return None
 
 
-EVERY = (CASES, SERIES, SERIES_POOLS, ATTENTIONS, STACKS, ACTIVATIONS)
+EVERY = (CASES, SERIES, SERIES_POOLS, ATTENTIONS, STACKS, ACTIVATIONS, VECTORS)
 
 
 def __getattr__(name: str) -> Any:

@@ -22,6 +22,7 @@ from jax_impl.layers.normalization import LayerNorm as LayerNorm
 from jax_impl.layers.normalization import local_response_norm as local_response_norm
 from jax_impl.layers.normalization import norm as norm
 from jax_impl.layers.normalization import norm1d as norm1d
+from jax_impl.layers.normalization import unit as unit
 from jax_impl.layers.pooling import MaxPool as MaxPool
 from jax_impl.layers.pooling import adaptive_avg_pool as adaptive_avg_pool
 from jax_impl.layers.pooling import avg_pool as avg_pool

@@ -1,4 +1,4 @@
-"""Norms of the channels of a map, and of adjacent maps."""
+"""Norms of the channels of a map, of adjacent maps, and of vectors."""
 
 import jax
 import jax.numpy as jnp
@@ -69,3 +69,13 @@ def local_response_norm(
         jnp.square(x), 0.0, jax.lax.add, (1, 1, 1, size), (1, 1, 1, 1), "SAME"
     )
     return x * jnp.exp(-beta * jnp.log(k + alpha * total))
+
+
+def unit(x: Array) -> Array:
+    """Vectors, along the last axis, of length 1; 0 stays 0, with a gradient of 0.
+
+    DIFF(unit-eps): JAX has none; optax's safe_norm wants to be told a least length.
+    """
+    squares = jnp.square(x).sum(-1, keepdims=True)
+    above = squares > 0
+    return jnp.where(above, x / jnp.sqrt(jnp.where(above, squares, 1.0)), 0.0)

@@ -29,6 +29,7 @@ from keras_impl.layers.normalization import LayerNormalization as LayerNormaliza
 from keras_impl.layers.normalization import local_response_norm as local_response_norm
 from keras_impl.layers.normalization import norm as norm
 from keras_impl.layers.normalization import norm1d as norm1d
+from keras_impl.layers.normalization import unit as unit
 from keras_impl.layers.pooling import MaxPooling2D as MaxPooling2D
 from keras_impl.layers.pooling import adaptive_avg_pool as adaptive_avg_pool
 from keras_impl.layers.pooling import avg_pool as avg_pool

@@ -1,4 +1,4 @@
-"""Norms of the channels of a map, and of adjacent maps."""
+"""Norms of the channels of a map, of adjacent maps, and of vectors."""
 
 import math
 from typing import Any
@@ -105,3 +105,13 @@ def local_response_norm(
     band = abs(maps[:, None] - maps) <= size // 2
     total = ops.matmul(ops.square(x), ops.cast(band, x.dtype))
     return x * ops.exp(-beta * ops.log(k + alpha * total))
+
+
+def unit(x: KerasTensor) -> KerasTensor:
+    """Vectors, along the last axis, of length 1; 0 stays 0, with a gradient of 0.
+
+    DIFF(unit-eps): ops.normalize divides by 1e-7 at least.
+    """
+    squares = ops.sum(ops.square(x), -1, keepdims=True)
+    above = squares > 0
+    return ops.where(above, x / ops.sqrt(ops.where(above, squares, 1.0)), 0.0)

@@ -1112,6 +1112,34 @@ def test_triplet_eps_and_cosine_eps(within):
     within("pytorch", source, "shown")
 
 
+def test_unit_eps(within):
+    torch, keras = (
+        f"""
+    import numpy as np
+    from {package}_impl.layers import unit
+    {imports}
+
+    def shown():
+        short = {tensor}(np.array([[1e-13, 0.0], [3e-13, 4e-13]]))
+        theirs, ours = (np.array(f(short)) for f in ({theirs}, unit))
+        assert np.allclose(theirs, np.array([[1, 0], [3, 4]]) * {length}, atol=0)
+        assert np.allclose(ours, [[1, 0], [0.6, 0.8]], rtol=1e-12, atol=0)
+    """
+        for package, imports, tensor, theirs, length in (
+            (
+                "pytorch",
+                "import torch",
+                "torch.tensor",
+                "torch.nn.functional.normalize",
+                0.1,
+            ),
+            ("keras", "from keras import ops", "ops.array", "ops.normalize", 1e-6),
+        )
+    )
+    within("pytorch", torch, "shown")
+    within("keras", keras, "shown")
+
+
 def test_focal_power(within):
     source = """
     import jax

@@ -57,6 +57,13 @@ def test_normals(initializer, std, shape):
     assert (value**4).mean() == pytest.approx(3, abs=0.15)
 
 
+def test_a_normal_about_another_mean():
+    value = drawn(own.Normal(std=0.01, mean=0.5), (400, 500))
+    assert value.dtype == np.float32
+    assert value.mean() == pytest.approx(0.5, abs=1e-4)
+    assert value.std() == pytest.approx(0.01, rel=0.01)
+
+
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize(("initializer", "bound"), UNIFORMS)
 def test_uniforms(initializer, bound, shape):

@@ -216,6 +216,18 @@ def test_attention(hold, case, axes):
     hold(case, lambda _, *qkv: (attended(case, *qkv),), *qkv, maps=False)
 
 
+@pytest.mark.parametrize("axes", [(), (2, 3)])
+def test_vectors_of_length_one(hold, found, axes):
+    """0 has no direction: it stays, and nothing moves it."""
+    x = np.random.default_rng(1).standard_normal((*axes, 4, 5))
+    x[..., 1, :] = 0
+    lengths = np.sqrt(np.square(x).sum(-1, keepdims=True))
+    wanted = x / np.where(lengths > 0, lengths, 1)
+    hold("unit", lambda weights, x: (wanted,), x, maps=False)
+    _, _, gradients = found("pytorch", "unit", x, maps=False)
+    assert not gradients["input 0"][..., 1, :].any()
+
+
 def sigmoid(x):
     return 1 / (1 + np.exp(-x))
 

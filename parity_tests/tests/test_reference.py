@@ -27,9 +27,15 @@ from shared.reference.layers.attention import Attention
 from shared.reference.layers.dropout import Dropout
 from shared.reference.layers.embedding import Embedding, Unembedding
 from shared.reference.layers.linear import Linear
-from shared.reference.layers.normalization import BatchNorm1d, LayerNorm
+from shared.reference.layers.normalization import BatchNorm1d, LayerNorm, Unit
 from shared.reference.layers.recurrent import StackedLSTM
-from shared.reference.module import Module, named_modules, named_parameters
+from shared.reference.module import (
+    Chain,
+    Each,
+    Module,
+    named_modules,
+    named_parameters,
+)
 from shared.reference.perceptron import Perceptron
 from shared.running import saving
 from shared.running.client import Worker
@@ -154,6 +160,7 @@ def test_a_layer_with_tensors(training):
         (BatchNorm1d(5, 1e-2, 0.8), draw(6, 5)),
         (LayerNorm(5, 1e-2), draw(2, 3, 5)),
         (Dropout(0.4), draw(5, 6)),
+        (Unit(), draw(2, 3, 5)),
         (Embedding(4, 3), numbers),
         (Attention(0.3, causal=True), q, k, v),
         (Attention(0.0, causal=False), q, k, v),
@@ -166,6 +173,34 @@ def test_a_layer_with_tensors(training):
         (convolution.conv(ConvSpec(2, 3, 3, padding=1, bias=False)), draw(2, 2, 4, 5)),
     ):
         assert_derivative(layer, *inputs, training=training)
+
+
+class Twice(Module):
+    """A layer that forgets nothing of its first call at its second."""
+
+    def __init__(self):
+        self.linear, self.norm = Linear(5, 4), BatchNorm1d(4, 1e-2, 0.8)
+        self.dropout = Dropout(0.3)
+        steps = Chain(self.linear, self.norm, self.dropout, activation.Tanh(), Unit())
+        self.each = Each(steps)
+
+    def forward(self, *inputs):
+        return self.each(*inputs)
+
+    def backward(self, *gradients):
+        return self.each.backward(*gradients)
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_a_layer_called_several_times(training):
+    assert_derivative(Twice(), draw(6, 5), draw(3, 5), draw(4, 5), training=training)
+
+
+def test_a_vector_of_0_has_no_direction():
+    layer = Unit()
+    x = np.array([[3.0, 4.0], [0.0, 0.0]])
+    assert layer(x).tolist() == [[pytest.approx(0.6), 0.8], [0, 0]]
+    assert layer.backward(np.ones((2, 2)))[1].tolist() == [0, 0]
 
 
 def test_the_matrix_of_an_embedding_has_both_gradients():

@@ -14,6 +14,7 @@ from pytorch_impl.layers.normalization import LayerNorm2d as LayerNorm2d
 from pytorch_impl.layers.normalization import local_response_norm as local_response_norm
 from pytorch_impl.layers.normalization import norm as norm
 from pytorch_impl.layers.normalization import norm1d as norm1d
+from pytorch_impl.layers.normalization import unit as unit
 from pytorch_impl.layers.pooling import MaxPool2d as MaxPool2d
 from pytorch_impl.layers.pooling import avg_pool as avg_pool
 from pytorch_impl.layers.pooling import max_pool as max_pool

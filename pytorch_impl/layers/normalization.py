@@ -1,4 +1,4 @@
-"""Norms of the channels of a map, and of adjacent maps."""
+"""Norms of the channels of a map, of adjacent maps, and of vectors."""
 
 import torch
 import torch.nn.functional as F
@@ -36,3 +36,13 @@ def local_response_norm(
     band = ((maps[:, None] - maps).abs() <= size // 2).to(x)
     total = F.conv2d(x.square(), band[:, :, None, None])
     return x * torch.exp(-beta * torch.log(k + alpha * total))
+
+
+def unit(x: Tensor) -> Tensor:
+    """Vectors, along the last axis, of length 1; 0 stays 0, with a gradient of 0.
+
+    DIFF(unit-eps): F.normalize divides by 1e-12 at least.
+    """
+    squares = x.square().sum(-1, keepdim=True)
+    above = squares > 0
+    return torch.where(above, x / torch.where(above, squares, 1.0).sqrt(), 0.0)

@@ -76,9 +76,10 @@ class Uniform(Initializer):
 @dataclass(frozen=True, kw_only=True)
 class Normal(Initializer):
     std: NonNegative
+    mean: Real = 0.0
 
     def draw(self, shape: Shape, generator: np.random.Generator) -> Array:
-        return _normal(shape, self.std, generator)
+        return np.float32(self.mean) + _normal(shape, self.std, generator)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -84,6 +84,42 @@ class Module(Operation):
         return {k: v for k, v in vars(self).items() if isinstance(v, Parameter)}
 
 
+class Each(Operation):
+    """An operation called for each of its inputs in turn. Backward it goes from the
+    last call to the first, each with what was kept at that call; what a tensor has of
+    them all adds up."""
+
+    def __init__(self, operation: Operation):
+        self.operation = operation
+
+    def forward(self, *inputs: Any) -> tuple[Any, ...]:
+        self.kept: list[list[tuple[Operation, dict[str, Any]]]] = []
+        outputs = []
+        for x in inputs:
+            outputs.append(self.operation(x))
+            self.kept.append([(o, dict(vars(o))) for o in operations(self.operation)])
+        return tuple(outputs)
+
+    def backward(self, *gradients: Any) -> tuple[Any, ...]:
+        found = []
+        for g, kept in zip(reversed(gradients), reversed(self.kept), strict=True):
+            for operation, values in kept:
+                vars(operation).update(values)
+            found.append(self.operation.backward(g))
+        return tuple(reversed(found))
+
+
+def operations(root: Any) -> Iterator[Operation]:
+    """An operation and all that it is made of."""
+    if isinstance(root, Operation):
+        yield root
+        for value in vars(root).values():
+            yield from operations(value)
+    elif isinstance(root, list | tuple):
+        for value in root:
+            yield from operations(value)
+
+
 class Random(Module):
     """A module that draws; from where, it is told before each run in training."""
 

@@ -1,10 +1,11 @@
-"""Norms. Both write x as (x - mean) / sqrt(var + eps), and mean and var are of x
-themselves, so their derivatives are sums over what they were taken over."""
+"""Norms. Those of a batch and of a layer write x as (x - mean) / sqrt(var + eps), and
+mean and var are of x themselves, so their derivatives are sums over what they were
+taken over."""
 
 import numpy as np
 
 from shared.arrays import Array
-from shared.reference.module import Module, Parameter
+from shared.reference.module import Module, Operation, Parameter
 
 
 class BatchNorm1d(Module):
@@ -79,3 +80,20 @@ def unnormed(g: Array, normed: Array, axis: int) -> Array:
     """
     mean = g.mean(axis, keepdims=True)
     return g - mean - normed * (g * normed).mean(axis, keepdims=True)
+
+
+class Unit(Operation):
+    """y = x / |x| over the last axis; 0 stays 0, and its gradient is 0.
+
+    With r = |x|: dr/dx_j = y_j, so dL/dx_j = (g_j - y_j sum_i g_i y_i) / r.
+    """
+
+    def forward(self, x: Array) -> Array:
+        length = np.sqrt(np.square(x).sum(-1, keepdims=True))
+        self.inverse = np.where(length > 0, 1 / np.where(length > 0, length, 1), 0)
+        self.y = x * self.inverse
+        return self.y
+
+    def backward(self, g: Array) -> Array:
+        along = (g * self.y).sum(-1, keepdims=True)
+        return (g - self.y * along) * self.inverse
