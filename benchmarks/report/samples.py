@@ -49,8 +49,9 @@ def of(family: str) -> list[Sample]:
 
 def sample(task: Task) -> Sample:
     data = task.data()
+    aim = task.aims.judge or task.aims
     recipe = (
-        f"{type(task.loss).__name__}, {type(task.optimizer).__name__} at "
+        f"{type(aim).__name__}, {type(task.optimizer).__name__} at "
         f"{task.optimizer.lr:g}, {task.epochs} epochs of batches of {task.batch_size}, "
         f"{len(data.train):,} samples"
     )
@@ -58,6 +59,8 @@ def sample(task: Task) -> Sample:
 
 
 def _shown(task: Task, found: Samples) -> str:
+    if len(found.inputs) > 1:
+        return _together([t.name for t in task.spec.inputs()], found)
     (x,), (y,) = found.inputs, found.targets
     if task.spec.inputs()[0].below is not None:
         return _text(x, y)
@@ -71,10 +74,24 @@ def _shown(task: Task, found: Samples) -> str:
     return _table(x[:3], y[:3])
 
 
-def _images(images: list[Array], targets: Array) -> str:
+def _together(names: list[str], found: Samples) -> str:
+    """Of a few samples all inputs, square pictures in a row, side by side."""
+    which = np.linspace(0, len(found) - 1, 4).astype(int)
+    rows = []
+    for sample in (found.take(slice(k, k + 1)) for k in which):
+        side = math.isqrt(sample.inputs[0].size)
+        images = [x.reshape(side, side) for x in sample.inputs]
+        wanted = [f"wanted: {target.item():g}" for target in sample.targets]
+        captions = [*names[:-1], ", ".join([names[-1], *wanted])]
+        rows.append(_images(images, captions))
+    return "".join(rows)
+
+
+def _images(images: list[Array], targets: Array | list[str]) -> str:
     cells = [
         f'<figure class="sample"><img width="72" height="72" src="{png(image)}" '
-        f'alt="a handwritten {target}"><figcaption>{target}</figcaption></figure>'
+        f'alt="a handwritten digit: {target}"><figcaption>{target}</figcaption>'
+        "</figure>"
         for image, target in zip(images, targets, strict=True)
     ]
     return f'<div class="samples">{"".join(cells)}</div>'

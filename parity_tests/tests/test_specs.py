@@ -2,7 +2,7 @@
 
 import ast
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, is_dataclass
 from pathlib import Path
 
 import pytest
@@ -62,7 +62,14 @@ def test_a_spec_survives_json(name):
     assert from_plain(type(spec), json.loads(json.dumps(to_plain(spec)))) == spec
 
 
-@pytest.mark.parametrize("name", VARIANTS)
+FLAT = [
+    name
+    for name, variant in VARIANTS.items()
+    if not any(is_dataclass(value) for value in vars(variant.spec).values())
+]
+
+
+@pytest.mark.parametrize("name", FLAT)
 def test_a_flat_spec_is_written_as_its_fields(name):
     """Files of earlier versions hold that, and are compared with it."""
     spec = VARIANTS[name].spec
