@@ -355,8 +355,10 @@ def _differs(work: Work, wanted: tuple[Array, ...], found: tuple[Array, ...]) ->
 
 
 def _random(spec: Spec) -> bool:
+    """Whether chance has a part in it, or in a spec that it holds."""
     dropped = any(v for k, v in vars(spec).items() if k.startswith("drop"))
-    return dropped or any(tensor.drawn for tensor in spec.inputs())
+    inside = any(_random(v) for v in vars(spec).values() if isinstance(v, Spec))
+    return dropped or inside or any(tensor.drawn for tensor in spec.inputs())
 
 
 def _rounds(

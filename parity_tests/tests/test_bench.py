@@ -2,7 +2,7 @@
 
 import json
 import re
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from importlib.util import find_spec
 from types import SimpleNamespace
 
@@ -547,6 +547,19 @@ def test_a_name_of_a_family_and_a_model_is_the_models():
     of_family = bench.chosen(["resnet"], everything=False)
     assert {"resnet18", "resnet152"} < set(of_family)
     assert "resnet_tiny" not in of_family
+
+
+def test_chance_inside_a_spec_that_holds_another_counts():
+    @dataclass(frozen=True, kw_only=True)
+    class Held(Spec):
+        tower: Spec
+
+        def inputs(self):
+            return self.tower.inputs()
+
+    dropping, still = variant("mlp_tiny_tanh").spec, variant("mlp_tiny").spec
+    assert measure._random(Held(tower=Held(tower=dropping)))
+    assert not measure._random(Held(tower=Held(tower=still)))
 
 
 def test_noise_is_given_to_inference_and_drawn_in_training():
