@@ -26,6 +26,7 @@ from shared.specs.vision import (
     regnet,
     resnet,
     shufflenet,
+    siamese,
     simple_cnn,
     squeezenet,
     swin,

@@ -24,6 +24,8 @@ EMBEDDED = (
     "digits_lenet",
     "temporal_order_lstm",
     "sonnets_gpt",
+    "digits_siamese",
+    "digits_triplet",
 )
 LETTERS = "XYabcdefghijklmnopqrstuvw"
 

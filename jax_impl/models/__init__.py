@@ -29,6 +29,8 @@ from jax_impl.models.vision.mobilenet_v3 import MobileNetV3 as MobileNetV3
 from jax_impl.models.vision.regnet import RegNet as RegNet
 from jax_impl.models.vision.resnet import ResNet as ResNet
 from jax_impl.models.vision.shufflenet import ShuffleNet as ShuffleNet
+from jax_impl.models.vision.siamese import OneShot as OneShot
+from jax_impl.models.vision.siamese import Siamese as Siamese
 from jax_impl.models.vision.simple_cnn import SimpleCNN as SimpleCNN
 from jax_impl.models.vision.squeezenet import SqueezeNet as SqueezeNet
 from jax_impl.models.vision.swin import Swin as Swin

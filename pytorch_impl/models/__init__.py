@@ -31,6 +31,8 @@ from pytorch_impl.models.vision.mobilenet_v3 import MobileNetV3 as MobileNetV3
 from pytorch_impl.models.vision.regnet import RegNet as RegNet
 from pytorch_impl.models.vision.resnet import ResNet as ResNet
 from pytorch_impl.models.vision.shufflenet import ShuffleNet as ShuffleNet
+from pytorch_impl.models.vision.siamese import OneShot as OneShot
+from pytorch_impl.models.vision.siamese import Siamese as Siamese
 from pytorch_impl.models.vision.simple_cnn import SimpleCNN as SimpleCNN
 from pytorch_impl.models.vision.squeezenet import SqueezeNet as SqueezeNet
 from pytorch_impl.models.vision.swin import Swin as Swin

@@ -8,7 +8,12 @@ from shared.tasks.classic import breast_cancer, diabetes, digits_mlp
 from shared.tasks.generative import digits_gan, digits_vae
 from shared.tasks.language import shakespeare_gpt, sonnets_gpt
 from shared.tasks.sequence import temporal_order_lstm, tones_cnn1d
-from shared.tasks.vision import digits_lenet, mnist_lenet
+from shared.tasks.vision import (
+    digits_lenet,
+    digits_siamese,
+    digits_triplet,
+    mnist_lenet,
+)
 
 TASKS: dict[str, Task] = {
     value.TASK.name: value.TASK

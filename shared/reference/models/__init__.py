@@ -6,4 +6,6 @@ from shared.reference.models.language.gpt import GPT as GPT
 from shared.reference.models.sequence.lstm import LSTM as LSTM
 from shared.reference.models.vision.lenet import LeNet as LeNet
 from shared.reference.models.vision.lenet import LeNet5 as LeNet5
+from shared.reference.models.vision.siamese import OneShot as OneShot
+from shared.reference.models.vision.siamese import Siamese as Siamese
 from shared.reference.models.vision.simple_cnn import SimpleCNN as SimpleCNN
