@@ -7,29 +7,16 @@ DeiTForImageClassificationWithTeacher. Version 5 has other names in memory than 
 files: both are read, those of the files, which all versions load, are written.
 """
 
-import re
-from collections.abc import Mapping
-
-import numpy as np
-
 from shared.arrays import Array, Weights
 from shared.errors import UsageError, unknown
+from shared.files.renaming import backwards, joined, renamed, split, table
 
 SOURCES = ("torchvision", "huggingface", "timm")
 _DISTILLED = "dist_token"
 _PREFIXES = {True: "deit.", False: "vit."}  # with a distillation token, without
-_NUMBER = re.compile(r"(?<=[._])\d+(?=\.)")  # the first is a block's
 
 
-def _table(
-    outer: Mapping[str, str], block: str, inner: Mapping[str, str]
-) -> dict[str, str]:
-    """# stands for the number of a block."""
-    blocks = {f"blocks.#.{own}": block + public for own, public in inner.items()}
-    return {**outer, **blocks}
-
-
-_TORCHVISION = _table(
+_TORCHVISION = table(
     {
         "cls_token": "class_token",
         "pos_embed": "encoder.pos_embedding",
@@ -37,6 +24,7 @@ _TORCHVISION = _table(
         "norm": "encoder.ln",
         "head": "heads.head",
     },
+    "blocks.#.",
     "encoder.layers.encoder_layer_#.",
     {
         "norm1": "ln_1",
@@ -48,8 +36,9 @@ _TORCHVISION = _table(
         "mlp.fc2": "mlp.3",
     },
 )
-_TORCHVISION_OLD = _table(
+_TORCHVISION_OLD = table(
     {},
+    "blocks.#.",
     "encoder.layers.encoder_layer_#.",
     {"mlp.fc1": "mlp.linear_1", "mlp.fc2": "mlp.linear_2"},
 )
@@ -57,7 +46,7 @@ _HEADS = {
     True: {"head": "cls_classifier", "head_dist": "distillation_classifier"},
     False: {"head": "classifier"},
 }
-_HUGGINGFACE = _table(
+_HUGGINGFACE = table(
     {
         "cls_token": "embeddings.cls_token",
         "dist_token": "embeddings.distillation_token",
@@ -65,6 +54,7 @@ _HUGGINGFACE = _table(
         "patch_embed.proj": "embeddings.patch_embeddings.projection",
         "norm": "layernorm",
     },
+    "blocks.#.",
     "encoder.layer.#.",
     {
         "norm1": "layernorm_before",
@@ -77,8 +67,9 @@ _HUGGINGFACE = _table(
         "mlp.fc2": "output.dense",
     },
 )
-_HUGGINGFACE_IN_MEMORY = _table(
+_HUGGINGFACE_IN_MEMORY = table(
     {},
+    "blocks.#.",
     "layers.#.",
     {
         "norm1": "layernorm_before",
@@ -98,12 +89,12 @@ def from_public(source: str, state: Weights) -> dict[str, Array]:
     if source == "timm":
         return dict(state)
     if source == "torchvision":
-        names = _backwards(_TORCHVISION, _TORCHVISION_OLD)
-        return {_renamed(name, names): value for name, value in state.items()}
-    names = _backwards(*_HEADS.values(), _HUGGINGFACE, _HUGGINGFACE_IN_MEMORY)
+        names = backwards(_TORCHVISION, _TORCHVISION_OLD)
+        return {renamed(name, names): value for name, value in state.items()}
+    names = backwards(*_HEADS.values(), _HUGGINGFACE, _HUGGINGFACE_IN_MEMORY)
     deit, vit = _PREFIXES.values()
     short = {n.removeprefix(deit).removeprefix(vit): v for n, v in state.items()}
-    return _joined({_renamed(name, names): value for name, value in short.items()})
+    return joined({renamed(name, names): value for name, value in short.items()})
 
 
 def to_public(source: str, weights: Weights) -> dict[str, Array]:
@@ -114,57 +105,13 @@ def to_public(source: str, weights: Weights) -> dict[str, Array]:
     if source == "torchvision":
         if distilled:
             raise UsageError("torchvision has no ViT with a distillation token")
-        return {_renamed(name, _TORCHVISION): v for name, v in weights.items()}
+        return {renamed(name, _TORCHVISION): v for name, v in weights.items()}
     prefix = _PREFIXES[distilled]
     body = {own: prefix + public for own, public in _HUGGINGFACE.items()}
     names = {**body, **_HEADS[distilled]}
-    return {_renamed(name, names): v for name, v in _split(weights).items()}
+    return {renamed(name, names): v for name, v in split(weights).items()}
 
 
 def _check(source: str) -> None:
     if source not in SOURCES:
         raise unknown("source of ViT checkpoints", source, SOURCES)
-
-
-def _backwards(*tables: Mapping[str, str]) -> dict[str, str]:
-    return {public: own for table in tables for own, public in table.items()}
-
-
-def _renamed(name: str, names: Mapping[str, str]) -> str:
-    """By its layer, or by itself; what is not in the table keeps its name."""
-    block = _NUMBER.search(name)
-    number = block.group() if block else ""
-    general = _NUMBER.sub("#", name, count=1)
-    layer, _, leaf = general.rpartition(".")
-    if general in names:
-        found = names[general]
-    elif layer in names:
-        found = f"{names[layer]}.{leaf}"
-    else:
-        return name
-    return found.replace("#", number)
-
-
-def _split(weights: Weights) -> dict[str, Array]:
-    """Queries, keys and values apart."""
-    found: dict[str, Array] = {}
-    for name, value in weights.items():
-        if ".qkv." in name:
-            for letter, part in zip("qkv", np.split(value, 3), strict=True):
-                found[name.replace(".qkv.", f".{letter}.")] = part
-        else:
-            found[name] = value
-    return found
-
-
-def _joined(state: Weights) -> dict[str, Array]:
-    """The inverse; a part that lacks the others stays by itself."""
-    found: dict[str, Array] = {}
-    for name, value in state.items():
-        whole = re.sub(r"\.attn\.[qkv]\.", ".attn.qkv.", name)
-        parts = [whole.replace(".qkv.", f".{letter}.") for letter in "qkv"]
-        if whole == name or any(part not in state for part in parts):
-            found[name] = value
-        elif whole not in found:
-            found[whole] = np.concatenate([state[part] for part in parts])
-    return found
