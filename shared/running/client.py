@@ -281,8 +281,10 @@ class RemoteModel:
     def run(self, request: Request) -> Result:
         return self._call("run", request)
 
-    def predict(self, inputs: tuple[Array, ...]) -> tuple[Array, ...]:
-        return self._call("predict", inputs)
+    def predict(
+        self, inputs: tuple[Array, ...], program: str = ""
+    ) -> tuple[Array, ...]:
+        return self._call("predict", inputs, program)
 
     def save(self, path: Path) -> None:
         self._call("save", path)
