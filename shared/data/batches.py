@@ -44,6 +44,18 @@ class Ragged:
         return Ragged(values, self.counts[which], self.into)
 
 
+def padded(part: Ragged, fill: int, length: int | None = None) -> tuple[Array, Array]:
+    """Sequences of different lengths as one array, filled up at the end to the longest
+    or to `length`, and its mask, 1 where a row is a sample's own."""
+    longest = int(part.counts.max(initial=0)) if length is None else length
+    if (part.counts > longest).any():
+        raise UsageError(f"a sample of {part.counts.max()} rows; {longest} are allowed")
+    own = np.arange(longest) < part.counts[:, None]
+    values = np.full((*own.shape, *part.values.shape[1:]), fill, part.values.dtype)
+    values[own] = part.values
+    return values, own.astype(np.int64)
+
+
 SAMPLE = -1
 Part = Any  # an Array, or Ragged
 
