@@ -73,6 +73,56 @@ def googlenet_no_aux() -> Any:
     return _torchvision("googlenet", aux_logits=False, init_weights=False)
 
 
+def small_bert() -> Any:
+    """transformers' BERT at the sizes of the spec's ORACLES."""
+    return _bert("BertModel", **_SMALL_BERT)
+
+
+def small_bert_masked_lm() -> Any:
+    return _bert("BertForMaskedLM", **_SMALL_BERT)
+
+
+def small_bert_classes() -> Any:
+    return _bert("BertForSequenceClassification", **_SMALL_BERT, num_labels=5)
+
+
+def minilm_l6() -> Any:
+    """transformers' BERT at the sizes of MiniLM-L6."""
+    return _bert(
+        "BertModel",
+        hidden_size=384,
+        num_hidden_layers=6,
+        num_attention_heads=12,
+        intermediate_size=1536,
+    )
+
+
+_SMALL_BERT: dict[str, Any] = {
+    "vocab_size": 101,
+    "max_position_embeddings": 32,
+    "type_vocab_size": 3,
+    "hidden_size": 48,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 4,
+    "intermediate_size": 40,
+    "pad_token_id": None,  # else its row is not trained
+}
+
+
+def _bert(kind: str, **sizes: Any) -> Any:
+    """With our inputs in our order."""
+    _without_operators()
+    transformers = importlib.import_module("transformers")
+    model: Any = getattr(transformers, kind)
+
+    class Outputs(model):
+        def forward(self, tokens: Any, mask: Any, token_types: Any) -> Any:
+            found = super().forward(tokens, mask, token_types)
+            return tuple(found.values())
+
+    return Outputs(transformers.BertConfig(**sizes))
+
+
 def inception_v3_no_aux() -> Any:
     return _torchvision("inception_v3", aux_logits=False)
 

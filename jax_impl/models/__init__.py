@@ -6,6 +6,11 @@ from jax_impl.models.generative.gan import DCGAN as DCGAN
 from jax_impl.models.generative.gan import GAN as GAN
 from jax_impl.models.generative.vae import VAE as VAE
 from jax_impl.models.generative.vae import ConvVAE as ConvVAE
+from jax_impl.models.language.bert import Bert as Bert
+from jax_impl.models.language.bert import BertForMaskedLM as BertForMaskedLM
+from jax_impl.models.language.bert import (
+    BertForSequenceClassification as BertForSequenceClassification,
+)
 from jax_impl.models.language.gpt import GPT as GPT
 from jax_impl.models.sequence.cnn1d import CNN1D as CNN1D
 from jax_impl.models.sequence.lstm import LSTM as LSTM

@@ -6,6 +6,11 @@ from keras_impl.models.generative.gan import DCGAN as DCGAN
 from keras_impl.models.generative.gan import GAN as GAN
 from keras_impl.models.generative.vae import VAE as VAE
 from keras_impl.models.generative.vae import ConvVAE as ConvVAE
+from keras_impl.models.language.bert import Bert as Bert
+from keras_impl.models.language.bert import BertForMaskedLM as BertForMaskedLM
+from keras_impl.models.language.bert import (
+    BertForSequenceClassification as BertForSequenceClassification,
+)
 from keras_impl.models.language.gpt import GPT as GPT
 from keras_impl.models.sequence.cnn1d import CNN1D as CNN1D
 from keras_impl.models.sequence.lstm import LSTM as LSTM

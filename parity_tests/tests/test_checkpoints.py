@@ -5,6 +5,7 @@ import pytest
 
 from shared.errors import UsageError
 from shared.files.checkpoints import (
+    bert,
     convnext,
     densenet,
     gpt,
@@ -76,6 +77,81 @@ def test_gpt_refuses_other_sources() -> None:
     for translate in (gpt.from_public, gpt.to_public):
         with pytest.raises(UsageError, match=r"'torchvision'.*huggingface"):
             translate("torchvision", OWN)
+
+
+# Of a BERT: ours, its shape, and Hugging Face's without `bert.` in front.
+BERT = [
+    ("encoder.embeddings.word.weight", (11, 4), "embeddings.word_embeddings.weight"),
+    ("encoder.embeddings.norm.bias", (4,), "embeddings.LayerNorm.bias"),
+    ("encoder.blocks.10.attn.proj.bias", (4,), "attention.output.dense.bias"),
+    ("encoder.blocks.10.norm1.weight", (4,), "attention.output.LayerNorm.weight"),
+    ("encoder.blocks.10.mlp.fc1.weight", (6, 4), "intermediate.dense.weight"),
+    ("encoder.blocks.10.mlp.fc2.weight", (4, 6), "output.dense.weight"),
+    ("encoder.blocks.10.norm2.bias", (4,), "output.LayerNorm.bias"),
+]
+BERT_QKV = {"encoder.blocks.10.attn.qkv.weight": (12, 4)}
+BERT_HEADS = {
+    "": {"pooler.dense.bias": (4,)},
+    "words": {"head.bias": (11,), "head.dense.weight": (4, 4), "head.norm.bias": (4,)},
+    "classes": {"pooler.dense.bias": (4,), "classifier.weight": (5, 4)},
+}
+
+
+def own_bert(head: str) -> dict[str, np.ndarray]:
+    shapes = {name: shape for name, shape, _ in BERT} | BERT_QKV | BERT_HEADS[head]
+    return {name: weight(name, shape, 0) for name, shape in shapes.items()}
+
+
+@pytest.mark.parametrize("head", BERT_HEADS)
+def test_bert_there_and_back(head: str) -> None:
+    own = own_bert(head)
+    public = bert.to_public("huggingface", own)
+    prefix = "bert." if head else ""
+    for name, _, theirs in BERT:
+        block = "encoder.layer.10." if "blocks" in name else ""
+        assert np.array_equal(public[prefix + block + theirs], own[name])
+    qkv = own["encoder.blocks.10.attn.qkv.weight"]
+    for i, part in enumerate(("query", "key", "value")):
+        name = f"{prefix}encoder.layer.10.attention.self.{part}.weight"
+        assert np.array_equal(public[name], qkv[4 * i : 4 * i + 4])
+    assert same(bert.from_public("huggingface", public), own)
+    again = bert.to_public("huggingface", bert.from_public("huggingface", public))
+    assert same(again, public)
+
+
+def test_bert_with_a_head_has_the_tied_tensors_once_more() -> None:
+    own = own_bert("words")
+    public = bert.to_public("huggingface", own)
+    decoder = "cls.predictions.decoder"
+    word = own["encoder.embeddings.word.weight"]
+    assert np.array_equal(public[f"{decoder}.weight"], word)
+    assert np.array_equal(public[f"{decoder}.bias"], public["cls.predictions.bias"])
+    fewer = {name: v for name, v in public.items() if not name.startswith(decoder)}
+    assert same(bert.from_public("huggingface", fewer), own)
+    for name in ("weight", "bias"):
+        other = {**public, f"{decoder}.{name}": public[f"{decoder}.{name}"] + 1}
+        with pytest.raises(UsageError, match=rf"{name} is not equal .* words are tied"):
+            bert.from_public("huggingface", other)
+
+
+def test_bert_of_an_older_file() -> None:
+    own = own_bert("")
+    public = bert.to_public("huggingface", own)
+    older = {
+        name.replace("Norm.weight", "Norm.gamma").replace("Norm.bias", "Norm.beta"): v
+        for name, v in public.items()
+    }
+    assert "encoder.layer.10.attention.output.LayerNorm.gamma" in older
+    places = {"embeddings.position_ids": np.arange(9)[None]}
+    assert same(bert.from_public("huggingface", older | places), own)
+
+
+def test_bert_keeps_what_it_does_not_know_and_refuses_other_sources() -> None:
+    more = {"cls.seq_relationship.bias": np.zeros(2)}
+    assert same(bert.from_public("huggingface", more), more)
+    for translate in (bert.from_public, bert.to_public):
+        with pytest.raises(UsageError, match=r"'timm'.*huggingface"):
+            translate("timm", {})
 
 
 # A MobileNet's first and last layers and its last block: theirs -> ours, our shape.

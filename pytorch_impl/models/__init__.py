@@ -6,6 +6,11 @@ from pytorch_impl.models.generative.gan import DCGAN as DCGAN
 from pytorch_impl.models.generative.gan import GAN as GAN
 from pytorch_impl.models.generative.vae import VAE as VAE
 from pytorch_impl.models.generative.vae import ConvVAE as ConvVAE
+from pytorch_impl.models.language.bert import Bert as Bert
+from pytorch_impl.models.language.bert import BertForMaskedLM as BertForMaskedLM
+from pytorch_impl.models.language.bert import (
+    BertForSequenceClassification as BertForSequenceClassification,
+)
 from pytorch_impl.models.language.gpt import GPT as GPT
 from pytorch_impl.models.sequence.cnn1d import CNN1D as CNN1D
 from pytorch_impl.models.sequence.lstm import LSTM as LSTM
