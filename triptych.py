@@ -327,6 +327,27 @@ def predict(
 
 
 @app.command()
+def embed(
+    model: Annotated[str, typer.Argument(help="an encoder, as `triptych list` has it")],
+    sentences: Annotated[list[str], typer.Argument(help="one or more")],
+    frameworks: Annotated[
+        str, typer.Option("--framework", "--frameworks", help="comma-separated")
+    ] = "pytorch,keras,jax",
+    dtype: Dtype = "float32",
+    json: Json = None,
+) -> None:
+    """Vectors of sentences and how similar they are, framework beside framework.
+
+    The weights and the tokenizer are those that `triptych weights` has for the model.
+    """
+    from commands import embed as job
+    from commands.terminal import frameworks as named
+
+    one_of("dtype", dtype, ("float64", "float32"))
+    job.run(job.encoder(model), named(frameworks), sentences, dtype, json)
+
+
+@app.command()
 def optimizers(
     names: Annotated[list[str] | None, typer.Argument(help="presets")] = None,
     run: Annotated[bool, typer.Option("--run", help="measure again")] = False,

@@ -3,22 +3,14 @@
 import sys
 from pathlib import Path
 
-from commands.terminal import Lines, Progress, console_for, one_of, split
+from commands.terminal import Lines, Progress, console_for
+from commands.terminal import frameworks as frameworks
 from parity_tests import predict as job
 from parity_tests.engine import Workers
 from parity_tests.predict import NORMALIZE as NORMALIZE
 from parity_tests.predict import Question
 from parity_tests.predict import listed as listed
 from parity_tests.predict import question as question
-from shared.frameworks import PACKAGES
-
-
-def frameworks(text: str) -> list[str]:
-    """Those that a person named, each once."""
-    chosen = list(dict.fromkeys(split(text)))
-    for name in chosen or [text]:
-        one_of("framework", name, PACKAGES)
-    return chosen
 
 
 def run(

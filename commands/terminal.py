@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from shared.errors import UsageError
+from shared.frameworks import PACKAGES
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -112,6 +113,14 @@ def console_for(json: Path | None = None) -> "Console":
 
 def split(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def frameworks(text: str) -> list[str]:
+    """Those that a person named, each once."""
+    chosen = list(dict.fromkeys(split(text)))
+    for name in chosen or [text]:
+        one_of("framework", name, PACKAGES)
+    return chosen
 
 
 def one_of(what: str, value: str, allowed: Iterable[str]) -> None:

@@ -1,0 +1,170 @@
+"""Sentences through one encoder in several frameworks: their vectors, how similar they
+are, and how far apart the frameworks are."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from rich.table import Table
+
+from parity_tests.compare import error
+from parity_tests.engine import Workers
+from shared.arrays import Array
+from shared.catalog import variant
+from shared.data.wordpiece import WordPiece
+from shared.errors import UsageError, one_line
+from shared.files import pretrained
+from shared.files.pretrained import WEIGHTS
+from shared.running import convert
+from shared.running.client import RemoteModel
+from shared.specs.base import Spec
+
+BATCH = 32
+PROGRAM = "embed"
+VOCABULARY = "vocabulary"
+_SHOWN = 5  # numbers of a vector
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """A model with its weights and its tokenizer."""
+
+    model: str
+    spec: Spec
+    weights: dict[str, Array]
+    tokenizer: WordPiece
+    longest: int
+    package: str
+
+    @property
+    def note(self) -> str:
+        return f"{self.model}: {len(self.weights)} tensors read of {self.package}"
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """vectors: of each framework. difference: the largest between two of them, over the
+    largest number. cut: the sentence had more tokens than the model reads."""
+
+    sentence: str
+    vectors: dict[str, list[float]]
+    difference: float | None
+    cut: bool
+
+
+@dataclass(frozen=True)
+class Similar:
+    """Two sentences by their numbers; cosines: of each framework."""
+
+    one: int
+    two: int
+    cosines: dict[str, float]
+
+
+def known() -> list[str]:
+    """The models whose weights and vocabulary a package ships."""
+    return [n for n, one in pretrained.PRETRAINED.items() if VOCABULARY in one.files]
+
+
+def encoder(model: str) -> Encoder:
+    """All that can be wrong is told here, before any framework starts."""
+    spec = variant(model).spec
+    if model not in known() or PROGRAM not in spec.programs():
+        raise UsageError(
+            f"{model} has no weights for sentences; allowed: {', '.join(known())}"
+        )
+    shipped, files = pretrained.named(model), pretrained.fetched(model)
+    weights = convert.read(files[WEIGHTS], model, shipped.form)
+    tokenizer = WordPiece.read(files[VOCABULARY])
+    (longest,) = spec.inputs()[0].shape
+    return Encoder(model, spec, weights, tokenizer, longest, str(shipped.package))
+
+
+def embed(
+    asked: Encoder,
+    frameworks: Sequence[str],
+    sentences: Sequence[str],
+    workers: Workers,
+    dtype: str,
+) -> list[Embedded]:
+    inputs, cut = asked.tokenizer.encode(sentences, asked.longest)
+
+    def vectors(framework: str) -> Array:
+        model = workers.get(framework, dtype).build(asked.spec, asked.model)
+        model.load({name: w.astype(dtype) for name, w in asked.weights.items()})
+        found = _in_batches(model, inputs)
+        model.drop()
+        return found
+
+    with ThreadPoolExecutor(max_workers=len(frameworks)) as pool:
+        found = dict(zip(frameworks, pool.map(vectors, frameworks), strict=True))
+    embedded = []
+    for row, sentence in enumerate(sentences):
+        mine = {framework: rows[row] for framework, rows in found.items()}
+        apart = [error(a, b) for a, b in combinations(mine.values(), 2)]
+        plain = {framework: v.tolist() for framework, v in mine.items()}
+        embedded.append(Embedded(sentence, plain, max(apart, default=None), cut[row]))
+    return embedded
+
+
+def _in_batches(model: RemoteModel, inputs: tuple[Array, ...]) -> Array:
+    """The last batch is filled up with padding: another size would be compiled anew."""
+    number = len(inputs[0])
+    rows = min(BATCH, number)
+    found = []
+    for start in range(0, number, rows):
+        parts = [x[start : start + rows] for x in inputs]
+        batch = tuple(
+            np.concatenate([x, np.zeros((rows - len(x), *x.shape[1:]), x.dtype)])
+            for x in parts
+        )
+        (vectors,) = model.predict(batch, PROGRAM)
+        found.append(vectors[: len(parts[0])])
+    return np.concatenate(found)
+
+
+def similarities(found: Sequence[Embedded]) -> list[Similar]:
+    """Every pair, the most similar first."""
+    frameworks = found[0].vectors
+    pairs = [
+        Similar(
+            i + 1,
+            j + 1,
+            {f: float(np.dot(a.vectors[f], b.vectors[f])) for f in frameworks},
+        )
+        for (i, a), (j, b) in combinations(enumerate(found), 2)
+    ]
+    first = next(iter(frameworks))
+    return sorted(pairs, key=lambda pair: -pair.cosines[first])
+
+
+def vectors_table(found: Sequence[Embedded]) -> Table:
+    """Each sentence by its number, and how its vector begins."""
+    told = Table(box=None, pad_edge=False, header_style="bold")
+    told.add_column("", justify="right")
+    told.add_column("sentence", overflow="fold")
+    told.add_column("framework")
+    told.add_column("vector")
+    told.add_column("difference", justify="right")
+    for number, one in enumerate(found, 1):
+        for row, (framework, vector) in enumerate(one.vectors.items()):
+            begin = " ".join(f"{v:+.4f}" for v in vector[:_SHOWN])
+            apart = "" if one.difference is None or row else f"{one.difference:.1e}"
+            said = "" if row else one_line(one.sentence)
+            which = "" if row else str(number)
+            told.add_row(which, said, framework, f"{begin} ...", apart)
+    return told
+
+
+def pairs_table(pairs: Sequence[Similar]) -> Table:
+    """Cosines, framework beside framework."""
+    told = Table(box=None, pad_edge=False, header_style="bold")
+    told.add_column("sentences")
+    for framework in pairs[0].cosines:
+        told.add_column(framework, justify="right")
+    for pair in pairs:
+        cells = [f"{cosine:.4f}" for cosine in pair.cosines.values()]
+        told.add_row(f"{pair.one} and {pair.two}", *cells)
+    return told
