@@ -66,7 +66,8 @@ class SelfTest:
 
 @dataclass(frozen=True)
 class Predicted:
-    """What benchmarks/predictions.py left: what a model takes pictures for."""
+    """What a model with trained weights says: of pictures (benchmarks/predictions.py)
+    or of sentences (benchmarks/sentences.py)."""
 
     source: str
     record: dict[str, Any]
@@ -84,6 +85,7 @@ class Evidence:
     speeds: tuple[Speed, ...] = ()
     self_tests: tuple[SelfTest, ...] = ()
     predicted: tuple[Predicted, ...] = ()
+    embedded: tuple[Predicted, ...] = ()
     files: tuple[Path, ...] = ()
 
     @property
@@ -108,6 +110,7 @@ def read(paths: Sequence[Path]) -> Evidence:
     speeds: list[Speed] = []
     tests: list[SelfTest] = []
     predicted: list[Predicted] = []
+    embedded: list[Predicted] = []
     compared: list[Path] = []
     for path in paths:
         plain = _plain(path)
@@ -119,6 +122,8 @@ def read(paths: Sequence[Path]) -> Evidence:
             tests += [SelfTest(path.name, line) for line in plain]
         elif plain and isinstance(plain[0], dict) and "predictions" in plain[0]:
             predicted += [Predicted(path.name, line) for line in plain]
+        elif plain and isinstance(plain[0], dict) and "sentences" in plain[0]:
+            embedded += [Predicted(path.name, line) for line in plain]
         else:
             compared.append(path)
     return Evidence(
@@ -127,6 +132,7 @@ def read(paths: Sequence[Path]) -> Evidence:
         tuple(speeds),
         tuple(tests),
         tuple(predicted),
+        tuple(embedded),
         tuple(paths),
     )
 

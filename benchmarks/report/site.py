@@ -18,7 +18,7 @@ from benchmarks.report import (
     svg,
     tables,
 )
-from benchmarks.report.evidence import Evidence, Recorded
+from benchmarks.report.evidence import Evidence, Predicted, Recorded
 from benchmarks.report.families import Family
 from benchmarks.report.figures import Figure
 from benchmarks.report.gather import Traced
@@ -236,11 +236,8 @@ class Site:
             family=family,
             timings=[self._timing(one) for one in groups.latest(mine)],
             problems=self._problems(mine),
-            predicted=[
-                {"record": one.record, "at": f"records.html#{prose.slug(one.source)}"}
-                for one in self.evidence.predicted
-                if one.family == family.name
-            ],
+            predicted=_said(self.evidence.predicted, family),
+            embedded=_said(self.evidence.embedded, family),
             **self._certificate(shown.name for shown in family.variants),
         )
 
@@ -392,6 +389,15 @@ def _mark(framework: str) -> Any:
     from markupsafe import Markup
 
     return Markup(svg.mark(framework, 0, 0, "", 6))
+
+
+def _said(found: Iterable[Predicted], family: Family) -> list[dict[str, Any]]:
+    """What the family's models with trained weights say, and where its record is."""
+    return [
+        {"record": one.record, "at": f"records.html#{prose.slug(one.source)}"}
+        for one in found
+        if one.family == family.name
+    ]
 
 
 def _card(family: Family, evidence: Evidence) -> dict[str, Any]:

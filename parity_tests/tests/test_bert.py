@@ -12,6 +12,7 @@ from parity_tests.tests.test_pretrained import needs as needs_weights
 from parity_tests.tolerances import ORIGINALS
 from shared.catalog import variant
 from shared.data.wordpiece import WordPiece
+from shared.definitions.initializers import Ones, TruncatedNormal, Zeros
 from shared.errors import UsageError
 from shared.files import checkpoints, pretrained
 from shared.frameworks import FRAMEWORKS, NATIVE
@@ -135,6 +136,21 @@ def test_words_are_wanted_where_they_count():
     assert not chosen[inputs[1] == 0].any()
     assert 0.3 < chosen[inputs[1] == 1].mean() < 0.37
     assert set(wanted[chosen]) == set(range(spec.vocab_size))
+
+
+def test_it_starts_as_the_published_code_does():
+    cut = TruncatedNormal(std=0.02)
+    for name, shape, start in (
+        ("encoder.embeddings.token_type.weight", (2, 768), cut),
+        ("encoder.embeddings.norm.weight", (768,), Ones()),
+        ("encoder.blocks.11.attn.qkv.weight", (2304, 768), cut),
+        ("encoder.blocks.11.mlp.fc2.weight", (768, 3072), cut),
+        ("encoder.blocks.11.norm2.bias", (768,), Zeros()),
+        ("pooler.dense.weight", (768, 768), cut),
+        ("head.bias", (30522,), Zeros()),
+        ("classifier.weight", (2, 768), cut),
+    ):
+        assert variant("bert_base").spec.start(name, shape) == start
 
 
 # The weights that a package ships

@@ -125,6 +125,20 @@ def text_of(pages, name):
     return pages[name].decode()
 
 
+def test_a_family_shows_how_similar_sentences_are(pages, found):
+    (embedded,) = found.embedded
+    text = text_of(pages, "models/bert.html")
+    table = text.partition('id="similarities"')[2].partition("</table>")[0]
+    for row in embedded.record["similarities"]:
+        assert f">{row['one']} and {row['two']}<" in table
+        for cosine in row["cosines"].values():
+            assert f"<td>{cosine:.4f}</td>" in table
+    for sentence in embedded.record["sentences"]:
+        assert f"<li>{sentence}</li>" in text
+    assert 'href="../records.html#sentences-json"' in text
+    assert 'id="similarities"' not in text_of(pages, "models/gpt.html")
+
+
 def test_a_family_shows_what_its_trained_weights_see(pages, found):
     (predicted,) = found.predicted
     text = text_of(pages, "models/efficientnet.html")

@@ -44,12 +44,13 @@ class SelfAttention(nnx.Module):
         self.proj = Linear(spec.width, spec.width, rngs=rngs)
         self.proj_drop = Dropout(spec.dropout, rngs=rngs)
 
-    def __call__(self, x: Array, counts: Array) -> Array:
+    def __call__(self, x: Array, mask: Array) -> Array:
         s, tokens = self.spec, x.shape[1]
         qkv = self.qkv(x).reshape(-1, tokens, 3, s.heads, s.head_width)
         q, k, v = qkv.transpose(2, 0, 3, 1, 4)  # [B, heads, T, head_width] each
-        bias = UNSEEN * (1 - counts[:, None, None])  # [B, 1, 1, T]
-        v = v * counts[:, None, :, None]
+        counts = mask[:, None].astype(v.dtype)  # [B, 1, T]
+        bias = UNSEEN * (1 - counts[:, :, None])  # [B, 1, 1, T]
+        v = v * counts[..., None]
         y = self.attend(q, k, v, bias).swapaxes(1, 2)  # [B, T, heads, head_width]
         return self.proj_drop(self.proj(y.reshape(x.shape)))  # [B, T, width]
 
@@ -72,8 +73,8 @@ class Block(nnx.Module):
         self.mlp = MLP(spec, rngs=rngs)
         self.norm2 = norm(spec, rngs=rngs)
 
-    def __call__(self, x: Array, counts: Array) -> Array:
-        x = self.norm1(x + self.attn(x, counts))
+    def __call__(self, x: Array, mask: Array) -> Array:
+        x = self.norm1(x + self.attn(x, mask))
         return self.norm2(x + self.mlp(x))
 
 
@@ -84,9 +85,8 @@ class Encoder(nnx.Module):
 
     def __call__(self, tokens: Array, mask: Array, token_types: Array) -> Array:
         x = self.embeddings(tokens, token_types)
-        counts = mask.astype(x.dtype)
         for block in self.blocks:
-            x = block(x, counts)
+            x = block(x, mask)
         return x  # [B, T, width]
 
 

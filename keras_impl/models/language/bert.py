@@ -54,13 +54,14 @@ class SelfAttention(keras.Layer):
         self.proj = Dense(spec.width, spec.width)
         self.proj_drop = Dropout(spec.dropout)
 
-    def call(self, x: KerasTensor, counts: KerasTensor) -> KerasTensor:
+    def call(self, x: KerasTensor, mask: KerasTensor) -> KerasTensor:
         s, tokens = self.spec, x.shape[1]
         qkv = ops.reshape(self.qkv(x), (-1, tokens, 3, s.heads, s.head_width))
         qkv = ops.transpose(qkv, (2, 0, 3, 1, 4))
         q, k, v = ops.unstack(qkv, 3)  # [B, heads, T, head_width] each
-        bias = UNSEEN * (1 - counts[:, None, None])  # [B, 1, 1, T]
-        v = v * counts[:, None, :, None]
+        counts = ops.cast(mask[:, None], v.dtype)  # [B, 1, T]
+        bias = UNSEEN * (1 - counts[:, :, None])  # [B, 1, 1, T]
+        v = v * counts[..., None]
         y = ops.swapaxes(self.attend(q, k, v, bias), 1, 2)  # [B, T, heads, head_width]
         y = ops.reshape(y, (-1, tokens, s.width))
         return self.proj_drop(self.proj(y))  # [B, T, width]
@@ -86,8 +87,8 @@ class Block(keras.Layer):
         self.mlp = MLP(spec)
         self.norm2 = norm(spec)
 
-    def call(self, x: KerasTensor, counts: KerasTensor) -> KerasTensor:
-        x = self.norm1(x + self.attn(x, counts))
+    def call(self, x: KerasTensor, mask: KerasTensor) -> KerasTensor:
+        x = self.norm1(x + self.attn(x, mask))
         return self.norm2(x + self.mlp(x))
 
 
@@ -101,9 +102,8 @@ class Encoder(keras.Layer):
         self, tokens: KerasTensor, mask: KerasTensor, token_types: KerasTensor
     ) -> KerasTensor:
         x = self.embeddings(tokens, token_types)
-        counts = ops.cast(mask, x.dtype)
         for block in self.blocks:
-            x = block(x, counts)
+            x = block(x, mask)
         return x  # [B, T, width]
 
 

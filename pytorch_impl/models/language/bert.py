@@ -46,12 +46,13 @@ class SelfAttention(nn.Module):
         self.proj = nn.Linear(spec.width, spec.width)
         self.proj_drop = Dropout(spec.dropout)
 
-    def forward(self, x: Tensor, counts: Tensor) -> Tensor:
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         s, tokens = self.spec, x.shape[1]
         qkv = self.qkv(x).reshape(-1, tokens, 3, s.heads, s.head_width)
         q, k, v = qkv.permute(2, 0, 3, 1, 4)  # [B, heads, T, head_width] each
-        bias = UNSEEN * (1 - counts[:, None, None])  # [B, 1, 1, T]
-        v = v * counts[:, None, :, None]
+        counts = mask[:, None].to(v.dtype)  # [B, 1, T]
+        bias = UNSEEN * (1 - counts[:, :, None])  # [B, 1, 1, T]
+        v = v * counts[..., None]
         y = self.attend(q, k, v, bias).transpose(1, 2)  # [B, T, heads, head_width]
         return self.proj_drop(self.proj(y.reshape(x.shape)))  # [B, T, width]
 
@@ -76,8 +77,8 @@ class Block(nn.Module):
         self.mlp = MLP(spec)
         self.norm2 = norm(spec)
 
-    def forward(self, x: Tensor, counts: Tensor) -> Tensor:
-        x = self.norm1(x + self.attn(x, counts))
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        x = self.norm1(x + self.attn(x, mask))
         return self.norm2(x + self.mlp(x))
 
 
@@ -89,9 +90,8 @@ class Encoder(nn.Module):
 
     def forward(self, tokens: Tensor, mask: Tensor, token_types: Tensor) -> Tensor:
         x = self.embeddings(tokens, token_types)
-        counts = mask.to(x.dtype)
         for block in self.blocks:
-            x = block(x, counts)
+            x = block(x, mask)
         return x  # [B, T, width]
 
 
