@@ -13,6 +13,7 @@ import numpy as np
 from shared.arrays import Array
 from shared.catalog import family_of
 from shared.data.batches import Samples
+from shared.data.text import spelled
 from shared.tasks import TASKS
 from shared.tasks.base import Task
 
@@ -26,6 +27,7 @@ EMBEDDED = (
     "sonnets_gpt",
     "digits_siamese",
     "digits_triplet",
+    "jumbled_bert",
 )
 LETTERS = "XYabcdefghijklmnopqrstuvw"
 
@@ -61,6 +63,8 @@ def sample(task: Task) -> Sample:
 
 
 def _shown(task: Task, found: Samples) -> str:
+    if len(found.inputs) > 1 and task.spec.inputs()[0].below is not None:
+        return _jumbled(found.inputs[0][:4], found.targets[0][:4])
     if len(found.inputs) > 1:
         return _together([t.name for t in task.spec.inputs()], found)
     (x,), (y,) = found.inputs, found.targets
@@ -151,6 +155,17 @@ def _text(x: Array, y: Array) -> str:
             "<tr>" + "".join(f"<td><code>{t}</code></td>" for t in both) + "</tr>"
         )
     head = "<tr><th scope=col>given</th><th scope=col>wanted, at each place</th></tr>"
+    return _scrolling(
+        f"<table><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table>"
+    )
+
+
+def _jumbled(x: Array, y: Array) -> str:
+    rows = []
+    for tokens, english in zip(x, y, strict=True):
+        said = html.escape(spelled(tokens))
+        rows.append(f"<tr><td><code>{said}</code></td><td>{english}</td></tr>")
+    head = "<tr><th scope=col>given</th><th scope=col>is it English?</th></tr>"
     return _scrolling(
         f"<table><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table>"
     )

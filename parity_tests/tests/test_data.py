@@ -101,6 +101,33 @@ def test_temporal_order_is_told_by_the_marks_alone():
     assert set(y) == {0, 1, 2, 3}
 
 
+def test_jumbled_words_have_the_same_letters():
+    data = text.jumbled_sonnets(copies=3)
+    parts = (data.train, data.validation, data.test)
+    assert [len(part) for part in parts] == [2 * 3 * n for n in (112, 14, 14)]
+    kept = "".join(c for c in text._sonnets().lower() if c in text.LETTERS + "\n")
+    lines = f" {kept} ".replace("\n", "  ")
+    said = [text.spelled(tokens) for tokens in data.test.inputs[0]]
+    assert {len(one.split()) >= 4 for one in said} == {True}
+    english = [f" {one} " in lines for one in said]
+    np.testing.assert_array_equal(english, data.test.targets[0])
+    for one, other in zip(said[::2], said[1::2], strict=True):
+        pairs = zip(one.split(), other.split(), strict=True)
+        assert all(sorted(a) == sorted(b) for a, b in pairs)
+
+
+def test_jumbled_words_are_padded_pairs():
+    tokens, mask, token_types = text.jumbled_sonnets(copies=1).test.inputs
+    assert tokens.shape == mask.shape == token_types.shape == (28, text.LONGEST)
+    np.testing.assert_array_equal(tokens != text.PAD, mask == 1)
+    assert (tokens[:, 0] == text.FIRST).all()
+    assert tokens[:, 1].min() > text.FIRST
+    assert tokens.max() < text.PAIRS
+    lengths = [len(text.spelled(row)) for row in tokens]
+    np.testing.assert_array_equal(mask.sum(1), lengths)
+    assert len(set(lengths)) > 5
+
+
 def test_sonnets_predict_the_next_character():
     found = text.sonnets()
     written = "".join(found.characters[i] for i in found.numbers)

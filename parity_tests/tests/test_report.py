@@ -136,6 +136,7 @@ def test_a_family_shows_how_similar_sentences_are(pages, found):
     for sentence in embedded.record["sentences"]:
         assert f"<li>{sentence}</li>" in text
     assert 'href="../records.html#sentences-json"' in text
+    assert "is it English?" in text
     assert 'id="similarities"' not in text_of(pages, "models/gpt.html")
 
 

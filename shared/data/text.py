@@ -1,14 +1,16 @@
-"""Text as numbers of characters, to predict the next one."""
+"""Text as numbers of characters, to predict the next one or to tell it from none."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
 from shared.arrays import Array
-from shared.data.batches import Dataset, Samples
+from shared.data.batches import Dataset, Ragged, Samples, padded
 from shared.data.files import data_folder
 from shared.errors import UsageError
+from shared.randomness import generator
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,11 @@ class Text:
 
 def sonnets() -> Text:
     """Ten of Shakespeare's."""
-    return Text.of(Path(__file__).with_name("sonnets.txt").read_text())
+    return Text.of(_sonnets())
+
+
+def _sonnets() -> str:
+    return Path(__file__).with_name("sonnets.txt").read_text()
 
 
 def shakespeare() -> Text:
@@ -55,3 +61,58 @@ def _windows(numbers: Array, length: int, stride: int) -> Samples:
     starts = np.arange(0, len(numbers) - length, stride)
     places = starts[:, None] + np.arange(length)
     return Samples((numbers[places],), (numbers[places + 1],))
+
+
+PAD, FIRST = 0, 1  # then come all pairs of these
+LETTERS = " abcdefghijklmnopqrstuvwxyz"
+PAIRS = FIRST + 1 + len(LETTERS) ** 2
+LONGEST = 56
+
+
+def jumbled_sonnets(copies: int = 8, seed: int = 0) -> Dataset:
+    """Is it English (1), or are the letters of each word in another order (0)?
+
+    Of every line so many spans of at least four words, each as it is and jumbled; told
+    by the pairs of neighbouring letters. The last tenth of the lines is to test, the
+    tenth before to validate.
+    """
+    kept = "".join(c for c in _sonnets().lower() if c in LETTERS + "\n")
+    lines = [line.split() for line in kept.splitlines() if line]
+    n = len(lines)
+    ends = [0, n * 8 // 10, n * 9 // 10, n]
+    train, validation, test = (
+        _jumbled(lines[a:b], copies, seed) for a, b in pairwise(ends)
+    )
+    return Dataset(train, validation, test)
+
+
+def _jumbled(lines: list[list[str]], copies: int, seed: int) -> Samples:
+    texts: list[str] = []
+    for line in lines * copies:
+        draw = generator("jumbled", seed, len(texts), line)
+        first = int(draw.integers(0, max(len(line) - 4, 0) + 1))
+        last = int(draw.integers(min(first + 4, len(line)), len(line) + 1))
+        span = line[first:last]
+        orders = [draw.permutation(len(word)) for word in span]
+        jumbled = [
+            "".join(word[i] for i in order)
+            for word, order in zip(span, orders, strict=True)
+        ]
+        texts += [" ".join(span), " ".join(jumbled)]
+    rows = [[FIRST, *(_pair(a, b) for a, b in pairwise(text))] for text in texts]
+    values = np.array([number for row in rows for number in row], np.int64)
+    counts = np.array([len(row) for row in rows], np.int64)
+    tokens, mask = padded(Ragged(values, counts), PAD, LONGEST)
+    english = np.arange(len(texts)) % 2 == 0
+    inputs = (tokens, mask, np.zeros_like(tokens))
+    return Samples(inputs, (english.astype(np.int64),))
+
+
+def _pair(one: str, other: str) -> int:
+    return FIRST + 1 + LETTERS.index(one) * len(LETTERS) + LETTERS.index(other)
+
+
+def spelled(tokens: Array) -> str:
+    """The text of one sample of these, without its padding."""
+    firsts, seconds = np.divmod(tokens[tokens > FIRST] - FIRST - 1, len(LETTERS))
+    return "".join(LETTERS[i] for i in (*firsts, *seconds[-1:]))
