@@ -49,7 +49,7 @@ train: setup
 distributed: setup
 	@$(BIN)/python -m parity_tests.distributed
 
-# Ten SIGKILLs in each framework, where the tests make do with three.
+# Ten SIGKILLs in each framework, where the tests make do with two.
 kills: setup
 	@TRIPTYCH_KILLS=10 $(BIN)/python -m pytest -q parity_tests/tests/test_training.py -k killed
 

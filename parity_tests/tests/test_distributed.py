@@ -42,7 +42,6 @@ FAMILIES = {
     "gpt_tiny": "adamw",
     "lstm_tiny": "momentum",
     "vae_tiny": "adamw",
-    "dcgan_tiny": "momentum",
     "wgan_gp_tiny": "adamw",
 }
 
