@@ -16,8 +16,9 @@ from pathlib import Path
 
 from benchmarks import records
 from benchmarks.records import RECORDS, Comparison
+from parity_tests import oracles
 from parity_tests.engine import Check
-from shared.catalog import FAMILIES
+from shared.catalog import FAMILIES, VARIANTS, family_of
 from shared.frameworks import NATIVE
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -42,15 +43,26 @@ def certificate(checks: Sequence[Check]) -> str:
     found = {(check.model, check.tier): check for check in checks}
     models = dict.fromkeys(check.model for check in checks)
     lines = [
-        f"| model | names, counts, exchange | {' | '.join(TIERS)} |",
-        f"|---|---|{'---|' * len(TIERS)}",
+        f"| model | names, counts, exchange | {' | '.join(TIERS)} | oracle |",
+        f"|---|---|{'---|' * len(TIERS)}---|",
     ]
     for model in models:
         exact = all(found[model, t].passed for t in ("names", "counts", "exchange"))
         cells = [found[model, tier].said for tier in TIERS]
         said = "exact" if exact else "FAIL"
+        cells.append(_oracles(family_of(VARIANTS[model].spec)))
         lines.append(f"| `{model}` | {said} | {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def _oracles(family: str) -> str:
+    """What others made of the same weights, and the largest difference from it."""
+    held = oracles.recorded().get(family, [])
+    return "; ".join(f"{one.oracle}: {_size(one.error)}" for one in held) or "none"
+
+
+def _size(error: float) -> str:
+    return f"{error:.1e}" if error else "exact"
 
 
 def picture(timings: Sequence[Comparison]) -> str:

@@ -23,7 +23,7 @@ from benchmarks.report.families import Family
 from benchmarks.report.figures import Figure
 from benchmarks.report.gather import Traced
 from benchmarks.report.groups import framework_name, model_name
-from parity_tests import tolerances
+from parity_tests import oracles, tolerances
 from shared import VERSION
 from shared.catalog import FAMILIES, VARIANTS, family_of
 from shared.definitions.optimizers import OPTIMIZERS
@@ -236,6 +236,7 @@ class Site:
             family=family,
             timings=[self._timing(one) for one in groups.latest(mine)],
             problems=self._problems(mine),
+            oracles=oracles.recorded().get(family.name, []),
             predicted=_said(self.evidence.predicted, family),
             embedded=_said(self.evidence.embedded, family),
             **self._certificate(shown.name for shown in family.variants),

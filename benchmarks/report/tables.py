@@ -12,6 +12,7 @@ from benchmarks.report.evidence import Evidence, Recorded
 from benchmarks.report.figures import interval, many, seconds, share, times
 from benchmarks.report.groups import DEVICES, framework_name, labels, model_name
 from benchmarks.report.ratios import VERDICTS
+from parity_tests import oracles
 from parity_tests.engine import Check
 from shared.catalog import FAMILIES, VARIANTS, family_of
 from shared.definitions.optimizers import OPTIMIZERS
@@ -67,6 +68,7 @@ def certificate(checks: Sequence[Check]) -> list[dict[str, Any]]:
             "frameworks": frameworks,
             "page": _page(model),
             "cells": [_cell(by_tier.get(tier)) for tier in columns],
+            "oracle": _oracle(model),
         }
         for (model, frameworks), by_tier in found.items()
     ]
@@ -76,6 +78,19 @@ def _page(model: str) -> str:
     if model not in VARIANTS:
         return ""
     return f"models/{family_of(VARIANTS[model].spec)}.html"
+
+
+def _oracle(model: str) -> dict[str, Any]:
+    """What others than the three say of the family."""
+    family = family_of(VARIANTS[model].spec) if model in VARIANTS else ""
+    held = oracles.recorded().get(family, [])
+    if not held:
+        return {"said": "none", "kind": "soft", "value": "", "title": "no oracle"}
+    largest = max(one.error for one in held)
+    kind = "good" if all(one.passed for one in held) else "bad"
+    title = "; ".join(f"{one.oracle}: {one.error:.1e}" for one in held)
+    said = f"{largest:.1e}" if largest else "exact"
+    return {"said": said, "kind": kind, "value": largest, "title": title}
 
 
 def _cell(check: Check | None) -> dict[str, Any]:
