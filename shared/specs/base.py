@@ -1,9 +1,9 @@
 """What every spec is made of: checked fields, inputs and outputs, variants."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
-from typing import ClassVar, Protocol, Self
+from typing import Any, ClassVar, Protocol, Self
 
 from shared.arrays import Arrays
 from shared.definitions.initializers import Initializer, Ones, Zeros
@@ -345,3 +345,16 @@ class Original:
     said: str
     spec: Spec
     without: tuple[str, ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        source: str,
+        name: str,
+        said: str,
+        variant: Variant,
+        without: tuple[str, ...] = (),
+        **changes: Any,
+    ) -> Self:
+        """That of a variant, with these fields of its spec changed."""
+        return cls(source, name, said, replace(variant.spec, **changes), without)

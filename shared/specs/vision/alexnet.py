@@ -18,7 +18,7 @@ torch's own start, uniform within 1 / sqrt(fan-in) of 0, biases too.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 
 from shared.definitions.initializers import Constant, Initializer, Normal, of_torch
@@ -201,10 +201,12 @@ VARIANTS = {
 }
 
 ORACLES = (
-    Original(
+    Original.of(
         "torchvision",
         "alexnet",
         "torchvision's alexnet",
-        replace(VARIANTS["alexnet"].spec, image_size=(127, 95), dropout=0.0),
+        VARIANTS["alexnet"],
+        image_size=(127, 95),
+        dropout=0.0,
     ),
 )

@@ -16,7 +16,7 @@ for norm1; shared/files/checkpoints/densenet.py reads them, and Keras's names.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from shared.definitions.initializers import HeNormal, Initializer, of_torch
 from shared.fields import Positive, Rate, Size
@@ -151,10 +151,11 @@ VARIANTS = {
 }
 
 ORACLES = (
-    Original(
+    Original.of(
         "torchvision",
         "densenet121",
         "torchvision's densenet121",
-        replace(VARIANTS["densenet121"].spec, image_size=(33, 40)),
+        VARIANTS["densenet121"],
+        image_size=(33, 40),
     ),
 )

@@ -19,7 +19,7 @@ Names are torchvision's: features.{0..n}.{i}.block.{k}.{0,1} .fc{1,2} classifier
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 from shared.definitions.initializers import HeNormal, Initializer, Uniform
@@ -322,15 +322,13 @@ VARIANTS = {
 }
 
 ORACLES = (
-    Original(
+    Original.of(
         "torchvision",
         "efficientnet_b0_undropped",
         "torchvision's efficientnet_b0",
-        replace(
-            VARIANTS["efficientnet_b0"].spec,
-            image_size=(64, 47),
-            dropout=0.0,
-            drop_path=0.0,
-        ),
+        VARIANTS["efficientnet_b0"],
+        image_size=(64, 47),
+        dropout=0.0,
+        drop_path=0.0,
     ),
 )

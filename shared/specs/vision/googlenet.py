@@ -30,7 +30,7 @@ fc. A unit of a branch is {conv} or {conv,bn}.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from string import ascii_lowercase
 
 from shared.definitions.initializers import (
@@ -354,10 +354,12 @@ VARIANTS = {
 }
 
 ORACLES = (
-    Original(
+    Original.of(
         "torchvision",
         "googlenet_no_aux",
         "torchvision's googlenet_no_aux",
-        replace(VARIANTS["googlenet_no_aux"].spec, image_size=(64, 81), dropout=0.0),
+        VARIANTS["googlenet_no_aux"],
+        image_size=(64, 81),
+        dropout=0.0,
     ),
 )

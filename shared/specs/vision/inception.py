@@ -15,7 +15,7 @@ Names are torchvision's. Each unit is {conv,bn}.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from string import ascii_lowercase
 
 from shared.definitions.initializers import Initializer, Normal, of_torch
@@ -293,10 +293,12 @@ VARIANTS = {
 }
 
 ORACLES = (
-    Original(
+    Original.of(
         "torchvision",
         "inception_v3_no_aux",
         "torchvision's inception_v3_no_aux",
-        replace(VARIANTS["inception_v3_no_aux"].spec, image_size=(75, 91), dropout=0.0),
+        VARIANTS["inception_v3_no_aux"],
+        image_size=(75, 91),
+        dropout=0.0,
     ),
 )

@@ -17,7 +17,7 @@ Names are timm's. Each unit is {conv,bn}.
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from shared.definitions.initializers import HeUniform, Initializer, of_torch
 from shared.fields import Positive, Rate, Size
@@ -269,16 +269,20 @@ VARIANTS = {
 }
 
 ORACLES = (
-    Original(
+    Original.of(
         "timm",
         "timm_inception_v4",
         "timm's inception_v4",
-        replace(VARIANTS["inception_v4"].spec, image_size=(75, 91), dropout=0.0),
+        VARIANTS["inception_v4"],
+        image_size=(75, 91),
+        dropout=0.0,
     ),
-    Original(
+    Original.of(
         "timm",
         "timm_inception_resnet_v2",
         "timm's inception_resnet_v2",
-        replace(VARIANTS["inception_resnet_v2"].spec, image_size=(91, 75), dropout=0.0),
+        VARIANTS["inception_resnet_v2"],
+        image_size=(91, 75),
+        dropout=0.0,
     ),
 )

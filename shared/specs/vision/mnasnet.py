@@ -16,7 +16,7 @@ features.{8-13}.{j}.block.{k} classifier.1, where i and k count convs, norms and
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from shared.definitions.initializers import HeNormal, HeUniform, Initializer
 from shared.fields import Positive, Rate, Size
@@ -145,10 +145,12 @@ VARIANTS = {
 }
 
 ORACLES = (
-    Original(
+    Original.of(
         "torchvision",
         "mnasnet0_5",
         "torchvision's mnasnet0_5",
-        replace(VARIANTS["mnasnet0_5"].spec, image_size=(64, 67), dropout=0.0),
+        VARIANTS["mnasnet0_5"],
+        image_size=(64, 67),
+        dropout=0.0,
     ),
 )

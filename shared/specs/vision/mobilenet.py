@@ -16,7 +16,7 @@ blocks.{stage}.{i}.{conv_dw,bn1,conv_pw,bn2} classifier
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from shared.definitions.initializers import Initializer, XavierUniform
 from shared.fields import Positive, Rate, Size
@@ -133,11 +133,13 @@ VARIANTS = {
 }
 
 ORACLES = (
-    Original(
+    Original.of(
         "keras.applications",
         "keras_mobilenet_x0_25",
         "keras.applications' MobileNet, at a quarter of its width",
-        replace(VARIANTS["mobilenet_v1_x0_25"].spec, image_size=(61, 46), dropout=0.0),
+        VARIANTS["mobilenet_v1_x0_25"],
         without=("running_var",),  # DIFF(bn-var): Keras's own is biased
+        image_size=(61, 46),
+        dropout=0.0,
     ),
 )

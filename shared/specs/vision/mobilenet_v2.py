@@ -14,7 +14,7 @@ Names are torchvision's: features.0 features.{i}.conv features.{last} classifier
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 from shared.definitions.initializers import HeNormal, Initializer, Normal
@@ -152,10 +152,12 @@ VARIANTS = {
 }
 
 ORACLES = (
-    Original(
+    Original.of(
         "torchvision",
         "mobilenet_v2_x0_35",
         "torchvision's mobilenet_v2_x0_35",
-        replace(VARIANTS["mobilenet_v2_x0_35"].spec, image_size=(33, 64), dropout=0.0),
+        VARIANTS["mobilenet_v2_x0_35"],
+        image_size=(33, 64),
+        dropout=0.0,
     ),
 )

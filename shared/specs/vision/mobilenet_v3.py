@@ -17,7 +17,7 @@ Names are torchvision's: features.0 features.{i}.block features.{last} classifie
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 from shared.definitions.initializers import HeNormal, Initializer, Normal
@@ -198,11 +198,13 @@ VARIANTS = {
 }
 
 ORACLES = (
-    Original(
+    Original.of(
         "torchvision",
         "mobilenet_v3_small",
         "torchvision's mobilenet_v3_small",
-        replace(VARIANTS["mobilenet_v3_small"].spec, image_size=(47, 64), dropout=0.0),
+        VARIANTS["mobilenet_v3_small"],
         without=("gradients",),  # DIFF(hard-float32): torch's are rounded
+        image_size=(47, 64),
+        dropout=0.0,
     ),
 )

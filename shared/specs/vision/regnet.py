@@ -20,7 +20,7 @@ count from 1 and blocks from 0
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import groupby
 
 from shared.definitions.initializers import HeNormal, Initializer, Normal, of_torch
@@ -210,10 +210,11 @@ VARIANTS = {
 }
 
 ORACLES = (
-    Original(
+    Original.of(
         "torchvision",
         "regnet_y_400mf",
         "torchvision's regnet_y_400mf",
-        replace(VARIANTS["regnet_y_400mf"].spec, image_size=(64, 50)),
+        VARIANTS["regnet_y_400mf"],
+        image_size=(64, 50),
     ),
 )

@@ -12,7 +12,7 @@ Names are torchvision's: conv1 bn1 layer{1..4}.{i}.{conv,bn}{1..3} downsample.{0
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 from shared.definitions.initializers import HeNormal, Initializer, of_torch
@@ -158,10 +158,11 @@ VARIANTS = {
 }
 
 ORACLES = (
-    Original(
+    Original.of(
         "torchvision",
         "resnet18",
         "torchvision's resnet18",
-        replace(VARIANTS["resnet18"].spec, image_size=64),
+        VARIANTS["resnet18"],
+        image_size=64,
     ),
 )

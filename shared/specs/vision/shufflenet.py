@@ -15,7 +15,7 @@ where k counts convs, norms and ReLUs
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from shared.definitions.initializers import HeUniform, Initializer, of_torch
 from shared.fields import Positive, Rate, Size
@@ -126,10 +126,11 @@ VARIANTS = {
 }
 
 ORACLES = (
-    Original(
+    Original.of(
         "torchvision",
         "shufflenet_v2_x0_5",
         "torchvision's shufflenet_v2_x0_5",
-        replace(VARIANTS["shufflenet_v2_x0_5"].spec, image_size=(64, 67)),
+        VARIANTS["shufflenet_v2_x0_5"],
+        image_size=(64, 67),
     ),
 )

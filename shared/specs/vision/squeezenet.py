@@ -16,7 +16,7 @@ where i counts the stem, its ReLU, pools and fires
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from shared.definitions.initializers import HeUniform, Initializer, Normal
 from shared.fields import Positive, Rate, Size
@@ -142,10 +142,12 @@ VARIANTS = {
 }
 
 ORACLES = (
-    Original(
+    Original.of(
         "torchvision",
         "squeezenet1_1",
         "torchvision's squeezenet1_1",
-        replace(VARIANTS["squeezenet1_1"].spec, image_size=(40, 27), dropout=0.0),
+        VARIANTS["squeezenet1_1"],
+        image_size=(40, 27),
+        dropout=0.0,
     ),
 )

@@ -15,7 +15,7 @@ ReLUs and pools
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 
 from shared.definitions.initializers import HeNormal, Initializer, Normal
@@ -135,10 +135,12 @@ VARIANTS = {
 }
 
 ORACLES = (
-    Original(
+    Original.of(
         "torchvision",
         "vgg11_bn",
         "torchvision's vgg11_bn",
-        replace(VARIANTS["vgg11_bn"].spec, image_size=(32, 64), dropout=0.0),
+        VARIANTS["vgg11_bn"],
+        image_size=(32, 64),
+        dropout=0.0,
     ),
 )

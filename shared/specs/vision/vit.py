@@ -212,15 +212,13 @@ ORACLES = (
             image_size=(24, 24),
         ),
     ),
-    Original(
+    Original.of(
         "timm",
         "short_deit",
         "timm's deit_tiny_distilled_patch16_224, of two blocks",
-        replace(
-            VARIANTS["deit_tiny_distilled_patch16_224"].spec,
-            depth=2,
-            image_size=(48, 32),
-            drop_path=0.0,
-        ),
+        VARIANTS["deit_tiny_distilled_patch16_224"],
+        depth=2,
+        image_size=(48, 32),
+        drop_path=0.0,
     ),
 )

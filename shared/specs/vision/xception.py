@@ -17,7 +17,7 @@ separable convolution is {conv1,pointwise}
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
@@ -162,10 +162,11 @@ VARIANTS = {
 }
 
 ORACLES = (
-    Original(
+    Original.of(
         "timm",
         "timm_legacy_xception",
         "timm's legacy_xception",
-        replace(VARIANTS["xception"].spec, image_size=(45, 60)),
+        VARIANTS["xception"],
+        image_size=(45, 60),
     ),
 )
