@@ -127,7 +127,7 @@ def _ties(
 
 
 def _margin(program: Program, sides: Sides, row: int, at: tuple[int, ...]) -> float:
-    """By how much the decision at this place of a row was made, by either side."""
+    """Give by how much the decision at this place of a row was made, by either side."""
     if not program.margin:
         return math.inf
     return min(float(np.min(side[program.margin][row][at[:1]])) for side in sides)
