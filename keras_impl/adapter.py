@@ -11,7 +11,7 @@ import numpy as np
 from keras import ops
 from keras.src.backend.common import dtypes, global_state
 
-from keras_impl import backends, definitions, models, workloads
+from keras_impl import backends, definitions, models, running, workloads
 from keras_impl.training import Trainer
 from keras_impl.weights import named_layers, slots
 from shared import catalog, contract, messages
@@ -69,14 +69,20 @@ class Adapter(contract.Framework):
     def describe(self) -> dict[str, Any]:
         backend = keras.backend.backend()
         module = __import__(backend)
+        # Keras has no distribution on torch: there, where a new tensor lives.
+        devices = (
+            [str(ops.zeros(()).device)]
+            if backend == "torch"
+            else keras.distribution.list_devices()
+        )
         return {
             "versions": {"keras": keras.__version__, backend: module.__version__},
-            "devices": backends.devices(),
+            "devices": devices,
             "threads": self.threads,
         }
 
     def memory(self) -> int | None:
-        return backends.memory()
+        return running.MEMORY[running.BACKEND]()
 
     def build(self, spec: Spec, name: str) -> "KerasModel":
         return _abstract(spec, self.dtype, name)
@@ -181,7 +187,7 @@ class KerasModel(contract.Model):
                 whole = not request.trace
                 outputs = backends.forward(call, inputs, *variables, whole)
             else:
-                differentiate = backends.gradient
+                differentiate = backends.GRADIENTS[keras.backend.backend()]
                 outputs, of_names, of_reals = differentiate(
                     call, inputs, *variables, request.cotangents
                 )
@@ -217,7 +223,7 @@ class KerasModel(contract.Model):
         )
 
     def move(self, device: str) -> None:
-        """Leave the model where it is: the framework takes the best device it sees."""
+        """It is there already: the framework takes the best device it sees."""
 
     def trainer(self, plan: Plan) -> Trainer:
         return Trainer(self, plan)
@@ -244,10 +250,10 @@ class KerasModel(contract.Model):
 
 
 def _array(value: Any) -> Any:
-    """The first tensor's values, if there is one."""
+    """The first tensor's values, if there is one that has them."""
     while isinstance(value, tuple | list) and value:
         value = value[0]
-    if not keras.ops.is_tensor(value):
+    if not keras.ops.is_tensor(value) or not backends.is_known(value):
         return None
     return np.array(ops.convert_to_numpy(value))
 
@@ -263,9 +269,10 @@ def _record(model: keras.Layer, wanted: bool) -> Iterator[dict[str, messages.Lay
     def recording(layer: keras.Layer, *args: Any, **kwargs: Any) -> Any:
         output = call(layer, *args, **kwargs)
         path = paths.get(id(layer))
-        if path is not None:
+        left = None if path is None else _array(output)
+        if path is not None and left is not None:
             name = contract.call_of(layers, path)
-            layers[name] = messages.Layer(_array(args), _array(output))
+            layers[name] = messages.Layer(_array(args), left)
         return output
 
     keras.Layer.__call__ = recording

@@ -18,8 +18,12 @@ from shared.tensors import Tensor, rows_of, sample
 
 @dataclass
 class Answers:
-    """What one framework made of all that it was asked."""
+    """What one framework made of all that it was asked.
 
+    inputs: those of the programs.
+    """
+
+    inputs: dict[str, Arrays] = field(default_factory=dict)
     programs: dict[str, Result] = field(default_factory=dict)
     cases: dict[str, tuple[Result, Result]] = field(default_factory=dict)
 
@@ -64,9 +68,10 @@ def programs(
 ) -> Iterator[Verdict]:
     for name, program in spec.programs().items():
         found = {f: one.programs[name] for f, one in answers.items()}
+        inputs = next(iter(answers.values())).inputs[name]
         yield (
             name,
-            compared(program, found),
+            compared(program, inputs, found),
             tolerances.bound(tolerances.FORWARD, dtype),
         )
         if program.differentiable:
@@ -80,7 +85,10 @@ def programs(
 
 
 def compared(
-    program: Program, found: Mapping[str, Result], tie: float = tolerances.TIE
+    program: Program,
+    inputs: Arrays,
+    found: Mapping[str, Result],
+    tie: float = tolerances.TIE,
 ) -> Worst | str:
     """Reals by the largest difference, decisions exactly but for those that were made
     by less than `tie`."""
@@ -96,7 +104,7 @@ def compared(
                 return f"{framework}: {tensor.name} is {shape}, not {tensor.shape}"
     worst, ties = NONE, 0
     for (one, a), (two, b) in itertools.combinations(answers.items(), 2):
-        tied = _ties(program, a, b, tie)
+        tied = _ties(program, inputs, (a, b), tie)
         if isinstance(tied, str):
             return f"{one} vs {two}: {tied}"
         ties += int(tied.sum())
@@ -106,10 +114,9 @@ def compared(
     return Worst(worst.error, f"{worst.where} ({ties} ties)") if ties else worst
 
 
-def _ties(
-    program: Program, a: Mapping[str, Array], b: Mapping[str, Array], tie: float
-) -> Array | str:
+def _ties(program: Program, inputs: Arrays, sides: Sides, tie: float) -> Array | str:
     """The rows that part at a decision which was made by less than can be told."""
+    a, b = sides
     decided = [tensor.name for tensor in program.outputs if tensor.below is not None]
     rows = len(a[program.outputs[0].name])
     tied = np.zeros(rows, bool)
@@ -118,7 +125,8 @@ def _ties(
             return f"{name} is {a[name].shape} and {b[name].shape}"
         for row in np.flatnonzero((a[name] != b[name]).reshape(rows, -1).any(1)):
             first = tuple(np.argwhere(a[name][row] != b[name][row])[0])
-            by = _margin(program, (a, b), int(row), first)
+            margins = (_margins(program, inputs, side) for side in sides)
+            by = min(float(np.min(margin[row][first[:1]])) for margin in margins)
             if not by < tie:
                 place = ", ".join(map(str, (row, *first)))
                 return f"{name}[{place}] is decided otherwise, by a margin of {by:.3g}"
@@ -126,11 +134,14 @@ def _ties(
     return tied
 
 
-def _margin(program: Program, sides: Sides, row: int, at: tuple[int, ...]) -> float:
-    """Give by how much the decision at this place of a row was made, by either side."""
-    if not program.margin:
-        return math.inf
-    return min(float(np.min(side[program.margin][row][at[:1]])) for side in sides)
+def _margins(program: Program, inputs: Arrays, side: Mapping[str, Array]) -> Array:
+    """By how much one side made each decision of each row."""
+    if callable(program.margin):
+        return program.margin(inputs, tuple(side[t.name] for t in program.outputs))
+    if program.margin:
+        return side[program.margin]
+    decided = next(tensor for tensor in program.outputs if tensor.below is not None)
+    return np.full(side[decided.name].shape, math.inf)
 
 
 def cases(spec: Spec, answers: Mapping[str, Answers], dtype: str) -> Iterator[Verdict]:

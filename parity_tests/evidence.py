@@ -52,7 +52,7 @@ class Evidence:
 def request(
     spec: Spec, batch: int, *, training: bool, gradients: bool = False
 ) -> Request:
-    """Make the question that every framework is asked."""
+    """The same question to every framework."""
     inputs = spec.examples(batch, SEED)
     wanted = asked.cotangents(spec.outputs(training), spec.inputs(), inputs, SEED + 1)
     return Request(
@@ -96,6 +96,7 @@ def measure(
         for name in variant.spec.programs() if "programs" in parts else ():
             stage = f"programs/{name}"
             question = asked.of_program(variant.spec, name, batch, SEED)
+            evidence.answers.inputs[name] = question.inputs
             evidence.answers.programs[name] = model.run(question)
         for case in variant.spec.cases if "cases" in parts else ():
             stage = f"cases/{case}"

@@ -31,7 +31,7 @@ FOREIGN = ("pytorch", "keras[jax]", "keras[torch]")
 # The networks in NumPy are held against one of the three, which are held against each
 # other: three that agree can still be wrong.
 FROM_SCRATCH = (ORACLE, "pytorch")
-ORACLE_TIERS = tuple(tier for tier in TIERS if tier not in ("programs", "float32"))
+ORACLE_TIERS = tuple(tier for tier in TIERS if tier != "float32")
 
 
 @dataclass(frozen=True)
@@ -49,9 +49,8 @@ def plan(
     frameworks: Sequence[str] = (),
     full: bool = False,
 ) -> list[Job]:
-    """List the jobs; without a choice of frameworks the three at every tier, Keras's
-    other back ends at those that are asked of them, and NumPy where it has a
-    network."""
+    """Without a choice of frameworks: the three at every tier, Keras's other back ends
+    at those that are asked of them, and NumPy where it has a network."""
     for tier in tiers:
         if tier not in TIERS:
             raise unknown("tier", tier, TIERS)
@@ -85,8 +84,7 @@ def run_on_cluster(
     timeout: float = 600.0,
     say: Callable[[str], None] = lambda model: None,
 ) -> Iterator[Check]:
-    """Run the same checks in the same order over a cluster; each job has workers of
-    its own, somewhere."""
+    """The same checks in the same order; each job has workers of its own, somewhere."""
     work = partial(_alone, dtype=dtype, full=full, timeout=timeout)
     last = ""
     for job, checks in zip(jobs, cluster.each(work, list(jobs)), strict=True):

@@ -1,6 +1,6 @@
 """What a model takes and gives: tensors, and the programs that it runs."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -71,6 +71,9 @@ def edges(name: str, nodes: int) -> Tensor:
     return Tensor(name, (2,), below=nodes, rows="edges")
 
 
+Margin = Callable[[Arrays, Arrays], Array]
+
+
 @dataclass(frozen=True)
 class Program:
     """A named entry point of a model, a method of that name in all three.
@@ -79,9 +82,10 @@ class Program:
     inputs, outputs: as `Spec.inputs` and `outputs` are. Outputs of whole numbers are
         decisions, which all frameworks must make alike.
     settings: keyword arguments that are no arrays.
-    margin: the name of the output that says by how much each decision was made, in
-        the order of the decisions along the second axis; where it is below
-        parity_tests.tolerances.TIE another decision is as good.
+    margin: by how much each decision was made: the name of the output that says so,
+        or a function of inputs and outputs, in the order of the decisions along the
+        second axis. Where it is below parity_tests.tolerances.TIE another decision is
+        as good.
     differentiable: whether gradients are compared.
     """
 
@@ -89,7 +93,7 @@ class Program:
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
     settings: Mapping[str, Any] = field(default_factory=dict)
-    margin: str = ""
+    margin: str | Margin = ""
     differentiable: bool = False
 
 

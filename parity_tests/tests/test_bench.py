@@ -520,7 +520,8 @@ def test_a_program_that_decides_otherwise_is_not_timed():
     tokens = Tensor("tokens", (3,), below=9), Tensor("margin", (3,))
     choose = Program("choose", (), tokens, margin="margin")
     spec = SimpleNamespace(programs=lambda: {"choose": choose})
-    work = measure.Work(spec, replace(SETTING, task="choose"), None, None)
+    batch = SimpleNamespace(inputs=())
+    work = measure.Work(spec, replace(SETTING, task="choose"), batch, None)
     sure, close = np.ones((1, 3), "float32"), np.full((1, 3), 1e-6, "float32")
     one, two = np.array([[1.0, 2.0, 3.0]]), np.array([[1.0, 2.0, 4.0]])
     assert measure._differs(work, (one, sure), (one, sure)) == ""

@@ -85,22 +85,37 @@ def answers(tokens, margins):
 def test_a_decision_may_differ_where_it_is_a_tie(margin, verdict):
     one = answers([[1, 2, 3], [4, 5, 6]], [[1, 1, 1], [1, 1, margin]])
     two = answers([[1, 2, 3], [4, 5, 8]], [[1, 1, 1], [1, 1, margin]])
-    found = asked.compared(program(), {"a": one, "b": two})
+    found = asked.compared(program(), (), {"a": one, "b": two})
     assert verdict in (found if isinstance(found, str) else found.where)
-    same = asked.compared(program(), {"a": one, "b": one})
+    same = asked.compared(program(), (), {"a": one, "b": one})
     assert same.error == 0
+
+
+def test_a_margin_may_follow_from_inputs_and_outputs():
+    """Of the sum of what goes in and of the second output."""
+
+    def margin(inputs, outputs):
+        return inputs[0] + outputs[1]
+
+    one = answers([[1, 2, 3]], [[1, 1, 1e-10]])
+    two = answers([[1, 2, 4]], [[1, 1, 1e-10]])
+    given = np.zeros((1, 3)), np.array([[0, 0, 1.0]])
+    for inputs, verdict in zip(given, ("1 ties", "a margin of 1"), strict=True):
+        judged = program(margin=margin)
+        found = asked.compared(judged, (inputs,), {"a": one, "b": two})
+        assert verdict in (found if isinstance(found, str) else found.where)
 
 
 def test_without_a_margin_every_decision_counts():
     one = answers([[1, 2, 3]], [[0, 0, 0]])
     two = answers([[1, 2, 4]], [[0, 0, 0]])
-    found = asked.compared(program(margin=""), {"a": one, "b": two})
+    found = asked.compared(program(margin=""), (), {"a": one, "b": two})
     assert "by a margin of inf" in found
 
 
 def test_outputs_have_the_shape_that_the_program_says():
     one = Result((np.zeros((2, 4), int), np.zeros((2, 4))))
-    assert "tokens is (4,)" in asked.compared(program(), {"a": one, "b": one})
+    assert "tokens is (4,)" in asked.compared(program(), (), {"a": one, "b": one})
 
 
 # Objectives
