@@ -26,7 +26,7 @@ RESAMPLES = 2000
 
 
 def results(found: Comparison) -> End:
-    """Give the results of all rounds there are."""
+    """Of all rounds there are."""
     rounds, dropped = kept(found.rounds)
     probes = [r.probe for r in found.rounds if r.probe is not None]
     ceiling = max(probes) if probes else None
@@ -91,7 +91,7 @@ def interval(ratios: Sequence[float]) -> tuple[float, float]:
 
 
 def verdict(low: float, high: float) -> Verdict:
-    """Say what an interval of a ratio of speeds means."""
+    """Of an interval of a ratio of speeds."""
     if low > 1 + MARGIN:
         return "faster"
     if high < 1 - MARGIN:

@@ -35,5 +35,5 @@ class Way:
 
     @property
     def variables(self) -> dict[str, str]:
-        """The variables of its processes."""
+        """Of its processes."""
         return KEEP | modes.variables(self.framework, self.mode)

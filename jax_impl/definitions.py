@@ -40,8 +40,7 @@ def optimizer(
     excluded: frozenset[str] = frozenset(),
     scheduled: Schedule | None = None,
 ) -> optax.GradientTransformation:
-    """Make the optimizer for parameters in a flat dict. excluded: what weight decay
-    leaves alone."""
+    """For parameters in a flat dict; excluded: what weight decay leaves alone."""
     values = settings(definition)
     rate = values.pop("lr")
     if scheduled is not None:
@@ -64,7 +63,7 @@ def state(native: Any) -> dict[str, Array]:
 
 
 def with_state(native: Any, values: dict[str, Array]) -> Any:
-    """Give a state of the same kind with these values."""
+    """The same kind of state with these values."""
     found: dict[str, Any] = {}
     for kept, value in native._asdict().items():
         if isinstance(value, dict):

@@ -52,7 +52,7 @@ def optimizer(
 
 
 def clipping(definition: Clip | None) -> dict[str, float]:
-    """Give a clip as an option of any Keras optimizer."""
+    """As an option of any Keras optimizer."""
     if definition is None:
         return {}
     return {CLIPS[type(definition).__name__]: definition.limit}
@@ -141,7 +141,7 @@ def optimize(stream: Stream) -> Steps:
             **clipping(stream.clip),
             **surroundings(stream),
         )
-    update = backends.update(native, list(variables.values()))
+    update = backends.UPDATES[keras.backend.backend()](native, list(variables.values()))
     path, averages = [], []
     estimates = iter(stream.estimates)
     for gradients in stream.gradients:
@@ -177,7 +177,7 @@ def observe(definition: ReduceOnPlateau, values: list[float]) -> list[float]:
 def differentiated(definition: Loss) -> Callable[..., Any]:
     native, differentiate = (
         loss(definition),
-        backends.gradient,
+        backends.GRADIENTS[keras.backend.backend()],
     )
 
     def both(leaves: list[Any], wanted: list[Any]) -> Any:

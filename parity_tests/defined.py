@@ -132,8 +132,7 @@ TOKENS = 7
 
 
 def rows_of_logits() -> Array:
-    """Draw rows of each kind: any, equal, in pairs, forbidden, far apart, both
-    zeros."""
+    """Of each kind: any, equal, in pairs, forbidden, far apart, both zeros."""
     draw = generator("defined", "logits")
     z = draw.standard_normal((12, TOKENS))
     z[4] = 0.25

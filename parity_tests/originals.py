@@ -27,7 +27,7 @@ def _torchvision(name: str, **arguments: Any) -> Any:
 
 
 def small_convnext() -> Any:
-    """ConvNeXt at the sizes of the oracle of convnext; it drops no branch."""
+    """At the sizes of the oracle of convnext; it drops no branch."""
     _without_operators()
     own = importlib.import_module("torchvision.models.convnext")
     stages = [own.CNBlockConfig(12, 20, 2), own.CNBlockConfig(20, None, 3)]
@@ -35,7 +35,7 @@ def small_convnext() -> Any:
 
 
 def small_swin() -> Any:
-    """Swin at the sizes of the oracle of swin; it drops no branch."""
+    """At the sizes of the oracle of swin; it drops no branch."""
     _without_operators()
     own = importlib.import_module("torchvision.models.swin_transformer")
     return own.SwinTransformer(
@@ -110,7 +110,7 @@ _SMALL_BERT: dict[str, Any] = {
 
 
 def _bert(kind: str, **sizes: Any) -> Any:
-    """transformers' BERT, which takes our inputs in our order."""
+    """With our inputs in our order."""
     _without_operators()
     transformers = importlib.import_module("transformers")
     model: Any = getattr(transformers, kind)
@@ -145,8 +145,7 @@ def keras_mobilenet_x0_25() -> Any:
 
 
 def keras_xception() -> Any:
-    """Keras's Xception at the size that test_originals asks for; its unnamed layers
-    count from 0."""
+    """At the size that test_originals asks for; its unnamed layers count from 0."""
     importlib.import_module("keras.src.utils.naming").reset_uids()
     return _keras("Xception", input_shape=(71, 86, 3))
 
@@ -167,12 +166,12 @@ def small_vit() -> Any:
 
 
 def small_vit_huggingface() -> Any:
-    """transformers' Vision Transformer of the same sizes."""
+    """transformers' of the same sizes."""
     return _classifier("ViT", "ForImageClassification")
 
 
 def small_deit_huggingface() -> Any:
-    """transformers' DeiT, with a distillation token."""
+    """With a distillation token."""
     return _classifier("DeiT", "ForImageClassificationWithTeacher")
 
 

@@ -46,8 +46,7 @@ class Trainer(contract.Trainer):
         torch.manual_seed(self.place.seed(plan.seed))
 
     def _replicated(self) -> Any:
-        """Replicate the network for one step; what several take is added up step by
-        step."""
+        """For one step; what several take is added up step by step."""
         heads, spec = getattr(self.plan.objective, "heads", None), self.model.spec
         partial = not spec or (heads and len(heads) < len(spec.outputs(True)))
         partial = partial or not self.updates[0].whole
@@ -55,7 +54,7 @@ class Trainer(contract.Trainer):
 
     @property
     def optimizer(self) -> torch.optim.Optimizer:
-        """The optimizer of the first step."""
+        """That of the first step."""
         return self.updates[0].optimizer
 
     # What a batch goes through
@@ -91,8 +90,8 @@ class Trainer(contract.Trainer):
             run.after_epoch()
 
     def train(self, batch: Samples) -> Losses:
-        """Take all steps that are due at a batch; give their losses by name, as far
-        as they are of the rows that are this process's."""
+        """All steps that are due at a batch; their losses by name, as far as they are
+        of the rows that are this process's."""
         part = self.place.part(batch)
         share = 1.0 if part is batch else self.plan.objective.share(part, batch)
         return self.advance(self._tensors(part), len(part), share)
@@ -133,13 +132,13 @@ class Trainer(contract.Trainer):
         return (self.batches + 1) % self.plan.accumulate == 0
 
     def begin(self) -> None:
-        """Make what follows others equal to them, before the first batch."""
+        """Before the first batch what follows others is made equal to them."""
         if self.batches == 0:
             for copy in self.plan.objective.copies:
                 self._copy(copy, 0.0)
 
     def end(self) -> None:
-        """Count the batch, and move what follows others, after all its steps."""
+        """After all steps of a batch."""
         self.batches += 1
         for copy in self.plan.objective.copies:
             if self.batches % copy.every == 0:

@@ -34,8 +34,7 @@ def tensor(slot: Slot) -> torch.Tensor:
 
 
 def set_tensor(slot: Slot, value: torch.Tensor) -> None:
-    """Set a tensor: in place where the model has memory; an abstract one is
-    replaced."""
+    """In place where the model has memory; an abstract tensor is replaced."""
     module, leaf = slot.place
     old = getattr(module, leaf)
     if not old.is_meta:

@@ -60,7 +60,7 @@ def variant(name: str) -> Variant:
 
 
 def refuse_program(model: str, program: str) -> None:
-    """A UsageError, unless the model has the program."""
+    """Unless the model has it."""
     known = variant(model).spec.programs()
     if program not in known:
         has = ", ".join(known) or "none"

@@ -120,7 +120,7 @@ class Workload:
     tf32: bool = False
 
     def batches(self) -> Iterator[Samples]:
-        """Give the batches of `loading`, without end."""
+        """Those of `loading`, without end."""
         source = Shuffled(self.batch, self.plan.batch_size, self.plan.seed)
         for epoch in itertools.count():
             yield from source.epoch(epoch)
@@ -140,8 +140,7 @@ class Prepared:
 
 @dataclass(frozen=True)
 class Timed:
-    """How long calls took. seconds: a call, in each sample. busy: CPU time over wall
-    time."""
+    """seconds: a call took, in each sample. busy: CPU time over wall time."""
 
     seconds: list[float]
     busy: float

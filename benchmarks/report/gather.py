@@ -80,7 +80,7 @@ def _built(worker: Worker, name: str) -> Traced:
 
 
 def _alone(shape: Sequence[int]) -> Shape:
-    """Give the shape of one sample, where the first axis is the batch."""
+    """Of one sample, where the first axis is the batch."""
     found = tuple(int(n) for n in shape)
     return found[1:] if found[:1] == (BATCH,) else found
 

@@ -40,7 +40,7 @@ class Preset:
 
 @dataclass(frozen=True)
 class Kind:
-    """The presets of one class. `helpers` are what the sources below call."""
+    """Of the same class; `helpers` are what the sources below call."""
 
     name: str
     key: str
@@ -104,7 +104,7 @@ def _distinct(presets: Sequence[str]) -> list[str]:
 
 @cache
 def _known(framework: str) -> dict[str, Definition]:
-    """Give all that a framework's optimizers consist of, what they share first."""
+    """All that a framework's optimizers consist of, what they share first."""
     found: dict[str, Definition] = {}
     files = sources.optimizers(framework).glob("*.py")
     for path in sorted(files, key=lambda path: (path.stem != "base", path.stem)):
@@ -128,8 +128,7 @@ def _body(source: str) -> list[str]:
 
 
 def _with_bases(name: str) -> str:
-    """Give a definition with those it derives from and the functions it calls before
-    it."""
+    """With the definitions it derives from and the functions it calls before it."""
     known, wanted = _known(ORACLE), {name}
     waiting = [name]
     while waiting:
@@ -146,7 +145,7 @@ def _called(known: Mapping[str, Definition], name: str) -> list[str]:
 
 
 def natives(name: str) -> list[str]:
-    """Give the three sources, in JAX with the state that goes before the function."""
+    """In JAX with the state that goes before the function."""
     return [
         sources.with_state({n: d.source for n, d in _known(f).items()}, name)
         for f in NATIVE

@@ -81,7 +81,7 @@ def _shown(task: Task, found: Samples) -> str:
 
 
 def _together(names: list[str], found: Samples) -> str:
-    """Draw of a few samples all inputs, square pictures in a row, side by side."""
+    """Of a few samples all inputs, square pictures in a row, side by side."""
     which = np.linspace(0, len(found) - 1, 4).astype(int)
     rows = []
     for sample in (found.take(slice(k, k + 1)) for k in which):

@@ -117,7 +117,7 @@ SHAPES: dict[str, Callable[[float, float, float, str], str]] = {
 
 @dataclass(frozen=True)
 class Scale:
-    """Takes values to coordinates, linearly or by logarithms."""
+    """From values to coordinates, linear or logarithmic."""
 
     low: float
     high: float

@@ -54,8 +54,16 @@ def norm1d(channels: int, spec: BatchNormed, *, rngs: nnx.Rngs) -> BatchNorm:
 class LayerNorm(nnx.LayerNorm):
     """DIFF(fast-variance): the default E[x^2] - E[x]^2 loses digits."""
 
-    def __init__(self, width: int, epsilon: float, *, rngs: nnx.Rngs):
-        super().__init__(width, epsilon=epsilon, use_fast_variance=False, rngs=rngs)
+    def __init__(
+        self, width: int, epsilon: float, use_bias: bool = True, *, rngs: nnx.Rngs
+    ):
+        super().__init__(
+            width,
+            epsilon=epsilon,
+            use_bias=use_bias,
+            use_fast_variance=False,
+            rngs=rngs,
+        )
 
 
 def local_response_norm(

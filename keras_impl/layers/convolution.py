@@ -48,12 +48,8 @@ class Conv2D(Saved, layers.Conv2D):
     def call(self, x: KerasTensor) -> KerasTensor:
         if not self.c.keeps_size and any(map(any, self.c.pads)):
             x = ops.pad(x, ((0, 0), *self.c.pads, (0, 0)))
-        if self.groups == 1:
+        if self.groups == 1 or not backends.splits_groups():
             return super().call(x)
-        whole = super().call
-        return backends.on_cpu(self._kernel, self.call_groups, whole, x)
-
-    def call_groups(self, x: KerasTensor) -> KerasTensor:
         if self.groups == self.filters == x.shape[-1]:
             kernel = ops.reshape(self.kernel, (*self.kernel_size, self.filters, 1))
             y = ops.depthwise_conv(x, kernel, self.strides, self.padding)
@@ -83,8 +79,7 @@ class Conv2D(Saved, layers.Conv2D):
 
 
 def dense(kernels: KerasTensor) -> KerasTensor:
-    """Join the kernels of groups to one that is zero between them; kernels: [rows,
-    columns, c_in of a group, groups, c_out of a group]."""
+    """kernels: [rows, columns, c_in of a group, groups, c_out of a group]."""
     *window, c_in, groups, c_out = kernels.shape
     own = ops.eye(groups, dtype=kernels.dtype)[:, None, :, None]
     shape = (*window, groups * c_in, groups * c_out)
@@ -167,7 +162,7 @@ def grown(shape: Shape, sides: tuple[Pair, ...]) -> Shape:
 
 
 def cut(x: KerasTensor, sides: Sides) -> KerasTensor:
-    """Cut a map at its sides; where a number is below 0 zeros are added."""
+    """Less at its sides; below nought zeros are added."""
     zeros = tuple((max(-first, 0), max(-last, 0)) for first, last in sides)
     if any(map(any, zeros)):
         x = ops.pad(x, ((0, 0), *zeros, (0, 0)))

@@ -28,8 +28,7 @@ class Dropout(layers.Dropout):
 
 @known
 class MapDropout(Dropout):
-    """Dropout of values in maps. DIFF(randomness): the suite's mask is drawn
-    channels first."""
+    """Of maps: DIFF(randomness): the suite's mask is drawn channels first."""
 
     def mask(self, draws: Draws, shape: tuple[int, ...]) -> NDArray[np.bool_]:
         batch, *size, channels = shape

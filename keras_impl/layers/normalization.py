@@ -68,8 +68,7 @@ class BatchNormalization(Saved, layers.BatchNormalization):
 
 
 def _mean(x: KerasTensor) -> KerasTensor:
-    """Give the mean of each channel. DIFF(long-sums): of the rows first, then of
-    what they gave."""
+    """Of each channel. DIFF(long-sums): of the rows first, then of what they gave."""
     if len(x.shape) > 2:
         x = ops.mean(x, 1)
     return ops.mean(x, tuple(range(len(x.shape) - 1)))
@@ -87,10 +86,16 @@ def norm1d(channels: int, spec: BatchNormed) -> BatchNormalization:
 
 class LayerNormalization(Saved, layers.LayerNormalization):
     def __init__(
-        self, width: int, epsilon: float, *, name: str | None = None, dtype: Any = None
+        self,
+        width: int,
+        epsilon: float,
+        use_bias: bool = True,
+        *,
+        name: str | None = None,
+        dtype: Any = None,
     ):
-        super().__init__(epsilon=epsilon, name=name, dtype=dtype)
-        self.width = width
+        super().__init__(epsilon=epsilon, center=use_bias, name=name, dtype=dtype)
+        self.width, self.use_bias = width, use_bias
         self.build((None, width))
 
 

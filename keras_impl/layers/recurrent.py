@@ -7,7 +7,6 @@ import keras
 from keras import KerasTensor, ops
 from keras.src import backend
 
-from keras_impl import backends
 from keras_impl.layers.dropout import Dropout
 from keras_impl.layers.saved import Saved
 from shared.specs.sequence.recurrent import Direction, StackSpec
@@ -23,7 +22,7 @@ class StackedLSTM(Saved, keras.Layer):
     def __init__(self, spec: StackSpec, *, name: str | None = None, dtype: Any = None):
         super().__init__(name=name, dtype=dtype)
         self.spec = spec
-        if not backends.compiles_lstm():
+        if backend.backend() == "tensorflow" and keras.distribution.list_devices("gpu"):
             self.supports_jit = False  # XLA cannot compile cuDNN's LSTM
         for direction in sum(spec.directions, ()):
             for name, shape in direction.shapes.items():
@@ -36,7 +35,7 @@ class StackedLSTM(Saved, keras.Layer):
         state: State | None = None,
         training: bool | None = None,
     ) -> tuple[KerasTensor, State]:
-        """Run over all steps; without a state it starts at zeros."""
+        """Without a state it starts at zeros."""
         starts, ends = self.starts(x, state), list[State]()
         for k, directions in enumerate(self.spec.directions):
             if k and training:
@@ -48,7 +47,7 @@ class StackedLSTM(Saved, keras.Layer):
         return x, (h, c)
 
     def starts(self, x: KerasTensor, state: State | None) -> Iterator[State]:
-        """Give the state that each direction of each layer starts from."""
+        """Those of each direction of each layer."""
         if state is None:
             shape = (self.spec.scans, ops.shape(x)[0], self.spec.hidden)
             zeros = ops.zeros(shape, x.dtype)

@@ -53,8 +53,7 @@ def generator(
 def gradient_penalty(
     discriminator: Any, real: KerasTensor, made: KerasTensor, between: KerasTensor
 ) -> KerasTensor:
-    """Give the mean of (|gradient| - 1)^2 between data and samples
-    (arXiv:1704.00028, eq. 3)."""
+    """mean (|gradient| - 1)^2 between data and samples (arXiv:1704.00028, eq. 3)."""
     share = ops.reshape(between, (-1, *(1,) * (len(real.shape) - 1)))
     x = share * real + (1 - share) * made
 
@@ -62,7 +61,7 @@ def gradient_penalty(
         (found,) = exact((discriminator(x, training=True),))
         return ops.sum(found)
 
-    slope = backends.slope(scores, x)
+    slope = backends.SLOPES[backends.BACKEND](scores, x)
     slope = ops.reshape(slope, (-1, backends.size(x)))
     norms = root(ops.sum(ops.square(slope), 1))
     return ops.mean(ops.square(norms - 1))

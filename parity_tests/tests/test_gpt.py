@@ -1,19 +1,26 @@
-"""GPT-2 against NumPy, and what causal means, in every framework."""
+"""GPT-2 against NumPy, what causal means, and generation with and without a cache, in
+every framework."""
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from parity_tests import asked
 from parity_tests.engine import Workers
 from shared.arrays import Array
+from shared.definitions.decoding import Sample, greedy, greedy_margin
+from shared.errors import UsageError
 from shared.frameworks import FRAMEWORKS, ORACLE
 from shared.messages import Request
+from shared.randomness import generator
 from shared.running.client import RemoteModel
 from shared.specs.language.gpt import GPTSpec
 from shared.tensors import sample
 
+PROGRAMS = ("generate", "generate_uncached", "generate_few", "generate_greedy")
 SPEC = GPTSpec(
     vocab_size=11, positions=9, tokens=7, width=6, depth=1, heads=2, ln_eps=1e-3
 )
@@ -79,3 +86,103 @@ def test_a_token_changes_nothing_before_it(model: RemoteModel) -> None:
 def test_shorter_sequences_need_no_other_model(model: RemoteModel) -> None:
     whole, part = (model.run(Request((x,))).outputs[0] for x in (TOKENS, TOKENS[:, :3]))
     np.testing.assert_allclose(part, whole[:, :3], rtol=0, atol=1e-14)
+
+
+# Generation
+
+
+def chosen(program: str, logits: Array, uniform: Array) -> int:
+    if program == "generate_greedy":
+        return int(greedy(logits))
+    few = Sample(temperature=0.8, top_k=8, top_p=0.9)
+    sample = few if program == "generate_few" else Sample()
+    return int(sample.next_token(logits, uniform))
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_each_token_is_drawn_by_all_before_it(model: RemoteModel, program: str) -> None:
+    prompt, uniform = asked.of_program(SPEC, program, 3, 0).inputs
+    given = prompt, uniform.astype(np.float64)
+    tokens, logits = model.run(Request(given, program=program)).outputs
+    weights = {name: w.astype(np.float64) for name, w in model.dump().items()}
+    for row in range(3):
+        sequence = list(prompt[row])
+        for place, drawn in enumerate(given[1][row]):
+            wanted = forward(np.array(sequence), weights)[-1]
+            np.testing.assert_allclose(logits[row, place], wanted, rtol=0, atol=1e-13)
+            sequence.append(chosen(program, wanted, drawn))
+        assert tokens[row].tolist() == sequence[3:]
+
+
+@pytest.mark.parametrize(("prompt", "new"), [(1, 9), (9, 1), (4, 2)])
+def test_prompts_and_continuations_may_be_of_any_length(
+    model: RemoteModel, prompt: int, new: int
+) -> None:
+    """As many as there are positions; the last token is not read."""
+    draw = generator("lengths", prompt)
+    given = draw.integers(0, SPEC.vocab_size, (2, prompt)), draw.random((2, new))
+    cached, plain = (
+        model.run(Request(given, program=program)).outputs
+        for program in ("generate", "generate_uncached")
+    )
+    assert cached[0].shape == (2, new)
+    np.testing.assert_array_equal(cached[0], plain[0])
+    np.testing.assert_allclose(cached[1], plain[1], rtol=0, atol=1e-13)
+
+
+def test_more_tokens_than_positions_are_refused(model: RemoteModel) -> None:
+    given = np.zeros((1, 4), int), np.zeros((1, 7))
+    with pytest.raises(UsageError, match="4 and 7 new tokens: 9 positions allow 6"):
+        model.run(Request(given, program="generate"))
+    with pytest.raises(UsageError, match="at least 1 each"):
+        model.run(Request((given[0][:, :0], given[1]), program="generate"))
+
+
+def test_margins_are_those_of_the_definition() -> None:
+    draw = generator("margins")
+    uniform, logits = draw.random((2, 5)), draw.standard_normal((2, 5, 11))
+    wanted = {
+        "generate": Sample().margin(logits, uniform),
+        "generate_uncached": Sample().margin(logits, uniform),
+        "generate_few": Sample(temperature=0.8, top_k=8, top_p=0.9).margin(
+            logits, uniform
+        ),
+        "generate_greedy": greedy_margin(logits),
+    }
+    for name, program in SPEC.programs().items():
+        assert callable(program.margin)
+        found = program.margin((None, uniform), (None, logits))
+        np.testing.assert_array_equal(found, wanted.pop(name))
+    assert not wanted
+
+
+# Without biases
+
+
+@pytest.mark.parametrize("framework", [*FRAMEWORKS, ORACLE])
+def test_without_biases_is_with_biases_of_nought(
+    workers: Workers, framework: str
+) -> None:
+    worker = workers.get(framework, "float64")
+    plain, biased = worker.build(replace(SPEC, bias=False)), worker.build(SPEC)
+    plain.fill(0)
+    weights = plain.dump()
+    assert not any(name.endswith(".bias") for name in weights)
+    noughts = {
+        name: np.zeros(entry.shape, entry.dtype)
+        for name, entry in biased.entries().items()
+        if name.endswith(".bias")
+    }
+    biased.load({**weights, **noughts})
+    for given, program in (
+        ((TOKENS,), ""),
+        (asked.of_program(SPEC, "generate", 3, 0).inputs, "generate"),
+    ):
+        request = Request(given, program=program)
+        pairs = zip(
+            plain.run(request).outputs, biased.run(request).outputs, strict=True
+        )
+        for one, two in pairs:
+            np.testing.assert_allclose(one, two, rtol=0, atol=1e-14)
+    plain.drop()
+    biased.drop()

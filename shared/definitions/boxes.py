@@ -26,7 +26,7 @@ BACKGROUND, BETWEEN = -1, -2
 
 
 def xywh_to_xyxy(boxes: Array) -> Array:
-    """Convert boxes of left, top, width, height to those of two corners."""
+    """From left, top, width, height."""
     return np.concatenate([boxes[..., :2], boxes[..., :2] + boxes[..., 2:]], -1)
 
 
@@ -35,7 +35,7 @@ def xyxy_to_xywh(boxes: Array) -> Array:
 
 
 def cxcywh_to_xyxy(boxes: Array) -> Array:
-    """Convert boxes of centre, width and height to those of two corners."""
+    """From the centre, width and height."""
     half = boxes[..., 2:] / 2
     return np.concatenate([boxes[..., :2] - half, boxes[..., :2] + half], -1)
 
@@ -46,13 +46,12 @@ def xyxy_to_cxcywh(boxes: Array) -> Array:
 
 
 def to_unit(boxes: Array, sizes: Array) -> Array:
-    """Convert pixels to shares of the picture. sizes: [..., 2] heights and widths. Of
-    every format."""
+    """In shares of the picture; sizes: [..., 2] heights and widths. Of every format."""
     return boxes / sizes[..., None, [1, 0, 1, 0]]
 
 
 def to_pixels(boxes: Array, sizes: Array) -> Array:
-    """Convert shares of the picture to pixels."""
+    """The other way round."""
     return boxes * sizes[..., None, [1, 0, 1, 0]]
 
 
@@ -65,7 +64,7 @@ def clipped(boxes: Array, sizes: Array) -> Array:
 
 
 def area(boxes: Array) -> Array:
-    """Give the area of each box, which is 0 of an empty one."""
+    """0 of an empty box."""
     return np.maximum(boxes[..., 2:] - boxes[..., :2], 0).prod(-1)
 
 
@@ -268,8 +267,8 @@ class Matching(Checked):
 
 
 class Detected(NamedTuple):
-    """What was found in every picture: boxes [pictures, n, 4], and [pictures, n]
-    scores (of true boxes not looked at), classes and valid."""
+    """Of every picture: boxes [pictures, n, 4], and [pictures, n] scores (of true boxes
+    not looked at), classes and valid."""
 
     boxes: Array
     scores: Array

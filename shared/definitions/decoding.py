@@ -31,7 +31,7 @@ def greedy(logits: Array) -> Array:
 
 
 def greedy_margin(logits: Array) -> Array:
-    """Give by how much the highest logit leads the next."""
+    """By how much the highest logit leads."""
     return lead(logits, 1)
 
 
@@ -50,8 +50,7 @@ class Sample(Checked):
     top_p: Part | None = None
 
     def probabilities(self, logits: Array) -> Array:
-        """Give the probabilities of the tokens that the filters leave, and 0 for the
-        others."""
+        """Those of the tokens that are left, and 0 of the others."""
         order, p, before = self._ranked(logits)
         if self.top_p is not None and self.top_p < 1:
             p = np.where(before < self.top_p, p, 0)
@@ -205,7 +204,7 @@ def _last(p: Array) -> Array:
 
 
 def lead(values: Array, k: int) -> Array:
-    """Give by how much the k-th highest value leads the next."""
+    """By how much the k-th highest leads the next."""
     ranked = -np.sort(-values, -1)
     if k >= ranked.shape[-1]:
         return np.full(values.shape[:-1], np.inf)
@@ -213,7 +212,7 @@ def lead(values: Array, k: int) -> Array:
 
 
 def _gap(higher: Array, lower: Array) -> Array:
-    """The gap of two scores is infinite where the lower one is forbidden."""
+    """Infinite, where the lower one is forbidden."""
     some = np.isfinite(lower)
     return np.where(some, np.where(some, higher, 0) - np.where(some, lower, 0), np.inf)
 

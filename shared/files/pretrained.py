@@ -48,8 +48,7 @@ class Pretrained:
 
 
 def _lite_pictures(side: int) -> Compose:
-    """Prepare pictures as for Google's EfficientNet-Lite: levels of 127 and 255 become
-    0 and 1."""
+    """As Google trained EfficientNet-Lite: levels of 127 and 255 become 0 and 1."""
     return Compose(
         transforms=(
             Resize(size=side + 32, interpolation="bicubic"),
@@ -231,7 +230,7 @@ def rows() -> list[dict[str, Any]]:
 
 
 def table() -> "Table":
-    """Lay out the same for people: of the digests the beginning of the first file's."""
+    """The same for people: a digest by its beginning, of the first file."""
     from rich.table import Table
 
     told = Table(box=None, pad_edge=False, header_style="bold")

@@ -48,14 +48,14 @@ class Supervised(Objective):
         return outputs if self.heads is None else outputs[:1]
 
     def share(self, part: Samples, whole: Samples) -> float:
-        """Weigh a part by what the loss counts, which need not be rows."""
+        """By what the loss counts, which need not be rows."""
         total = self.loss.counted(len(whole), laid_out(whole.targets))
         own = self.loss.counted(len(part), laid_out(part.targets))
         return own / total if total else 0.0
 
     def wanted(self, spec: Subject, inputs: Arrays, seed: int) -> Arrays:
-        """Draw targets for losses of classes, of yes and no, and of numbers; a family
-        with another says what its targets are."""
+        """For losses of classes, of yes and no, and of numbers; a family with another
+        says what its targets are."""
         tensor, rows = spec.outputs(True)[0], len(inputs[0])
         draw = generator("target", 0, seed)
         if isinstance(self.loss, CrossEntropy):

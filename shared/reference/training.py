@@ -120,9 +120,8 @@ class Trainer(contract.Trainer):
             places[target].value = moved.astype(self.model.dtype)
 
     def update(self, gs: Gradients) -> None:
-        """Update each group of parameters at its own rate. What all tensors share,
-        as a norm, is of all groups, so each update is asked of all and used for its
-        own."""
+        """Of each group of parameters at its own rate. What all tensors share, as a
+        norm, is of all groups, so each update is asked of all and used for its own."""
         xs, state, lr = self.values(), self.state, self.lr
         for rate, names in self.parts.items():
             given = xs, gs, state, rate * lr, self.excluded

@@ -3,38 +3,72 @@
 Spec, names, paper: shared/specs/language/gpt.py.
 """
 
+import math
+from collections.abc import Callable
+
 import jax.numpy as jnp
 from flax import nnx
-from jax import Array
+from jax import Array, lax
 
+from jax_impl.decoding import Sample, greedy
 from jax_impl.layers import Attention, Dropout, Embed, LayerNorm, Linear
 from shared.specs.language.gpt import GPTSpec
 
+Cache = tuple[Array, Array]  # keys and values, [B, heads, T, head_width]
+State = tuple[Array, list[Cache]]  # all tokens, and what is known of those read
+Choose = Callable[[Array, Array], Array]
+
 
 def norm(spec: GPTSpec, *, rngs: nnx.Rngs) -> LayerNorm:
-    return LayerNorm(spec.width, epsilon=spec.ln_eps, rngs=rngs)
+    return LayerNorm(spec.width, spec.ln_eps, use_bias=spec.bias, rngs=rngs)
+
+
+def chooser(temperature: float, top_k: int | None, top_p: float | None) -> Choose:
+    """The likeliest token at temperature 0, else one that the uniform number draws."""
+    if temperature == 0:
+        return lambda logits, uniform: greedy(logits)
+    return Sample(temperature=temperature, top_k=top_k, top_p=top_p).next_token
 
 
 class SelfAttention(nnx.Module):
     def __init__(self, spec: GPTSpec, *, rngs: nnx.Rngs):
         self.spec = spec
-        self.c_attn = Linear(spec.width, spec.qkv_width, rngs=rngs)
+        self.c_attn = Linear(spec.width, spec.qkv_width, use_bias=spec.bias, rngs=rngs)
         self.attend = Attention(spec.dropout, causal=True, rngs=rngs)
-        self.c_proj = Linear(spec.width, spec.width, rngs=rngs)
+        self.attend_cached = Attention(0.0, causal=False, rngs=rngs)
+        self.c_proj = Linear(spec.width, spec.width, use_bias=spec.bias, rngs=rngs)
         self.resid_dropout = Dropout(spec.dropout, rngs=rngs)
 
     def __call__(self, x: Array) -> Array:
+        return self.project(self.attend(*self.qkv(x)))
+
+    def extend(
+        self, x: Array, cache: Cache, places: Array, mask: Array
+    ) -> tuple[Array, Cache]:
+        """The same of further tokens: they see what is in the cache, themselves too."""
+        q, k, v = self.qkv(x)
+        keys, values = cache
+        keys = lax.dynamic_update_slice_in_dim(keys, k, places[0], 2)
+        values = lax.dynamic_update_slice_in_dim(values, v, places[0], 2)
+        return self.project(self.attend_cached(q, keys, values, mask)), (keys, values)
+
+    def qkv(self, x: Array) -> tuple[Array, ...]:
         s, tokens = self.spec, x.shape[1]
         qkv = self.c_attn(x).reshape(-1, tokens, 3, s.heads, s.head_width)
-        q, k, v = qkv.transpose(2, 0, 3, 1, 4)  # [B, heads, T, head_width] each
-        y = self.attend(q, k, v).swapaxes(1, 2)  # [B, T, heads, head_width]
-        return self.resid_dropout(self.c_proj(y.reshape(x.shape)))  # [B, T, width]
+        return tuple(qkv.transpose(2, 0, 3, 1, 4))  # [B, heads, T, head_width] each
+
+    def project(self, y: Array) -> Array:
+        y = y.swapaxes(1, 2)  # [B, T, heads, head_width]
+        y = y.reshape(*y.shape[:2], self.spec.width)
+        return self.resid_dropout(self.c_proj(y))  # [B, T, width]
 
 
 class MLP(nnx.Module):
     def __init__(self, spec: GPTSpec, *, rngs: nnx.Rngs):
-        self.c_fc = Linear(spec.width, spec.inner_width, rngs=rngs)
-        self.c_proj = Linear(spec.inner_width, spec.width, rngs=rngs)
+        self.c_fc = Linear(spec.width, spec.inner_width, use_bias=spec.bias, rngs=rngs)
+        self.c_proj = Linear(
+            spec.inner_width, spec.width, use_bias=spec.bias, rngs=rngs
+        )
         self.dropout = Dropout(spec.dropout, rngs=rngs)
 
     def __call__(self, x: Array) -> Array:
@@ -53,6 +87,13 @@ class Block(nnx.Module):
         x = x + self.attn(self.ln_1(x))
         return x + self.mlp(self.ln_2(x))
 
+    def extend(
+        self, x: Array, cache: Cache, places: Array, mask: Array
+    ) -> tuple[Array, Cache]:
+        y, cache = self.attn.extend(self.ln_1(x), cache, places, mask)
+        x = x + y
+        return x + self.mlp(self.ln_2(x)), cache
+
 
 class GPT(nnx.Module):
     def __init__(self, spec: GPTSpec, *, rngs: nnx.Rngs):
@@ -68,4 +109,61 @@ class GPT(nnx.Module):
         x = self.drop(self.wte(tokens) + self.wpe(places))  # [B, T, width]
         for block in self.h:
             x = block(x)
+        return self.head(x)
+
+    def generate(
+        self,
+        prompt: Array,
+        uniform: Array,
+        *,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        cached: bool = True,
+    ) -> tuple[Array, Array]:
+        """The prompt goes on, a token for each uniform number; beside the tokens the
+        logits that each was chosen by. [B, T], [B, T, vocab_size]"""
+        choose = chooser(temperature, top_k, top_p)
+        (rows, first), new = prompt.shape, uniform.shape[1]
+        length = self.spec.read(first, new)
+        sequence = jnp.pad(prompt, ((0, 0), (0, new)))
+        cache = self.cache(rows, length)
+        if cached:
+            _, cache = self.extend(prompt, cache, jnp.arange(first))
+
+        def follow(state: State, step: tuple[Array, Array]) -> tuple[State, Array]:
+            sequence, cache = state
+            place, drawn = step
+            if cached:
+                token = lax.dynamic_slice_in_dim(sequence, place, 1, 1)
+                logits, cache = self.extend(token, cache, place[None])
+            else:
+                logits = self(sequence[:, :length])[:, place]
+            token = choose(logits, drawn).astype(sequence.dtype)
+            return (sequence.at[:, place + 1].set(token), cache), logits
+
+        steps = jnp.arange(first - 1, length), uniform.T
+        (sequence, _), seen = lax.scan(follow, (sequence, cache), steps)
+        return sequence[:, first:], seen.swapaxes(0, 1)
+
+    def cache(self, rows: int, length: int) -> list[Cache]:
+        """Room for the keys and values of so many tokens."""
+        shape = rows, self.spec.heads, length, self.spec.head_width
+        empty = jnp.zeros(shape, self.wte.embedding.dtype)
+        return [(empty, empty) for _ in self.h]
+
+    def extend(
+        self, tokens: Array, cache: list[Cache], places: Array
+    ) -> tuple[Array, list[Cache]]:
+        """The logits after the last of further tokens, which join the cache."""
+        x = self.wte(tokens) + self.wpe(places)  # [B, T, width]
+        future = jnp.arange(cache[0][0].shape[2]) > places[:, None]
+        mask = jnp.where(future, -math.inf, 0.0).astype(x.dtype)
+        grown = []
+        for block, own in zip(self.h, cache, strict=True):
+            x, own = block.extend(x, own, places, mask)
+            grown.append(own)
+        return self.head(x[:, -1]), grown
+
+    def head(self, x: Array) -> Array:
         return self.wte.attend(self.ln_f(x))  # [B, T, vocab_size]

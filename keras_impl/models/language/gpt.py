@@ -3,9 +3,13 @@
 Spec, names, paper: shared/specs/language/gpt.py.
 """
 
+import math
+from collections.abc import Callable
+
 import keras
 from keras import KerasTensor, ops
 
+from keras_impl.decoding import Sample, greedy
 from keras_impl.layers import (
     Attention,
     Dense,
@@ -14,38 +18,66 @@ from keras_impl.layers import (
     LayerNormalization,
     SpecModel,
     gelu_tanh,
+    update_slice_in_dim,
 )
 from shared.specs.language.gpt import GPTSpec
 
+Cache = tuple[KerasTensor, KerasTensor]  # keys and values, [B, heads, T, head_width]
+State = tuple[KerasTensor, KerasTensor, list[Cache]]
+Choose = Callable[[KerasTensor, KerasTensor], KerasTensor]
+
 
 def norm(spec: GPTSpec) -> LayerNormalization:
-    return LayerNormalization(spec.width, epsilon=spec.ln_eps)
+    return LayerNormalization(spec.width, spec.ln_eps, use_bias=spec.bias)
+
+
+def chooser(temperature: float, top_k: int | None, top_p: float | None) -> Choose:
+    """The likeliest token at temperature 0, else one that the uniform number draws."""
+    if temperature == 0:
+        return lambda logits, uniform: greedy(logits)
+    return Sample(temperature=temperature, top_k=top_k, top_p=top_p).next_token
 
 
 class SelfAttention(keras.Layer):
     def __init__(self, spec: GPTSpec):
         super().__init__()
         self.spec = spec
-        self.c_attn = Dense(spec.width, spec.qkv_width)
+        self.c_attn = Dense(spec.width, spec.qkv_width, use_bias=spec.bias)
         self.attend = Attention(spec.dropout, causal=True)
-        self.c_proj = Dense(spec.width, spec.width)
+        self.attend_cached = Attention(0.0, causal=False)
+        self.c_proj = Dense(spec.width, spec.width, use_bias=spec.bias)
         self.resid_dropout = Dropout(spec.dropout)
 
     def call(self, x: KerasTensor) -> KerasTensor:
+        return self.project(self.attend(*self.qkv(x)))
+
+    def extend(
+        self, x: KerasTensor, cache: Cache, places: KerasTensor, mask: KerasTensor
+    ) -> tuple[KerasTensor, Cache]:
+        """The same of further tokens: they see what is in the cache, themselves too."""
+        q, k, v = self.qkv(x)
+        keys, values = cache
+        keys = update_slice_in_dim(keys, k, places[0], 2)
+        values = update_slice_in_dim(values, v, places[0], 2)
+        return self.project(self.attend_cached(q, keys, values, mask)), (keys, values)
+
+    def qkv(self, x: KerasTensor) -> tuple[KerasTensor, ...]:
         s, tokens = self.spec, x.shape[1]
         qkv = ops.reshape(self.c_attn(x), (-1, tokens, 3, s.heads, s.head_width))
         qkv = ops.transpose(qkv, (2, 0, 3, 1, 4))
-        q, k, v = ops.unstack(qkv, 3)  # [B, heads, T, head_width] each
-        y = ops.swapaxes(self.attend(q, k, v), 1, 2)  # [B, T, heads, head_width]
-        y = ops.reshape(y, (-1, tokens, s.width))
+        return tuple(ops.unstack(qkv, 3))  # [B, heads, T, head_width] each
+
+    def project(self, y: KerasTensor) -> KerasTensor:
+        y = ops.swapaxes(y, 1, 2)  # [B, T, heads, head_width]
+        y = ops.reshape(y, (-1, y.shape[1], self.spec.width))
         return self.resid_dropout(self.c_proj(y))  # [B, T, width]
 
 
 class MLP(keras.Layer):
     def __init__(self, spec: GPTSpec):
         super().__init__()
-        self.c_fc = Dense(spec.width, spec.inner_width)
-        self.c_proj = Dense(spec.inner_width, spec.width)
+        self.c_fc = Dense(spec.width, spec.inner_width, use_bias=spec.bias)
+        self.c_proj = Dense(spec.inner_width, spec.width, use_bias=spec.bias)
         self.dropout = Dropout(spec.dropout)
 
     def call(self, x: KerasTensor) -> KerasTensor:
@@ -65,6 +97,13 @@ class Block(keras.Layer):
         x = x + self.attn(self.ln_1(x))
         return x + self.mlp(self.ln_2(x))
 
+    def extend(
+        self, x: KerasTensor, cache: Cache, places: KerasTensor, mask: KerasTensor
+    ) -> tuple[KerasTensor, Cache]:
+        y, cache = self.attn.extend(self.ln_1(x), cache, places, mask)
+        x = x + y
+        return x + self.mlp(self.ln_2(x)), cache
+
 
 class GPT(SpecModel):
     def __init__(self, spec: GPTSpec):
@@ -80,5 +119,66 @@ class GPT(SpecModel):
         x = self.drop(self.wte(tokens) + self.wpe(places))  # [B, T, width]
         for block in self.h:
             x = block(x)
+        return self.head(x)
+
+    def generate(
+        self,
+        prompt: KerasTensor,
+        uniform: KerasTensor,
+        *,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        cached: bool = True,
+    ) -> tuple[KerasTensor, KerasTensor]:
+        """The prompt goes on, a token for each uniform number; beside the tokens the
+        logits that each was chosen by. [B, T], [B, T, vocab_size]"""
+        choose = chooser(temperature, top_k, top_p)
+        (rows, first), new = ops.shape(prompt), uniform.shape[1]
+        length = self.spec.read(first, new)
+        sequence = ops.cast(ops.pad(prompt, ((0, 0), (0, new))), "int32")
+        seen = ops.zeros((rows, new, self.spec.vocab_size), self.compute_dtype)
+        cache = self.cache(rows, length)
+        if cached:
+            _, cache = self.extend(prompt, cache, ops.arange(first, dtype="int32"))
+
+        def follow(place: KerasTensor, state: State) -> State:
+            sequence, seen, cache = state
+            if cached:
+                token = ops.take(sequence, [place], 1)
+                logits, cache = self.extend(token, cache, ops.stack([place]))
+            else:
+                logits = self(sequence[:, :length], training=False)[:, place]
+            done = place - first + 1
+            token = ops.cast(choose(logits, uniform[:, done]), "int32")
+            sequence = update_slice_in_dim(sequence, token[:, None], place + 1, 1)
+            seen = update_slice_in_dim(seen, logits[:, None], done, 1)
+            return sequence, seen, cache
+
+        state = sequence, seen, cache
+        sequence, seen, _ = ops.fori_loop(first - 1, length, follow, state)
+        return sequence[:, first:], seen
+
+    def cache(self, rows: int, length: int) -> list[Cache]:
+        """Room for the keys and values of so many tokens."""
+        shape = rows, self.spec.heads, length, self.spec.head_width
+        empty = ops.zeros(shape, self.compute_dtype)
+        return [(empty, empty) for _ in self.h]
+
+    def extend(
+        self, tokens: KerasTensor, cache: list[Cache], places: KerasTensor
+    ) -> tuple[KerasTensor, list[Cache]]:
+        """The logits after the last of further tokens, which join the cache."""
+        x = self.wte(tokens) + self.wpe(places)  # [B, T, width]
+        every = ops.arange(cache[0][0].shape[2], dtype="int32")
+        future = every > places[:, None]
+        mask = ops.cast(ops.where(future, -math.inf, 0.0), x.dtype)
+        grown = []
+        for block, own in zip(self.h, cache, strict=True):
+            x, own = block.extend(x, own, places, mask)
+            grown.append(own)
+        return self.head(x[:, -1]), grown
+
+    def head(self, x: KerasTensor) -> KerasTensor:
         head = ops.transpose(self.wte.embeddings)
         return ops.matmul(self.ln_f(x), head)  # [B, T, vocab_size]

@@ -92,7 +92,7 @@ class InceptionAux(keras.Layer):
 
 
 class GoogLeNet(SpecModel):
-    """GoogLeNet with batch norm, as torchvision builds it."""
+    """With batch norm."""
 
     def __init__(self, spec: AnySpec):
         super().__init__(spec)
@@ -131,7 +131,7 @@ class GoogLeNet(SpecModel):
 
 
 class PlainGoogLeNet(GoogLeNet):
-    """GoogLeNet as it was published."""
+    """As published."""
 
     spec: PlainGoogLeNetSpec
 

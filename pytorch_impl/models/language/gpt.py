@@ -3,40 +3,68 @@
 Spec, names, paper: shared/specs/language/gpt.py.
 """
 
+import math
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from pytorch_impl.decoding import Sample, greedy
 from pytorch_impl.layers import Attention, Dropout
 from shared.specs.language.gpt import GPTSpec
 
+Cache = tuple[Tensor, Tensor]  # keys and values, [B, heads, T, head_width]
+Choose = Callable[[Tensor, Tensor], Tensor]
+
 
 def norm(spec: GPTSpec) -> nn.LayerNorm:
-    return nn.LayerNorm(spec.width, eps=spec.ln_eps)
+    return nn.LayerNorm(spec.width, eps=spec.ln_eps, bias=spec.bias)
+
+
+def chooser(temperature: float, top_k: int | None, top_p: float | None) -> Choose:
+    """The likeliest token at temperature 0, else one that the uniform number draws."""
+    if temperature == 0:
+        return lambda logits, uniform: greedy(logits)
+    return Sample(temperature=temperature, top_k=top_k, top_p=top_p).next_token
 
 
 class SelfAttention(nn.Module):
     def __init__(self, spec: GPTSpec):
         super().__init__()
         self.spec = spec
-        self.c_attn = nn.Linear(spec.width, spec.qkv_width)
+        self.c_attn = nn.Linear(spec.width, spec.qkv_width, bias=spec.bias)
         self.attend = Attention(spec.dropout, causal=True)
-        self.c_proj = nn.Linear(spec.width, spec.width)
+        self.attend_cached = Attention(0.0, causal=False)
+        self.c_proj = nn.Linear(spec.width, spec.width, bias=spec.bias)
         self.resid_dropout = Dropout(spec.dropout)
 
     def forward(self, x: Tensor) -> Tensor:
+        return self.project(self.attend(*self.qkv(x)))
+
+    def extend(self, x: Tensor, cache: Cache, places: Tensor, mask: Tensor) -> Tensor:
+        """The same of further tokens: they see what is in the cache, themselves too."""
+        q, k, v = self.qkv(x)
+        keys, values = cache
+        keys.index_copy_(2, places, k.to(keys.dtype))
+        values.index_copy_(2, places, v.to(values.dtype))
+        return self.project(self.attend_cached(q, keys, values, mask))
+
+    def qkv(self, x: Tensor) -> tuple[Tensor, ...]:
         s, tokens = self.spec, x.shape[1]
         qkv = self.c_attn(x).reshape(-1, tokens, 3, s.heads, s.head_width)
-        q, k, v = qkv.permute(2, 0, 3, 1, 4)  # [B, heads, T, head_width] each
-        y = self.attend(q, k, v).transpose(1, 2)  # [B, T, heads, head_width]
-        return self.resid_dropout(self.c_proj(y.reshape(x.shape)))  # [B, T, width]
+        return tuple(qkv.permute(2, 0, 3, 1, 4))  # [B, heads, T, head_width] each
+
+    def project(self, y: Tensor) -> Tensor:
+        y = y.transpose(1, 2).flatten(2)  # [B, T, heads * head_width]
+        return self.resid_dropout(self.c_proj(y))  # [B, T, width]
 
 
 class MLP(nn.Module):
     def __init__(self, spec: GPTSpec):
         super().__init__()
-        self.c_fc = nn.Linear(spec.width, spec.inner_width)
-        self.c_proj = nn.Linear(spec.inner_width, spec.width)
+        self.c_fc = nn.Linear(spec.width, spec.inner_width, bias=spec.bias)
+        self.c_proj = nn.Linear(spec.inner_width, spec.width, bias=spec.bias)
         self.dropout = Dropout(spec.dropout)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -56,6 +84,10 @@ class Block(nn.Module):
         x = x + self.attn(self.ln_1(x))
         return x + self.mlp(self.ln_2(x))
 
+    def extend(self, x: Tensor, cache: Cache, places: Tensor, mask: Tensor) -> Tensor:
+        x = x + self.attn.extend(self.ln_1(x), cache, places, mask)
+        return x + self.mlp(self.ln_2(x))
+
 
 class GPT(nn.Module):
     def __init__(self, spec: GPTSpec):
@@ -72,4 +104,58 @@ class GPT(nn.Module):
         x = self.drop(self.wte(tokens) + self.wpe(places))  # [B, T, width]
         for block in self.h:
             x = block(x)
+        return self.head(x)
+
+    @torch.no_grad()
+    # What a step calls can be compiled, the loop not: it would be written out.
+    @torch.compiler.disable(recursive=False)  # type: ignore[no-untyped-call]
+    def generate(
+        self,
+        prompt: Tensor,
+        uniform: Tensor,
+        *,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        cached: bool = True,
+    ) -> tuple[Tensor, Tensor]:
+        """The prompt goes on, a token for each uniform number; beside the tokens the
+        logits that each was chosen by. [B, T], [B, T, vocab_size]"""
+        choose = chooser(temperature, top_k, top_p)
+        (rows, first), new = prompt.shape, uniform.shape[1]
+        length = self.spec.read(first, new)
+        places = torch.arange(length, device=prompt.device)
+        sequence = F.pad(prompt, (0, new))
+        seen = []
+        if cached:
+            cache = self.cache(rows, length)
+            self.extend(prompt, cache, places[:first])
+        for place in range(first - 1, length):
+            here = places[place : place + 1]
+            if cached:
+                logits = self.extend(sequence[:, here], cache, here)
+            else:
+                logits = self(sequence[:, :length])[:, place]
+            seen.append(logits)
+            drawn = uniform[:, place - first + 1]
+            sequence[:, place + 1] = choose(logits, drawn)
+        return sequence[:, first:], torch.stack(seen, 1)
+
+    def cache(self, rows: int, length: int) -> list[Cache]:
+        """Room for the keys and values of so many tokens."""
+        shape = rows, self.spec.heads, length, self.spec.head_width
+        empty = self.wte.weight.new_zeros
+        return [(empty(shape), empty(shape)) for _ in self.h]
+
+    def extend(self, tokens: Tensor, cache: list[Cache], places: Tensor) -> Tensor:
+        """The logits after the last of further tokens, which join the cache."""
+        x = self.wte(tokens) + self.wpe(places)  # [B, T, width]
+        every = torch.arange(cache[0][0].shape[2], device=places.device)
+        future = every > places[:, None]
+        mask = torch.zeros_like(future, dtype=x.dtype).masked_fill(future, -math.inf)
+        for block, own in zip(self.h, cache, strict=True):
+            x = block.extend(x, own, places, mask)  # type: ignore[operator]
+        return self.head(x[:, -1])
+
+    def head(self, x: Tensor) -> Tensor:
         return F.linear(self.ln_f(x), self.wte.weight)  # [B, T, vocab_size]

@@ -11,7 +11,7 @@ from shared.fields import Positive
 
 @dataclass(frozen=True, kw_only=True)
 class MSE(Loss):
-    """The mean of (y - target)^2, which some halve and this does not."""
+    """mean (y - target)^2; without a half."""
 
     def value(self, outputs: Arrays, targets: Arrays) -> Array:
         (y,), (target,) = outputs, targets
@@ -37,8 +37,7 @@ class MAE(Loss):
 
 @dataclass(frozen=True, kw_only=True)
 class MBE(Loss):
-    """The mean of y - target tells the bias: it is above 0 where the model says too
-    much. It falls without end as y falls, so nothing can be trained by it alone."""
+    """mean (y - target): the bias, above 0 where too much is said. It has no least."""
 
     def value(self, outputs: Arrays, targets: Arrays) -> Array:
         (y,), (target,) = outputs, targets

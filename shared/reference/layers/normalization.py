@@ -55,20 +55,23 @@ class LayerNorm(Module):
     """Ba, Kiros and Hinton 2016 (arXiv:1607.06450): each sample's own statistics, over
     the last axis, in training and evaluation alike."""
 
-    def __init__(self, width: int, eps: float):
+    def __init__(self, width: int, eps: float, bias: bool = True):
         self.eps = eps
-        self.weight, self.bias = Parameter((width,)), Parameter((width,))
+        self.weight = Parameter((width,))
+        self.bias = Parameter((width,)) if bias else None
 
     def forward(self, x: Array) -> Array:
         mean, var = x.mean(-1, keepdims=True), x.var(-1, keepdims=True)
         self.scale = 1 / np.sqrt(var + self.eps)
         self.normed = (x - mean) * self.scale
-        return self.normed * self.weight.value + self.bias.value
+        y = self.normed * self.weight.value
+        return y if self.bias is None else y + self.bias.value
 
     def backward(self, g: Array) -> Array:
         axes = tuple(range(g.ndim - 1))
         self.weight.add((g * self.normed).sum(axes))
-        self.bias.add(g.sum(axes))
+        if self.bias is not None:
+            self.bias.add(g.sum(axes))
         return unnormed(g * self.weight.value, self.normed, -1) * self.scale
 
 

@@ -7,8 +7,13 @@ Settled here because the paper says little; as its published code and weights ha
   head      the token embedding again, transposed: no parameters of its own
   dropout   one rate for embeddings, attention probabilities and residual branches
   inner     the MLP is four times as wide
+  bias      of all dense layers and norms, or of none, as nanoGPT has it
+            (https://github.com/karpathy/nanoGPT); an embedding has no bias
   start     normal, of deviation 0.02, of positions 0.01; what ends in a residual sum is
             divided by the square root of how many do (section 2.3)
+  generate  a token for each uniform number, drawn as shared/definitions/decoding.py has
+            it, the likeliest at temperature 0; cached, each token is read once, else
+            all anew for each: the tokens are the same
 
 Names are Hugging Face's without their `transformer.` in front:
 wte wpe h.{i}.{ln_1,attn.c_attn,attn.c_proj,ln_2,mlp.c_fc,mlp.c_proj} ln_f
@@ -17,10 +22,19 @@ Their matrices are (in, out), ours (out, in): shared/files/checkpoints/gpt.py
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
+from shared.arrays import Array, Arrays
+from shared.definitions.decoding import Sample, greedy_margin
 from shared.definitions.initializers import Initializer, Normal
+from shared.errors import UsageError
 from shared.fields import Positive, Rate, Size
-from shared.specs.base import Original, Spec, Tensor, Variant
+from shared.specs.base import Original, Program, Spec, Tensor, Variant
+from shared.tensors import UNIFORM
+
+# How many tokens parity and benchmarks go on from, where one input has as many.
+PROMPT = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +47,7 @@ class GPTSpec(Spec):
     heads: Size
     dropout: Rate = 0.1
     ln_eps: Positive = 1e-5
+    bias: bool = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -46,6 +61,43 @@ class GPTSpec(Spec):
 
     def outputs(self, training: bool) -> tuple[Tensor, ...]:
         return (Tensor("logits", (self.tokens, self.vocab_size)),)
+
+    def programs(self) -> Mapping[str, Program]:
+        few: dict[str, Any] = {"temperature": 0.8, "top_k": 8, "top_p": 0.9}
+        return {
+            "generate": self._generate(),
+            "generate_uncached": self._generate(cached=False),
+            "generate_few": self._generate(**few),
+            "generate_greedy": self._generate(temperature=0.0),
+        }
+
+    def _generate(self, **settings: Any) -> Program:
+        """So many tokens that the last follows on `tokens`."""
+        prompt = min(PROMPT, self.tokens)
+        new = self.tokens - prompt + 1
+        return Program(
+            "generate",
+            (
+                Tensor("prompt", (prompt,), below=self.vocab_size),
+                Tensor("uniform", (new,), drawn=UNIFORM),
+            ),
+            (
+                Tensor("tokens", (new,), below=self.vocab_size),
+                Tensor("logits", (new, self.vocab_size)),
+            ),
+            settings,
+            margin=partial(_margin, settings),
+        )
+
+    def read(self, prompt: int, new: int) -> int:
+        """How many tokens are read until so many new ones are there: of these all but
+        the last."""
+        if prompt < 1 or new < 1:
+            raise UsageError(f"a prompt of {prompt}, {new} new tokens: at least 1 each")
+        if prompt + new - 1 > self.positions:
+            most = f"{self.positions} positions allow {self.positions - prompt + 1}"
+            raise UsageError(f"a prompt of {prompt} and {new} new tokens: {most}")
+        return prompt + new - 1
 
     def unnamed_products(self) -> int:
         attention = 2 * self.depth * self.tokens**2 * self.width
@@ -74,7 +126,16 @@ class GPTSpec(Spec):
         return 4 * self.width
 
 
-def _tiny(dropout: float) -> GPTSpec:
+def _margin(settings: Mapping[str, Any], inputs: Arrays, outputs: Arrays) -> Array:
+    """By how much each token was chosen, by the definition."""
+    drawn = {k: v for k, v in settings.items() if k != "cached"}
+    (_, uniform), (_, logits) = inputs, outputs
+    if drawn.get("temperature") == 0:
+        return greedy_margin(logits)
+    return Sample(**drawn).margin(logits, uniform)
+
+
+def _tiny(dropout: float, bias: bool) -> GPTSpec:
     return GPTSpec(
         vocab_size=11,
         positions=9,
@@ -84,25 +145,39 @@ def _tiny(dropout: float) -> GPTSpec:
         heads=3,
         dropout=dropout,
         ln_eps=1e-3,
+        bias=bias,
+    )
+
+
+def _char(bias: bool) -> GPTSpec:
+    return GPTSpec(
+        vocab_size=65,
+        positions=256,
+        tokens=256,
+        width=384,
+        depth=6,
+        heads=6,
+        dropout=0.2,
+        bias=bias,
     )
 
 
 _TRANSFORMERS = "transformers 5.23.0"
 VARIANTS = {
-    "gpt_tiny": Variant(_tiny(0.3), 1_152, "sum over its layers", tiny=True),
-    "gpt_tiny_no_dropout": Variant(_tiny(0.0), 1_152, "sum over its layers", tiny=True),
+    "gpt_tiny": Variant(_tiny(0.3, bias=True), 1_152, "sum over its layers", tiny=True),
+    "gpt_tiny_no_bias": Variant(
+        _tiny(0.0, bias=False), 1_014, "sum over its layers", tiny=True
+    ),
     "char_gpt": Variant(
-        GPTSpec(
-            vocab_size=65,
-            positions=256,
-            tokens=256,
-            width=384,
-            depth=6,
-            heads=6,
-            dropout=0.2,
-        ),
+        _char(bias=True),
         10_770_816,
         "nanoGPT's shakespeare-char, with GPT-2's biases, summed over its layers",
+    ),
+    "char_gpt_no_bias": Variant(
+        _char(bias=False),
+        10_745_088,
+        "nanoGPT's shakespeare-char, 10.65 M beside its positions, summed over its "
+        "layers",
     ),
     "gpt2": Variant(GPTSpec(width=768, depth=12, heads=12), 124_439_808, _TRANSFORMERS),
     "gpt2_medium": Variant(

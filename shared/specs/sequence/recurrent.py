@@ -14,8 +14,7 @@ class Direction:
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
-        """Gives the shapes of the parameters, by name; the four gates lie one below the
-        other."""
+        """Of the parameters, by name; the four gates lie one below the other."""
         rows = 4 * self.hidden
         return {
             f"weight_ih_{self.suffix}": (rows, self.c_in),
@@ -46,7 +45,7 @@ class StackSpec:
 
     @property
     def directions(self) -> tuple[tuple[Direction, ...], ...]:
-        """Gives each layer's directions."""
+        """Those of each layer."""
         stack, c_in, both = [], self.features, (False, True)[: 1 + self.bidirectional]
         for k in range(self.layers):
             stack.append(

@@ -115,7 +115,7 @@ class SiameseSpec(_Towers):
         return Supervised(loss=self.loss, heads=None)
 
     def wanted(self, inputs: Arrays, seed: int) -> Arrays:
-        """Draw the targets; triplets want none."""
+        """Of triplets nothing is wanted besides."""
         if isinstance(self.loss, Triplet):
             return ()
         draw = generator("target", 0, seed)
@@ -177,7 +177,7 @@ class OneShotSpec(_Towers):
 
     @property
     def map_size(self) -> Pair:
-        """Give the size that the last convolution leaves; below 1 nothing is left."""
+        """Of what the last convolution leaves; below 1 where nothing is left."""
         *pooled, last = self.convs
         size = self.image_size
         for c in pooled:

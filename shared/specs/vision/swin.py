@@ -68,7 +68,7 @@ class WindowSpec:
 
     @property
     def tokens(self) -> int:
-        """Counts the tokens in one window."""
+        """In one window."""
         return self.side**2
 
     @property

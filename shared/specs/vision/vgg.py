@@ -61,7 +61,7 @@ class VGGSpec(Spec):
 
     @property
     def convs(self) -> tuple[tuple[ConvSpec, ...], ...]:
-        """Gives the convolutions of each stage."""
+        """Those of each stage."""
         c_in, stages = 3, []
         for widths in self.stages:
             stages.append(

@@ -125,7 +125,7 @@ class ViTSpec(Spec):
 
     @property
     def drop_paths(self) -> tuple[float, ...]:
-        """Gives the rate of each block."""
+        """Of each block."""
         last = max(self.depth - 1, 1)
         return tuple(self.drop_path * i / last for i in range(self.depth))
 

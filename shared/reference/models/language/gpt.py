@@ -3,9 +3,12 @@
 Spec, names, paper: shared/specs/language/gpt.py.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
 from shared.arrays import Array
+from shared.definitions.decoding import Sample, greedy
 from shared.reference.layers.activation import TanhGELU
 from shared.reference.layers.attention import Attention
 from shared.reference.layers.dropout import Dropout
@@ -15,17 +18,26 @@ from shared.reference.layers.normalization import LayerNorm
 from shared.reference.module import Chain, Module
 from shared.specs.language.gpt import GPTSpec
 
+Choose = Callable[[Array, Array], Array]
+
 
 def norm(spec: GPTSpec) -> LayerNorm:
-    return LayerNorm(spec.width, spec.ln_eps)
+    return LayerNorm(spec.width, spec.ln_eps, spec.bias)
+
+
+def chooser(temperature: float, top_k: int | None, top_p: float | None) -> Choose:
+    """The likeliest token at temperature 0, else one that the uniform number draws."""
+    if temperature == 0:
+        return lambda logits, uniform: greedy(logits)
+    return Sample(temperature=temperature, top_k=top_k, top_p=top_p).next_token
 
 
 class SelfAttention(Module):
     def __init__(self, spec: GPTSpec):
         self.spec = spec
-        self.c_attn = Linear(spec.width, spec.qkv_width)
+        self.c_attn = Linear(spec.width, spec.qkv_width, spec.bias)
         self.attend = Attention(spec.dropout, causal=True)
-        self.c_proj = Linear(spec.width, spec.width)
+        self.c_proj = Linear(spec.width, spec.width, spec.bias)
         self.resid_dropout = Dropout(spec.dropout)
 
     def forward(self, x: Array) -> Array:
@@ -45,8 +57,8 @@ class SelfAttention(Module):
 
 class MLP(Module):
     def __init__(self, spec: GPTSpec):
-        self.c_fc = Linear(spec.width, spec.inner_width)
-        self.c_proj = Linear(spec.inner_width, spec.width)
+        self.c_fc = Linear(spec.width, spec.inner_width, spec.bias)
+        self.c_proj = Linear(spec.inner_width, spec.width, spec.bias)
         self.dropout = Dropout(spec.dropout)
         self.steps = Chain(
             self.c_fc,
@@ -81,6 +93,7 @@ class Block(Module):
 
 class GPT(Module):
     def __init__(self, spec: GPTSpec):
+        self.spec = spec
         self.wte = Embedding(spec.vocab_size, spec.width)
         self.wpe = Embedding(spec.positions, spec.width)
         self.drop = Dropout(spec.dropout)
@@ -94,6 +107,31 @@ class GPT(Module):
         for block in self.h:
             x = block(x)
         return self.head(self.ln_f(x))  # [B, T, vocab_size]
+
+    def generate(
+        self,
+        prompt: Array,
+        uniform: Array,
+        *,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        cached: bool = False,
+    ) -> tuple[Array, Array]:
+        """The prompt goes on, a token for each uniform number; beside the tokens the
+        logits that each was chosen by. [B, T], [B, T, vocab_size]
+
+        All tokens are read anew for each, which a cache must equal: there is none.
+        """
+        choose = chooser(temperature, top_k, top_p)
+        first, new = prompt.shape[1], uniform.shape[1]
+        self.spec.read(first, new)
+        sequence, seen = prompt, []
+        for drawn in uniform.T:
+            logits = self(sequence)[:, -1]
+            sequence = np.column_stack([sequence, choose(logits, drawn)])
+            seen.append(logits)
+        return sequence[:, first:], np.stack(seen, 1)
 
     def backward(self, g: Array) -> None:
         g = self.ln_f.backward(self.head.backward(g))
