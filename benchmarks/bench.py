@@ -21,7 +21,7 @@ from parity_tests import asked
 from shared import catalog
 from shared.arrays import Array
 from shared.contract import TASKS
-from shared.data.batches import Batch, Samples
+from shared.data.batches import Batch, Samples, one_batch
 from shared.definitions.optimizers import AdamW
 from shared.errors import UsageError, unknown
 from shared.frameworks import PACKAGES
@@ -306,7 +306,7 @@ def samples(spec: Spec, size: int, task: str = "inference") -> Samples:
     if task != "inference":
         pairs = zip(inputs, spec.inputs(), strict=True)
         inputs = tuple(array for array, tensor in pairs if not tensor.drawn)
-    return Samples(inputs, wanted)
+    return one_batch(inputs, wanted, size)
 
 
 def _inputs(spec: Spec, size: int) -> tuple[Array, ...]:

@@ -36,13 +36,8 @@ def cotangents(
 
 
 def of_program(spec: Spec, name: str, batch: int, seed: int) -> Request:
-    """A program on inputs that are those of `forward` where it has the same."""
-    program = spec.programs()[name]
-    known = dict(zip(spec.inputs(), spec.examples(batch, seed), strict=True))
-    inputs = tuple(
-        known[tensor] if tensor in known else sample(tensor, batch, seed)
-        for tensor in program.inputs
-    )
+    """A program on inputs that the spec draws."""
+    program, inputs = spec.programs()[name], spec.asked(name, batch, seed)
     wanted = None
     if program.differentiable:
         wanted = cotangents(program.outputs, program.inputs, inputs, seed + 1)

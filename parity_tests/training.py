@@ -8,7 +8,7 @@ import numpy as np
 from parity_tests import tolerances
 from parity_tests.compare import NONE, Worst, worst_pair
 from shared.arrays import Array
-from shared.data.batches import Batch, Samples
+from shared.data.batches import Samples, one_batch
 from shared.definitions.optimizers import SGD, AdamW, ClipByGlobalNorm
 from shared.definitions.schedules import Cosine, Warmup
 from shared.messages import Seen
@@ -52,9 +52,7 @@ def batches(spec: Spec, updates: int = UPDATES) -> list[Samples]:
         inputs = spec.examples(BATCH, SEED + 1000 + k)
         real = tuple(_real(x) for x, kept in zip(inputs, given, strict=True) if kept)
         wanted = tuple(_real(target) for target in spec.wanted(inputs, k))
-        sizes = {len(array) for array in (*real, *wanted)}
-        plain = sizes == {BATCH}
-        found.append(Samples(real, wanted) if plain else Batch(real, wanted, BATCH))
+        found.append(one_batch(real, wanted, BATCH))
     return found
 
 

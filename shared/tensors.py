@@ -10,7 +10,10 @@ from numpy.typing import NDArray
 from shared import randomness
 from shared.arrays import Array, Arrays
 
-SAMPLES = "samples"
+SAMPLES, NODES, EDGES = "samples", "nodes", "edges"
+# Whole numbers whose bound is the batch's own, as those of nodes; a spec with such
+# inputs draws its examples itself.
+ANY = 2**31 - 1
 NORMAL, UNIFORM = "normal", "uniform"
 
 
@@ -66,9 +69,14 @@ def lengths(name: str, longest: int) -> Tensor:
     return Tensor(name, (), below=longest + 1)
 
 
-def edges(name: str, nodes: int) -> Tensor:
+def edges(name: str) -> Tensor:
     """Pairs of nodes, source and target, one row an edge."""
-    return Tensor(name, (2,), below=nodes, rows="edges")
+    return Tensor(name, (2,), below=ANY, rows=EDGES)
+
+
+def owners(name: str) -> Tensor:
+    """Of each node the number of its sample in the batch."""
+    return Tensor(name, (), below=ANY, rows=NODES)
 
 
 Margin = Callable[[Arrays, Arrays], Array]

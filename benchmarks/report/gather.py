@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from parity_tests.engine import SEED, request
+from shared.arrays import Array
 from shared.catalog import FAMILIES, variant
 from shared.contract import path_of
 from shared.running.client import Worker, WorkerFailure
@@ -66,8 +67,9 @@ def _run(worker: Worker, name: str) -> Traced:
         k: (tuple(entry.shape), entry.trainable) for k, entry in model.entries().items()
     }
     model.drop()
-    left = {path: _alone(layer.left.shape) for path, layer in done.layers.items()}
-    return Traced(name, tensors, left, tuple(_alone(o.shape) for o in done.outputs))
+    rows = {len(array) for array in asked.inputs}
+    left = {path: _alone(layer.left, rows) for path, layer in done.layers.items()}
+    return Traced(name, tensors, left, tuple(_alone(o, rows) for o in done.outputs))
 
 
 def _built(worker: Worker, name: str) -> Traced:
@@ -79,10 +81,10 @@ def _built(worker: Worker, name: str) -> Traced:
     return Traced(name, tensors)
 
 
-def _alone(shape: Sequence[int]) -> Shape:
-    """Of one sample, where the first axis is the batch."""
-    found = tuple(int(n) for n in shape)
-    return found[1:] if found[:1] == (BATCH,) else found
+def _alone(array: Array, rows: set[int]) -> Shape:
+    """The shape of one row, where the first axis counts samples, nodes or the like."""
+    found = tuple(int(n) for n in array.shape)
+    return found[1:] if rows.intersection(found[:1]) else found
 
 
 def smallest(family: str) -> str:

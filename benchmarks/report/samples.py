@@ -12,7 +12,7 @@ import numpy as np
 
 from shared.arrays import Array
 from shared.catalog import family_of
-from shared.data.batches import Samples
+from shared.data.batches import Ragged, Samples
 from shared.data.text import spelled
 from shared.tasks import TASKS
 from shared.tasks.base import Task
@@ -63,6 +63,8 @@ def sample(task: Task) -> Sample:
 
 
 def _shown(task: Task, found: Samples) -> str:
+    if isinstance(found.inputs[0], Ragged):
+        return _graph(found)
     if len(found.inputs) > 1 and task.spec.inputs()[0].below is not None:
         return _jumbled(found.inputs[0][:4], found.targets[0][:4])
     if len(found.inputs) > 1:
@@ -78,6 +80,24 @@ def _shown(task: Task, found: Samples) -> str:
     if side >= 8 and side**2 == x.shape[1]:
         return _images(list(x[:10].reshape(-1, side, side)), y[:10])
     return _table(x[:3], y[:3])
+
+
+def _graph(found: Samples) -> str:
+    """Of the first graph a few nodes: from where edges lead to them, and what is wanted
+    where something is."""
+    (_, edges, *_), (wanted,) = found.take(slice(0, 1)).arrays
+    rows = []
+    for node in np.flatnonzero(wanted >= 0)[:6]:
+        sources = " ".join(str(n) for n in np.sort(edges[edges[:, 1] == node, 0]))
+        rows.append(
+            f"<tr><td>{node}</td><td>{sources}</td><td>{wanted[node]}</td></tr>"
+        )
+    head = "".join(
+        f"<th scope=col>{said}</th>" for said in ("node", "edges from", "wanted")
+    )
+    return _scrolling(
+        f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+    )
 
 
 def _together(names: list[str], found: Samples) -> str:

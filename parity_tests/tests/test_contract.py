@@ -2,7 +2,7 @@
 objectives of several steps."""
 
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -11,7 +11,14 @@ import pytest
 from parity_tests import asked, tolerances, training
 from parity_tests.engine import request
 from shared.catalog import VARIANTS
-from shared.data.batches import SAMPLE, Batch, Ragged, Samples, laid_out
+from shared.data.batches import (
+    SAMPLE,
+    Batch,
+    Ragged,
+    Samples,
+    laid_out,
+    one_batch,
+)
 from shared.definitions.optimizers import Prodigy, ScheduleFreeAdamW
 from shared.errors import UsageError
 from shared.files import weights
@@ -22,7 +29,8 @@ from shared.objectives.base import Copy, Step
 from shared.objectives.supervised import Supervised
 from shared.randomness import Draws, generator
 from shared.running import saving
-from shared.specs.base import Program, Tensor
+from shared.specs.base import Program, Spec, Tensor
+from shared.tensors import NODES, edges
 
 
 def graphs():
@@ -59,6 +67,52 @@ def test_ragged_parts_must_add_up():
 def test_a_batch_counts_samples():
     batch = Batch((np.zeros((7, 2)),), (np.zeros(3),), 3)
     assert len(batch) == 3
+
+
+def test_a_batch_is_divided_where_all_count_its_samples():
+    assert type(one_batch((np.zeros((3, 2)),), (np.zeros(3),), 3)) is Samples
+    ragged = one_batch((np.zeros((7, 2)), np.zeros(3)), (), 3)
+    assert isinstance(ragged, Batch)
+    assert len(ragged) == 3
+    with pytest.raises(UsageError, match="3 samples that are laid out as one batch"):
+        ragged.take(slice(0, 1))
+
+
+@dataclass(frozen=True, kw_only=True)
+class OfGraphs(Spec):
+    """Something is said of each graph, and its nodes come first."""
+
+    def inputs(self):
+        return (
+            Tensor("x", (2,), rows=NODES),
+            edges("edges"),
+            Tensor("sizes", (), below=9),
+        )
+
+    def outputs(self, training):
+        return (Tensor("logits", (3,)),)
+
+    def programs(self):
+        inputs = self.inputs()
+        return {"part": Program("part", (inputs[2], Tensor("z", (4,))), ())}
+
+    def examples(self, batch, seed, case=""):
+        sizes = np.arange(1, batch + 1)
+        return np.zeros((sizes.sum(), 2)), np.zeros((0, 2), int), sizes
+
+
+def test_what_is_wanted_has_the_rows_of_the_output():
+    spec = OfGraphs()
+    (wanted,) = spec.wanted(spec.examples(4, 0), 0)
+    assert wanted.shape == (4,)
+
+
+def test_a_program_is_asked_of_what_forward_is():
+    sizes, z = OfGraphs().asked("part", 4, 0)
+    np.testing.assert_array_equal(sizes, [1, 2, 3, 4])
+    assert z.shape == (4, 4)
+    question = asked.of_program(OfGraphs(), "part", 4, 0)
+    np.testing.assert_array_equal(question.inputs[1], z)
 
 
 def test_a_layer_called_again_draws_anew():

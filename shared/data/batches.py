@@ -134,6 +134,19 @@ class Batch(Samples):
     def __len__(self) -> int:
         return self.size
 
+    def take(self, which: Array | slice) -> Samples:
+        raise UsageError(
+            f"{self.size} samples that are laid out as one batch cannot be divided, "
+            "among processes or otherwise"
+        )
+
+
+def one_batch(inputs: Arrays, targets: Arrays, size: int) -> Samples:
+    """Plain arrays as a batch of so many samples, which can be divided where all count
+    them."""
+    plain = {len(array) for array in (*inputs, *targets)} == {size}
+    return Samples(inputs, targets) if plain else Batch(inputs, targets, size)
+
 
 class Source(Protocol):
     """Where batches come from: arrays, a stream, a buffer.

@@ -12,7 +12,7 @@ from shared.definitions.losses import BinaryCrossEntropy, CrossEntropy, Loss
 from shared.fields import NonNegative
 from shared.objectives.base import Objective, Step, Subject, noise_of
 from shared.randomness import generator
-from shared.tensors import sample
+from shared.tensors import rows_of, sample
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +56,8 @@ class Supervised(Objective):
     def wanted(self, spec: Subject, inputs: Arrays, seed: int) -> Arrays:
         """For losses of classes, of yes and no, and of numbers; a family with another
         says what its targets are."""
-        tensor, rows = spec.outputs(True)[0], len(inputs[0])
+        tensor = spec.outputs(True)[0]
+        rows = rows_of(tensor, spec.inputs(), inputs)
         draw = generator("target", 0, seed)
         if isinstance(self.loss, CrossEntropy):
             *places, classes = tensor.shape

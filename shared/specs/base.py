@@ -285,6 +285,15 @@ class Spec(Checked):
             raise ValueError(f"{type(self).__name__} does not draw the case {case!r}")
         return tuple(sample(tensor, batch, seed) for tensor in self.inputs())
 
+    def asked(self, program: str, batch: int, seed: int) -> Arrays:
+        """Draw all inputs of a program together: those that `forward` has too are
+        `forward`'s."""
+        known = dict(zip(self.inputs(), self.examples(batch, seed), strict=True))
+        return tuple(
+            known[tensor] if tensor in known else sample(tensor, batch, seed)
+            for tensor in self.programs()[program].inputs
+        )
+
     def wanted(self, inputs: Arrays, seed: int) -> Arrays:
         """What the outputs for such inputs are held against in training."""
         return self.objective().wanted(self, inputs, seed)
