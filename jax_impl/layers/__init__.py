@@ -31,4 +31,5 @@ from jax_impl.layers.pooling import max_pool1d as max_pool1d
 from jax_impl.layers.recurrent import StackedLSTM as StackedLSTM
 from jax_impl.layers.recurrent import State as State
 from jax_impl.layers.recurrent import recur as recur
+from jax_impl.layers.segment import segment_sum as segment_sum
 from jax_impl.layers.squeeze import SqueezeExcitation as SqueezeExcitation

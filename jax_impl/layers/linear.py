@@ -9,7 +9,7 @@ class Linear(nnx.Linear):
 
     def __call__(self, x: Array) -> Array:
         y = super().__call__(x.reshape(-1, x.shape[-1]))
-        return y.reshape(*x.shape[:-1], -1)
+        return y.reshape(*x.shape[:-1], y.shape[-1])
 
 
 def flatten(x: Array) -> Array:

@@ -38,5 +38,6 @@ from keras_impl.layers.pooling import max_pool1d as max_pool1d
 from keras_impl.layers.recurrent import StackedLSTM as StackedLSTM
 from keras_impl.layers.recurrent import State as State
 from keras_impl.layers.recurrent import recur as recur
+from keras_impl.layers.segment import segment_sum as segment_sum
 from keras_impl.layers.slices import update_slice_in_dim as update_slice_in_dim
 from keras_impl.layers.squeeze import SqueezeExcitation as SqueezeExcitation

@@ -892,6 +892,25 @@ def test_keras_float64(native):
     assert error(output(native("keras[jax]", "mean", x), x), x.mean(-1)) < 1e-12
 
 
+def test_keras_segments(within):
+    source = """
+    import numpy as np
+    from keras import ops
+    from keras_impl.layers import segment_sum
+
+    def shown():
+        x = np.random.default_rng(0).standard_normal((6, 3))
+        segments = np.array([3, 0, 3, 3, 1, 0])
+        wanted = np.zeros((5, 3))
+        np.add.at(wanted, segments, x)
+        given = ops.array(x, "float64"), ops.array(segments), 5
+        theirs, ours = (np.array(f(*given)) for f in (ops.segment_sum, segment_sum))
+        assert 1e-10 < abs(theirs - wanted).max() < 1e-6
+        assert abs(ours - wanted).max() < 1e-14
+    """
+    within("keras[torch]", source, "shown")
+
+
 def test_keras_sparse(native):
     x = normal(1, 2)
     with pytest.raises(WorkerRaised, match="IndexedSlices"):

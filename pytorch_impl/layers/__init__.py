@@ -21,4 +21,5 @@ from pytorch_impl.layers.pooling import max_pool as max_pool
 from pytorch_impl.layers.pooling import max_pool1d as max_pool1d
 from pytorch_impl.layers.recurrent import StackedLSTM as StackedLSTM
 from pytorch_impl.layers.recurrent import State as State
+from pytorch_impl.layers.segment import segment_sum as segment_sum
 from pytorch_impl.layers.squeeze import SqueezeExcitation as SqueezeExcitation
