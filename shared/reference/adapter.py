@@ -109,13 +109,18 @@ class NumpyModel(contract.Model):
         return tuple(a.astype(self.dtype) if a.dtype.kind == "f" else a for a in arrays)
 
     def backward(
-        self, cotangents: tuple[Array, ...]
+        self, cotangents: tuple[Array, ...], program: str = ""
     ) -> tuple[dict[str, Array], tuple[Array | None, ...]]:
-        """The gradients of the parameters, 0 where none comes, and of the inputs."""
+        """The gradients of the parameters, 0 where none comes, and of the inputs. Back
+        through the program `embed` goes the method `embed_backward`."""
         places = {k: s.place for k, s in self.slots().items() if s.trainable}
         for parameter in places.values():
             parameter.gradient = None
-        found = self.native.backward(*(c.astype(self.dtype) for c in cotangents))
+        go_back = self.native.backward
+        if program and self.spec is not None:
+            method = self.spec.programs()[program].method
+            go_back = getattr(self.native, f"{method}_backward")
+        found = go_back(*(c.astype(self.dtype) for c in cotangents))
         gradients = {
             name: np.zeros_like(p.value) if p.gradient is None else p.gradient
             for name, p in places.items()
@@ -132,8 +137,12 @@ class NumpyModel(contract.Model):
         try:
             run = self.entry(request.program, self.native)
             outputs = contract.flat(run(*self.inputs(request.inputs)))
-            asked = request.cotangents is not None
-            found = self.backward(request.cotangents or ()) if asked else ({}, ())
+            gradients: dict[str, Array] = {}
+            of_inputs: tuple[Array | None, ...] = ()
+            if request.cotangents is not None:
+                gradients, of_inputs = self.backward(
+                    request.cotangents, request.program
+                )
             buffers = {name: buffer.value for name, buffer in fixed.items()}
         finally:
             for name, buffer in fixed.items():
@@ -141,7 +150,7 @@ class NumpyModel(contract.Model):
             for _, module in named_modules(self.native):
                 module.watch = None
             self.set_mode(training=False)
-        return messages.Result(outputs, *found, buffers, layers)
+        return messages.Result(outputs, gradients, of_inputs, buffers, layers)
 
     def _record(self, layers: dict[str, messages.Layer]) -> None:
         def watcher(path: str) -> Callable[[Any, Any], None]:

@@ -41,6 +41,9 @@ class Siamese(Module):
         found: Array = self.placed(x)
         return found
 
+    def embed_backward(self, g: Array) -> Array:
+        return self.placed.backward(g)
+
 
 class OneShotTower(Module):
     def __init__(self, spec: OneShotSpec):
@@ -86,3 +89,6 @@ class OneShot(Module):
     def embed(self, x: Array) -> Array:
         found: Array = self.tower(x)
         return found
+
+    def embed_backward(self, g: Array) -> Array:
+        return self.tower.backward(g)
