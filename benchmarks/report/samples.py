@@ -28,6 +28,7 @@ EMBEDDED = (
     "digits_siamese",
     "digits_triplet",
     "jumbled_bert",
+    "karate_gcn",
 )
 LETTERS = "XYabcdefghijklmnopqrstuvw"
 

@@ -6,6 +6,8 @@ from jax_impl.models.generative.gan import DCGAN as DCGAN
 from jax_impl.models.generative.gan import GAN as GAN
 from jax_impl.models.generative.vae import VAE as VAE
 from jax_impl.models.generative.vae import ConvVAE as ConvVAE
+from jax_impl.models.graph.gcn import GCN as GCN
+from jax_impl.models.graph.gcn import PooledGCN as PooledGCN
 from jax_impl.models.language.bert import Bert as Bert
 from jax_impl.models.language.bert import BertForMaskedLM as BertForMaskedLM
 from jax_impl.models.language.bert import (

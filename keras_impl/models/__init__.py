@@ -6,6 +6,8 @@ from keras_impl.models.generative.gan import DCGAN as DCGAN
 from keras_impl.models.generative.gan import GAN as GAN
 from keras_impl.models.generative.vae import VAE as VAE
 from keras_impl.models.generative.vae import ConvVAE as ConvVAE
+from keras_impl.models.graph.gcn import GCN as GCN
+from keras_impl.models.graph.gcn import PooledGCN as PooledGCN
 from keras_impl.models.language.bert import Bert as Bert
 from keras_impl.models.language.bert import BertForMaskedLM as BertForMaskedLM
 from keras_impl.models.language.bert import (

@@ -26,6 +26,7 @@ from shared.reference.layers import activation, convolution, pooling
 from shared.reference.layers.attention import Attention
 from shared.reference.layers.dropout import Dropout
 from shared.reference.layers.embedding import Embedding, Unembedding
+from shared.reference.layers.graph import MeanOfGraph, Normalized, Spread
 from shared.reference.layers.linear import Linear
 from shared.reference.layers.normalization import BatchNorm1d, LayerNorm, Unit
 from shared.reference.layers.recurrent import StackedLSTM
@@ -33,6 +34,7 @@ from shared.reference.module import (
     Chain,
     Each,
     Module,
+    Operation,
     named_modules,
     named_parameters,
 )
@@ -194,6 +196,32 @@ class Twice(Module):
 @pytest.mark.parametrize("training", [False, True])
 def test_a_layer_called_several_times(training):
     assert_derivative(Twice(), draw(6, 5), draw(3, 5), draw(4, 5), training=training)
+
+
+def test_the_derivative_of_a_graph():
+    """Of its matrix too, on which the degrees depend; of several calls."""
+
+    class Mixed(Operation):
+        def __init__(self):
+            self.normalized = Normalized()
+
+        def forward(self, x, adjacency):
+            self.spread = Spread(self.normalized(adjacency))
+            return self.spread(np.tanh(self.spread(x)))
+
+        def backward(self, g):
+            once = self.spread.taken[-1]
+            of_x = self.spread.backward(self.spread.backward(g) * (1 - once**2))
+            return of_x, self.normalized.backward(self.spread.of_matrix)
+
+    assert_derivative(Mixed(), draw(5, 3), np.abs(draw(5, 5)))
+    graph, sizes = np.array([2, 0, 2, 2]), np.array([1, 0, 3])
+    mean = MeanOfGraph(graph, sizes, float)
+    assert_derivative(mean, draw(4, 3))
+    x = draw(4, 3)
+    np.testing.assert_allclose(
+        mean(x), [x[1], np.zeros(3), x[[0, 2, 3]].mean(0)], atol=1e-15
+    )
 
 
 def test_a_vector_of_0_has_no_direction():

@@ -6,6 +6,8 @@ from pytorch_impl.models.generative.gan import DCGAN as DCGAN
 from pytorch_impl.models.generative.gan import GAN as GAN
 from pytorch_impl.models.generative.vae import VAE as VAE
 from pytorch_impl.models.generative.vae import ConvVAE as ConvVAE
+from pytorch_impl.models.graph.gcn import GCN as GCN
+from pytorch_impl.models.graph.gcn import PooledGCN as PooledGCN
 from pytorch_impl.models.language.bert import Bert as Bert
 from pytorch_impl.models.language.bert import BertForMaskedLM as BertForMaskedLM
 from pytorch_impl.models.language.bert import (

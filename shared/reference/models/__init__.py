@@ -2,6 +2,8 @@
 
 from shared.reference.models.classic.linear import LinearModel as LinearModel
 from shared.reference.models.classic.mlp import MLP as MLP
+from shared.reference.models.graph.gcn import GCN as GCN
+from shared.reference.models.graph.gcn import PooledGCN as PooledGCN
 from shared.reference.models.language.gpt import GPT as GPT
 from shared.reference.models.sequence.lstm import LSTM as LSTM
 from shared.reference.models.vision.lenet import LeNet as LeNet
