@@ -11,7 +11,7 @@ import numpy as np
 from keras import ops
 from keras.src.backend.common import dtypes, global_state
 
-from keras_impl import backends, definitions, models, running, workloads
+from keras_impl import backends, definitions, models, workloads
 from keras_impl.training import Trainer
 from keras_impl.weights import named_layers, slots
 from shared import catalog, contract, messages
@@ -69,20 +69,14 @@ class Adapter(contract.Framework):
     def describe(self) -> dict[str, Any]:
         backend = keras.backend.backend()
         module = __import__(backend)
-        # Keras has no distribution on torch: there, where a new tensor lives.
-        devices = (
-            [str(ops.zeros(()).device)]
-            if backend == "torch"
-            else keras.distribution.list_devices()
-        )
         return {
             "versions": {"keras": keras.__version__, backend: module.__version__},
-            "devices": devices,
+            "devices": backends.devices(),
             "threads": self.threads,
         }
 
     def memory(self) -> int | None:
-        return running.MEMORY[running.BACKEND]()
+        return backends.memory()
 
     def build(self, spec: Spec, name: str) -> "KerasModel":
         return _abstract(spec, self.dtype, name)
@@ -187,7 +181,7 @@ class KerasModel(contract.Model):
                 whole = not request.trace
                 outputs = backends.forward(call, inputs, *variables, whole)
             else:
-                differentiate = backends.GRADIENTS[keras.backend.backend()]
+                differentiate = backends.gradient
                 outputs, of_names, of_reals = differentiate(
                     call, inputs, *variables, request.cotangents
                 )

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_impl import optimizers, running
+from keras_impl import backends, optimizers
 from shared.running.rounds import interleaved
 
 Make = Callable[[], keras.optimizers.Optimizer]
@@ -28,7 +28,7 @@ OURS: dict[str, Make] = {
 def time(name: str, shapes: list[tuple[int, ...]], rounds: int) -> dict[str, Any]:
     draw = np.random.default_rng(0)
     gradients = [draw.standard_normal(s).astype("float32") for s in shapes]
-    if running.BACKEND != "tensorflow":
+    if backends.BACKEND != "tensorflow":
         pair = {"ours": OURS[name], "built-in": BUILTINS[name]}
         return interleaved({k: _call(m, gradients) for k, m in pair.items()}, rounds)
     calls = {
@@ -43,8 +43,8 @@ def time(name: str, shapes: list[tuple[int, ...]], rounds: int) -> dict[str, Any
 def _call(make: Make, gradients: list[Any]) -> Callable[[], object]:
     native, variables = _built(make, gradients)
     given = [ops.convert_to_tensor(g) for g in gradients]
-    apply = running.APPLY[running.BACKEND]
-    return running.finished(apply(native, variables, given, "compiled"))
+    apply = backends.apply
+    return backends.finished(apply(native, variables, given, "compiled"))
 
 
 def _built(make: Make, gradients: list[Any]) -> tuple[Any, list[keras.Variable]]:

@@ -141,7 +141,7 @@ def optimize(stream: Stream) -> Steps:
             **clipping(stream.clip),
             **surroundings(stream),
         )
-    update = backends.UPDATES[keras.backend.backend()](native, list(variables.values()))
+    update = backends.update(native, list(variables.values()))
     path, averages = [], []
     estimates = iter(stream.estimates)
     for gradients in stream.gradients:
@@ -177,7 +177,7 @@ def observe(definition: ReduceOnPlateau, values: list[float]) -> list[float]:
 def differentiated(definition: Loss) -> Callable[..., Any]:
     native, differentiate = (
         loss(definition),
-        backends.GRADIENTS[keras.backend.backend()],
+        backends.gradient,
     )
 
     def both(leaves: list[Any], wanted: list[Any]) -> Any:

@@ -76,7 +76,7 @@ class Update:
             names[:] = found
             return tuple(loss * ops.cast(share, loss.dtype) for loss in found.values())
 
-        differentiate = backends.GRADIENTS[backends.BACKEND]
+        differentiate = backends.gradient
         variables = list(self.variables.values())
         outputs, gradients, _ = differentiate(call, [], variables, fixed, None)
         told = dict(zip(names, outputs, strict=True))

@@ -6,19 +6,19 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_impl import running
+from keras_impl import backends
 from keras_impl.training import Trainer
 from shared.arrays import Array
 from shared.contract import flat
 from shared.messages import Workload
 
-_XLA = ("xla",) if running.BACKEND == "tensorflow" else ()
+_XLA = ("xla",) if backends.BACKEND == "tensorflow" else ()
 MODES: tuple[str, ...] = ("eager", "compiled", *_XLA)
 Call = Callable[[], Any]
 
 
 def make(model: Any, work: Workload) -> Call:
-    running.set_tf32(work.tf32)
+    backends.set_tf32(work.tf32)
     trainer = Trainer(model, work.plan)
     trainer.run_eagerly = work.mode == "eager"
     if work.mode != "eager":
@@ -26,7 +26,7 @@ def make(model: Any, work: Workload) -> Call:
     if trainer.learner is not None:
         trainer.learner.run_eagerly = work.mode == "eager"
         trainer.learner.jit_compile = work.mode == MODES[-1]  # graphs come without
-    return running.finished(TASKS.get(work.task, program)(trainer, work))
+    return backends.finished(TASKS.get(work.task, program)(trainer, work))
 
 
 def arrays(outputs: Any) -> tuple[Array, ...]:
@@ -51,7 +51,7 @@ def program(trainer: Trainer, work: Workload, name: str | None = None) -> Call:
     def run(*arguments: Any) -> Any:
         return entry(*arguments) if name else entry(*arguments, training=False)
 
-    infer = running.INFERENCE[running.BACKEND]
+    infer = backends.infer
     return infer(run, trainer.native, inputs, work.mode)
 
 
@@ -63,7 +63,7 @@ def training(trainer: Trainer, work: Workload) -> Call:
         for part in trainer._arrays(work.batch)
     ]
     if trainer.learner is not None:
-        return running.STEPS[running.BACKEND](trainer.learner, batch)
+        return backends.step(trainer.learner, batch)
     return lambda: next(iter(trainer.advance(*batch).values()))
 
 
@@ -71,7 +71,7 @@ def optimizer(trainer: Trainer, work: Workload) -> Call:
     variables = list(trainer.updates[0].parts[0].values())
     trainer.optimizer.build(variables)
     gradients = [ops.ones(v.shape, v.dtype) for v in variables]
-    apply = running.APPLY[running.BACKEND]
+    apply = backends.apply
     return apply(trainer.optimizer, variables, gradients, work.mode)
 
 

@@ -48,8 +48,12 @@ class Conv2D(Saved, layers.Conv2D):
     def call(self, x: KerasTensor) -> KerasTensor:
         if not self.c.keeps_size and any(map(any, self.c.pads)):
             x = ops.pad(x, ((0, 0), *self.c.pads, (0, 0)))
-        if self.groups == 1 or not backends.splits_groups():
+        if self.groups == 1:
             return super().call(x)
+        whole = super().call
+        return backends.on_cpu(self._kernel, self.call_groups, whole, x)
+
+    def call_groups(self, x: KerasTensor) -> KerasTensor:
         if self.groups == self.filters == x.shape[-1]:
             kernel = ops.reshape(self.kernel, (*self.kernel_size, self.filters, 1))
             y = ops.depthwise_conv(x, kernel, self.strides, self.padding)

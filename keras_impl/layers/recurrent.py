@@ -7,6 +7,7 @@ import keras
 from keras import KerasTensor, ops
 from keras.src import backend
 
+from keras_impl import backends
 from keras_impl.layers.dropout import Dropout
 from keras_impl.layers.saved import Saved
 from shared.specs.sequence.recurrent import Direction, StackSpec
@@ -22,7 +23,7 @@ class StackedLSTM(Saved, keras.Layer):
     def __init__(self, spec: StackSpec, *, name: str | None = None, dtype: Any = None):
         super().__init__(name=name, dtype=dtype)
         self.spec = spec
-        if backend.backend() == "tensorflow" and keras.distribution.list_devices("gpu"):
+        if not backends.compiles_lstm():
             self.supports_jit = False  # XLA cannot compile cuDNN's LSTM
         for direction in sum(spec.directions, ()):
             for name, shape in direction.shapes.items():

@@ -61,7 +61,7 @@ def gradient_penalty(
         (found,) = exact((discriminator(x, training=True),))
         return ops.sum(found)
 
-    slope = backends.SLOPES[backends.BACKEND](scores, x)
+    slope = backends.slope(scores, x)
     slope = ops.reshape(slope, (-1, backends.size(x)))
     norms = root(ops.sum(ops.square(slope), 1))
     return ops.mean(ops.square(norms - 1))
