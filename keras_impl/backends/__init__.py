@@ -19,6 +19,8 @@ fuse_update: one loop a tensor of an optimizer's update, on TensorFlow.
 update: an optimizer's update as a function of the gradients.
 infer, step, apply: of a benchmark; `mode` is one of keras_impl/workloads.py. A step is
     one of training, as `fit` takes it; `apply` updates by an optimizer.
+join, strategy, sharded, total: for training in several processes, which TensorFlow
+    alone has: keras_impl/distributed.py. Without it `strategy` is None.
 """
 
 import importlib
@@ -46,6 +48,10 @@ update = _own.update
 infer = _own.infer
 step = _own.step
 apply = _own.apply
+join = _own.join
+strategy = _own.strategy
+sharded = _own.sharded
+total = _own.total
 
 
 def size(x: Any) -> int:

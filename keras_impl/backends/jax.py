@@ -1,6 +1,6 @@
 """Keras's back end JAX: what keras_impl/backends/__init__.py tells of."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import repeat
 from typing import Any
 
@@ -186,3 +186,19 @@ def apply(
         jax.block_until_ready(kept)
 
     return call
+
+
+def join() -> None:
+    raise NotImplementedError
+
+
+def strategy() -> Any:
+    return None
+
+
+def sharded(batches: Callable[[], Iterator[Any]]) -> Any:
+    raise NotImplementedError
+
+
+def total(values: list[Any]) -> list[Any]:
+    raise NotImplementedError

@@ -1,11 +1,12 @@
 """Keras's back end TensorFlow: what keras_impl/backends/__init__.py tells of."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import repeat
 from typing import Any
 
 import keras
 import tensorflow as tf
+from keras import tree
 
 from keras_impl.backends.base import Call, Found, Scalar, Update, Variables, first
 
@@ -165,3 +166,26 @@ def apply(
     if mode == "eager":
         return apply
     return tf.function(apply, jit_compile=mode == "xla").get_concrete_function()
+
+
+def join() -> None:
+    strategy = tf.distribute.MultiWorkerMirroredStrategy()
+    tf.distribute.experimental_set_strategy(strategy)
+
+
+def strategy() -> Any:
+    return tf.distribute.get_strategy() if tf.distribute.has_strategy() else None
+
+
+def sharded(batches: Callable[[], Iterator[Any]]) -> Any:
+    signature = tree.map_structure(
+        lambda a: tf.TensorSpec([None, *a.shape[1:]][: a.ndim], a.dtype),
+        next(batches()),
+    )
+    made = tf.data.Dataset.from_generator(batches, output_signature=signature)
+    return strategy().distribute_datasets_from_function(lambda context: made)
+
+
+def total(values: list[Any]) -> list[Any]:
+    dense = [tf.convert_to_tensor(value) for value in values]
+    return tf.distribute.get_replica_context().all_reduce("SUM", dense)

@@ -1,6 +1,6 @@
 """Keras's back end PyTorch: what keras_impl/backends/__init__.py tells of."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras
@@ -135,3 +135,19 @@ def apply(
     mode: str,
 ) -> Call:
     return lambda: optimizer.apply(gradients, variables)
+
+
+def join() -> None:
+    raise NotImplementedError
+
+
+def strategy() -> Any:
+    return None
+
+
+def sharded(batches: Callable[[], Iterator[Any]]) -> Any:
+    raise NotImplementedError
+
+
+def total(values: list[Any]) -> list[Any]:
+    raise NotImplementedError
