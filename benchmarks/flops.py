@@ -21,8 +21,8 @@ TRAINING = 3
 def of_one(
     spec: Spec, entries: Mapping[str, Entry], layers: Mapping[str, Layer]
 ) -> int:
-    """Of one sample through the model; entries and layers as PyTorch names and lays
-    them out, from a run of one sample."""
+    """Count the operations of one sample through the model; entries and layers as
+    PyTorch names and lays them out, from a run of one sample."""
     products = spec.unnamed_products()
     calls: dict[str, list[Layer]] = {}
     for call, layer in layers.items():

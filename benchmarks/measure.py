@@ -141,7 +141,7 @@ class Ready:
     calls: int
 
     def time(self) -> Timed:
-        """As long as the slowest of its processes took."""
+        """Time a sample: as long as the slowest of its processes took."""
         found = self.team.each(
             lambda worker: self.models[worker].time(
                 self.samples, self.calls, self.way.handicap
@@ -177,7 +177,7 @@ def in_turns(
     path: Path,
     begun: Comparison | None = None,
 ) -> Comparison:
-    """Those that `prepare` found, round after round."""
+    """Time those that `prepare` found, round after round."""
     if begun is None:
         start = Start(
             run=uuid.uuid4().hex,
@@ -216,8 +216,9 @@ def _same(begun: Comparison, ready: Sequence[Ready]) -> None:
 def prepare(
     work: Work, ways: Sequence[Way], stable: Stable, together: int = 1
 ) -> tuple[list[Ready], list[Contender]]:
-    """Those that run, and what all are. together: so many at once; they compile side
-    by side where there are cores for it, and their first calls disturb each other."""
+    """Start all; give those that run, and what all are. together: so many at once;
+    they compile side by side where there are cores for it, and their first calls
+    disturb each other."""
 
     def attempt(way: Way) -> tuple[Ready, Contender, tuple[Array, ...]] | str:
         try:
@@ -364,7 +365,7 @@ def _random(spec: Spec) -> bool:
 def _rounds(
     found: Comparison, ready: list[Ready], stable: Stable, wanted: int, path: Path
 ) -> None:
-    """As many undisturbed ones as are wanted, within patience."""
+    """Run as many undisturbed rounds as are wanted, within patience."""
     while len(found.rounds) < PATIENCE * wanted:
         if len(statistics.kept(found.rounds)[0]) >= wanted:
             return
@@ -434,7 +435,8 @@ def _accelerator(stable: Stable) -> str:
 
 @cache
 def revision() -> str:
-    """As git has it, or TRIPTYCH_REVISION on a machine that has a copy alone."""
+    """Give the revision as git has it, or TRIPTYCH_REVISION on a machine that has a
+    copy alone."""
     command = ["git", "describe", "--always", "--dirty", "--exclude", "*"]
     told = os.environ.get("TRIPTYCH_REVISION", "")
     if told or not shutil.which("git"):

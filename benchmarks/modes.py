@@ -59,7 +59,8 @@ ADDED: dict[tuple[str, str], dict[str, str]] = {
 
 
 def variables(framework: str, mode: str) -> dict[str, str]:
-    """Those of the process that runs this mode, beside what its caller has in them."""
+    """Give the variables of the process that runs this mode, beside what its caller
+    has in them."""
     added = ADDED.get((framework, mode), {})
     return {
         name: f"{os.environ.get(name, '')} {value}".strip()
@@ -74,7 +75,8 @@ def check_device(mode: str, device: str) -> None:
 
 
 def recommended(framework: str, device: str, task: str, kind: str) -> str:
-    """By the records of the device, or by default where it has none."""
+    """Name the mode to take, by the records of the device, or by default where it
+    has none."""
     if framework not in RECOMMENDED.get(device, DEFAULTS):
         known = RECOMMENDED.get(device, DEFAULTS)
         raise unknown("framework with a recommended mode", framework, known)
@@ -93,7 +95,7 @@ def unmeasured(device: str) -> str:
 
 
 def kind_of(spec: Spec) -> str:
-    """By its first input."""
+    """Say by its first input of which kind a model is."""
     tensor = spec.inputs()[0]
     if tensor.below is not None:
         return "tokens"
@@ -135,7 +137,8 @@ def others(found: Sequence[Comparison], device: str = "cpu") -> Iterator[Other]:
 
 
 def table(found: Sequence[Comparison], device: str = "cpu") -> str:
-    """In brackets the best speed of any other mode, over all models of the kind."""
+    """Lay out the modes, in brackets the best speed of any other mode, over all
+    models of the kind."""
     seen, frameworks = list(others(found, device)), RECOMMENDED[device]
     lines = [
         f"| takes | task | {' | '.join(frameworks)} |",

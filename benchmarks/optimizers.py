@@ -43,7 +43,7 @@ BOUNDS = {
 def compared(
     framework: str, name: str, found: dict[str, list[float]], device: str = "cpu"
 ) -> Any:
-    """Ours against each other one; the bounds are a CPU's."""
+    """Compare ours with each other one; the bounds are a CPU's."""
     ours, bounds = found["ours"], BOUNDS.get(framework, {}) if device == "cpu" else {}
     rows = []
     for other, seconds in found.items():
@@ -72,7 +72,7 @@ def holds(rows: list[dict[str, Any]]) -> bool:
 
 
 def run(framework: str, rounds: int, device: str = "cpu") -> dict[str, Any]:
-    """On a CPU on one core; there a worker sees nothing else."""
+    """Time the updates, on a CPU on one core; there a worker sees nothing else."""
     target = f"{PACKAGES[framework]}.contenders:time"
     cores = (max(os.sched_getaffinity(0)),) if device == "cpu" else ()
     found, rows = {}, []

@@ -83,13 +83,15 @@ def _has(package: str) -> bool:
 
 
 def _public(family: str, source: str, ours: Weights) -> dict[str, Array]:
-    """Without tables of places (integers), which a model makes by itself."""
+    """Give the public names, without tables of places (integers), which a model
+    makes by itself."""
     state = checkpoints.to_public(family, source, ours)
     return {name: value for name, value in state.items() if value.dtype.kind == "f"}
 
 
 def _huggingface(ours: Weights) -> dict[str, Array]:
-    """Without the head, which is the embedding's own tensor over there too."""
+    """Give Hugging Face's names, without the head, which is the embedding's own
+    tensor over there too."""
     state = checkpoints.to_public("gpt", "huggingface", ours)
     return {name: value for name, value in state.items() if name != "lm_head.weight"}
 

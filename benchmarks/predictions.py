@@ -63,7 +63,7 @@ def likeliest(logits: Array, count: int) -> list[tuple[str, float]]:
 
 
 def record(found: Mapping[str, Array]) -> dict[str, Any]:
-    """Of each framework's logits."""
+    """Make the record of each framework's logits."""
     largest = max(float(np.abs(y).max()) for y in found.values())
     apart = max(float(np.abs(a - b).max()) for a, b in combinations(found.values(), 2))
     return {

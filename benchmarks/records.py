@@ -114,7 +114,8 @@ class Round:
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """Of one contender; ratio: its speed over the reference's, within a round.
+    """The result of one contender. ratio: its speed over the reference's, within a
+    round.
 
     low, high: the bootstrap's 95 % of the median.  spread: the quartiles' distance over
     the median.  fraction: of what the probe reached.
@@ -192,7 +193,7 @@ def _whole(path: Path) -> int:
 
 
 def read(paths: Iterable[Path]) -> list[Comparison]:
-    """All comparisons of some files, in the order in which they were begun."""
+    """Read all comparisons of some files, in the order in which they were begun."""
     found: dict[str, Comparison] = {}
     for path in paths:
         for line in _lines(path):

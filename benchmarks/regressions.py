@@ -33,7 +33,7 @@ class Change:
 
 
 def regressions(old: Path, new: Path) -> list[Change]:
-    """Of the last comparison of each setting that both files have ended."""
+    """Compare the last comparisons of each setting that both files have ended."""
     before, after = _last(old), _last(new)
     shared = [key for key in before if key in after]
     if not shared:
@@ -67,7 +67,7 @@ def _changes(old: Comparison, new: Comparison) -> list[Change]:
 
 
 def _relative(found: Comparison, name: str, others: Sequence[str]) -> list[float]:
-    """Its speed over the others', round by round."""
+    """Give a contender's speed over the others', round by round."""
     rounds, _ = statistics.kept(found.rounds)
     return [
         _pace(r, others) / median(r.seconds[name])

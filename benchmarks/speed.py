@@ -82,8 +82,8 @@ def _fastest(comparison: Comparison) -> dict[str, float]:
 
 
 def behind(found: Sequence[Comparison]) -> Iterator[Row]:
-    """Ours over an original in the same mode: speed, median and interval; of each
-    model, task and original the last comparison."""
+    """List ours over an original in the same mode: speed, median and interval; of
+    each model, task and original the last comparison."""
     why = explanations()
     last = dict(_against_originals(found))
     for key, (comparison, name, own) in last.items():

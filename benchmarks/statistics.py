@@ -26,7 +26,7 @@ RESAMPLES = 2000
 
 
 def results(found: Comparison) -> End:
-    """Of all rounds there are."""
+    """Give the results of all rounds there are."""
     rounds, dropped = kept(found.rounds)
     probes = [r.probe for r in found.rounds if r.probe is not None]
     ceiling = max(probes) if probes else None
@@ -91,7 +91,7 @@ def interval(ratios: Sequence[float]) -> tuple[float, float]:
 
 
 def verdict(low: float, high: float) -> Verdict:
-    """Of an interval of a ratio of speeds."""
+    """Say what an interval of a ratio of speeds means."""
     if low > 1 + MARGIN:
         return "faster"
     if high < 1 - MARGIN:

@@ -35,5 +35,5 @@ class Way:
 
     @property
     def variables(self) -> dict[str, str]:
-        """Of its processes."""
+        """The variables of its processes."""
         return KEEP | modes.variables(self.framework, self.mode)

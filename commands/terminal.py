@@ -116,7 +116,7 @@ def split(text: str) -> list[str]:
 
 
 def frameworks(text: str) -> list[str]:
-    """Those that a person named, each once."""
+    """Give the frameworks that a person named, each once."""
     chosen = list(dict.fromkeys(split(text)))
     for name in chosen or [text]:
         one_of("framework", name, PACKAGES)

@@ -35,7 +35,7 @@ def list_tasks() -> None:
 
 
 def frameworks(text: str) -> tuple[str, ...]:
-    """Those that a person named, or all."""
+    """Give the frameworks that a person named, or all."""
     chosen = NATIVE if text == "all" else tuple(split(text))
     for name in chosen:
         one_of("framework", name, (*NATIVE, ORACLE, "all"))

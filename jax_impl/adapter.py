@@ -234,7 +234,7 @@ class JaxModel(contract.Model):
         return jnp.asarray(value, self.dtype if value.dtype.kind == "f" else None)
 
     def move(self, device: str) -> None:
-        """It is there already: the framework takes the best device it sees."""
+        """Leave the model where it is: the framework takes the best device it sees."""
 
     def trainer(self, plan: Plan) -> Trainer:
         return Trainer(self, plan)

@@ -180,9 +180,9 @@ class NMS(_Settings):
 
 
 def _unsuppressed(rivals: Array, possible: Array) -> Array:
-    """Those that none which is kept suppresses. rivals: [batch, n, n], a better one and
-    which it would suppress. After as many rounds as a chain of rivals is long, nothing
-    changes any more: what the greedy loop gives."""
+    """Find the boxes that no kept one suppresses. rivals: [batch, n, n], a better
+    one and which it would suppress. After as many rounds as a chain of rivals is
+    long, nothing changes any more: what the greedy loop gives."""
 
     def changes(state: tuple[Array, Array]) -> Array:
         kept, before = state

@@ -40,7 +40,8 @@ def optimizer(
     excluded: frozenset[str] = frozenset(),
     scheduled: Schedule | None = None,
 ) -> optax.GradientTransformation:
-    """For parameters in a flat dict; excluded: what weight decay leaves alone."""
+    """Make the optimizer for parameters in a flat dict. excluded: what weight decay
+    leaves alone."""
     values = settings(definition)
     rate = values.pop("lr")
     if scheduled is not None:
@@ -63,7 +64,7 @@ def state(native: Any) -> dict[str, Array]:
 
 
 def with_state(native: Any, values: dict[str, Array]) -> Any:
-    """The same kind of state with these values."""
+    """Give a state of the same kind with these values."""
     found: dict[str, Any] = {}
     for kept, value in native._asdict().items():
         if isinstance(value, dict):

@@ -77,7 +77,8 @@ def sharded(arrays: tuple[jax.Array, ...]) -> tuple[jax.Array, ...]:
 
 
 def everywhere() -> NamedSharding | None:
-    """The same on every device; with one process nothing need be said."""
+    """Say that a value is the same on every device; with one process nothing need be
+    said."""
     return _sharding() if jax.process_count() > 1 else None
 
 

@@ -258,7 +258,8 @@ def _mean(each: Array) -> Array:
 def _chosen(
     z: Array, target: Array, weights: Weights, ignore: int | None
 ) -> tuple[Array, Array, Array]:
-    """1 at the target, each class's weight, and each position's share of the mean."""
+    """Give an array with 1 at the target, each class's weight, and each position's
+    share of the mean."""
     classes = z.shape[-1]
     of_class = jnp.asarray((1.0,) * classes if weights is None else weights, z.dtype)
     counts = target != ignore if ignore is not None else jnp.full(target.shape, True)

@@ -58,7 +58,7 @@ class GAE(_Settings):
 
 
 def _backwards(each: Array, decay: Array, last: Array) -> Array:
-    """each + decay * what follows, from the last step on."""
+    """Add up each + decay * what follows, from the last step on."""
 
     def step(following: Array, here: tuple[Array, Array]) -> tuple[Array, Array]:
         following = here[0] + here[1] * following

@@ -52,7 +52,7 @@ class StepDraws:
 
 
 class State(NamedTuple):
-    """All that a step takes and gives back; what went in is gone.
+    """What a step takes and gives back; what went in is gone.
 
     kept: by the optimizers, of each step. average: of the parameters, where the plan
     has one. rest: buffers, and the random generators.
@@ -218,7 +218,7 @@ class Trainer(contract.Trainer):
             run.after_epoch()
 
     def advance(self, inputs: Arrays, targets: Arrays) -> dict[str, jax.Array]:
-        """All steps that are due at a batch; their losses by name."""
+        """Take all steps that are due at a batch; give their losses by name."""
         found: dict[str, jax.Array] = {}
         self.begin()
         for number, update in enumerate(self.updates):
@@ -231,16 +231,17 @@ class Trainer(contract.Trainer):
         return found
 
     def _in_order(self, update: Update, losses: dict[str, Any]) -> dict[str, Any]:
-        """As the step told them; a compiled function sorts a dict by its keys."""
+        """Give the losses as the step told them, since a compiled function sorts a
+        dict by its keys."""
         return {name: losses[name] for name in self.told[update.step.name]}
 
     def begin(self) -> None:
-        """Before the first batch what follows others is made equal to them."""
+        """Make what follows others equal to them, before the first batch."""
         if self.batches == 0:
             self._copy((copy, 0.0) for copy in self.plan.objective.copies)
 
     def end(self) -> None:
-        """After all steps of a batch."""
+        """Count the batch, and move what follows others, after all its steps."""
         self.batches += 1
         self._copy(
             (copy, copy.keep)

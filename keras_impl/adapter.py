@@ -217,7 +217,7 @@ class KerasModel(contract.Model):
         )
 
     def move(self, device: str) -> None:
-        """It is there already: the framework takes the best device it sees."""
+        """Leave the model where it is: the framework takes the best device it sees."""
 
     def trainer(self, plan: Plan) -> Trainer:
         return Trainer(self, plan)

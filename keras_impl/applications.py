@@ -17,14 +17,14 @@ _UNNAMED = re.compile(r"(conv2d|batch_normalization)(?:_(\d+))?")
 
 
 def read(path: Path, name: str, arguments: Mapping[str, Any]) -> dict[str, Array]:
-    """Of a `.h5`, `.weights.h5` or `.keras` file."""
+    """Read the weights of a `.h5`, `.weights.h5` or `.keras` file."""
     return _model(name, arguments).read_native(path)
 
 
 def write(
     path: Path, name: str, arguments: Mapping[str, Any], weights: Weights
 ) -> None:
-    """As a `.weights.h5` or `.keras` file."""
+    """Write weights as a `.weights.h5` or `.keras` file."""
     _model(name, arguments).write_native(path, weights)
 
 

@@ -186,9 +186,9 @@ class NMS(_Settings):
 
 
 def _unsuppressed(rivals: KerasTensor, possible: KerasTensor) -> KerasTensor:
-    """Those that none which is kept suppresses. rivals: [batch, n, n], a better one and
-    which it would suppress. After as many rounds as a chain of rivals is long, nothing
-    changes any more: what the greedy loop gives."""
+    """Find the boxes that no kept one suppresses. rivals: [batch, n, n], a better
+    one and which it would suppress. After as many rounds as a chain of rivals is
+    long, nothing changes any more: what the greedy loop gives."""
 
     def changes(kept: KerasTensor, before: KerasTensor) -> KerasTensor:
         return ops.any(kept != before)

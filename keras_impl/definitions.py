@@ -52,7 +52,7 @@ def optimizer(
 
 
 def clipping(definition: Clip | None) -> dict[str, float]:
-    """As an option of any Keras optimizer."""
+    """Give a clip as an option of any Keras optimizer."""
     if definition is None:
         return {}
     return {CLIPS[type(definition).__name__]: definition.limit}

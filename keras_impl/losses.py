@@ -298,14 +298,16 @@ def _rows(y: KerasTensor) -> KerasTensor:
 
 
 def _tensor(values: tuple[float, ...], like: KerasTensor) -> KerasTensor:
-    """By way of NumPy: Keras takes Python's floats through float32 on TensorFlow."""
+    """Make a tensor by way of NumPy, since on TensorFlow Keras takes Python's floats
+    through float32."""
     return ops.convert_to_tensor(np.array(values), dtype=like.dtype)
 
 
 def _chosen(
     z: KerasTensor, target: KerasTensor, weights: Weights, ignore: int | None
 ) -> tuple[KerasTensor, KerasTensor, KerasTensor]:
-    """1 at the target, each class's weight, and each position's share of the mean."""
+    """Give an array with 1 at the target, each class's weight, and each position's
+    share of the mean."""
     classes = z.shape[-1]
     target = ops.cast(target, "int32")
     of_class = _tensor((1.0,) * classes if weights is None else weights, z)

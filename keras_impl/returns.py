@@ -65,7 +65,7 @@ class GAE(_Settings):
 
 
 def _backwards(each: KerasTensor, decay: KerasTensor, last: KerasTensor) -> KerasTensor:
-    """each + decay * what follows, from the last step on."""
+    """Add up each + decay * what follows, from the last step on."""
 
     def step(
         following: KerasTensor, here: tuple[KerasTensor, KerasTensor]

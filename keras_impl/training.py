@@ -141,11 +141,11 @@ class Trainer(contract.Trainer):
 
     @property
     def optimizer(self) -> keras.optimizers.Optimizer:
-        """That of the first step."""
+        """The optimizer of the first step."""
         return self.updates[0].optimizers[0]
 
     def fuse(self) -> None:
-        """For a loop; a few updates are not worth the compilation."""
+        """Compile the updates, for a loop; a few are not worth the compilation."""
         if self.to_fuse:
             for update in self.updates:
                 for optimizer in update.optimizers:
@@ -184,7 +184,7 @@ class Trainer(contract.Trainer):
             run.after_epoch()
 
     def advance(self, inputs: Any, targets: Any, share: Any = 1.0) -> dict[str, Any]:
-        """All steps that are due at a batch; their losses by name."""
+        """Take all steps that are due at a batch; give their losses by name."""
         found: dict[str, Any] = {}
         self.begin()
         for update in self.updates:
@@ -212,13 +212,13 @@ class Trainer(contract.Trainer):
         return self._compiled[name]
 
     def begin(self) -> None:
-        """Before the first batch what follows others is made equal to them."""
+        """Make what follows others equal to them, before the first batch."""
         if self.batches == 0:
             for copy in self.plan.objective.copies:
                 self._copy(copy, 0.0)
 
     def end(self) -> None:
-        """After all steps of a batch."""
+        """Count the batch, and move what follows others, after all its steps."""
         self.batches += 1
         for copy in self.plan.objective.copies:
             if self.batches % copy.every == 0:

@@ -293,7 +293,7 @@ CASES = (
 
 
 def cases(names: Iterable[str] = ()) -> list[Case]:
-    """Of these presets, or of all there are."""
+    """Give the cases of these presets, or of all there are."""
     names = list(names)
     for name in names:
         if name not in OPTIMIZERS:

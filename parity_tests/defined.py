@@ -132,7 +132,8 @@ TOKENS = 7
 
 
 def rows_of_logits() -> Array:
-    """Of each kind: any, equal, in pairs, forbidden, far apart, both zeros."""
+    """Draw rows of each kind: any, equal, in pairs, forbidden, far apart, both
+    zeros."""
     draw = generator("defined", "logits")
     z = draw.standard_normal((12, TOKENS))
     z[4] = 0.25

@@ -46,7 +46,7 @@ class DefinitionJudge:
         self.every = {part: list(checks(part, package)) for part in PARTS}
 
     def judge(self, mutant: Mutant) -> str:
-        """By which check it was caught, or ""."""
+        """Say by which check it was caught, or ""."""
         file = self.root / mutant.path
         original = file.read_text()
         file.write_text(mutant.source)
@@ -96,9 +96,9 @@ class DefinitionJudge:
     def _checks(
         self, part: str, owner: str
     ) -> list[tuple[str, Callable[[Worker], str]]]:
-        """Of its own kind; of all, where what was changed is no kind's own, and of
-        tables the settings first. What caught the last one will often catch its
-        neighbour."""
+        """Give the checks of its own kind; of all, where what was changed is no
+        kind's own, and of tables the settings first. What caught the last one will
+        often catch its neighbour."""
         every = self.every[part]
         own = [check for check in every if check[0].lower() == _kind(owner)]
         found = [(name, check) for _, name, check in own or every]
@@ -231,7 +231,7 @@ def _settings(package: str, part: str, presets: dict[str, Any]) -> Iterator[Chec
 
 
 def frozen(package: str, part: str, preset: Any) -> Callable[[Worker], str]:
-    """Its settings are named, and stay as they are."""
+    """Check that settings are named, and stay as they are."""
 
     def check(worker: Worker) -> str:
         given = "parity_tests.natives:loosely", package, part, preset
@@ -241,7 +241,7 @@ def frozen(package: str, part: str, preset: Any) -> Callable[[Worker], str]:
 
 
 def settings(package: str, part: str, preset: Any) -> Callable[[Worker], str]:
-    """The definition's defaults, and no other values taken than by it."""
+    """Check that it has the definition's defaults, and takes no other values."""
     has = [field for field in fields(preset) if field.default is not MISSING]
     wanted = {field.name: field.default for field in has}
 

@@ -33,7 +33,7 @@ def follow(
 
 
 def worst(one: Sequence[Seen], many: Sequence[Sequence[Seen]]) -> Worst:
-    """Of all processes; each sees the whole."""
+    """Give the largest error of all processes; each sees the whole."""
     found = NONE
     for rank, seen in enumerate(many):
         found |= training.worst_update({"one": one, f"rank {rank}": seen})

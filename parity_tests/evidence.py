@@ -52,7 +52,7 @@ class Evidence:
 def request(
     spec: Spec, batch: int, *, training: bool, gradients: bool = False
 ) -> Request:
-    """The same question to every framework."""
+    """Make the question that every framework is asked."""
     inputs = spec.examples(batch, SEED)
     wanted = asked.cotangents(spec.outputs(training), spec.inputs(), inputs, SEED + 1)
     return Request(

@@ -92,7 +92,7 @@ def of_optimizer(worker: Worker, given: Stream) -> float:
 
 
 def of_foreach(worker: Worker, given: Stream) -> float:
-    """The same of torch where it has no fused kernel."""
+    """Give the error of torch where it has no fused kernel."""
     return _largest_of(given, worker.ask("parity_tests.natives:unfused", given))
 
 
@@ -158,7 +158,8 @@ def _example(
 
 
 def _sequences(draw: Any, batch: int, size: float) -> Example:
-    """Of all lengths, with equal neighbours; the last is too short for its labels."""
+    """Draw sequences of all lengths, with equal neighbours; the last is too short
+    for its labels."""
     z = size * draw.standard_normal((batch, 9, CLASSES))
     labels = draw.integers(1, 3, (batch, 4))
     steps, lengths = np.arange(9, 9 - batch, -1), np.arange(batch) % 5

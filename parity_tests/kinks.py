@@ -75,7 +75,8 @@ def _along(
     here: Mapping[str, Layer],
     holds: Callable[[Named], bool],
 ) -> Kink | None:
-    """Its end tells whether it crosses a kink; the first step behind one is nearest."""
+    """Follow a way whose end tells whether it crosses a kink; the first step behind
+    one is nearest."""
 
     def at(step: int) -> tuple[dict[str, int], Named]:
         far = NEIGHBOUR * step / STEPS

@@ -94,7 +94,7 @@ VECTORS = ("unit",)
 
 
 def constant_bias() -> NDArray[np.float64]:
-    """Of the scores of two heads, of five queries and five keys."""
+    """Give a bias for the scores of two heads, of five queries and five keys."""
     return np.random.default_rng(1).standard_normal((2, 5, 5))
 
 
@@ -152,7 +152,7 @@ def _bare(call: Any, case: str) -> Any:
 
 
 def _call(own: Any, case: str, tensor: Callable[[Any], Any]) -> Callable[..., Any]:
-    """Of the layer and the inputs."""
+    """Call the layer with the inputs."""
     if ATTENTIONS.get(case, (False, ""))[1] == "constant":
         return lambda layer, *qkv: layer(*qkv, tensor(constant_bias()))
     if case in STACKS:

@@ -52,7 +52,7 @@ class Judge:
         self.names = list(evidence)
 
     def judge(self, mutant: Mutant) -> str:
-        """By which check it was caught, or ""."""
+        """Say by which check it was caught, or ""."""
         file = self.root / mutant.path
         original = file.read_text()
         file.write_text(mutant.source)

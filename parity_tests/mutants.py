@@ -75,7 +75,7 @@ def mutants_of(framework: str, path: Path) -> Iterator[Mutant]:
 
 
 def _owners(text: str) -> dict[int, str]:
-    """By line, the class or function of the file's outermost level."""
+    """Give, by line, the class or function of the file's outermost level."""
     return {
         line: node.name
         for node in ast.parse(text).body
@@ -164,7 +164,8 @@ class Progress:
 
 
 def collect(names: list[str], frameworks: list[str]) -> list[Mutant]:
-    """names: of families, of PARTS, and LAYERS for what the families share."""
+    """Make the mutants of these files. names: of families, of PARTS, and LAYERS for
+    what the families share."""
     found: list[Mutant] = []
     for framework in frameworks:
         folder = ROOT / PACKAGES[framework]
@@ -236,7 +237,7 @@ def summary(outcomes: list[Outcome]) -> str:
 
 
 def page(outcomes: list[Outcome]) -> str:
-    """docs/mutants.md."""
+    """Write the text of docs/mutants.md."""
     of_models = [o for o in outcomes if part_of(o.path) not in PARTS]
     of_definitions = [o for o in outcomes if part_of(o.path) in PARTS]
     parts = [(MODELS, of_models), (DEFINITIONS, of_definitions)]

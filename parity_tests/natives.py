@@ -34,7 +34,8 @@ WHOLES = (-1, 0, 1, 2, 3, 50, 10**6)
 
 
 def unfused(stream: Stream) -> Steps:
-    """torch without its kernels for a whole update, which want contiguous tensors."""
+    """Follow a stream in torch without its kernels for a whole update, which want
+    contiguous tensors."""
     tensor = importlib.import_module("torch").Tensor
     definitions = importlib.import_module(f"{PACKAGES['pytorch']}.definitions")
     with mock.patch.object(tensor, "is_contiguous", return_value=False):
@@ -78,7 +79,8 @@ def differently(package: str, part: str, definition: Any) -> list[str]:
 
 
 def loosely(package: str, part: str, definition: Any) -> list[str]:
-    """Where native settings, a frozen dataclass, can be changed, or given unnamed."""
+    """List where native settings, a frozen dataclass, can be changed, or given
+    unnamed."""
     names = [field.name for field in dataclasses.fields(definition)]
     values = {name: getattr(definition, name) for name in names}
     kind, found = _native(package, part, definition), []

@@ -27,7 +27,7 @@ def _torchvision(name: str, **arguments: Any) -> Any:
 
 
 def small_convnext() -> Any:
-    """At the sizes of the oracle of convnext; it drops no branch."""
+    """ConvNeXt at the sizes of the oracle of convnext; it drops no branch."""
     _without_operators()
     own = importlib.import_module("torchvision.models.convnext")
     stages = [own.CNBlockConfig(12, 20, 2), own.CNBlockConfig(20, None, 3)]
@@ -35,7 +35,7 @@ def small_convnext() -> Any:
 
 
 def small_swin() -> Any:
-    """At the sizes of the oracle of swin; it drops no branch."""
+    """Swin at the sizes of the oracle of swin; it drops no branch."""
     _without_operators()
     own = importlib.import_module("torchvision.models.swin_transformer")
     return own.SwinTransformer(
@@ -110,7 +110,7 @@ _SMALL_BERT: dict[str, Any] = {
 
 
 def _bert(kind: str, **sizes: Any) -> Any:
-    """With our inputs in our order."""
+    """transformers' BERT, which takes our inputs in our order."""
     _without_operators()
     transformers = importlib.import_module("transformers")
     model: Any = getattr(transformers, kind)
@@ -145,7 +145,8 @@ def keras_mobilenet_x0_25() -> Any:
 
 
 def keras_xception() -> Any:
-    """At the size that test_originals asks for; its unnamed layers count from 0."""
+    """Keras's Xception at the size that test_originals asks for; its unnamed layers
+    count from 0."""
     importlib.import_module("keras.src.utils.naming").reset_uids()
     return _keras("Xception", input_shape=(71, 86, 3))
 
@@ -166,12 +167,12 @@ def small_vit() -> Any:
 
 
 def small_vit_huggingface() -> Any:
-    """transformers' of the same sizes."""
+    """transformers' Vision Transformer of the same sizes."""
     return _classifier("ViT", "ForImageClassification")
 
 
 def small_deit_huggingface() -> Any:
-    """With a distillation token."""
+    """transformers' DeiT, with a distillation token."""
     return _classifier("DeiT", "ForImageClassificationWithTeacher")
 
 

@@ -101,7 +101,7 @@ def question(
     seed: int | None = None,
     dtype: str = "float32",
 ) -> Question:
-    """All that can be wrong is told here, before any picture is read.
+    """Make the question; what can be wrong is told here, before any picture is read.
 
     Where a package ships the model's weights, those are taken, with what belongs to
     them, unless weights or a seed are given.
@@ -152,7 +152,8 @@ def _reads(model: str, spec: Spec) -> tuple[int, int, tuple[int, int]]:
 def _names(
     classes: Path | None, weights: Path | None, shipped: Pretrained | None, number: int
 ) -> tuple[str, ...]:
-    """Of a file, one a line, or of a known list, or as the weights say, or numbers."""
+    """Give the classes' names: of a file, of a known list, as the weights say, or
+    numbers."""
     names: Any = [str(i) for i in range(number)]
     source: object = classes or weights
     known = str(classes) if classes else shipped.classes if shipped else ""

@@ -16,7 +16,7 @@ def commands() -> dict[int, str]:
 
 
 def parent(process: int) -> int:
-    """0 where it no longer is."""
+    """Give the parent's number, 0 where the process no longer is."""
     fields = _stat(process)
     return int(fields[1]) if fields else 0
 

@@ -49,8 +49,9 @@ def plan(
     frameworks: Sequence[str] = (),
     full: bool = False,
 ) -> list[Job]:
-    """Without a choice of frameworks: the three at every tier, Keras's other back ends
-    at those that are asked of them, and NumPy where it has a network."""
+    """List the jobs; without a choice of frameworks the three at every tier, Keras's
+    other back ends at those that are asked of them, and NumPy where it has a
+    network."""
     for tier in tiers:
         if tier not in TIERS:
             raise unknown("tier", tier, TIERS)
@@ -84,7 +85,8 @@ def run_on_cluster(
     timeout: float = 600.0,
     say: Callable[[str], None] = lambda model: None,
 ) -> Iterator[Check]:
-    """The same checks in the same order; each job has workers of its own, somewhere."""
+    """Run the same checks in the same order over a cluster; each job has workers of
+    its own, somewhere."""
     work = partial(_alone, dtype=dtype, full=full, timeout=timeout)
     last = ""
     for job, checks in zip(jobs, cluster.each(work, list(jobs)), strict=True):

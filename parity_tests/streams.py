@@ -111,7 +111,7 @@ def matrices(given: Stream) -> Stream:
 
 
 def errors(given: Stream, steps: Steps) -> list[float]:
-    """At each update, the largest |difference| / largest |value| of any tensor."""
+    """Give at each update the largest |difference| / largest |value| of any tensor."""
     return [
         max(_error(update.xs[name], found[name]) for name in update.xs)
         for update, found in zip(updates(given), steps.parameters, strict=True)
@@ -119,7 +119,7 @@ def errors(given: Stream, steps: Steps) -> list[float]:
 
 
 def average_errors(given: Stream, steps: Steps) -> list[float]:
-    """The same for the moving averages."""
+    """Give the errors of the moving averages."""
     return [
         max(_error(update.averages[name], found[name]) for name in update.averages)
         for update, found in zip(updates(given), steps.averages, strict=True)
@@ -127,8 +127,8 @@ def average_errors(given: Stream, steps: Steps) -> list[float]:
 
 
 def state_error(given: Stream, steps: Steps) -> float:
-    """The same for what is kept after the last update, and for the parameters to
-    evaluate with; infinite where names differ."""
+    """Give the error of what is kept after the last update, and for the parameters
+    to evaluate with; infinite where names differ."""
     *_, last = updates(given)
     pairs = ((last.state, steps.state), (last.evaluated, steps.evaluated))
     if any(wanted.keys() != found.keys() for wanted, found in pairs):

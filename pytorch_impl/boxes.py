@@ -181,9 +181,9 @@ class NMS(_Settings):
 
 
 def _unsuppressed(rivals: Tensor, possible: Tensor) -> Tensor:
-    """Those that none which is kept suppresses. rivals: [batch, n, n], a better one and
-    which it would suppress. After as many rounds as a chain of rivals is long, nothing
-    changes any more: what the greedy loop gives."""
+    """Find the boxes that no kept one suppresses. rivals: [batch, n, n], a better
+    one and which it would suppress. After as many rounds as a chain of rivals is
+    long, nothing changes any more: what the greedy loop gives."""
     kept, before = possible, torch.zeros_like(possible)
     while not torch.equal(kept, before):
         suppressed = (rivals & kept[:, :, None]).any(1)

@@ -77,7 +77,8 @@ def replicated(model: nn.Module, partial: bool) -> nn.Module:
 
 
 def apart(network: nn.Module, last: bool) -> AbstractContextManager[None]:
-    """Within it gradients are only added up here, until the last of an update."""
+    """Within this context gradients are only added up here, until the last of an
+    update."""
     if last or not isinstance(network, DistributedDataParallel):
         return nullcontext()
     return network.no_sync()
@@ -91,7 +92,7 @@ def add_up(gradients: list[Tensor]) -> None:
 
 
 def synchronized(model: nn.Module) -> nn.Module:
-    """Its BatchNorms take the statistics of the whole batch."""
+    """Let a model's BatchNorms take the statistics of the whole batch."""
     if not dist.is_initialized():
         return model
     if next(model.parameters()).is_cuda:
@@ -113,7 +114,7 @@ class BatchNorm(_BatchNorm):
 
     @classmethod
     def like(cls, other: _BatchNorm) -> "BatchNorm":
-        """With its very parameters and buffers."""
+        """Make one with the very parameters and buffers of another."""
         new = cls(other.num_features, other.eps, other.momentum, device="meta")
         new._parameters, new._buffers = other._parameters, other._buffers
         return new.train(other.training)

@@ -57,7 +57,7 @@ class GAE(_Settings):
 
 
 def _backwards(each: Tensor, decay: Tensor, last: Tensor) -> Tensor:
-    """each + decay * what follows, from the last step on."""
+    """Add up each + decay * what follows, from the last step on."""
     found = torch.empty_like(each)
     for t in reversed(range(len(each))):
         found[t] = last = each[t] + decay[t] * last

@@ -61,7 +61,7 @@ class Scheduled(LRScheduler):
         return [lr * self.factor(self.last_epoch) for lr in self.base_lrs]
 
     def state_dict(self) -> dict[str, Any]:
-        """Without the factor, which the constructor is given."""
+        """Give the state without the factor, which the constructor is given."""
         return {k: v for k, v in super().state_dict().items() if k != "factor"}
 
 

@@ -46,7 +46,8 @@ class Trainer(contract.Trainer):
         torch.manual_seed(self.place.seed(plan.seed))
 
     def _replicated(self) -> Any:
-        """For one step; what several take is added up step by step."""
+        """Replicate the network for one step; what several take is added up step by
+        step."""
         heads, spec = getattr(self.plan.objective, "heads", None), self.model.spec
         partial = not spec or (heads and len(heads) < len(spec.outputs(True)))
         partial = partial or not self.updates[0].whole
@@ -54,7 +55,7 @@ class Trainer(contract.Trainer):
 
     @property
     def optimizer(self) -> torch.optim.Optimizer:
-        """That of the first step."""
+        """The optimizer of the first step."""
         return self.updates[0].optimizer
 
     # What a batch goes through
@@ -90,8 +91,8 @@ class Trainer(contract.Trainer):
             run.after_epoch()
 
     def train(self, batch: Samples) -> Losses:
-        """All steps that are due at a batch; their losses by name, as far as they are
-        of the rows that are this process's."""
+        """Take all steps that are due at a batch; give their losses by name, as far
+        as they are of the rows that are this process's."""
         part = self.place.part(batch)
         share = 1.0 if part is batch else self.plan.objective.share(part, batch)
         return self.advance(self._tensors(part), len(part), share)
@@ -132,13 +133,13 @@ class Trainer(contract.Trainer):
         return (self.batches + 1) % self.plan.accumulate == 0
 
     def begin(self) -> None:
-        """Before the first batch what follows others is made equal to them."""
+        """Make what follows others equal to them, before the first batch."""
         if self.batches == 0:
             for copy in self.plan.objective.copies:
                 self._copy(copy, 0.0)
 
     def end(self) -> None:
-        """After all steps of a batch."""
+        """Count the batch, and move what follows others, after all its steps."""
         self.batches += 1
         for copy in self.plan.objective.copies:
             if self.batches % copy.every == 0:

@@ -34,7 +34,8 @@ def tensor(slot: Slot) -> torch.Tensor:
 
 
 def set_tensor(slot: Slot, value: torch.Tensor) -> None:
-    """In place where the model has memory; an abstract tensor is replaced."""
+    """Set a tensor: in place where the model has memory; an abstract one is
+    replaced."""
     module, leaf = slot.place
     old = getattr(module, leaf)
     if not old.is_meta:

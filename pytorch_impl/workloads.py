@@ -87,8 +87,8 @@ def training(trainer: Trainer, work: Workload) -> Call:
 
 
 def _train(trainer: Trainer, work: Workload) -> None:
-    """With one step the network is compiled whole, with several the parts that the
-    steps call."""
+    """Give the call that trains: with one step the network is compiled whole, with
+    several the parts that the steps call."""
     trainer.native.train()
     if len(trainer.updates) == 1:
         trainer.network = _arranged(trainer.network.train(), work)

@@ -61,7 +61,7 @@ def variant(name: str) -> Variant:
 
 
 def refuse_program(model: str, program: str) -> None:
-    """Unless the model has it."""
+    """A UsageError, unless the model has the program."""
     known = variant(model).spec.programs()
     if program not in known:
         has = ", ".join(known) or "none"

@@ -79,7 +79,7 @@ class Model(ABC):
 
     @abstractmethod
     def finish(self) -> None:
-        """After all slots were put: settle what no canonical name covers."""
+        """Settle what no canonical name covers, after all slots were put."""
 
     @abstractmethod
     def execute(self, request: Request) -> Result:
@@ -87,8 +87,8 @@ class Model(ABC):
 
     @abstractmethod
     def repeated(self, work: Workload) -> Callable[[], Any]:
-        """As the framework's users would run it; a call returns its outputs (or the
-        loss, or nothing) when the device is done."""
+        """Give the call to repeat, as the framework's users would run it; it returns
+        its outputs (or the loss, or nothing) when the device is done."""
 
     @abstractmethod
     def numbers(self, outputs: Any) -> tuple[Array, ...]:
@@ -104,7 +104,8 @@ class Model(ABC):
 
     @abstractmethod
     def move(self, device: str) -> None:
-        """To cpu, cuda or tpu; nothing to do where the framework chooses by itself."""
+        """Move the model to cpu, cuda or tpu; there is nothing to do where the
+        framework chooses by itself."""
 
     @abstractmethod
     def trainer(self, plan: Plan) -> "Trainer":
@@ -203,8 +204,8 @@ class Model(ABC):
     def predict(
         self, inputs: tuple[Array, ...], program: str = ""
     ) -> tuple[Array, ...]:
-        """Evaluation mode, canonical layouts; compiled once a shape, so that batch
-        follows batch."""
+        """Run in evaluation mode, in canonical layouts; it is compiled once a shape, so
+        that batch follows batch."""
         if self._predictor is None:
             self._predictor = self.trainer(_FORWARD)
         return self._predictor.predict(inputs, program)
@@ -213,7 +214,7 @@ class Model(ABC):
         return weights.describe(self.slots())
 
     def load(self, values: Weights) -> None:
-        """All or nothing."""
+        """Take these weights: all of them, or none where any does not fit."""
         slots = self.slots()
         weights.check(slots, values)
         for name, slot in slots.items():
@@ -228,14 +229,15 @@ class Model(ABC):
         }
 
     def fill(self, seed: int) -> None:
-        """Weights that depend on the seed and the names alone, made where they live."""
+        """Take weights that depend on the seed and the names alone, made where they
+        live."""
         for name, slot in self.slots().items():
             value = randomness.weight(name, slot.shape, seed).astype(slot.dtype)
             self.put(slot, slot.layout.native(value))
         self._settle()
 
     def start(self, seed: int) -> None:
-        """Before training: what the spec says of each tensor, from the seed and the
+        """Give each tensor what the spec says it starts from, drawn by the seed and the
         tensor's name alone, made in the canonical layout."""
         if self.spec is None:
             raise ValueError("a model without a spec says nothing of its start")
@@ -247,7 +249,7 @@ class Model(ABC):
         self._settle()
 
     def _settle(self) -> None:
-        """After other weights were put."""
+        """Settle what follows from the weights, after others were put."""
         self.finish()
         self._predictor = None  # it may hold a copy of those before
 
@@ -296,7 +298,7 @@ class Trainer(ABC):
         return {f"{begin}{key}": value for key, value in state.items()}
 
     def own(self, step: Step, state: Mapping[str, T]) -> dict[str, T]:
-        """The inverse of `prefixed`: a step's part of the state."""
+        """Give a step's part of the state: the inverse of `prefixed`."""
         begin = f"{step.name}:" if len(self.steps) > 1 else ""
         return {
             key.removeprefix(begin): value
@@ -319,18 +321,18 @@ class Trainer(ABC):
 
     @abstractmethod
     def observe(self, batch: Samples, seed: int, step: int) -> Seen:
-        """One batch, not compiled, with the suite's own random draws."""
+        """Train on one batch, not compiled, with the suite's own random draws."""
 
     @abstractmethod
     def weights(self) -> dict[str, Array]:
-        """Canonical, as they are now; nothing that training will change."""
+        """Copy the weights as they are now, in canonical layout."""
 
     @abstractmethod
     def set_weights(self, values: dict[str, Array]) -> None: ...
 
     @abstractmethod
     def scale(self, factor: float) -> None:
-        """Times the plan's learning rate, from here on."""
+        """Multiply the plan's learning rate by the factor, from here on."""
 
     @abstractmethod
     def optimizer_state(self) -> dict[str, Array]:
@@ -355,7 +357,7 @@ class Trainer(ABC):
         """What each process has, by rank; of one shape. All must ask."""
 
     def losses(self, values: list[Any]) -> list[float]:
-        """Of whole batches, from what this process was told of them."""
+        """Give the losses of whole batches, from what this process was told of them."""
         return [float(value) for value in values]
 
 

@@ -60,7 +60,8 @@ class Place:
         return cls(rank, size, local, tuple(addresses))
 
     def variables(self) -> dict[str, str]:
-        """For the process that takes this place, before it imports its framework."""
+        """Give the variables of the process that takes this place, which it needs
+        before it imports its framework."""
         host, _, port = self.addresses[0].rpartition(":")
         config = {
             "cluster": {"worker": list(self.addresses)},
@@ -89,7 +90,8 @@ class Place:
         return batch if self.size == 1 else batch.take(self.rows(len(batch)))
 
     def cut(self, number: int) -> Cut | None:
-        """For draws of so many rows (shared/randomness.py)."""
+        """Give this process's cut of draws that have so many rows
+        (shared/randomness.py)."""
         return None if self.size == 1 else (self.rows(number), number)
 
     def seed(self, seed: int) -> int:

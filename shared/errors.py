@@ -16,7 +16,7 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
 
 
 def one_line(text: object) -> str:
-    """Without line breaks, and without what a terminal would obey."""
+    """Give a text without line breaks, and without what a terminal would obey."""
     words = " ".join(str(text).split())
     return "".join(c if c.isprintable() else "?" for c in words)
 

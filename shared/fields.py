@@ -47,7 +47,7 @@ class Checked:
 
 
 def require(place: str, name: str, value: object, hint: Any) -> None:
-    """The same of one argument of a function."""
+    """Check one argument of a function as fields are checked."""
     reason = _refusal(value, hint)
     if reason:
         raise UsageError(f"{place}.{name} is {value!r}; allowed: {reason}")

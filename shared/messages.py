@@ -120,7 +120,7 @@ class Workload:
     tf32: bool = False
 
     def batches(self) -> Iterator[Samples]:
-        """Those of `loading`, without end."""
+        """Give the batches of `loading`, without end."""
         source = Shuffled(self.batch, self.plan.batch_size, self.plan.seed)
         for epoch in itertools.count():
             yield from source.epoch(epoch)
@@ -140,7 +140,8 @@ class Prepared:
 
 @dataclass(frozen=True)
 class Timed:
-    """seconds: a call took, in each sample. busy: CPU time over wall time."""
+    """How long calls took. seconds: a call, in each sample. busy: CPU time over wall
+    time."""
 
     seconds: list[float]
     busy: float

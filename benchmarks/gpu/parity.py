@@ -162,7 +162,7 @@ def plans(model: str) -> list[Any]:
 def judged(
     job: Job, answers: Mapping[Place, Answer], given: Sequence[Place]
 ) -> Iterator[Check]:
-    """Of each group those that answered."""
+    """Judge of each group those that answered."""
     for group in groups(given):
         found = {str(place): answers[place] for place in group if place in answers}
         if len(found) > 1:

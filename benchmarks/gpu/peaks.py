@@ -11,6 +11,6 @@ PEAKS = {"H100 80GB HBM3": SXM, "H200": SXM}
 
 
 def peak_gflops(accelerator: str, dtype: str) -> float | None:
-    """None for a chip that is not listed."""
+    """Give the chip's peak, None for one that is not listed."""
     found = [peaks for word, peaks in PEAKS.items() if word in accelerator]
     return 1000 * found[0][dtype] if found else None

@@ -91,8 +91,8 @@ def entries(items: Sequence[Item], dtypes: Sequence[Dtype]) -> list[Entry]:
 
 
 def ways(model: str, frameworks: Sequence[str], device: str) -> list[Way]:
-    """Ours in every mode that is worth its compilation, and the originals. On a CPU
-    torch.compile wants a C++ compiler."""
+    """List ours in every mode that is worth its compilation, and the originals. On a
+    CPU torch.compile wants a C++ compiler."""
     images = modes.kind_of(catalog.variant(model).spec) == "images"
     torch = (
         ("eager", "eager-nhwc", "compiled-nhwc") if images else ("eager", "compiled")
@@ -109,7 +109,7 @@ def ways(model: str, frameworks: Sequence[str], device: str) -> list[Way]:
 
 
 def originals(model: str, frameworks: Sequence[str]) -> list[Way]:
-    """Those whose package is there, eager as their users run them."""
+    """List the originals whose package is there, eager as their users run them."""
     try:
         return peers.ways_of(
             model, {f: ("eager",) for f in frameworks if f == "pytorch"}

@@ -47,7 +47,8 @@ def write(
 
 
 def _save(folder: Path, pages: dict[str, bytes]) -> None:
-    """All of them, and nothing of an earlier report that is no longer there."""
+    """Write all pages, and leave nothing of an earlier report that is no longer
+    there."""
     try:
         listing = folder / LISTING
         known = listing.read_text().splitlines() if listing.exists() else []

@@ -138,7 +138,7 @@ def read(paths: Sequence[Path]) -> Evidence:
 
 
 def _refuse_namesakes(paths: Sequence[Path]) -> None:
-    """Their copies lie in one folder."""
+    """Refuse files of one name, since their copies lie in one folder."""
     known: dict[str, Path] = {}
     for path in paths:
         other = known.setdefault(path.name, path)

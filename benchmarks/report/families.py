@@ -104,7 +104,8 @@ def family(name: str, traced: Mapping[str, Traced], pictures: bool = True) -> Fa
 
 
 def title(name: str) -> str:
-    """As PyTorch's model file begins: `GPT-2 in PyTorch, ...`."""
+    """Give a family's title, as PyTorch's model file begins: `GPT-2 in PyTorch,
+    ...`."""
     path = ROOT / PACKAGES["pytorch"] / "models" / place_of(name)
     doc = code.docstring(path.read_text()) if path.exists() else ""
     return doc.partition(" in PyTorch")[0] or name
@@ -188,7 +189,7 @@ def _known(folder: Path) -> dict[str, str]:
 
 
 def _layers(framework: str, name: str) -> dict[str, str]:
-    """Their sources, and those of the layers that they in turn stand on."""
+    """Give the layers' sources, and those of the layers that they in turn stand on."""
     package = PACKAGES[framework]
     known = _known(ROOT / package / "layers")
     found: dict[str, str] = {}

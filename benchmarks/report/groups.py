@@ -33,7 +33,7 @@ def model_name(setting: Setting) -> str:
 
 
 def condition(setting: Setting) -> str:
-    """All that is not the model."""
+    """Give all of a setting that is not the model."""
     threads = f"{setting.threads} thread{'s' * (setting.threads != 1)}"
     parts = [setting.task, f"batch {setting.batch}", setting.dtype]
     parts.append(f"{DEVICES[setting.device]}, {threads}")
@@ -66,7 +66,7 @@ def result_of(comparison: Comparison, name: str) -> Result | None:
 
 
 def timed(comparison: Comparison) -> list[tuple[Contender, Result]]:
-    """Those that ran, each with its first result."""
+    """List the contenders that ran, each with its first result."""
     pairs = [(c, result_of(comparison, c.name)) for c in comparison.start.contenders]
     return [(c, r) for c, r in pairs if r is not None]
 
@@ -138,7 +138,7 @@ def _grouped(
 
 
 def sweeps(found: Iterable[Recorded]) -> list[list[Recorded]]:
-    """Those that differ in nothing but the batch, by batch."""
+    """Group the records that differ in nothing but the batch, by batch."""
 
     def batch_of(one: Recorded) -> int:
         return one.comparison.setting.batch
@@ -148,7 +148,7 @@ def sweeps(found: Iterable[Recorded]) -> list[list[Recorded]]:
 
 
 def histories(found: Iterable[Recorded]) -> list[list[Recorded]]:
-    """Those that differ in nothing but the revision, by date."""
+    """Group the records that differ in nothing but the revision, by date."""
     return _grouped(
         found,
         lambda one: alike(one, revision=False),

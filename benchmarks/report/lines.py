@@ -353,7 +353,7 @@ def _of_best(name: str, framework: str, speeds: dict[int, float]) -> Strip:
 
 
 def _strip(scale: svg.Scale, top: float, strip: Strip) -> str:
-    """From half its best (bottom) to its best (top)."""
+    """Draw a strip from half its best (bottom) to its best (top)."""
     y = svg.Scale(0.5, 1.0, top + 40, top + 19)
     at = [(scale(n), y(max(v, 0.5))) for n, v in strip.points]
     worst = min(v for _, v in strip.points)

@@ -40,7 +40,7 @@ class Preset:
 
 @dataclass(frozen=True)
 class Kind:
-    """Of the same class; `helpers` are what the sources below call."""
+    """The presets of one class. `helpers` are what the sources below call."""
 
     name: str
     key: str
@@ -104,7 +104,7 @@ def _distinct(presets: Sequence[str]) -> list[str]:
 
 @cache
 def _known(framework: str) -> dict[str, Definition]:
-    """All that a framework's optimizers consist of, what they share first."""
+    """Give all that a framework's optimizers consist of, what they share first."""
     found: dict[str, Definition] = {}
     files = sources.optimizers(framework).glob("*.py")
     for path in sorted(files, key=lambda path: (path.stem != "base", path.stem)):
@@ -128,7 +128,8 @@ def _body(source: str) -> list[str]:
 
 
 def _with_bases(name: str) -> str:
-    """With the definitions it derives from and the functions it calls before it."""
+    """Give a definition with those it derives from and the functions it calls before
+    it."""
     known, wanted = _known(ORACLE), {name}
     waiting = [name]
     while waiting:
@@ -145,7 +146,7 @@ def _called(known: Mapping[str, Definition], name: str) -> list[str]:
 
 
 def natives(name: str) -> list[str]:
-    """In JAX with the state that goes before the function."""
+    """Give the three sources, in JAX with the state that goes before the function."""
     return [
         sources.with_state({n: d.source for n, d in _known(f).items()}, name)
         for f in NATIVE

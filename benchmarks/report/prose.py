@@ -112,7 +112,7 @@ def _places() -> dict[str, list[str]]:
 
 
 def mutants() -> tuple[str, str]:
-    """In a sentence, and the whole page."""
+    """Give the result in a sentence, and the whole page."""
     text = MUTANTS.read_text()
     told = re.search(r"\d+ of \d+ mutants\s+caught", text)
     sentence = " ".join(told[0].split()) if told else ""

@@ -102,7 +102,7 @@ def _graph(found: Samples) -> str:
 
 
 def _together(names: list[str], found: Samples) -> str:
-    """Of a few samples all inputs, square pictures in a row, side by side."""
+    """Draw of a few samples all inputs, square pictures in a row, side by side."""
     which = np.linspace(0, len(found) - 1, 4).astype(int)
     rows = []
     for sample in (found.take(slice(k, k + 1)) for k in which):

@@ -152,7 +152,8 @@ class Site:
         ]
 
     def _of(self, found: Sequence[Recorded], figure: Figure, key: str = "") -> Figure:
-        """With its records; where a page has several of a kind, none has the anchor."""
+        """Give a figure its records; where a page has several of a kind, none has
+        the anchor."""
         records = [(self._called(one), self.record_of(one)) for one in found]
         return replace(figure, key=key, records=tuple(records))
 
@@ -179,7 +180,8 @@ class Site:
         }
 
     def _certificates_of(self) -> list[dict[str, Any]]:
-        """Where they are from, and when and on what, as far as that is told."""
+        """Say where certificates are from, and when and on what, as far as that is
+        told."""
         kept = {path.name for path in self.evidence.files}
         return [
             {

@@ -85,8 +85,8 @@ class Path:
 
 
 def follow(optimizer: Optimizer, surface: Surface, updates: int) -> list[Point]:
-    """Where the parameters to evaluate with were after each update, as long as they
-    stay within the picture."""
+    """Give the place of the parameters to evaluate with after each update, as long
+    as they stay within the picture."""
     shape = (1, 2) if type(optimizer).__name__ in MATRICES else (2,)
     xs = {"x": np.array(surface.start).reshape(shape)}
     state: Any = {}
@@ -106,7 +106,7 @@ def follow(optimizer: Optimizer, surface: Surface, updates: int) -> list[Point]:
 
 @cache
 def best(preset: str, surface: Surface) -> Path:
-    """With the rate of a grid that gets lowest, and stays within the picture."""
+    """Take the rate of a grid that gets lowest and stays within the picture."""
     found = []
     for rate in RATES:
         optimizer = replace(OPTIMIZERS[preset], lr=rate, weight_decay=0.0)

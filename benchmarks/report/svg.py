@@ -117,7 +117,7 @@ SHAPES: dict[str, Callable[[float, float, float, str], str]] = {
 
 @dataclass(frozen=True)
 class Scale:
-    """From values to coordinates, linear or logarithmic."""
+    """Takes values to coordinates, linearly or by logarithms."""
 
     low: float
     high: float

@@ -51,7 +51,7 @@ TIERS = (
 
 
 def tiers(checks: Iterable[Check]) -> list[str]:
-    """In the order in which they were asked."""
+    """List the tiers in the order in which they were asked."""
     return list(dict.fromkeys(check.tier for check in checks))
 
 

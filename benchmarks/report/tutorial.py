@@ -39,7 +39,8 @@ def first_variant(family: str) -> str:
 
 
 def lesson(model: str, spec: Spec, batch: int = 8) -> Lesson | None:
-    """None for a model of several inputs, which such a short text does not do well."""
+    """Write a lesson; None for a model of several inputs, which such a short text
+    does not do well."""
     if len(spec.inputs()) != 1:
         return None
     (given,), outputs = spec.inputs(), spec.outputs(True)
@@ -59,7 +60,7 @@ def lesson(model: str, spec: Spec, batch: int = 8) -> Lesson | None:
 
 
 def _native(tensor: Tensor) -> tuple[int, ...]:
-    """As Keras and JAX have it: the channels last."""
+    """Give the shape as Keras and JAX have it, the channels last."""
     if not tensor.channels_first:
         return tensor.shape
     return (*tensor.shape[1:], tensor.shape[0])

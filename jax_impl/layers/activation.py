@@ -28,7 +28,7 @@ ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
 
 
 class Activation(nnx.Module):
-    """For lists of layers whose published names count it."""
+    """An activation as a layer, for lists of layers whose published names count it."""
 
     def __init__(self, name: str):
         self.name = name

@@ -36,8 +36,8 @@ def on_cpu(form: Callable[..., Any], other: Callable[..., Any], *arrays: Any) ->
 
 
 def apart(function: Callable[..., Any], *arguments: Any) -> Any:
-    """As a computation of its own: XLA would merge it with its neighbours, compute them
-    anew for every reader, and lose the vector lanes."""
+    """Call a function as a computation of its own: XLA would merge it with its
+    neighbours, compute them anew for every reader, and lose the vector lanes."""
     with set_xla_metadata(inlineable="false"):
         return jax.jit(function)(*arguments)
 
@@ -78,7 +78,7 @@ def _change(
 def _forms(
     x: Array, kernel: Array, stride: int, pads: Sides
 ) -> tuple[Form, Form, Form]:
-    """Of the value, and of what is linear in x and in the kernel.
+    """Choose the forms of the value, and of what is linear in x and in the kernel.
 
     DIFF(small-map): the plain form is some hundred times slower where the map is
     smaller than the kernel. The other bounds are where one form overtakes another on
@@ -128,7 +128,7 @@ def _product(x: Array, kernel: Array, stride: int, pads: Sides) -> Array:
 
 
 def _tiles(x: Array, kernel: Array, stride: int, pads: Sides) -> Array:
-    """The same product where windows do not overlap: its patches are the map in another
+    """Convolve where windows do not overlap: its patches are the map in another
     order. What is left over at the end is in none."""
     batch, *sides, c_in = x.shape
     rows, columns = (side // stride for side in sides)
@@ -170,8 +170,9 @@ def transposed(x: Array, kernel: Array, c: ConvTransposeSpec) -> Array:
 
 
 def _grid(k: int, n: int, size: int, start: int, stride: int) -> tuple[slice, Pair]:
-    """Of one axis, the grid from `start` on, which counts what is cut off: the places
-    of the kernel that reach it, the last first, and the padding of the map for them."""
+    """Lay out, of one axis, the grid from `start` on, which counts what is cut off:
+    the places of the kernel that reach it, the last first, and the padding of the
+    map for them."""
     ahead, first = divmod(start, stride)
     reach = len(range(first, k, stride))
     places = slice(first + stride * (reach - 1), None, -stride) if reach else slice(0)
@@ -208,7 +209,8 @@ def grouped(x: Array, kernel: Array, groups: int, stride: int, pads: Sides) -> A
 
 
 def _dense(kernels: Array) -> Array:
-    """kernels: [rows, columns, c_in of a group, groups, c_out of a group]."""
+    """Join the kernels of groups to one that is zero between them; kernels: [rows,
+    columns, c_in of a group, groups, c_out of a group]."""
     *window, c_in, groups, c_out = kernels.shape
     own = jnp.eye(groups, dtype=kernels.dtype)[:, None, :, None]
     return (kernels[:, :, None] * own).reshape(*window, groups * c_in, groups * c_out)
@@ -233,7 +235,7 @@ def _depthwise_jvp(stride: int, pads: Sides, primals: Any, tangents: Any) -> Any
 
 
 def _scattered(x: Array, kernel: Array, stride: int, pads: Sides) -> Array:
-    """The same by what each place of a window adds. XLA is slow at that, and fast at
+    """Convolve by what each place of a window adds. XLA is slow at that, and fast at
     its gradient of x, which is a sum of shifted maps in turn."""
     rows, columns = kernel.shape[:2]
 
@@ -262,7 +264,7 @@ def _framed(x: Array, rows: Pair, columns: Pair) -> Array:
 
 
 def _in_blocks(x: Array, kernel: Array, stride: int, pads: Sides) -> Array:
-    """The same by blocks of rows, which makes the gradient of the kernel a sum of
+    """Convolve by blocks of rows, which makes the gradient of the kernel a sum of
     blocks in vector lanes, and a product with ones. XLA's own sum over all places
     takes number after number."""
     *window, _, channels = kernel.shape

@@ -30,7 +30,7 @@ class StackedLSTM(nnx.Module):
         )
 
     def __call__(self, x: Array, state: State | None = None) -> tuple[Array, State]:
-        """Without a state it starts at zeros."""
+        """Run over all steps; without a state it starts at zeros."""
         starts, ends = self.starts(x, state), list[State]()
         for k, directions in enumerate(self.spec.directions):
             if k and not self.dropouts[k - 1].deterministic:
@@ -42,7 +42,7 @@ class StackedLSTM(nnx.Module):
         return x, (h, c)
 
     def starts(self, x: Array, state: State | None) -> Iterator[State]:
-        """Those of each direction of each layer."""
+        """Give the state that each direction of each layer starts from."""
         if state is None:
             zeros = jnp.zeros((self.spec.scans, len(x), self.spec.hidden), x.dtype)
             state = zeros, zeros

@@ -53,7 +53,8 @@ def generator(
 def gradient_penalty(
     discriminator: Any, real: Array, made: Array, between: Array
 ) -> Array:
-    """mean (|gradient| - 1)^2 between data and samples (arXiv:1704.00028, eq. 3)."""
+    """Give the mean of (|gradient| - 1)^2 between data and samples
+    (arXiv:1704.00028, eq. 3)."""
     share = between.reshape(-1, *(1,) * (real.ndim - 1))
     x = share * real + (1 - share) * made
     graph, state = nnx.split(discriminator)

@@ -91,8 +91,8 @@ def mean_square(of: Any, new: Any, beta: Any) -> Any:
 
 
 def each(number: int, f: Callable[..., Any], params: Any, *trees: Any) -> list[Any]:
-    """f of every tensor; its results, `number` of them and in the tensor's precision,
-    as a tree each. A tree may hold None for a tensor."""
+    """Apply f to every tensor and give its results, `number` of them and in the
+    tensor's precision, as a tree each. A tree may hold None for a tensor."""
     leaves, structure = jax.tree.flatten(params)
     rest = [structure.flatten_up_to(tree) for tree in trees]
     found = [

@@ -51,7 +51,7 @@ def muon(
 
 
 def orthogonal(m: Array, steps: int, eps: float) -> Array:
-    """Newton and Schulz's iteration: singular values come near 1."""
+    """Bring singular values near 1, by Newton and Schulz's iteration."""
     if m.shape[0] > m.shape[1]:
         return orthogonal(m.T, steps, eps).T
     o = m / (norm(m) + eps)

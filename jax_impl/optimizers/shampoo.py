@@ -49,12 +49,12 @@ def shampoo(
 
 
 def _root(a: Array, eps: float) -> Array:
-    """a to the power -1/4."""
+    """Raise a matrix to the power -1/4."""
     values, vectors = jnp.linalg.eigh(a)
     return (vectors * _power(jnp.maximum(values, 0.0), -1 / 4, eps)) @ vectors.T
 
 
 def _power(values: Array, exponent: float, eps: float) -> Array:
-    """0 where there was no gradient yet."""
+    """Raise ridged values to a power; 0 stays 0, where no gradient was yet."""
     largest = jnp.max(values)
     return jnp.where(largest > 0, (values + eps * largest) ** exponent, 0.0)

@@ -41,7 +41,7 @@ ACTIVATIONS: dict[str, Callable[[KerasTensor], KerasTensor]] = {
 
 
 class Activation(Saved, keras.Layer):
-    """For lists of layers whose published names count it."""
+    """An activation as a layer, for lists of layers whose published names count it."""
 
     def __init__(self, function: str, *, name: str | None = None, dtype: Any = None):
         super().__init__(name=name, dtype=dtype)

@@ -83,7 +83,8 @@ class Conv2D(Saved, layers.Conv2D):
 
 
 def dense(kernels: KerasTensor) -> KerasTensor:
-    """kernels: [rows, columns, c_in of a group, groups, c_out of a group]."""
+    """Join the kernels of groups to one that is zero between them; kernels: [rows,
+    columns, c_in of a group, groups, c_out of a group]."""
     *window, c_in, groups, c_out = kernels.shape
     own = ops.eye(groups, dtype=kernels.dtype)[:, None, :, None]
     shape = (*window, groups * c_in, groups * c_out)
@@ -166,7 +167,7 @@ def grown(shape: Shape, sides: tuple[Pair, ...]) -> Shape:
 
 
 def cut(x: KerasTensor, sides: Sides) -> KerasTensor:
-    """Less at its sides; below nought zeros are added."""
+    """Cut a map at its sides; where a number is below 0 zeros are added."""
     zeros = tuple((max(-first, 0), max(-last, 0)) for first, last in sides)
     if any(map(any, zeros)):
         x = ops.pad(x, ((0, 0), *zeros, (0, 0)))

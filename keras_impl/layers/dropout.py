@@ -28,7 +28,8 @@ class Dropout(layers.Dropout):
 
 @known
 class MapDropout(Dropout):
-    """Of maps: DIFF(randomness): the suite's mask is drawn channels first."""
+    """Dropout of values in maps. DIFF(randomness): the suite's mask is drawn
+    channels first."""
 
     def mask(self, draws: Draws, shape: tuple[int, ...]) -> NDArray[np.bool_]:
         batch, *size, channels = shape

@@ -68,7 +68,8 @@ class BatchNormalization(Saved, layers.BatchNormalization):
 
 
 def _mean(x: KerasTensor) -> KerasTensor:
-    """Of each channel. DIFF(long-sums): of the rows first, then of what they gave."""
+    """Give the mean of each channel. DIFF(long-sums): of the rows first, then of
+    what they gave."""
     if len(x.shape) > 2:
         x = ops.mean(x, 1)
     return ops.mean(x, tuple(range(len(x.shape) - 1)))

@@ -11,7 +11,7 @@ from shared.specs.base import Pool
 
 
 class MaxPooling2D(Saved, keras.Layer):
-    """For lists of layers whose published names count it."""
+    """A maximum as a layer, for lists of layers whose published names count it."""
 
     def __init__(self, p: Pool, *, name: str | None = None, dtype: Any = None):
         super().__init__(name=name, dtype=dtype)

@@ -36,7 +36,7 @@ class StackedLSTM(Saved, keras.Layer):
         state: State | None = None,
         training: bool | None = None,
     ) -> tuple[KerasTensor, State]:
-        """Without a state it starts at zeros."""
+        """Run over all steps; without a state it starts at zeros."""
         starts, ends = self.starts(x, state), list[State]()
         for k, directions in enumerate(self.spec.directions):
             if k and training:
@@ -48,7 +48,7 @@ class StackedLSTM(Saved, keras.Layer):
         return x, (h, c)
 
     def starts(self, x: KerasTensor, state: State | None) -> Iterator[State]:
-        """Those of each direction of each layer."""
+        """Give the state that each direction of each layer starts from."""
         if state is None:
             shape = (self.spec.scans, ops.shape(x)[0], self.spec.hidden)
             zeros = ops.zeros(shape, x.dtype)

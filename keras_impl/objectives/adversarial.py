@@ -53,7 +53,8 @@ def generator(
 def gradient_penalty(
     discriminator: Any, real: KerasTensor, made: KerasTensor, between: KerasTensor
 ) -> KerasTensor:
-    """mean (|gradient| - 1)^2 between data and samples (arXiv:1704.00028, eq. 3)."""
+    """Give the mean of (|gradient| - 1)^2 between data and samples
+    (arXiv:1704.00028, eq. 3)."""
     share = ops.reshape(between, (-1, *(1,) * (len(real.shape) - 1)))
     x = share * real + (1 - share) * made
 

@@ -61,7 +61,7 @@ class Muon(Optimizer):
 
 
 def orthogonal(m: KerasTensor, steps: int, eps: float) -> KerasTensor:
-    """Newton and Schulz's iteration: singular values come near 1."""
+    """Bring singular values near 1, by Newton and Schulz's iteration."""
     if m.shape[0] > m.shape[1]:
         return ops.transpose(orthogonal(ops.transpose(m), steps, eps))
     o = m / (norm(m) + eps)

@@ -56,13 +56,13 @@ class Shampoo(Optimizer):
         variable.assign_sub(lr * (self.decay(variable) * variable + u))
 
     def root(self, a: keras.Variable) -> KerasTensor:
-        """a to the power -1/4."""
+        """Raise a matrix to the power -1/4."""
         values, vectors = ops.eigh(ops.convert_to_tensor(a))
         powers = self.power(ops.maximum(values, ops.zeros_like(values)), -1 / 4)
         return ops.matmul(vectors * powers, ops.transpose(vectors))
 
     def power(self, values: KerasTensor, exponent: float) -> KerasTensor:
-        """0 where there was no gradient yet."""
+        """Raise ridged values to a power; 0 stays 0, where no gradient was yet."""
         largest = ops.max(values)
         ridged = (values + self.eps * largest) ** exponent
         return ops.where(largest > 0, ridged, ops.zeros_like(ridged))

@@ -32,7 +32,7 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 
 
 class Activation(nn.Module):
-    """For lists of layers whose published names count it."""
+    """An activation as a layer, for lists of layers whose published names count it."""
 
     def __init__(self, name: str):
         super().__init__()

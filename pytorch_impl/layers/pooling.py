@@ -9,7 +9,7 @@ from shared.specs.base import Pool
 
 
 class MaxPool2d(nn.Module):
-    """For lists of layers whose published names count it."""
+    """A maximum as a layer, for lists of layers whose published names count it."""
 
     def __init__(self, p: Pool):
         super().__init__()

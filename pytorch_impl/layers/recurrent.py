@@ -32,7 +32,7 @@ class StackedLSTM(nn.LSTM):
     def forward(  # type: ignore[override]
         self, x: Tensor, state: State | None = None
     ) -> tuple[Tensor, State]:
-        """Without a state it starts at zeros."""
+        """Run over all steps; without a state it starts at zeros."""
         parity = any(dropout.draws is not None for dropout in self.dropouts)
         if not (self.training and parity):
             return super().forward(x, state)
@@ -50,7 +50,7 @@ class StackedLSTM(nn.LSTM):
         return x, (h, c)
 
     def starts(self, x: Tensor, state: State | None) -> Iterator[State]:
-        """Those of each layer."""
+        """Give the states that each layer starts from."""
         if state is None:
             zeros = x.new_zeros(self.spec.scans, len(x), self.spec.hidden)
             state = zeros, zeros

@@ -54,7 +54,8 @@ def generator(
 def gradient_penalty(
     discriminator: nn.Module, real: Tensor, made: Tensor, between: Tensor
 ) -> Tensor:
-    """mean (|gradient| - 1)^2 between data and samples (arXiv:1704.00028, eq. 3)."""
+    """Give the mean of (|gradient| - 1)^2 between data and samples
+    (arXiv:1704.00028, eq. 3)."""
     share = between.reshape(-1, *(1,) * (real.ndim - 1))
     x = (share * real + (1 - share) * made).requires_grad_()
     with exact((discriminator(x),)) as (scores,):

@@ -103,7 +103,8 @@ class Optimizer(torch.optim.Optimizer):
             yield group, ps, [p.grad for p in ps], kept
 
     def update_all(self, ready: list[Ready]) -> None:
-        """Where a step depends on all groups, this is what to override."""
+        """Update all groups; where a step depends on all of them, this is what to
+        override."""
         for group, ps, gs, kept in ready:
             self.update(group, ps, gs, *kept)
 

@@ -9,7 +9,7 @@ from .base import Optimizer, Tensors, adam_step, norms
 
 
 class LAMB(Optimizer):
-    """trust: as in LARS."""
+    """Adam with a trust ratio for each tensor. trust: as in LARS."""
 
     keeps = ("m", "v")
 

@@ -47,7 +47,7 @@ class Muon(Optimizer):
             torch._foreach_add_(ps, us, alpha=-group["lr"])
 
     def turn(self, group: dict[str, Any], *s: Any) -> None:
-        """All matrices' update."""
+        """Update all matrices."""
         ps, gs, ms = s
         torch._foreach_mul_(ms, group["momentum"])
         torch._foreach_add_(ms, gs)
@@ -60,7 +60,7 @@ class Muon(Optimizer):
 
 
 def orthogonal(m: Tensor, steps: int, eps: float) -> Tensor:
-    """Newton and Schulz's iteration: singular values come near 1."""
+    """Bring singular values near 1, by Newton and Schulz's iteration."""
     if m.shape[0] > m.shape[1]:
         return orthogonal(m.T, steps, eps).T
     o = m / (m.norm() + eps)

@@ -45,12 +45,12 @@ class Shampoo(Optimizer):
             p.add_(u, alpha=-group["lr"])
 
     def root(self, a: Tensor, eps: float) -> Tensor:
-        """a to the power -1/4."""
+        """Raise a matrix to the power -1/4."""
         values, vectors = torch.linalg.eigh(a)
         powers = self.power(values.clamp(min=0.0), -1 / 4, eps)
         return (vectors * powers) @ vectors.T
 
     def power(self, values: Tensor, exponent: float, eps: float) -> Tensor:
-        """0 where there was no gradient yet."""
+        """Raise ridged values to a power; 0 stays 0, where no gradient was yet."""
         ridged = values + eps * values.max()
         return torch.where(values.max() > 0, ridged**exponent, 0.0)

@@ -190,7 +190,7 @@ def one_hot(labels: Array, classes: int) -> Array:
 
 
 def blend(values: Array, share: float) -> Array:
-    """share: what each keeps of itself; the rest is the one before it."""
+    """Mix each row with the one before it, of which it takes what `share` leaves."""
     own, rest = values.dtype.type(share), values.dtype.type(1 - share)
     return np.roll(values, 1, 0) * rest + values * own
 
@@ -220,7 +220,8 @@ def paste(images: Array, box: Box) -> tuple[Array, float]:
 
 @dataclass(frozen=True, kw_only=True)
 class _OfBatch(Checked):
-    """alpha: of the Beta distribution that the share is drawn from."""
+    """Mixes the samples of a batch; alpha is that of the Beta distribution which the
+    share is drawn from."""
 
     classes: Size
     alpha: Positive = 1.0

@@ -78,7 +78,8 @@ def laid_out(inputs: tuple[Part, ...]) -> Arrays:
 
 
 def _moved(inputs: tuple[Part, ...], part: Ragged) -> Array:
-    """For each row, how many rows of earlier samples lie before what it points at."""
+    """Count, for each row, how many rows of earlier samples lie before what it
+    points at."""
     if part.into == SAMPLE:
         before = np.arange(len(part.counts))
     else:
@@ -92,7 +93,8 @@ def _moved(inputs: tuple[Part, ...], part: Ragged) -> Array:
 
 @dataclass(frozen=True)
 class Samples:
-    """Along the first axis of every array; ragged parts have rows of their own."""
+    """Samples lie along the first axis of every array; ragged parts have rows of their
+    own."""
 
     inputs: tuple[Part, ...]
     targets: tuple[Part, ...]
@@ -116,7 +118,7 @@ class Samples:
         return laid_out(self.inputs), laid_out(self.targets)
 
     def in_order(self, size: int) -> Iterator["Samples"]:
-        """All of it, the last batch as short as it falls."""
+        """Give all samples in batches, of which the last is as short as it falls."""
         for start in range(0, len(self), size):
             yield self.take(slice(start, start + size))
 
@@ -165,8 +167,8 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class Dataset:
-    """stream: where the batches of training come from, if they are not those of
-    `train`, shuffled."""
+    """Holds what a task trains, validates and tests on. stream: where the batches of
+    training come from, if they are not those of `train`, shuffled."""
 
     train: Samples
     validation: Samples
@@ -200,14 +202,15 @@ class Shuffled:
         return len(self.split) // self.size // self.multiple * self.multiple
 
     def epoch(self, number: int, start: int = 0) -> Iterator[Samples]:
-        """From batch `start` on."""
+        """Give the batches of an epoch, from batch `start` on."""
         order = generator("shuffle", self.seed, number).permutation(len(self.split))
         for i in range(start, self.per_epoch):
             yield self.split.take(order[i * self.size : (i + 1) * self.size])
 
 
 def divided(split: Samples, seed: int = 0) -> Dataset:
-    """Shuffled, then 70 % to train, 15 % to validate, 15 % to test."""
+    """Shuffle the samples and give 70 % of them to train, 15 % to validate, 15 % to
+    test."""
     order = generator("divide", seed).permutation(len(split))
     first, second = len(split) * 70 // 100, len(split) * 85 // 100
 

@@ -14,8 +14,8 @@ from shared.errors import UsageError
 
 
 def digits(flat: bool) -> Dataset:
-    """1,797 digits of 8x8 pixels (Alpaydin, Kaynak 1998), as scikit-learn ships them;
-    flat: as 64 numbers, else each pixel four times as wide and high, 32x32."""
+    """Load 1,797 digits of 8x8 pixels (Alpaydin, Kaynak 1998), as scikit-learn ships
+    them; flat: as 64 numbers, else each pixel four times as wide and high, 32x32."""
     from sklearn.datasets import load_digits
 
     found = load_digits()

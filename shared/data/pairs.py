@@ -8,8 +8,8 @@ from shared.randomness import generator
 
 
 def pairs(split: Samples, each: int, seed: int = 0) -> Samples:
-    """With every sample `each` pairs of its class, wanted 0, and as many with another
-    class, wanted 1."""
+    """Give with every sample `each` pairs of its class, wanted 0, and as many with
+    another class, wanted 1."""
     (x,), (classes,) = split.inputs, split.targets
     first, alike, other = _drawn(classes, each, generator("pairs", seed, len(x)))
     inputs = x[np.concatenate([first, first])], x[np.concatenate([alike, other])]
@@ -18,8 +18,8 @@ def pairs(split: Samples, each: int, seed: int = 0) -> Samples:
 
 
 def triplets(split: Samples, each: int, seed: int = 0) -> Samples:
-    """With every sample `each` triplets: itself, one of its class, one of another;
-    nothing is wanted besides."""
+    """Give with every sample `each` triplets: itself, one of its class, one of
+    another; nothing is wanted besides."""
     (x,), (classes,) = split.inputs, split.targets
     drawn = _drawn(classes, each, generator("triplets", seed, len(x)))
     return Samples(tuple(x[which] for which in drawn), ())

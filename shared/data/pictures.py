@@ -38,8 +38,8 @@ def read(path: Path, channels: Literal[1, 3] = 3) -> "Image":
 def resize(
     image: "Image", size: int | Pair, interpolation: Interpolation = "bilinear"
 ) -> "Image":
-    """size: (rows, columns), or that of the shorter side. Where it shrinks, a filter
-    grows with it, but for nearest."""
+    """Scale a picture to (rows, columns), or to a size of its shorter side. Where it
+    shrinks, a filter grows with it, but for nearest."""
     if isinstance(size, int):
         short, long = sorted(image.size)
         longer = int(size * long / short)
@@ -54,7 +54,7 @@ def pad(
     fill: int = 0,
     border: Border = "constant",
 ) -> "Image":
-    """sides: left, top, right, bottom."""
+    """Put a border around a picture. sides: left, top, right, bottom."""
     from PIL import Image, ImageOps
 
     if border == "constant":
@@ -126,28 +126,29 @@ def grayscale(image: "Image", channels: Literal[1, 3] = 1) -> "Image":
 
 
 def adjust_brightness(image: "Image", factor: float) -> "Image":
-    """0 is black, 1 the picture itself."""
+    """Multiply the brightness: a factor of 0 gives black, 1 the picture itself."""
     from PIL.ImageEnhance import Brightness
 
     return Brightness(image).enhance(factor)
 
 
 def adjust_contrast(image: "Image", factor: float) -> "Image":
-    """0 is the mean of its grey everywhere, 1 the picture itself."""
+    """Change the contrast: a factor of 0 gives the mean of its grey everywhere, 1 the
+    picture itself."""
     from PIL.ImageEnhance import Contrast
 
     return Contrast(image).enhance(factor)
 
 
 def adjust_saturation(image: "Image", factor: float) -> "Image":
-    """0 is grey, 1 the picture itself."""
+    """Change the saturation: a factor of 0 gives grey, 1 the picture itself."""
     from PIL.ImageEnhance import Color
 
     return Color(image).enhance(factor)
 
 
 def adjust_hue(image: "Image", turn: float) -> "Image":
-    """turn: of the circle of colours, from -0.5 to 0.5, in steps of 1/255."""
+    """Turn the circle of colours by `turn`, from -0.5 to 0.5, in steps of 1/255."""
     from PIL import Image
 
     if image.mode == "L":

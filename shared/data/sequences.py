@@ -9,8 +9,9 @@ SYMBOLS = 6  # X, Y and four that say nothing
 
 
 def temporal_order(number: int = 3000, length: int = 20, seed: int = 0) -> Dataset:
-    """In which order do two marked symbols come, XX, XY, YX or YY? All others are
-    distractors (Hochreiter, Schmidhuber 1997, experiment 6a, with shorter sequences).
+    """The task is to tell the order of two marked symbols, XX, XY, YX or YY. All others
+    are distractors (Hochreiter, Schmidhuber 1997, experiment 6a, with shorter
+    sequences).
 
     Each symbol is one-hot: [N, length, 6]; the first mark is in the first half.
     """

@@ -69,7 +69,7 @@ class CenterCrop(Transform):
 
 @dataclass(frozen=True, kw_only=True)
 class RandomCrop(Transform):
-    """padding: on every side, before it crops."""
+    """Cuts out a random part, after `padding` was put on every side."""
 
     size: Size | tuple[Size, Size]
     padding: Index = 0
@@ -195,7 +195,7 @@ class ColorJitter(Transform):
     hue: Turn = 0.0
 
     def factors(self, draw: Draw) -> dict[str, float]:
-        """In the order in which they are applied, which is drawn too."""
+        """Draw the factors and the order in which they are applied."""
         found = {}
         for name in draw.permutation(list(ADJUST)):
             x = getattr(self, name)
@@ -218,7 +218,7 @@ class ToTensor(Transform):
 
 @dataclass(frozen=True, kw_only=True)
 class Normalize(Transform):
-    """By channel."""
+    """Subtracts each channel's mean and divides by its deviation."""
 
     mean: tuple[Real, ...]
     std: tuple[Positive, ...]
@@ -232,8 +232,9 @@ IMAGENET = Normalize(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
 
 
 def evaluation(size: Pair, normalize: Normalize | None) -> Compose:
-    """For a model that reads pictures of this size: the middle 7/8 of the shorter side,
-    as 224 of 256 pixels; all of it where the model reads less than 64."""
+    """Prepare pictures for a model that reads them at this size: it sees the middle 7/8
+    of the shorter side, as 224 of 256 pixels; all of it where the model reads less than
+    64."""
     short = max(size)
     last = () if normalize is None else (normalize,)
     return Compose(

@@ -41,7 +41,7 @@ class WordPiece:
 
     @classmethod
     def read(cls, path: Path) -> "WordPiece":
-        """From a vocabulary, a piece a line."""
+        """Read a vocabulary, a piece a line."""
         try:
             lines = path.read_text(encoding="utf-8").split("\n")
         except (OSError, UnicodeError) as failure:
@@ -95,7 +95,7 @@ def words(text: str) -> list[str]:
 
 
 def _clean(text: str) -> Iterator[str]:
-    """Without what is not printed; whatever separates words is a space."""
+    """Drop what is not printed; whatever separates words is a space."""
     for c in text:
         category = unicodedata.category(c)
         if c in "\t\n\r" or category[0] == "Z":

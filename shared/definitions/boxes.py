@@ -26,7 +26,7 @@ BACKGROUND, BETWEEN = -1, -2
 
 
 def xywh_to_xyxy(boxes: Array) -> Array:
-    """From left, top, width, height."""
+    """Convert boxes of left, top, width, height to those of two corners."""
     return np.concatenate([boxes[..., :2], boxes[..., :2] + boxes[..., 2:]], -1)
 
 
@@ -35,7 +35,7 @@ def xyxy_to_xywh(boxes: Array) -> Array:
 
 
 def cxcywh_to_xyxy(boxes: Array) -> Array:
-    """From the centre, width and height."""
+    """Convert boxes of centre, width and height to those of two corners."""
     half = boxes[..., 2:] / 2
     return np.concatenate([boxes[..., :2] - half, boxes[..., :2] + half], -1)
 
@@ -46,12 +46,13 @@ def xyxy_to_cxcywh(boxes: Array) -> Array:
 
 
 def to_unit(boxes: Array, sizes: Array) -> Array:
-    """In shares of the picture; sizes: [..., 2] heights and widths. Of every format."""
+    """Convert pixels to shares of the picture. sizes: [..., 2] heights and widths. Of
+    every format."""
     return boxes / sizes[..., None, [1, 0, 1, 0]]
 
 
 def to_pixels(boxes: Array, sizes: Array) -> Array:
-    """The other way round."""
+    """Convert shares of the picture to pixels."""
     return boxes * sizes[..., None, [1, 0, 1, 0]]
 
 
@@ -64,7 +65,7 @@ def clipped(boxes: Array, sizes: Array) -> Array:
 
 
 def area(boxes: Array) -> Array:
-    """0 of an empty box."""
+    """Give the area of each box, which is 0 of an empty one."""
     return np.maximum(boxes[..., 2:] - boxes[..., :2], 0).prod(-1)
 
 
@@ -267,8 +268,8 @@ class Matching(Checked):
 
 
 class Detected(NamedTuple):
-    """Of every picture: boxes [pictures, n, 4], and [pictures, n] scores (of true boxes
-    not looked at), classes and valid."""
+    """What was found in every picture: boxes [pictures, n, 4], and [pictures, n]
+    scores (of true boxes not looked at), classes and valid."""
 
     boxes: Array
     scores: Array

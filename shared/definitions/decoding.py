@@ -31,7 +31,7 @@ def greedy(logits: Array) -> Array:
 
 
 def greedy_margin(logits: Array) -> Array:
-    """By how much the highest logit leads."""
+    """Give by how much the highest logit leads the next."""
     return lead(logits, 1)
 
 
@@ -50,7 +50,8 @@ class Sample(Checked):
     top_p: Part | None = None
 
     def probabilities(self, logits: Array) -> Array:
-        """Those of the tokens that are left, and 0 of the others."""
+        """Give the probabilities of the tokens that the filters leave, and 0 for the
+        others."""
         order, p, before = self._ranked(logits)
         if self.top_p is not None and self.top_p < 1:
             p = np.where(before < self.top_p, p, 0)
@@ -204,7 +205,7 @@ def _last(p: Array) -> Array:
 
 
 def lead(values: Array, k: int) -> Array:
-    """By how much the k-th highest leads the next."""
+    """Give by how much the k-th highest value leads the next."""
     ranked = -np.sort(-values, -1)
     if k >= ranked.shape[-1]:
         return np.full(values.shape[:-1], np.inf)
@@ -212,7 +213,7 @@ def lead(values: Array, k: int) -> Array:
 
 
 def _gap(higher: Array, lower: Array) -> Array:
-    """Infinite, where the lower one is forbidden."""
+    """The gap of two scores is infinite where the lower one is forbidden."""
     some = np.isfinite(lower)
     return np.where(some, np.where(some, higher, 0) - np.where(some, lower, 0), np.inf)
 

@@ -40,7 +40,7 @@ class Noising(Checked):
         return np.cumprod(1 - self.betas())
 
     def alpha_bar(self, t: Array) -> Array:
-        """At times from -1 on, where it is 1."""
+        """Give what is left of the data at times t, from -1 on, where it is 1."""
         return np.concatenate([[1.0], self.alpha_bars()])[t + 1]
 
 
@@ -109,7 +109,8 @@ def noise_of_velocity(x: Array, v: Array, a: Array) -> Array:
 
 @dataclass(frozen=True, kw_only=True)
 class Sampler(Checked):
-    """limit: the data that a step believes in is clipped to so much on either side."""
+    """Turns noise into data, step by step. limit: the data that a step believes in is
+    clipped to so much on either side."""
 
     limit: Positive | None = None
 

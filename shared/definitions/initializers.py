@@ -52,7 +52,7 @@ class Ones(Initializer):
 
 @dataclass(frozen=True, kw_only=True)
 class Given(Initializer):
-    """These rows."""
+    """The tensor starts from these rows."""
 
     rows: tuple[tuple[Real, ...], ...]
 
@@ -65,7 +65,7 @@ class Given(Initializer):
 
 @dataclass(frozen=True, kw_only=True)
 class Uniform(Initializer):
-    """Within `bound` of 0."""
+    """Values are drawn evenly between -bound and bound."""
 
     bound: NonNegative
 
@@ -84,8 +84,8 @@ class Normal(Initializer):
 
 @dataclass(frozen=True, kw_only=True)
 class TruncatedNormal(Initializer):
-    """Drawn again where it is more than two deviations from 0. `std` is that of the
-    uncut normal; what is left has 0.8796 of it."""
+    """A normal value is drawn again where it is more than two deviations from 0. `std`
+    is that of the uncut normal; what is left has 0.8796 of it."""
 
     std: NonNegative
 
@@ -114,7 +114,7 @@ class XavierUniform(Initializer):
 
 @dataclass(frozen=True, kw_only=True)
 class XavierNormal(Initializer):
-    """The same, equation 12, as a normal."""
+    """XavierUniform's variance (equation 12) in a normal distribution."""
 
     gain: Positive = 1.0
 
@@ -146,7 +146,7 @@ class HeUniform(_He):
 
 @dataclass(frozen=True, kw_only=True)
 class HeNormal(_He):
-    """The same as a normal, as in the paper."""
+    """HeUniform's variance in a normal distribution, as the paper has it."""
 
     def draw(self, shape: Shape, generator: np.random.Generator) -> Array:
         return _normal(shape, self.std(shape), generator)
@@ -162,7 +162,7 @@ class LeCunUniform(Initializer):
 
 @dataclass(frozen=True, kw_only=True)
 class LeCunNormal(Initializer):
-    """The same as a normal."""
+    """LeCunUniform's variance in a normal distribution."""
 
     def draw(self, shape: Shape, generator: np.random.Generator) -> Array:
         return _normal(shape, 1 / math.sqrt(fans(shape)[0]), generator)
@@ -192,7 +192,8 @@ def fans(shape: Shape) -> tuple[int, int]:
 
 
 def gain(activation: Activation, slope: float = 0.0) -> float:
-    """By how much weights make up for an activation; torch's table."""
+    """Give the factor by which weights make up for what an activation takes; torch's
+    table."""
     if activation == "leaky_relu":
         return math.sqrt(2 / (1 + slope**2))
     return {"relu": math.sqrt(2), "tanh": 5 / 3}.get(activation, 1.0)

@@ -38,12 +38,14 @@ def top_k(scores: Array, target: Array, k: int = 5) -> float:
 
 
 def precision(predicted: Array, target: Array, average: Average = "macro") -> float:
-    """Of what was said to be a class, the share that is; 0 where nothing was said."""
+    """Give the share of what was said to be a class that is one; it is 0 where nothing
+    was said."""
     return _score("precision", predicted, target, average)
 
 
 def recall(predicted: Array, target: Array, average: Average = "macro") -> float:
-    """Of what is a class, the share that was said to be; 0 where nothing is."""
+    """Give the share of what is a class that was said to be one; it is 0 where nothing
+    is."""
     return _score("recall", predicted, target, average)
 
 
@@ -63,8 +65,8 @@ def confusion(predicted: Array, target: Array, classes: int) -> Array:
 
 
 def iou(predicted: Array, target: Array, classes: int) -> float:
-    """Of two maps of classes, the intersection over the union (Jaccard 1912); the mean
-    over the classes that either has."""
+    """Give the intersection over the union of two maps of classes (Jaccard 1912); the
+    mean over the classes that either has."""
     table = confusion(predicted, target, classes)
     both = np.diag(table)
     either = table.sum(0) + table.sum(1) - both
@@ -207,6 +209,6 @@ def discrepancy(samples: Array, data: Array) -> float:
 
 
 def _distances(x: Array, y: Array) -> Array:
-    """Squared, of each of x from each of y."""
+    """Give the squared distance of each of x from each of y."""
     squares = np.square(x).sum(1)[:, None] + np.square(y).sum(1) - 2 * x @ y.T
     return np.maximum(squares, 0.0)

@@ -32,8 +32,8 @@ class Constant(Schedule):
 
 @dataclass(frozen=True, kw_only=True)
 class Step(Schedule):
-    """Times gamma after every so many updates (He et al. 2015, arXiv:1512.03385,
-    section 3.4, gives the custom)."""
+    """The factor is multiplied by gamma after every so many updates (He et al. 2015,
+    arXiv:1512.03385, section 3.4, gives the custom)."""
 
     every: Size
     gamma: Gamma = 0.1
@@ -44,7 +44,7 @@ class Step(Schedule):
 
 @dataclass(frozen=True, kw_only=True)
 class MultiStep(Schedule):
-    """Times gamma at each of the updates `at`."""
+    """The factor is multiplied by gamma at each of the updates `at`."""
 
     at: tuple[Size, ...]
     gamma: Gamma = 0.1
@@ -71,8 +71,9 @@ class Exponential(Schedule):
 
 @dataclass(frozen=True, kw_only=True)
 class Polynomial(Schedule):
-    """From 1 to `final` in `steps` updates, and `final` after them; linear with power 1
-    (Liu, Rabinovich, Berg 2015, arXiv:1506.04579, section 3.1: "poly")."""
+    """The factor falls from 1 to `final` in `steps` updates and stays there; it is
+    linear with power 1 (Liu, Rabinovich, Berg 2015, arXiv:1506.04579, section 3.1:
+    "poly")."""
 
     steps: Size
     power: Positive = 1.0
@@ -171,7 +172,7 @@ class Warmup(Schedule):
 
 
 class PlateauState(NamedTuple):
-    """All there is to keep: the factor, the best value seen, the observations since
+    """What a plateau keeps: the factor, the best value seen, the observations since
     then, and those of the cooldown that are left."""
 
     factor: float
@@ -182,7 +183,8 @@ class PlateauState(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class ReduceOnPlateau(Checked):
-    """Times gamma when `patience` observations are passed without a better one.
+    """The factor is multiplied by gamma when `patience` observations are passed without
+    a better one.
 
     Smaller is better; of what should grow, observe the negative. Better is below the
     best by more than `threshold` of its size. After a reduction nothing is counted for

@@ -48,7 +48,8 @@ class Pretrained:
 
 
 def _lite_pictures(side: int) -> Compose:
-    """As Google trained EfficientNet-Lite: levels of 127 and 255 become 0 and 1."""
+    """Prepare pictures as for Google's EfficientNet-Lite: levels of 127 and 255 become
+    0 and 1."""
     return Compose(
         transforms=(
             Resize(size=side + 32, interpolation="bicubic"),
@@ -230,7 +231,7 @@ def rows() -> list[dict[str, Any]]:
 
 
 def table() -> "Table":
-    """The same for people: a digest by its beginning, of the first file."""
+    """Lay out the same for people: of the digests the beginning of the first file's."""
     from rich.table import Table
 
     told = Table(box=None, pad_edge=False, header_style="bold")

@@ -23,12 +23,13 @@ def table(
 
 
 def backwards(*tables: Mapping[str, str]) -> dict[str, str]:
-    """From public names to own ones."""
+    """Give the way from public names to own ones."""
     return {public: own for table in tables for own, public in table.items()}
 
 
 def renamed(name: str, names: Mapping[str, str]) -> str:
-    """By itself, or by its layer; what is not in the table keeps its name."""
+    """Rename a tensor by itself, or by its layer; what is not in the table keeps its
+    name."""
     block = _NUMBER.search(name)
     number = block.group() if block else ""
     general = _NUMBER.sub("#", name, count=1)

@@ -56,7 +56,7 @@ def implementations(family: str) -> list[str]:
 
 
 def path_of(framework: str, family: str) -> Path:
-    """Where a framework's model file is, or would be."""
+    """Give the place where a framework's model file is, or would be."""
     package = PACKAGES[framework].replace(".", "/")
     return ROOT / package / "models" / place_of(family)
 

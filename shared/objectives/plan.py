@@ -20,7 +20,7 @@ from shared.objectives.base import Objective, Step
 
 @dataclass(frozen=True, kw_only=True)
 class Plan(Checked):
-    """All numbers of a run.
+    """Holds all numbers of a run.
 
     plateau: lowers the learning rate when the validation loss falls no more.
     rates: a factor on the learning rate of the parameters that a shell pattern names;

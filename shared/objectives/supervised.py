@@ -48,7 +48,7 @@ class Supervised(Objective):
         return outputs if self.heads is None else outputs[:1]
 
     def share(self, part: Samples, whole: Samples) -> float:
-        """By what the loss counts, which need not be rows."""
+        """Weigh a part by what the loss counts, which need not be rows."""
         total = self.loss.counted(len(whole), laid_out(whole.targets))
         own = self.loss.counted(len(part), laid_out(part.targets))
         return own / total if total else 0.0

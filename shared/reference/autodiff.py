@@ -70,7 +70,7 @@ class Node:
         return Node(x**power, (self,), lambda g: (g * power * x ** (power - 1),))
 
     def __matmul__(self, other: Value) -> "Node":
-        """Of matrices, and of stacks of them."""
+        """Multiply matrices, or stacks of them."""
         a, b = self, _node(other)
         return Node(
             a.value @ b.value, (a, b), lambda g: (g @ b.value.mT, a.value.mT @ g)
@@ -183,7 +183,7 @@ def sigmoid(x: Node) -> Node:
 
 
 def relu(x: Node) -> Node:
-    """With a derivative of 0 at 0."""
+    """Give the part above 0; the derivative at 0 is 0."""
     return maximum(x, 0.0)
 
 

@@ -50,5 +50,5 @@ class Perceptron:
         return int(np.abs(wrong).sum())
 
     def weights(self) -> Weights:
-        """By the canonical names of shared/specs/classic/linear.py."""
+        """Give the weights by the canonical names of shared/specs/classic/linear.py."""
         return {"linear.weight": self.w, "linear.bias": self.b}

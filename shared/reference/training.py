@@ -120,8 +120,9 @@ class Trainer(contract.Trainer):
             places[target].value = moved.astype(self.model.dtype)
 
     def update(self, gs: Gradients) -> None:
-        """Of each group of parameters at its own rate. What all tensors share, as a
-        norm, is of all groups, so each update is asked of all and used for its own."""
+        """Update each group of parameters at its own rate. What all tensors share,
+        as a norm, is of all groups, so each update is asked of all and used for its
+        own."""
         xs, state, lr = self.values(), self.state, self.lr
         for rate, names in self.parts.items():
             given = xs, gs, state, rate * lr, self.excluded

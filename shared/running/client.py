@@ -208,7 +208,7 @@ class Worker:
         return self._log.read().decode(errors="replace").splitlines()
 
     def end(self) -> None:
-        """From another thread than the one that waits for an answer."""
+        """End the process, from another thread than that which waits for an answer."""
         if self._process.poll() is None:
             self._process.kill()
             self._process.wait()

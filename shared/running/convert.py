@@ -165,7 +165,7 @@ def _read_state(source: Path, known: _Known) -> dict[str, Array]:
 
 
 def _built(worker: Worker, known: _Known) -> RemoteModel:
-    """With memory: Keras reads into a model that has values already."""
+    """Build the model with values, since Keras reads into those that there are."""
     model = worker.build(known.spec, known.name)
     model.fill(0)
     return model

@@ -51,7 +51,7 @@ def found(folder: Path) -> list[Path]:
 
 
 def write(folder: Path, step: int, checkpoint: Checkpoint) -> None:
-    """Then forget those before the last KEPT."""
+    """Write a checkpoint, then forget those before the last KEPT."""
     about = json.dumps(checkpoint.about, sort_keys=True)
     tensors = checkpoint.tensors()
     digest = _digest(about, tensors)

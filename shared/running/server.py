@@ -192,7 +192,7 @@ def _resolve(target: str) -> Any:
 
 
 def _methods(native: Any) -> list[str]:
-    """Those that its own class has for others to call."""
+    """Give the methods that an object's own class has for others to call."""
     own = vars(type(native)).items()
     return [k for k, v in own if inspect.isfunction(v) and not k.startswith("_")]
 

@@ -14,7 +14,8 @@ GRACE = 1.0  # seconds for the others to tell why one of them failed
 
 
 class Team:
-    """As many workers as `size`; use as a context manager, like a Worker.
+    """Holds `size` workers that train together; use it as a context manager, like a
+    Worker.
 
     cores: divided among them, in equal parts.
     """

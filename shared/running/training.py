@@ -99,12 +99,12 @@ class Run:
         return late or self.at.epoch >= self.plan.epochs
 
     def epochs(self) -> Iterator[int]:
-        """From where the run stands to where it stops."""
+        """Count the epochs from where the run stands to where it stops."""
         while not self.stopped:
             yield self.at.epoch
 
     def batches(self) -> Iterator[Samples]:
-        """Those left of this epoch."""
+        """Give the batches left of this epoch."""
         first, skip = divmod(self.at.batch, self.plan.passes)
         for batch in self.source.epoch(self.at.epoch, first):
             for _ in range(self.plan.passes - skip):
@@ -112,8 +112,8 @@ class Run:
             skip = 0
 
     def ahead(self) -> Iterator[Samples]:
-        """Those left of this epoch and of all that follow, for a loop that reads
-        further than it has come."""
+        """Give the batches left of this epoch and of all that follow, for a loop that
+        reads further than it has come."""
         yield from self.batches()
         for epoch in range(self.at.epoch + 1, self.plan.epochs):
             for batch in self.source.epoch(epoch):
@@ -121,7 +121,8 @@ class Run:
                     yield batch
 
     def after_batch(self, losses: dict[str, Any]) -> None:
-        """losses: by name, numbers or what the framework will turn into them."""
+        """Note what a batch gave. losses: by name, numbers or what the framework will
+        turn into them."""
         self.pending.append(losses)
         self.at.batch += 1
         self.at.step += 1
@@ -263,7 +264,7 @@ class Run:
             saving.write(self.saves, self.at.step, checkpoint)
 
     def resume(self, source: Path | None = None) -> None:
-        """From the newest whole checkpoint, of this folder or another run's."""
+        """Go on from the newest whole checkpoint, of this folder or another run's."""
         folder = (source or self.folder) / "checkpoints"
         checkpoint, warnings = saving.newest(folder)
         for warning in warnings:
@@ -358,7 +359,8 @@ def restore(trainer: Trainer, checkpoint: Checkpoint) -> int:
 
 
 def _random_states(trainer: Trainer) -> dict[str, Array]:
-    """Those of the first process by their names, of another as `1/cpu`."""
+    """Give the generators' states: those of the first process by their names, of
+    another as `1/cpu`."""
     found = trainer.random_state()
     if trainer.place.size == 1 or not trainer.draws_alone:
         return found
@@ -450,7 +452,7 @@ def train(model: Model, job: Job) -> dict[str, Any]:
 
 
 def _silent(text: str) -> None:
-    """Where another process says it."""
+    """Say nothing, where another process says it."""
 
 
 def _printer(folder: Path) -> Callable[[str], None]:

@@ -25,7 +25,7 @@ Sides = tuple[Pair, Pair]  # (top, bottom), (left, right)
 
 
 def pair(value: int | Pair) -> Pair:
-    """Of rows and columns."""
+    """Give rows and columns, where one number stands for both."""
     return (value, value) if isinstance(value, int) else value
 
 
@@ -41,7 +41,7 @@ def same(size: int, k: int, stride: int) -> Pair:
 
 
 def _places(map_size: Pair, pads: Sides, window: Pair, stride: int) -> Pair:
-    """Where a window can stand, by rows and by columns."""
+    """Count the places where a window can stand, by rows and by columns."""
     rows, columns = (
         (n + first + last - k) // stride + 1
         for n, (first, last), k in zip(map_size, pads, window, strict=True)
@@ -75,7 +75,8 @@ class ConvSpec:
         groups: int = 1,
         bias: bool = True,
     ) -> Self:
-        """With an odd kernel and stride 1 the map keeps its size."""
+        """Pad half a kernel on each side: with an odd kernel and stride 1 the map keeps
+        its size."""
         rows, columns = pair(k)
         return cls(c_in, c_out, k, stride, (rows // 2, columns // 2), groups, bias)
 
@@ -96,14 +97,15 @@ class ConvSpec:
 
     @property
     def keeps_size(self) -> bool:
-        """As TensorFlow's "same" does, with as much on each side."""
+        """Whether the map keeps its size as by TensorFlow's "same", with as much on
+        each side."""
         around = zip(self.pads, self.kernel, strict=True)
         return self.stride == 1 and all(
             2 * first == 2 * last == k - 1 for (first, last), k in around
         )
 
     def map_size(self, rows: int, columns: int) -> Pair:
-        """Of what it puts out."""
+        """Give the rows and columns that it puts out."""
         return _places((rows, columns), self.pads, self.kernel, self.stride)
 
     @property
@@ -160,7 +162,8 @@ class ConvTransposeSpec:
 
     @property
     def pads(self) -> Sides:
-        """Of a plain convolution over the map with stride - 1 zeros between."""
+        """Give the padding of a plain convolution over the map with stride - 1 zeros
+        between."""
         sides = zip(self.kernel, self.cuts, strict=True)
         rows, columns = ((k - 1 - first, k - 1 - last) for k, (first, last) in sides)
         return rows, columns
@@ -172,7 +175,7 @@ class ConvTransposeSpec:
         return all(cut == same(self.stride, k, self.stride) for k, cut in sides)
 
     def map_size(self, rows: int, columns: int) -> Pair:
-        """Of what it puts out."""
+        """Give the rows and columns that it puts out."""
         grown = ((rows - 1) * self.stride + 1, (columns - 1) * self.stride + 1)
         return _places(grown, self.pads, self.kernel, 1)
 
@@ -196,7 +199,7 @@ class Pool:
         return _sides(self.padding)
 
     def map_size(self, rows: int, columns: int) -> Pair:
-        """Of what it puts out."""
+        """Give the rows and columns that it puts out."""
         pads = self.reach(rows, columns)
         return _places((rows, columns), pads, (self.size, self.size), self.stride)
 
@@ -309,7 +312,7 @@ class Spec(Checked):
         return {}
 
     def start(self, name: str, shape: tuple[int, ...]) -> Initializer:
-        """That of one tensor."""
+        """Give what one tensor starts from."""
         for pattern, initializer in self.starts().items():
             if fnmatchcase(name, pattern):
                 return initializer

@@ -22,7 +22,7 @@ def softmax(scores: Array) -> Array:
 
 
 def step(scores: Array) -> Array:
-    """By way of sign, whose gradient is 0; a comparison has none."""
+    """Give 1 above 0, by way of sign, whose gradient is 0; a comparison has none."""
     return nnx.relu(jnp.sign(scores))
 
 

@@ -15,7 +15,7 @@ ACTIVATIONS = {"relu": nnx.relu, "tanh": nnx.tanh}
 
 
 class Encoder(nnx.Module):
-    """q(z|x), by its parameters (appendix C.2)."""
+    """Gives q(z|x) by its parameters (appendix C.2)."""
 
     def __init__(self, spec: VAESpec, *, rngs: nnx.Rngs):
         self.activation = ACTIVATIONS[spec.activation]
@@ -30,7 +30,7 @@ class Encoder(nnx.Module):
 
 
 class Decoder(nnx.Module):
-    """p(x|z): logits, or means (appendix C.1)."""
+    """Gives p(x|z) by logits, or means (appendix C.1)."""
 
     def __init__(self, spec: VAESpec, *, rngs: nnx.Rngs):
         self.activation = ACTIVATIONS[spec.activation]

@@ -24,7 +24,7 @@ from shared.specs.vision.densenet import (
 
 
 class DenseLayer(nnx.Module):
-    """From all maps before it, `growth` more (section 3)."""
+    """Makes `growth` maps of all maps before it (section 3)."""
 
     def __init__(self, s: LayerSpec, spec: DenseNetSpec, *, rngs: nnx.Rngs):
         c1, c2 = s.convs

@@ -52,7 +52,7 @@ class MBConv(nnx.Module):
 
 
 class FusedMBConv(nnx.Module):
-    """With one convolution for the first two (V2, fig. 2)."""
+    """An MBConv with one convolution for the first two (V2, fig. 2)."""
 
     def __init__(self, b: FusedSpec, spec: EfficientNetSpec, *, rngs: nnx.Rngs):
         self.adds = b.adds

@@ -88,7 +88,7 @@ class InceptionAux(nnx.Module):
 
 
 class GoogLeNet(nnx.Module):
-    """With batch norm."""
+    """GoogLeNet with batch norm, as torchvision builds it."""
 
     def __init__(self, spec: AnySpec, *, rngs: nnx.Rngs):
         self.spec, self.stages = spec, spec.stages
@@ -125,7 +125,7 @@ class GoogLeNet(nnx.Module):
 
 
 class PlainGoogLeNet(GoogLeNet):
-    """As published."""
+    """GoogLeNet as it was published."""
 
     spec: PlainGoogLeNetSpec
 

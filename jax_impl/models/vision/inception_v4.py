@@ -30,7 +30,7 @@ def chain(convs: Chain, spec: BatchNormed, *, rngs: nnx.Rngs) -> nnx.Sequential:
 
 
 class Mean(nnx.Module):
-    """For lists of layers whose published names count it."""
+    """A mean as a layer, for lists of layers whose published names count it."""
 
     def __call__(self, x: Array) -> Array:
         return avg_pool(x, MEAN)

@@ -61,7 +61,7 @@ class Subsampling(nnx.Module):
 
 
 class RBF(nnx.Module):
-    """Squared distances to fixed centers (eq. 7)."""
+    """Gives the squared distances to fixed centers (eq. 7)."""
 
     def __init__(self, spec: LeNet5Spec):
         self.centers = nnx.Variable(jnp.array(spec.centers))

@@ -29,7 +29,8 @@ def branch(
 
 
 class Unit(nnx.Module):
-    """With a split (figure 3c), or of all maps twice and a stride (figure 3d)."""
+    """Splits the maps (figure 3c), or reads all of them twice, with a stride (figure
+    3d)."""
 
     def __init__(self, s: UnitSpec, spec: ShuffleNetSpec, *, rngs: nnx.Rngs):
         self.s = s

@@ -124,7 +124,7 @@ class PatchMerging(nnx.Module):
 
 
 def patches(spec: SwinSpec, *, rngs: nnx.Rngs) -> nnx.Sequential:
-    """At its second place torchvision turns its maps."""
+    """Cut the image into patches; at the second place torchvision turns its maps."""
     c = spec.patches
     last = norm(c.c_out, spec, rngs=rngs)
     return nnx.Sequential(conv(c, rngs=rngs), Activation("identity"), last)

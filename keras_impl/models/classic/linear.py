@@ -20,7 +20,7 @@ def softmax(scores: KerasTensor) -> KerasTensor:
 
 
 def step(scores: KerasTensor) -> KerasTensor:
-    """By way of sign, whose gradient is 0; a comparison has none."""
+    """Give 1 above 0, by way of sign, whose gradient is 0; a comparison has none."""
     return ops.relu(ops.sign(scores))
 
 

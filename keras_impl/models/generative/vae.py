@@ -20,7 +20,7 @@ ACTIVATIONS = {"relu": ops.relu, "tanh": ops.tanh}
 
 
 class Encoder(keras.Layer):
-    """q(z|x), by its parameters (appendix C.2)."""
+    """Gives q(z|x) by its parameters (appendix C.2)."""
 
     def __init__(self, spec: VAESpec):
         super().__init__()
@@ -36,7 +36,7 @@ class Encoder(keras.Layer):
 
 
 class Decoder(keras.Layer):
-    """p(x|z): logits, or means (appendix C.1)."""
+    """Gives p(x|z) by logits, or means (appendix C.1)."""
 
     def __init__(self, spec: VAESpec):
         super().__init__()

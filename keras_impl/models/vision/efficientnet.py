@@ -52,7 +52,7 @@ class MBConv(keras.Layer):
 
 
 class FusedMBConv(keras.Layer):
-    """With one convolution for the first two (V2, fig. 2)."""
+    """An MBConv with one convolution for the first two (V2, fig. 2)."""
 
     def __init__(self, b: FusedSpec, spec: EfficientNetSpec):
         super().__init__()

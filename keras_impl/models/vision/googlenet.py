@@ -92,7 +92,7 @@ class InceptionAux(keras.Layer):
 
 
 class GoogLeNet(SpecModel):
-    """With batch norm."""
+    """GoogLeNet with batch norm, as torchvision builds it."""
 
     def __init__(self, spec: AnySpec):
         super().__init__(spec)
@@ -131,7 +131,7 @@ class GoogLeNet(SpecModel):
 
 
 class PlainGoogLeNet(GoogLeNet):
-    """As published."""
+    """GoogLeNet as it was published."""
 
     spec: PlainGoogLeNetSpec
 

@@ -30,7 +30,7 @@ def chain(convs: Chain, spec: BatchNormed) -> keras.Sequential:
 
 
 class Mean(keras.Layer):
-    """For lists of layers whose published names count it."""
+    """A mean as a layer, for lists of layers whose published names count it."""
 
     def call(self, x: KerasTensor) -> KerasTensor:
         return avg_pool(x, MEAN)

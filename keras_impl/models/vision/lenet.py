@@ -62,7 +62,7 @@ class Subsampling(keras.Layer):
 
 
 class RBF(keras.Layer):
-    """Squared distances to fixed centers (eq. 7)."""
+    """Gives the squared distances to fixed centers (eq. 7)."""
 
     def __init__(self, spec: LeNet5Spec):
         super().__init__()

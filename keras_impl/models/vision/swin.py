@@ -133,7 +133,7 @@ class PatchMerging(keras.Layer):
 
 
 def patches(spec: SwinSpec) -> keras.Sequential:
-    """At its second place torchvision turns its maps."""
+    """Cut the image into patches; at the second place torchvision turns its maps."""
     c = spec.patches
     return keras.Sequential([conv(c), Activation("identity"), norm(c.c_out, spec)])
 

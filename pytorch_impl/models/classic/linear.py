@@ -21,7 +21,7 @@ def softmax(scores: Tensor) -> Tensor:
 
 
 def step(scores: Tensor) -> Tensor:
-    """By way of sign, whose gradient is 0; a comparison has none."""
+    """Give 1 above 0, by way of sign, whose gradient is 0; a comparison has none."""
     return F.relu(torch.sign(scores))
 
 

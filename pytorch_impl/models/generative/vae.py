@@ -14,7 +14,7 @@ ACTIVATIONS = {"relu": torch.relu, "tanh": torch.tanh}
 
 
 class Encoder(nn.Module):
-    """q(z|x), by its parameters (appendix C.2)."""
+    """Gives q(z|x) by its parameters (appendix C.2)."""
 
     def __init__(self, spec: VAESpec):
         super().__init__()
@@ -30,7 +30,7 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """p(x|z): logits, or means (appendix C.1)."""
+    """Gives p(x|z) by logits, or means (appendix C.1)."""
 
     def __init__(self, spec: VAESpec):
         super().__init__()

@@ -89,7 +89,7 @@ class InceptionAux(nn.Module):
 
 
 class GoogLeNet(nn.Module):
-    """With batch norm."""
+    """GoogLeNet with batch norm, as torchvision builds it."""
 
     def __init__(self, spec: AnySpec):
         super().__init__()
@@ -126,7 +126,7 @@ class GoogLeNet(nn.Module):
 
 
 class PlainGoogLeNet(GoogLeNet):
-    """As published."""
+    """GoogLeNet as it was published."""
 
     spec: PlainGoogLeNetSpec
 

@@ -29,7 +29,7 @@ def chain(convs: Chain, spec: BatchNormed) -> nn.Sequential:
 
 
 class Mean(nn.Module):
-    """For lists of layers whose published names count it."""
+    """A mean as a layer, for lists of layers whose published names count it."""
 
     def forward(self, x: Tensor) -> Tensor:
         return avg_pool(x, MEAN)

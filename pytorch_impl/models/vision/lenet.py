@@ -57,7 +57,7 @@ class Subsampling(nn.Module):
 
 
 class RBF(nn.Module):
-    """Squared distances to fixed centers (eq. 7)."""
+    """Gives the squared distances to fixed centers (eq. 7)."""
 
     centers: Tensor
 

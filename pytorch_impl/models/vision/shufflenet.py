@@ -25,7 +25,8 @@ def branch(steps: tuple[Step, ...], spec: ShuffleNetSpec) -> nn.Sequential:
 
 
 class Unit(nn.Module):
-    """With a split (figure 3c), or of all maps twice and a stride (figure 3d)."""
+    """Splits the maps (figure 3c), or reads all of them twice, with a stride (figure
+    3d)."""
 
     def __init__(self, s: UnitSpec, spec: ShuffleNetSpec):
         super().__init__()

@@ -131,7 +131,7 @@ class PatchMerging(nn.Module):
 
 
 def patches(spec: SwinSpec) -> nn.Sequential:
-    """At its second place torchvision turns its maps."""
+    """Cut the image into patches; at the second place torchvision turns its maps."""
     c = spec.patches
     norm = LayerNorm2d(c.c_out, eps=spec.ln_eps)
     return nn.Sequential(conv(c), Activation("identity"), norm)

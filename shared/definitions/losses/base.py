@@ -34,14 +34,14 @@ def mean(each: Array) -> Array:
 
 
 def share_of(a: Array) -> float:
-    """Of one position in the mean over all but the last axis."""
+    """Give the share of one position in the mean over all but the last axis."""
     return 1 / max(a[..., 0].size, 1)
 
 
 def weight_of(
     target: Array, weights: tuple[float, ...] | None, ignore: int | None
 ) -> float:
-    """The weights of all targets that count."""
+    """Add up the weights of all targets that count."""
     target = target[target != ignore] if ignore is not None else target
     return float(target.size if weights is None else np.array(weights)[target].sum())
 
@@ -49,7 +49,8 @@ def weight_of(
 def chosen_of(
     z: Array, target: Array, weights: tuple[float, ...] | None, ignore: int | None
 ) -> Arrays:
-    """1 at the target, each class's weight, and each position's share of the mean."""
+    """Give an array with 1 at the target, each class's weight, and each position's
+    share of the mean."""
     classes = z.shape[-1]
     of_class = np.ones(classes) if weights is None else np.array(weights)
     counts = np.full(target.shape, True) if ignore is None else target != ignore

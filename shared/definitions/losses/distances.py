@@ -13,7 +13,7 @@ from shared.fields import NonNegative, Rate
 class Contrastive(Loss):
     """Hadsell, Chopra, LeCun 2006 (https://doi.org/10.1109/CVPR.2006.100), equation 4,
     of two outputs at distance D: target 0 where they are alike, D^2 / 2, and 1 where
-    they are not, max(0, margin - D)^2 / 2. Where D is 0 its gradient is."""
+    they are not, max(0, margin - D)^2 / 2. Where D is 0 the gradient is taken as 0."""
 
     margin: NonNegative = 1.0
 

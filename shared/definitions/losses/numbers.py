@@ -11,7 +11,7 @@ from shared.fields import Positive
 
 @dataclass(frozen=True, kw_only=True)
 class MSE(Loss):
-    """mean (y - target)^2; without a half."""
+    """The mean of (y - target)^2, which some halve and this does not."""
 
     def value(self, outputs: Arrays, targets: Arrays) -> Array:
         (y,), (target,) = outputs, targets
@@ -37,7 +37,8 @@ class MAE(Loss):
 
 @dataclass(frozen=True, kw_only=True)
 class MBE(Loss):
-    """mean (y - target): the bias, above 0 where too much is said. It has no least."""
+    """The mean of y - target tells the bias: it is above 0 where the model says too
+    much. It falls without end as y falls, so nothing can be trained by it alone."""
 
     def value(self, outputs: Arrays, targets: Arrays) -> Array:
         (y,), (target,) = outputs, targets

@@ -55,7 +55,7 @@ class Optimizer(Checked):
     def step(
         self, x: Array, g: Array, s: State, t: int, lr: float, decay: float
     ) -> tuple[Array, State]:
-        """One tensor's update."""
+        """Update one tensor: give its new value and what is kept of it."""
         raise NotImplementedError
 
     def update(
@@ -66,7 +66,7 @@ class Optimizer(Checked):
         lr: float,
         excluded: frozenset[str] = frozenset(),
     ) -> tuple[dict[str, Array], dict[str, Array]]:
-        """All tensors' update; the state is flat: `t`, and `m/conv1.weight`."""
+        """Update all tensors; the state is flat: `t`, and `m/conv1.weight`."""
         t = int(state["t"]) + 1 if state else 1
         shared = self.share(gs, state, lr)
         new_xs, new_state = {}, {"t": np.array(t)}
@@ -112,7 +112,8 @@ class Layerwise(Optimizer):
         lr: float,
         excluded: frozenset[str] = frozenset(),
     ) -> tuple[dict[str, Array], dict[str, Array]]:
-        """What decay leaves alone the ratio leaves alone too: the authors' code."""
+        """Update all tensors; what decay leaves alone the ratio leaves alone too, as in
+        the authors' code."""
         new_xs, new_state = dict[str, Array](), dict[str, Array]()
         for optimizer, out in ((self, False), (replace(self, trust=False), True)):
             part = {n: x for n, x in xs.items() if (n in excluded) == out}

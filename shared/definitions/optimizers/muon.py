@@ -40,7 +40,7 @@ class Muon(Optimizer):
         return x - lr * decay * x - lr * 0.2 * np.sqrt(max(x.shape)) * o, {"m": m}
 
     def orthogonal(self, m: Array) -> Array:
-        """Newton and Schulz's iteration: singular values come near 1."""
+        """Bring singular values near 1, by Newton and Schulz's iteration."""
         if m.shape[0] > m.shape[1]:
             return self.orthogonal(m.T).T
         o = m / (norm(m) + self.eps)

@@ -51,12 +51,12 @@ class Shampoo(Optimizer):
         return x - lr * decay * x - lr * u, s
 
     def root(self, a: Array) -> Array:
-        """a to the power -1/4."""
+        """Raise a matrix to the power -1/4."""
         values, vectors = np.linalg.eigh(a)
         return (vectors * self.power(np.maximum(values, 0.0), -1 / 4)) @ vectors.T
 
     def power(self, values: Array, exponent: float) -> Array:
-        """0 where there was no gradient yet."""
+        """Raise ridged values to a power; 0 stays 0, where no gradient was yet."""
         largest = np.max(values)
         if largest == 0:
             return np.zeros_like(values)

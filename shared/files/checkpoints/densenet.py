@@ -12,7 +12,7 @@ _OLDER = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12])\.")
 
 
 def from_public(source: str, state: Weights) -> dict[str, Array]:
-    """Of either age."""
+    """Read the names of either age of torchvision."""
     _check(source)
     return {
         _OLDER.sub(r"\1\2.", name): value
@@ -22,7 +22,7 @@ def from_public(source: str, state: Weights) -> dict[str, Array]:
 
 
 def to_public(source: str, weights: Weights) -> dict[str, Array]:
-    """As torchvision's model names them today, which are the canonical ones."""
+    """Name tensors as torchvision's model does today, which are the canonical names."""
     _check(source)
     return dict(weights)
 

@@ -20,8 +20,8 @@ ONLY = {"lite": "efficientnet_lite0"}
 
 @dataclass(frozen=True)
 class _Kind:
-    """Of block: its convolutions and norms in order, and which of them is depthwise; a
-    squeeze, if there is one, follows that."""
+    """A kind of block: its convolutions and norms in order, and which of them is
+    depthwise; a squeeze, if there is one, follows that."""
 
     units: tuple[tuple[str, str], ...]
     depthwise: int | None
@@ -188,7 +188,7 @@ def _own_stages(names: _Names, weights: Weights) -> _Stages:
 def _blocks(
     state: Weights, name: str, numbers: int, inside: str = ""
 ) -> dict[tuple[int, ...], dict[str, tuple[int, ...]]]:
-    """Of each block, in order: its layers and the shapes of their weights."""
+    """Give each block's layers and the shapes of their weights, in order."""
     places = numbers * r"(\d+)\."
     place = re.compile(rf"{name}\.{places}{inside}(.+)\.weight")
     found: dict[tuple[int, ...], dict[str, tuple[int, ...]]] = {}

@@ -31,7 +31,7 @@ def from_public(source: str, state: Weights) -> dict[str, Array]:
 
 
 def to_public(source: str, weights: Weights) -> dict[str, Array]:
-    """As GPT2LMHeadModel names them."""
+    """Name tensors as GPT2LMHeadModel does."""
     _check(source)
     state = {_PREFIX + name: _turn(name, value) for name, value in weights.items()}
     return {**state, _HEAD: weights[_EMBEDDING]}

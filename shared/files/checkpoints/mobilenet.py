@@ -55,7 +55,7 @@ def _check(source: str) -> None:
 
 
 def _layers() -> dict[str, str]:
-    """Theirs -> ours."""
+    """Give each layer's name in keras.applications, and ours."""
     found = {"conv1": "conv_stem", "conv1_bn": "bn1", _HEAD: _OWN_HEAD}
     blocks = [(s, i) for s, n in enumerate(MobileNetV1Spec.depths) for i in range(n)]
     for number, (stage, i) in enumerate(blocks, start=1):

@@ -76,7 +76,7 @@ def _check(source: str) -> None:
 
 
 def _layers() -> dict[str, str]:
-    """Ours -> theirs."""
+    """Give each layer's name here, and that in keras.applications."""
     blocks = XceptionSpec().blocks
     found = {"fc": "predictions"}
     for i in (1, 2):

@@ -73,7 +73,7 @@ class LoopConvolution(Operation):
 
 
 class Convolution(LoopConvolution):
-    """The same by matrix products ("im2col"): with a window a row of X and a kernel a
+    """Convolves by matrix products ("im2col"): with a window a row of X and a kernel a
     row of W it is the dense layer Y = X W^T, whose gradients are g W, added back where
     each window read, and g^T X."""
 

@@ -11,7 +11,7 @@ from shared.specs.base import Pool, Sides
 
 
 class _Pool2d(Operation):
-    """pads: of the last input."""
+    """What both pools share. pads: of the last input."""
 
     value = 0.0  # of the padding
     pads: Sides
@@ -54,7 +54,7 @@ class LoopMaxPool2d(_Pool2d):
 
 
 class MaxPool2d(LoopMaxPool2d):
-    """The same for all windows at once."""
+    """Takes the maximum of all windows at once."""
 
     def forward(self, x: Array) -> Array:
         self.x = self._padded(x)
@@ -100,7 +100,7 @@ class LoopAvgPool2d(_Pool2d):
 
 
 class AvgPool2d(LoopAvgPool2d):
-    """The same for all windows at once."""
+    """Takes the mean of all windows at once."""
 
     def forward(self, x: Array) -> Array:
         total = windows(self._padded(x), self.window, self.p.stride).sum((4, 5))
@@ -115,7 +115,7 @@ class AvgPool2d(LoopAvgPool2d):
 
 
 class Flatten(Operation):
-    """All of a sample's maps in a row."""
+    """Lays all of a sample's maps in a row."""
 
     def forward(self, x: Array) -> Array:
         self.shape = x.shape

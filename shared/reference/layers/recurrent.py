@@ -42,7 +42,7 @@ class Recurrence(Operation):
         return y, h, c
 
     def backward(self, of_y: Array, of_h: Array, of_c: Array) -> Array:
-        """From the last step to the first. At each, dh is what this step's y and the
+        """Go from the last step to the first. At each, dh is what this step's y and the
         step after it ask of h_t, and dc what h_t and the step after ask of c_t:
 
         do = dh tanh(c), dc += dh o (1 - tanh(c)^2), di = dc g, dg = dc i,

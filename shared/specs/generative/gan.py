@@ -47,7 +47,7 @@ from shared.tensors import NORMAL
 
 @dataclass(frozen=True, kw_only=True)
 class _Players(Spec):
-    """penalty, every: as in Adversarial."""
+    """What the games share. penalty, every: as in Adversarial."""
 
     latent: Size
     slope: NonNegative = 0.2  # of the discriminator's leaky ReLU
@@ -83,7 +83,7 @@ class _Players(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class GANSpec(_Players):
-    """Of rows of numbers, by perceptrons.
+    """Makes rows of numbers by perceptrons.
 
     generator, discriminator: the widths of their hidden layers.
     dropout: after each of the discriminator's.
@@ -120,7 +120,7 @@ class GANSpec(_Players):
 
 @dataclass(frozen=True, kw_only=True)
 class DCGANSpec(_Players):
-    """Of square pictures between -1 and 1; sides are halved and doubled.
+    """Makes square pictures between -1 and 1; sides are halved and doubled.
 
     width: channels of the largest map that is not the picture; the smallest, of 4x4
         places, has the most.
@@ -161,7 +161,7 @@ class DCGANSpec(_Players):
 
     @property
     def stem(self) -> ConvTransposeSpec:
-        """z as a map of one place, to 4x4."""
+        """Makes of z, a map of one place, one of 4x4."""
         return ConvTransposeSpec(self.latent, self.widths[-1], 4, bias=False)
 
     @property
@@ -189,7 +189,7 @@ class DCGANSpec(_Players):
 
     @property
     def discriminator_out(self) -> ConvSpec:
-        """From 4x4 places to one score."""
+        """Makes of 4x4 places one score."""
         return ConvSpec(self.widths[-1], 1, 4, bias=not self.critic_norm)
 
 

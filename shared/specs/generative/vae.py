@@ -41,7 +41,7 @@ from shared.tensors import NORMAL
 
 @dataclass(frozen=True, kw_only=True)
 class _Latent(Spec):
-    """likelihood, beta: as in EvidenceLowerBound."""
+    """What the autoencoders share. likelihood, beta: as in EvidenceLowerBound."""
 
     latent: Size
     likelihood: Likelihood = "bernoulli"
@@ -84,7 +84,7 @@ class _Latent(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class VAESpec(_Latent):
-    """Of rows of numbers, by perceptrons.
+    """Codes rows of numbers by perceptrons.
 
     hidden: the encoder's widths; the decoder's are the same from behind.
     """
@@ -114,7 +114,7 @@ class VAESpec(_Latent):
 
 @dataclass(frozen=True, kw_only=True)
 class ConvVAESpec(_Latent):
-    """Of pictures, by convolutions.
+    """Codes pictures by convolutions.
 
     widths: the encoder's channels; the decoder's are the same from behind.
     hidden: width of the layer between maps and code, in both.
@@ -145,7 +145,7 @@ class ConvVAESpec(_Latent):
 
     @property
     def decoder(self) -> tuple[ConvTransposeSpec, ...]:
-        """All but the last, which puts out the picture."""
+        """Gives the decoder's convolutions but the last, which puts out the picture."""
         sizes = pairwise(self.widths[::-1])
         return tuple(ConvTransposeSpec(*c, 4, 2, 1) for c in sizes)
 

@@ -56,7 +56,7 @@ class CNN1DSpec(Spec):
 
     @property
     def convs(self) -> tuple[tuple[Conv1dSpec, ...], ...]:
-        """By stages."""
+        """The convolutions, stage by stage."""
         c_in, length, stages = self.channels, self.length, []
         for i, (depth, width, k) in enumerate(self.stages):
             stage = []
@@ -79,7 +79,7 @@ def _waves(pools: int, *stages: Stage) -> CNN1DSpec:
 
 
 def _series(length: int, num_classes: int) -> CNN1DSpec:
-    """Of the UCR archive, z-normalised."""
+    """A variant for series of the UCR archive, z-normalised."""
     return CNN1DSpec(
         length=length,
         stages=((1, 128, 8), (1, 256, 5), (1, 128, 3)),

@@ -14,7 +14,8 @@ class Direction:
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
-        """Of the parameters, by name; the four gates lie one below the other."""
+        """Gives the shapes of the parameters, by name; the four gates lie one below the
+        other."""
         rows = 4 * self.hidden
         return {
             f"weight_ih_{self.suffix}": (rows, self.c_in),
@@ -45,7 +46,7 @@ class StackSpec:
 
     @property
     def directions(self) -> tuple[tuple[Direction, ...], ...]:
-        """Those of each layer."""
+        """Gives each layer's directions."""
         stack, c_in, both = [], self.features, (False, True)[: 1 + self.bidirectional]
         for k in range(self.layers):
             stack.append(

@@ -114,7 +114,7 @@ class EfficientNetSpec(Spec):
 
     @property
     def blocks(self) -> tuple[tuple[MBConvSpec | FusedSpec, ...], ...]:
-        """Of each stage."""
+        """Gives the blocks of each stage."""
         c_in = self.stem.conv.c_out
         size = self.stem.conv.map_size(*self.image_size)
         total, number, stages = sum(self._depths), 0, []
@@ -183,7 +183,7 @@ class EfficientNetSpec(Spec):
     def _conv(
         self, c_in: int, c_out: int, k: int, stride: int, size: Pair, groups: int = 1
     ) -> ConvSpec:
-        """Of a map of this size."""
+        """Gives a convolution of a map of this size."""
         if not self.lite:
             return ConvSpec.padded(c_in, c_out, k, stride, groups, bias=False)
         rows, columns = size

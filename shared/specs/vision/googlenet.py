@@ -233,7 +233,7 @@ class _Table(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class GoogLeNetSpec(_Table):
-    """With batch norm."""
+    """GoogLeNet with batch norm, as torchvision builds it."""
 
     dropout: Rate = 0.2
     bn_eps: Positive = 1e-3
@@ -269,7 +269,7 @@ class GoogLeNetSpec(_Table):
 
 @dataclass(frozen=True, kw_only=True)
 class PlainGoogLeNetSpec(_Table):
-    """As published."""
+    """GoogLeNet as it was published."""
 
     dropout: Rate = 0.4
     lrn_size: Size = 5

@@ -86,7 +86,7 @@ class InceptionBase(Spec):
 
     @property
     def stem(self) -> Chain:
-        """With a maximum behind the third and behind the fifth."""
+        """Gives the first convolutions; a maximum follows the third and the fifth."""
         return self.convs(3, (32, 3, 2), (32, 3, 1), (64, 3), (80, 1), (192, 3, 1))
 
     @property

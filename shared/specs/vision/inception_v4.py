@@ -57,7 +57,7 @@ class InceptionV4Spec(InceptionBase):
 
     @property
     def stem(self) -> Chain:
-        """In front of the blocks (figure 3)."""
+        """Gives what stands in front of the blocks (figure 3)."""
         return self.convs(3, (32, 3, 2), (32, 3, 1), (64, 3))
 
     @property

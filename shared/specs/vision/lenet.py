@@ -88,7 +88,7 @@ class TableConvSpec:
 
     @property
     def inputs(self) -> int:
-        """Of a unit that reads the most maps."""
+        """Counts what a unit sums over that reads the most maps."""
         return self.k**2 * max(map(len, self.table))
 
 

@@ -71,7 +71,7 @@ class MLPMixerSpec(Spec):
 
     @property
     def drop_paths(self) -> tuple[tuple[float, float], ...]:
-        """Of both MLPs of each block."""
+        """Gives the rate of both MLPs of each block."""
         step = self.drop_path / (2 * self.depth - 1)
         return tuple((2 * i * step, (2 * i + 1) * step) for i in range(self.depth))
 

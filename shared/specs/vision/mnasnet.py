@@ -94,7 +94,7 @@ class MNASNetSpec(Spec):
 
     @property
     def blocks(self) -> tuple[tuple[BlockSpec, ...], ...]:
-        """Those of each stack."""
+        """Gives the blocks of each stack."""
         c_in, stacks = self._width(self.stem_widths[-1]), []
         for width, k, stride, expansion, depth in self.stacks:
             c_out, blocks = self._width(width), []

@@ -115,7 +115,7 @@ class SiameseSpec(_Towers):
         return Supervised(loss=self.loss, heads=None)
 
     def wanted(self, inputs: Arrays, seed: int) -> Arrays:
-        """Of triplets nothing is wanted besides."""
+        """Draw the targets; triplets want none."""
         if isinstance(self.loss, Triplet):
             return ()
         draw = generator("target", 0, seed)
@@ -177,7 +177,7 @@ class OneShotSpec(_Towers):
 
     @property
     def map_size(self) -> Pair:
-        """Of what the last convolution leaves; below 1 where nothing is left."""
+        """Give the size that the last convolution leaves; below 1 nothing is left."""
         *pooled, last = self.convs
         size = self.image_size
         for c in pooled:

@@ -64,7 +64,7 @@ class SimpleCNNSpec(Spec):
 
     @property
     def map_size(self) -> Pair:
-        """Of what the last pooling leaves; below 1 where nothing is left."""
+        """Gives the size that the last pooling leaves; below 1 nothing is left."""
         size = self.image_size
         for c in self.convs:
             size = self.pool.map_size(*c.map_size(*size))

@@ -85,7 +85,7 @@ class SqueezeNetSpec(Spec):
 
     @property
     def fires(self) -> tuple[tuple[FireSpec, ...], ...]:
-        """Those of each stage."""
+        """Gives the fire modules of each stage."""
         c_in, number, stages = self.stem_width, 0, []
         for depth in self.stages:
             fires = []

@@ -68,7 +68,7 @@ class WindowSpec:
 
     @property
     def tokens(self) -> int:
-        """In one window."""
+        """Counts the tokens in one window."""
         return self.side**2
 
     @property

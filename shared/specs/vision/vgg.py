@@ -61,7 +61,7 @@ class VGGSpec(Spec):
 
     @property
     def convs(self) -> tuple[tuple[ConvSpec, ...], ...]:
-        """Those of each stage."""
+        """Gives the convolutions of each stage."""
         c_in, stages = 3, []
         for widths in self.stages:
             stages.append(

@@ -125,7 +125,7 @@ class ViTSpec(Spec):
 
     @property
     def drop_paths(self) -> tuple[float, ...]:
-        """Of each block."""
+        """Gives the rate of each block."""
         last = max(self.depth - 1, 1)
         return tuple(self.drop_path * i / last for i in range(self.depth))
 

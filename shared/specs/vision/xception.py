@@ -44,7 +44,7 @@ class SeparableSpec:
 
 @dataclass(frozen=True)
 class BlockSpec:
-    """pool, skip: at stride 2."""
+    """One block of a flow. pool, skip: at stride 2."""
 
     name: str
     relu_first: bool
@@ -97,7 +97,7 @@ class XceptionSpec(Spec):
 
     @property
     def blocks(self) -> tuple[BlockSpec, ...]:
-        """Of all three flows."""
+        """Gives the blocks of all three flows."""
         wide = self.entry[-1]
         widths = [
             *((c_in, c, c) for c_in, c in pairwise((self.stem[-1], *self.entry))),

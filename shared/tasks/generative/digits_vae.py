@@ -23,13 +23,13 @@ def data() -> Dataset:
 
 
 def white(split: Samples) -> Samples:
-    """1 where a pixel is at least half as bright as can be."""
+    """Give 1 where a pixel is at least half as bright as can be, and 0 elsewhere."""
     image = (split.inputs[0] >= 0.5).astype(np.float32)
     return Samples((image,), (image,))
 
 
 def bound(y: Array, mean: Array, log_variance: Array, image: Array) -> float:
-    """On -log p(x), by one z a digit."""
+    """Give the bound on -log p(x), by one z a digit."""
     return float(EvidenceLowerBound().value((y, mean, log_variance), (image,)))
 
 
