@@ -105,6 +105,7 @@ _SMALL_BERT: dict[str, Any] = {
     "num_hidden_layers": 3,
     "num_attention_heads": 4,
     "intermediate_size": 40,
+    "layer_norm_eps": 1e-3,
     "pad_token_id": None,  # else its row is not trained
 }
 

@@ -22,7 +22,7 @@ from shared.specs.language.bert import IGNORED
 
 # What a mask means
 
-TINY = variant("bert_tiny").spec
+TINY = replace(variant("bert_tiny").spec, depth=2)
 LENGTHS = np.array([4, 1, 0, 3])
 
 

@@ -27,7 +27,7 @@ Hugging Face's: shared/files/checkpoints/bert.py
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -54,7 +54,7 @@ class BertSpec(Spec):
     tokens: in one input; at most `positions`.
     """
 
-    cases = ("extreme lengths",)
+    cases: ClassVar[tuple[str, ...]] = ("extreme lengths",)
 
     vocab_size: Size = 30522
     positions: Size = 512
@@ -137,6 +137,8 @@ class BertSpec(Spec):
 class BertForMaskedLMSpec(BertSpec):
     """The encoder with a head that tells which words stand at masked places."""
 
+    cases = ()  # those of the encoder alone are asked
+
     def outputs(self, training: bool) -> tuple[Tensor, ...]:
         return (Tensor("logits", (self.tokens, self.vocab_size)),)
 
@@ -163,6 +165,8 @@ class BertForMaskedLMSpec(BertSpec):
 @dataclass(frozen=True, kw_only=True)
 class BertForSequenceClassificationSpec(BertSpec):
     """The encoder with its pooler and a head for classes of whole texts."""
+
+    cases = ()  # those of the encoder alone are asked
 
     num_classes: Size
 
@@ -197,7 +201,7 @@ _LARGE = {"width": 1024, "depth": 24, "heads": 16, "mlp_width": 4096}
 _MINILM = {"width": 384, "heads": 12, "mlp_width": 1536}
 _SUM, _TRANSFORMERS = "sum over its layers", "transformers 5.23.0"
 VARIANTS = {
-    "bert_tiny": Variant(BertSpec(**_tiny(depth=2)), 718, _SUM, tiny=True),
+    "bert_tiny": Variant(BertSpec(**_tiny()), 455, _SUM, tiny=True),
     "bert_tiny_masked_lm": Variant(
         BertForMaskedLMSpec(**_tiny(positions=8, tokens=8, dropout=0.0)),
         472,
@@ -234,6 +238,7 @@ _SMALL: dict[str, Any] = {
     "heads": 4,
     "mlp_width": 40,
     "dropout": 0.0,
+    "ln_eps": 1e-3,
 }
 ORACLES = (
     Original(
