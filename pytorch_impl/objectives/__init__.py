@@ -6,13 +6,23 @@ from typing import Any
 
 from torch import Tensor
 
-from pytorch_impl.objectives import adversarial, evidence, supervised
+from pytorch_impl.objectives import (
+    adversarial,
+    diffusion,
+    distillation,
+    evidence,
+    supervised,
+    temporal_difference,
+)
 from shared.objectives.base import Objective, Step
 
 MODULES: dict[str, ModuleType] = {
     "Supervised": supervised,
     "Adversarial": adversarial,
     "Evidence": evidence,
+    "Distillation": distillation,
+    "Diffusion": diffusion,
+    "TemporalDifference": temporal_difference,
 }
 
 
