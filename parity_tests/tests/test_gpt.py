@@ -8,12 +8,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from benchmarks import records
 from parity_tests import asked
 from parity_tests.engine import Workers
 from shared.arrays import Array
 from shared.definitions.decoding import Sample, greedy, greedy_margin
 from shared.errors import UsageError
-from shared.frameworks import FRAMEWORKS, ORACLE
+from shared.frameworks import FRAMEWORKS, NATIVE, ORACLE
 from shared.messages import Request
 from shared.randomness import generator
 from shared.running.client import RemoteModel
@@ -186,3 +187,20 @@ def test_without_biases_is_with_biases_of_nought(
             np.testing.assert_allclose(one, two, rtol=0, atol=1e-14)
     plain.drop()
     biased.drop()
+
+
+# Speed
+
+
+def test_a_cache_is_worth_it() -> None:
+    """By the record, at 256 tokens of the character model, in each framework."""
+    found = records.read([records.RECORDS / "generate.jsonl"])
+    cached, plain = (
+        {r.contender: r.median_s for r in one.end.results} for one in found
+    )
+    assert [one.setting.task for one in found] == ["generate", "generate_uncached"]
+    assert {one.setting.model for one in found} == {"char_gpt"}
+    assert cached.keys() == plain.keys()
+    assert {name.partition("/")[0] for name in cached} == set(NATIVE)
+    for name, seconds in cached.items():
+        assert plain[name] > 5 * seconds, name
