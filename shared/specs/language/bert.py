@@ -115,7 +115,6 @@ class BertSpec(Spec):
                 "encoder.blocks.*.attn.*.weight",
                 "encoder.blocks.*.mlp.*.weight",
                 "*.dense.weight",
-                "classifier.weight",
             )
         }
 
@@ -175,6 +174,9 @@ class BertForSequenceClassificationSpec(BertSpec):
 
     def programs(self) -> Mapping[str, Program]:
         return {}
+
+    def starts(self) -> Mapping[str, Initializer]:
+        return {**super().starts(), "classifier.weight": TruncatedNormal(std=0.02)}
 
     def objective(self) -> Supervised:
         return Supervised(loss=CrossEntropy())
