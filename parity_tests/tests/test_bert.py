@@ -140,17 +140,18 @@ def test_words_are_wanted_where_they_count():
 
 def test_it_starts_as_the_published_code_does():
     cut = TruncatedNormal(std=0.02)
-    for name, shape, start in (
-        ("encoder.embeddings.token_type.weight", (2, 768), cut),
-        ("encoder.embeddings.norm.weight", (768,), Ones()),
-        ("encoder.blocks.11.attn.qkv.weight", (2304, 768), cut),
-        ("encoder.blocks.11.mlp.fc2.weight", (768, 3072), cut),
-        ("encoder.blocks.11.norm2.bias", (768,), Zeros()),
-        ("pooler.dense.weight", (768, 768), cut),
-        ("head.bias", (30522,), Zeros()),
-        ("classifier.weight", (2, 768), cut),
+    base, words, classes = "bert_base", "bert_base_masked_lm", "bert_base_classes"
+    for model, name, shape, start in (
+        (base, "encoder.embeddings.token_type.weight", (2, 768), cut),
+        (base, "encoder.embeddings.norm.weight", (768,), Ones()),
+        (base, "encoder.blocks.11.attn.qkv.weight", (2304, 768), cut),
+        (base, "encoder.blocks.11.mlp.fc2.weight", (768, 3072), cut),
+        (base, "encoder.blocks.11.norm2.bias", (768,), Zeros()),
+        (base, "pooler.dense.weight", (768, 768), cut),
+        (words, "head.bias", (30522,), Zeros()),
+        (classes, "classifier.weight", (2, 768), cut),
     ):
-        assert variant("bert_base").spec.start(name, shape) == start
+        assert variant(model).spec.start(name, shape) == start
 
 
 # The weights that a package ships
