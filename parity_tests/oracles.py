@@ -88,13 +88,14 @@ def measure(family: str, workers: Workers) -> Iterator[Held]:
 
 def in_numpy(family: str, workers: Workers) -> Worst:
     """The worst of the tiny variants, in PyTorch."""
-    worst = Worst(0.0, "")
+    found = []
     session = Session(workers, FROM_SCRATCH)
     for name, variant in catalog.select([family]).items():
         for check in session.check(name, NUMPY_TIERS) if variant.tiny else ():
             error = float("inf") if check.error is None else check.error
-            worst |= Worst(error, f"{name}, {check.worst or check.reason}")
-    return worst
+            found.append(Worst(error, f"{name}, {check.worst or check.reason}"))
+    nothing = Worst(float("inf"), "no tiny model was compared")
+    return max(found, key=lambda one: one.error, default=nothing)
 
 
 def against(original: Original, workers: Workers) -> Worst:

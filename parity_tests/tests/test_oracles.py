@@ -9,6 +9,12 @@ from parity_tests.tolerances import ORIGINALS
 from shared import reference
 from shared.catalog import FAMILIES
 
+
+def needs(original):
+    if package := oracles.missing(original):
+        pytest.skip(f"{package} is not installed: pip install .[originals]")
+
+
 ALL = [(family, one) for family in FAMILIES for one in oracles.of_family(family)]
 
 
@@ -16,8 +22,7 @@ ALL = [(family, one) for family in FAMILIES for one in oracles.of_family(family)
     ("family", "original"), [pytest.param(*one, id=one[1].name) for one in ALL]
 )
 def test_others_give_what_ours_gives(family, original, workers):
-    if package := oracles.missing(original):
-        pytest.skip(f"{package} is not installed: pip install .[originals]")
+    needs(original)
     worst = oracles.against(original, workers)
     assert worst.error <= ORIGINALS, worst
 
@@ -26,8 +31,7 @@ def test_others_give_what_ours_gives(family, original, workers):
 def test_a_mistake_in_all_three_is_seen(family, workers):
     """A spec with another epsilon is wrong in all three alike."""
     original, *_ = oracles.of_family(family)
-    if package := oracles.missing(original):
-        pytest.skip(f"{package} is not installed: pip install .[originals]")
+    needs(original)
     (field,) = {"bn_eps", "ln_eps"} & vars(original.spec).keys()
     wrong = replace(original.spec, **{field: 2e-3})
     worst = oracles.against(replace(original, spec=wrong), workers)
