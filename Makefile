@@ -11,7 +11,7 @@ export HF_HUB_OFFLINE := 1
 
 setup: .venv/.done
 
-.venv/.done: requirements.lock pyproject.toml
+.venv/.done: requirements.lock pyproject.toml setup.py
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "triptych needs Python 3.11 or newer: make PYTHON=python3.11"; exit 1; }
 	@echo "setting up .venv (a few minutes the first time)"

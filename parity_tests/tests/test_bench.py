@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-import triptych
 from benchmarks import (
     bench,
     flops,
@@ -39,6 +38,7 @@ from shared.files.weights import Entry
 from shared.messages import Layer
 from shared.running.client import WorkerCrashed
 from shared.specs.base import Program, Spec, Tensor
+from triptych import cli
 
 MACHINE = Machine(system="Linux", cpu="one", cores=2, memory_gib=8.0, python="3.11")
 SETTING = Setting(
@@ -338,13 +338,9 @@ def test_what_became_slower(tmp_path):
     said = {one.contender: one for one in regressions.regressions(before, after)}
     assert said["c"].verdict == "slower"
     assert said["c"].ratio == pytest.approx(1 / 1.2, abs=0.02)
-    result = CliRunner().invoke(
-        triptych.app, ["bench", "compare", str(before), str(after)]
-    )
+    result = CliRunner().invoke(cli.app, ["bench", "compare", str(before), str(after)])
     assert result.exit_code == 1
-    same = CliRunner().invoke(
-        triptych.app, ["bench", "compare", str(before), str(before)]
-    )
+    same = CliRunner().invoke(cli.app, ["bench", "compare", str(before), str(before)])
     assert same.exit_code == 0
 
 
@@ -493,7 +489,7 @@ def test_wrong_use_is_one_line(arguments, said, tmp_path, capsys, monkeypatch):
         ["triptych", "bench", *arguments, "--frameworks", "pytorch", "--out", str(out)],
     )
     with pytest.raises(SystemExit) as stopped:
-        triptych.main()
+        cli.main()
     assert stopped.value.code == 2
     error = capsys.readouterr().err
     assert said in error

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, str(ROOT / "triptych.py"), *arguments],
+        [sys.executable, "-m", "triptych", *arguments],
         capture_output=True,
         text=True,
         env={**os.environ, "COLUMNS": "120", **variables},
@@ -35,7 +35,7 @@ def one_line_error(done: subprocess.CompletedProcess[str]) -> str:
 @pytest.mark.parametrize(("given", "threads"), [("", "1"), ("2", "2")])
 def test_numpy_takes_one_core_unless_the_caller_says_otherwise(given, threads):
     code = (
-        "import os, triptych, numpy\n"
+        "import os, triptych.cli, numpy\n"
         "status = open('/proc/self/status').read()\n"
         "print(os.environ['OMP_NUM_THREADS'], status.split('Threads:')[1].split()[0])\n"
     )
@@ -54,9 +54,9 @@ def test_numpy_takes_one_core_unless_the_caller_says_otherwise(given, threads):
 
 def test_help_needs_nothing_slow():
     code = (
-        "import sys, triptych\n"
+        "import sys\nfrom triptych import cli\n"
         "try:\n"
-        "    triptych.app(['--help'], standalone_mode=False)\n"
+        "    cli.app(['--help'], standalone_mode=False)\n"
         "finally:\n"
         "    print(sorted({'numpy', 'torch', 'keras', 'jax'} & set(sys.modules)))\n"
     )
@@ -189,7 +189,7 @@ def test_weights_that_are_not_here_say_the_command(tmp_path):
 
 
 def test_a_closed_pipe_is_quiet():
-    command = f"{sys.executable} triptych.py list | head -1"
+    command = f"{sys.executable} -m triptych list | head -1"
     done = subprocess.run(command, shell=True, capture_output=True, text=True, cwd=ROOT)
     assert done.stderr == ""
 

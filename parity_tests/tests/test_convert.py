@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import triptych
 from parity_tests.tests.test_cli import ROOT
 from shared.catalog import FAMILIES, variant
 from shared.contract import metadata
@@ -17,6 +16,7 @@ from shared.files import checkpoints, weights
 from shared.running.client import Worker
 from shared.running.convert import FORMS as CONVERTED
 from shared.running.convert import PUBLIC, convert
+from triptych import cli
 
 SPEC = variant("resnet_tiny").spec
 FORMS = [
@@ -300,7 +300,7 @@ def test_a_corrupt_native_file_is_one_line(name, canonical, tmp_path):
 def test_the_forms_are_those_of_the_tables():
     """convert knows them all, and the help and README's table name them."""
     assert set(PUBLIC) == {s for f in FAMILIES for s in checkpoints.sources(f)}
-    assert all(form in triptych._FORMS for form in CONVERTED)
+    assert all(form in cli._FORMS for form in CONVERTED)
     row = next(
         line
         for line in (ROOT / "README.md").read_text().splitlines()

@@ -327,7 +327,7 @@ TRAIN = ["train", "digits_mlp", "--framework", "pytorch"]
 def test_torchrun(tmp_path):
     """Its variables are honoured; the first process tells, and writes."""
     launch = ["-m", "torch.distributed.run", "--nproc-per-node", "2"]
-    ours = [ROOT / "triptych.py", *TRAIN, "--epochs", "4", "--out", tmp_path]
+    ours = ["-m", "triptych", *TRAIN, "--epochs", "4", "--out", tmp_path]
     done = subprocess.run(
         [sys.executable, *launch, *ours],
         capture_output=True,
@@ -379,7 +379,7 @@ def test_a_killed_one_ends_all(team, framework, tmp_path):
 def test_when_the_caller_is_killed_no_process_stays(tmp_path):
     long = ["--processes", "2", "--epochs", "100000", "--out", tmp_path]
     caller = subprocess.Popen(
-        [sys.executable, ROOT / "triptych.py", *TRAIN, *long],
+        [sys.executable, "-m", "triptych", *TRAIN, *long],
         stderr=subprocess.DEVNULL,
         cwd=ROOT,
     )

@@ -97,7 +97,7 @@ def pages(found):
 def commanded(paths, folder):
     """What `triptych report` writes of the same records."""
     out = folder / "commanded"
-    command = [sys.executable, str(ROOT / "triptych.py"), "report", "--out", str(out)]
+    command = [sys.executable, "-m", "triptych", "report", "--out", str(out)]
     given = [word for path in paths for word in ("--records", str(path))]
     done = subprocess.run(
         [*command, *given],

@@ -11,10 +11,10 @@ ROOT = Path(__file__).resolve().parents[2]
 FRAMEWORKS = {"torch", "tensorflow", "keras", "jax", "flax", "optax", "orbax"}
 NEUTRAL = [
     path
-    for room in ("shared", "parity_tests", "benchmarks", "commands")
+    for room in ("shared", "parity_tests", "benchmarks", "triptych")
     for path in sorted((ROOT / room).rglob("*.py"))
     if not path.stem.startswith(("test_", "conftest"))
-] + [ROOT / "triptych.py"]
+]
 
 BLOCK = """
 import importlib, sys

@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from commands.terminal import Json, Progress, console_for, one_of, write_json
 from shared.errors import UsageError
+from triptych.commands.terminal import Json, Progress, console_for, one_of, write_json
 
 app = typer.Typer(
     rich_markup_mode=None,

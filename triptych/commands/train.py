@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from commands.terminal import Progress, console_for, one_of, split, write_json
 from shared.distributed import Place
 from shared.frameworks import DEVICES, NATIVE, ORACLE
 from shared.running import runs
 from shared.tasks import TASKS
 from shared.tasks import task as named
+from triptych.commands.terminal import Progress, console_for, one_of, split, write_json
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,9 +5,9 @@ from typing import Any
 
 from rich.table import Table
 
-from commands.terminal import console_for, write_json
 from shared.catalog import family_of, select
 from shared.files.sources import implementations
+from triptych.commands.terminal import console_for, write_json
 
 
 def run(names: list[str], json: Path | None) -> None:

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from commands.terminal import Progress, console_for, write_json
 from parity_tests import builtins, display
 from parity_tests.builtins import Case, Row
 from parity_tests.engine import Workers
 from shared.definitions.optimizers import describe
+from triptych.commands.terminal import Progress, console_for, write_json
 
 
 def run(names: list[str], again: bool, json: Path | None) -> None:

@@ -4,11 +4,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from commands.terminal import console_for, write_json
 from parity_tests import embed as job
 from parity_tests.embed import Encoder
 from parity_tests.embed import encoder as encoder
 from parity_tests.engine import Workers
+from triptych.commands.terminal import console_for, write_json
 
 
 def run(

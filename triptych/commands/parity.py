@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from commands.terminal import Progress, console_for, write_json
 from parity_tests import display
 from parity_tests.engine import Check
 from parity_tests.lanes import fitting, run_in_lanes
 from parity_tests.run import plan, run_on_cluster
+from triptych.commands.terminal import Progress, console_for, write_json
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,9 +10,10 @@ from typing import Annotated
 
 import typer
 
-from commands import bench, weights
-from commands.ending import ended
-from commands.terminal import (
+from shared.errors import UsageError
+from triptych.commands import bench, weights
+from triptych.commands.ending import ended
+from triptych.commands.terminal import (
     Dtype,
     Frameworks,
     Json,
@@ -23,7 +24,6 @@ from commands.terminal import (
     split,
     write_json,
 )
-from shared.errors import UsageError
 
 # NumPy reads it when it is imported: its threads would take the cores that the workers
 # are held to, which have settings of their own. What the caller has set stays.
@@ -66,7 +66,7 @@ def options(
 @app.command("list")
 def list_models(names: Names = None, json: Json = None) -> None:
     """Families, variants, their parameters, and who published the count."""
-    from commands import listing
+    from triptych.commands import listing
 
     listing.run(names or [], json)
 
@@ -111,7 +111,7 @@ def parity(
     json: Json = None,
 ) -> None:
     """Do the frameworks compute the same? Every tier, model by model."""
-    from commands import parity as job
+    from triptych.commands import parity as job
 
     one_of("dtype", dtype, ("float64", "float32"))
     one_of("on", on, ("here", "ray"))
@@ -178,7 +178,7 @@ def diff(
 
     The first target is the reference; its weights are loaded into the others.
     """
-    from commands import diff as job
+    from triptych.commands import diff as job
 
     one_of("dtype", dtype, ("float64", "float32"))
     sys.path.insert(0, os.getcwd())
@@ -239,7 +239,7 @@ def train(
     json: Json = None,
 ) -> None:
     """One recipe in each framework: same start, same batches; three curves."""
-    from commands import train as job
+    from triptych.commands import train as job
 
     if not task:
         job.list_tasks()
@@ -306,7 +306,7 @@ def predict(
 
     A folder is read batch by batch; --json writes a line a picture as they come.
     """
-    from commands import predict as job
+    from triptych.commands import predict as job
 
     one_of("dtype", dtype, ("float64", "float32"))
     if normalize:
@@ -340,8 +340,8 @@ def embed(
 
     The weights and the tokenizer are those that `triptych weights` has for the model.
     """
-    from commands import embed as job
-    from commands.terminal import frameworks as named
+    from triptych.commands import embed as job
+    from triptych.commands.terminal import frameworks as named
 
     one_of("dtype", dtype, ("float64", "float32"))
     job.run(job.encoder(model), named(frameworks), sentences, dtype, json)
@@ -354,7 +354,7 @@ def optimizers(
     json: Json = None,
 ) -> None:
     """Presets with their papers, and what the frameworks' built-ins do beside them."""
-    from commands import optimizers as job
+    from triptych.commands import optimizers as job
 
     job.run(names or [], run, json)
 
@@ -394,7 +394,7 @@ def compare(
     json: Json = None,
 ) -> None:
     """The main job: parity of every family, throughput, and the report of both."""
-    from commands import compare as job
+    from triptych.commands import compare as job
 
     raise typer.Exit(job.run(out, json))
 
@@ -424,7 +424,3 @@ def report(
 def main() -> None:
     """Every failure that is not a defect is one line; a defect too, unless --debug."""
     sys.exit(ended(app))
-
-
-if __name__ == "__main__":
-    main()

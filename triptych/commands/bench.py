@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from commands.terminal import Frameworks, Names, Progress, console_for, one_of
+from triptych.commands.terminal import Frameworks, Names, Progress, console_for, one_of
 
 
 class _Bench(typer.core.TyperGroup):

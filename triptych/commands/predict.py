@@ -3,14 +3,14 @@
 import sys
 from pathlib import Path
 
-from commands.terminal import Lines, Progress, console_for
-from commands.terminal import frameworks as frameworks
 from parity_tests import predict as job
 from parity_tests.engine import Workers
 from parity_tests.predict import NORMALIZE as NORMALIZE
 from parity_tests.predict import Question
 from parity_tests.predict import listed as listed
 from parity_tests.predict import question as question
+from triptych.commands.terminal import Lines, Progress, console_for
+from triptych.commands.terminal import frameworks as frameworks
 
 
 def run(

@@ -6,8 +6,8 @@ from pathlib import Path
 from benchmarks import bench, measure, records
 from benchmarks import compare as job
 from benchmarks import report as pages
-from commands.terminal import Progress, console_for, write_json
 from parity_tests import display
+from triptych.commands.terminal import Progress, console_for, write_json
 
 
 def run(out: Path, json: Path | None) -> int:

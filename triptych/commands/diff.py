@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from commands.terminal import console_for, write_json
 from parity_tests import diff as port
 from parity_tests import display, tolerances
 from parity_tests.engine import Workers
+from triptych.commands.terminal import console_for, write_json
 
 
 @dataclass(frozen=True, kw_only=True)

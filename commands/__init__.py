@@ -1,1 +1,0 @@
-"""What the longer commands of triptych.py do; none imports a framework."""

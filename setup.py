@@ -1,0 +1,36 @@
+"""What a wheel holds: one package, `triptych`, and the suite's folders inside it."""
+
+from pathlib import Path
+
+from setuptools import setup
+
+ROOMS = (
+    "shared",
+    "pytorch_impl",
+    "keras_impl",
+    "jax_impl",
+    "parity_tests",
+    "benchmarks",
+    "docs",
+)
+
+
+def folders(room: str) -> list[str]:
+    """Every folder of a room that holds files, as Python names a package; no tests."""
+    found = {path.parent for path in Path(room).rglob("*") if path.is_file()}
+    names = {".".join(path.parts) for path in found if "__pycache__" not in path.parts}
+    return sorted(name for name in names if ".tests" not in name)
+
+
+setup(
+    packages=[
+        *folders("triptych"),
+        *(f"triptych.rooms.{name}" for room in ROOMS for name in folders(room)),
+    ],
+    package_dir={"triptych": "triptych", "triptych.rooms": "."},
+    package_data={
+        "": ["*"],
+        # The page of differences shows the test of each.
+        "triptych.rooms.parity_tests": ["tests/test_differences.py"],
+    },
+)

@@ -1,0 +1,12 @@
+"""Triptych: one architecture, three panels: PyTorch, Keras 3 and JAX side by side."""
+
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+
+
+def rooms() -> Path:
+    """The folder in which `shared` and its neighbours lie: beside this package in a
+    clone, inside it where it was installed from a wheel."""
+    inside = HERE / "rooms"
+    return inside if inside.is_dir() else HERE.parent

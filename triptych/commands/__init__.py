@@ -1,0 +1,1 @@
+"""What the longer commands do; none imports a framework."""
