@@ -22,6 +22,7 @@ import numpy as np
 from benchmarks.measure import here
 from benchmarks.records import RECORDS
 from benchmarks.statistics import interval
+from shared.files.writing import append_line, make_folder
 from shared.frameworks import NATIVE, PACKAGES
 from shared.running.client import Worker
 
@@ -116,9 +117,8 @@ def main(arguments: list[str]) -> int:
     found = {f: run(f, options.rounds) for f in options.framework or NATIVE}
     record = recorded(found, options.rounds)
     if not options.no_record:
-        RECORD.parent.mkdir(exist_ok=True)
-        with RECORD.open("a") as file:
-            file.write(json.dumps(record) + "\n")
+        make_folder(RECORD.parent)
+        append_line(RECORD, json.dumps(record))
     groups = [
         [row for row in of["ratios"] if row["optimizer"] == name]
         for of in found.values()

@@ -21,6 +21,7 @@ from shared.arrays import Array
 from shared.catalog import variant
 from shared.data import pictures, samples
 from shared.files import pretrained
+from shared.files.writing import write_text
 from shared.frameworks import NATIVE
 from shared.messages import Request
 from shared.running import convert
@@ -92,7 +93,7 @@ def main() -> None:
             found[framework] = logits(worker, values)
     where = here()
     plain = {**where, "machine": asdict(where["machine"]), **record(found)}
-    RECORD.write_text(json.dumps(plain, indent=1) + "\n")
+    write_text(RECORD, json.dumps(plain, indent=1) + "\n")
     for row in plain["predictions"]:
         said = [f"{name} {share:.1%}" for name, share in row["likeliest"][NATIVE[0]]]
         print(f"{row['picture']:12} {', '.join(said)}")

@@ -8,7 +8,6 @@ not timed yet.
 
 import json
 import re
-import shutil
 import sys
 import textwrap
 from collections.abc import Sequence
@@ -19,6 +18,7 @@ from benchmarks.records import RECORDS, Comparison
 from parity_tests import oracles
 from parity_tests.engine import Check
 from shared.catalog import FAMILIES, VARIANTS, family_of
+from shared.files.writing import write_bytes, write_text
 from shared.frameworks import NATIVE
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -156,15 +156,15 @@ def take(folder: Path) -> None:
     """Replace the record by what `triptych compare` wrote to this folder."""
     plain = json.loads((folder / "compare.json").read_text())
     kept = {k: plain[k] for k in ("date", "revision", "machine", "checks")}
-    CHECKS.write_text(json.dumps(kept, indent=1) + "\n")
-    shutil.copyfile(folder / "compare.jsonl", TIMINGS)
+    write_text(CHECKS, json.dumps(kept, indent=1) + "\n")
+    write_bytes(TIMINGS, (folder / "compare.jsonl").read_bytes())
 
 
 def write() -> None:
     """The tables and the picture anew, from the records as they are."""
     checks, timings = committed()
-    PICTURE.write_text(picture(timings))
-    README.write_text(fill(README.read_text(), checks, records.read(CPU)))
+    write_text(PICTURE, picture(timings))
+    write_text(README, fill(README.read_text(), checks, records.read(CPU)))
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ rounds; what is not ended can be gone on with.
 """
 
 import json
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from functools import cache
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from shared.errors import UsageError
+from shared.files.writing import append_line, make_folder
 
 SCHEMA = 1
 RECORDS = Path(__file__).with_name("records")
@@ -174,22 +174,8 @@ def append(path: Path, line: Line) -> None:
     """Checked, and on the disk when this returns."""
     text = json.dumps(asdict(line), separators=(",", ":"))
     checked(json.loads(text), str(path))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("ab") as file:
-        file.truncate(_whole(path))
-        file.write(text.encode() + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _whole(path: Path) -> int:
-    """Bytes up to the last line's end: a run that was killed leaves half a line."""
-    with path.open("rb") as file:
-        size = file.seek(0, os.SEEK_END)
-        file.seek(max(size - 1, 0))
-        if file.read() in (b"", b"\n"):
-            return size
-    return path.read_bytes().rfind(b"\n") + 1
+    make_folder(path.parent)
+    append_line(path, text)
 
 
 def read(paths: Iterable[Path]) -> list[Comparison]:

@@ -20,6 +20,7 @@ from benchmarks.measure import Stable, cores, here, measure
 from benchmarks.modes import recommended
 from benchmarks.records import RECORDS
 from benchmarks.ways import Way
+from shared.files.writing import write_text
 from shared.frameworks import NATIVE
 
 RECORD = RECORDS / "self_test.json"
@@ -84,7 +85,7 @@ def main(arguments: list[str]) -> int:
             "same": found[0.0],
             "slower": found[PLANTED],
         }
-        RECORD.write_text(json.dumps(record) + "\n")
+        write_text(RECORD, json.dumps(record) + "\n")
     return 0 if min(good.values()) >= WANTED * options.runs else 1
 
 

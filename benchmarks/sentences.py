@@ -17,6 +17,7 @@ from parity_tests import embed
 from parity_tests.embed import Embedded
 from parity_tests.engine import Workers
 from shared.files import pretrained
+from shared.files.writing import write_text
 from shared.frameworks import NATIVE
 
 MODEL = "minilm_l6"
@@ -58,7 +59,7 @@ def main() -> None:
         embedded = found(workers)
     where = here()
     plain = {**where, "machine": asdict(where["machine"]), **record(embedded)}
-    RECORD.write_text(json.dumps(plain, indent=1) + "\n")
+    write_text(RECORD, json.dumps(plain, indent=1) + "\n")
     for row in plain["similarities"]:
         cosines = " ".join(f"{cosine:.4f}" for cosine in row["cosines"].values())
         print(f"{row['one']} and {row['two']}: {cosines}")

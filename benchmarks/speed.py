@@ -15,6 +15,7 @@ from benchmarks.modes import kind_of, recommended
 from benchmarks.records import RECORDS, Comparison
 from benchmarks.statistics import EQUAL, MARGIN
 from shared import catalog
+from shared.files.writing import write_text
 from shared.frameworks import NATIVE
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -213,4 +214,4 @@ the bootstrap's 95 %. An interval that begins below {behind}, or a median furthe
 
 
 if __name__ == "__main__":
-    PAGE.write_text(page(records.read(CPU), records.read(PEERS)))
+    write_text(PAGE, page(records.read(CPU), records.read(PEERS)))

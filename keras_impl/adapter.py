@@ -19,8 +19,8 @@ from shared.arrays import Array, Weights
 from shared.definitions.losses import Loss
 from shared.definitions.schedules import ReduceOnPlateau, Schedule
 from shared.errors import UsageError, brief
-from shared.files import weights
 from shared.files.weights import Slot
+from shared.files.writing import written
 from shared.objectives.plan import Plan
 from shared.randomness import Draws
 from shared.specs.base import Spec
@@ -230,8 +230,8 @@ class KerasModel(contract.Model):
             save = self.native.save
         elif not path.name.endswith(".weights.h5"):
             raise UsageError(f"{path}: Keras writes .weights.h5 and .keras files")
-        with weights.replacing(path) as temporary:
-            save(temporary)
+        with written(path) as inside:
+            save(inside)
 
     def read_native(self, path: Path) -> dict[str, Array]:
         try:

@@ -21,7 +21,7 @@ from parity_tests import streams, tolerances
 from parity_tests.engine import Workers
 from shared.definitions.optimizers import OPTIMIZERS, Optimizer
 from shared.errors import UsageError, unknown
-from shared.files.weights import write_bytes
+from shared.files.writing import write_text
 from shared.frameworks import ROOT
 from shared.messages import Builtin
 from shared.running.client import WorkerFailure
@@ -371,8 +371,8 @@ def fill(page: str, rows: Iterable[Row]) -> str:
 
 def write(rows: Sequence[Row]) -> None:
     plain = [asdict(row) for row in rows]
-    write_bytes(RECORD, (json.dumps(plain, indent=1) + "\n").encode())
-    write_bytes(PAGE, fill(PAGE.read_text(), rows).encode())
+    write_text(RECORD, json.dumps(plain, indent=1) + "\n")
+    write_text(PAGE, fill(PAGE.read_text(), rows))
 
 
 def main(arguments: list[str]) -> int:

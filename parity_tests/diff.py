@@ -18,7 +18,8 @@ from parity_tests.engine import SEED, Check, Workers
 from parity_tests.trace import Trace, trace
 from shared.contract import path_of
 from shared.errors import UsageError
-from shared.files.weights import Entry, count, write_bytes
+from shared.files.weights import Entry, count
+from shared.files.writing import write_text
 from shared.frameworks import PACKAGES
 from shared.messages import Layer, Request, Result
 from shared.randomness import generator
@@ -156,7 +157,7 @@ def read_renames(path: Path) -> Renames:
 def write_renames(path: Path, renames: Mapping[str, Renames]) -> None:
     """The tables of all ports in one, as `read_renames` takes it."""
     table = {n: to for own in renames.values() for n, to in own.items()}
-    write_bytes(path, (json.dumps(table, indent=1) + "\n").encode())
+    write_text(path, json.dumps(table, indent=1) + "\n")
 
 
 def _checked(

@@ -35,6 +35,7 @@ from parity_tests.model_judge import (
     part_of,
 )
 from shared.catalog import FAMILIES, VARIANTS, family_of, place_of
+from shared.files.writing import append_line, write_text
 from shared.frameworks import NATIVE, PACKAGES, ROOT
 
 # Methods of a spec that do not say what its model computes.
@@ -155,8 +156,7 @@ class Progress:
         with self.lock:
             self.finished += 1
             if self.file is not None:
-                with self.file.open("a") as file:
-                    file.write(json.dumps(asdict(outcome)) + "\n")
+                append_line(self.file, json.dumps(asdict(outcome)), synced=False)
             mark = "caught  " if outcome.caught else "SURVIVED"
             place = f"{outcome.path}:{outcome.line}"
             print(f"{self.finished}/{self.total} {mark} {place} {outcome.change}")
@@ -344,7 +344,7 @@ def main(arguments: list[str]) -> int:
         if options.json and options.resume and options.json.exists():
             outcomes = read([options.json])
         elif options.json:
-            options.json.write_text("")
+            write_text(options.json, "")
         judged = {key(outcome) for outcome in outcomes}
         mutants = [mutant for mutant in mutants if key(mutant) not in judged]
         parts = {part_of(mutant.path) for mutant in mutants}
@@ -357,9 +357,9 @@ def main(arguments: list[str]) -> int:
         outcomes += run(mutants, names, say, options.together)
     if options.json and options.read:
         lines = [json.dumps(asdict(outcome)) for outcome in outcomes]
-        options.json.write_text("\n".join(lines) + "\n")
+        write_text(options.json, "\n".join(lines) + "\n")
     if options.docs:
-        options.docs.write_text(page(outcomes))
+        write_text(options.docs, page(outcomes))
     for outcome in outcomes:
         if not outcome.caught:
             why = outcome.explained or "NOT EXPLAINED"

@@ -25,6 +25,7 @@ from shared.arrays import Array, Weights
 from shared.catalog import FAMILIES, family_of
 from shared.errors import unknown
 from shared.files import checkpoints
+from shared.files.writing import write_text
 from shared.messages import Request, Result
 from shared.running.client import RemoteModel
 from shared.specs.base import Original
@@ -176,7 +177,7 @@ def main() -> None:
         for family in FAMILIES
         if family in found
     }
-    RECORD.write_text(json.dumps(written, indent=1) + "\n")
+    write_text(RECORD, json.dumps(written, indent=1) + "\n")
 
 
 if __name__ == "__main__":

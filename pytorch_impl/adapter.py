@@ -20,6 +20,7 @@ from shared.definitions.schedules import ReduceOnPlateau, Schedule
 from shared.errors import UsageError, brief
 from shared.files import weights
 from shared.files.weights import Slot
+from shared.files.writing import write_bytes
 from shared.objectives.plan import Plan
 from shared.randomness import Draws
 from shared.specs.base import Spec
@@ -246,7 +247,7 @@ class TorchModel(contract.Model):
         if path.suffix in PICKLED:
             content = io.BytesIO()
             torch.save(state, content)
-            weights.write_bytes(path, content.getvalue())
+            write_bytes(path, content.getvalue())
         elif path.suffix == ".safetensors":
             weights.write(path, {k: v.numpy() for k, v in state.items()}, {})
         else:

@@ -1,7 +1,6 @@
 """The time that a run may take, and the lines that it leaves."""
 
 import json
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from typing import Any
 
 from parity_tests.engine import Check
 from shared.errors import brief
+from shared.files.writing import append_line, make_folder
 from shared.plain import plain
 
 
@@ -40,13 +40,11 @@ class Lines:
     def __init__(self, folder: Path, clock: Clock):
         self.folder, self.clock = folder, clock
         self.checks: list[Check] = []
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
 
     def add(self, name: str, line: dict[str, Any]) -> None:
-        with (self.folder / name).open("a") as file:
-            file.write(json.dumps(plain(line), separators=(",", ":")) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+        text = json.dumps(plain(line), separators=(",", ":"))
+        append_line(self.folder / name, text)
 
     def check(self, found: Check) -> None:
         self.checks.append(found)

@@ -11,6 +11,7 @@ from pathlib import Path
 from benchmarks.report.evidence import Evidence, certificate_of, committed, read
 from parity_tests.engine import Check
 from shared.errors import UsageError
+from shared.files.writing import make_folder, write_bytes, write_text
 
 LISTING = ".triptych-report"  # what the last report wrote
 
@@ -53,12 +54,11 @@ def _save(folder: Path, pages: dict[str, bytes]) -> None:
         listing = folder / LISTING
         known = listing.read_text().splitlines() if listing.exists() else []
         for name, content in pages.items():
-            path = folder / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
+            make_folder((folder / name).parent)
+            write_bytes(folder / name, content)
         for name in set(known) - set(pages):
             if ".." not in name and not Path(name).is_absolute():
                 (folder / name).unlink(missing_ok=True)
-        listing.write_text("".join(f"{name}\n" for name in sorted(pages)))
+        write_text(listing, "".join(f"{name}\n" for name in sorted(pages)))
     except OSError as error:
         raise UsageError(f"{folder} cannot be written: {error}") from None

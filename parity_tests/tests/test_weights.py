@@ -10,6 +10,7 @@ import pytest
 from shared.catalog import variant
 from shared.errors import UsageError
 from shared.files import weights
+from shared.files.writing import opened
 from shared.frameworks import NATIVE
 
 SPEC = variant("resnet_tiny").spec
@@ -106,8 +107,8 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
     before = path.read_bytes()
 
     def fail():
-        with weights.replacing(path) as temporary:
-            temporary.write_bytes(b"half")
+        with opened(path) as file:
+            file.write(b"half")
             raise OSError(28, os.strerror(28))
 
     with pytest.raises(UsageError, match=r"cannot be written \(No space left"):

@@ -17,7 +17,7 @@ from rich.table import Table
 from shared.catalog import FAMILIES, place_of
 from shared.definitions.optimizers import OPTIMIZERS
 from shared.errors import unknown
-from shared.files.weights import write_bytes
+from shared.files.writing import write_text
 from shared.frameworks import NATIVE, ORACLE, PACKAGES, ROOT
 
 PANELS = {"pytorch": "PyTorch", "keras": "Keras", "jax": "JAX", "numpy": "NumPy"}
@@ -157,7 +157,7 @@ def write_page(path: Path, family: str, parts: Sequence[Aligned]) -> None:
     rows = "".join(_section(part) for part in parts)
     number = len(parts[0].sources)
     page = template.substitute(family=html.escape(family), number=number, rows=rows)
-    write_bytes(path, page.encode())
+    write_text(path, page)
 
 
 def _section(part: Aligned) -> str:

@@ -6,9 +6,7 @@ else (strict loading, saving, counting) is written here once.
 
 import json
 import math
-import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,7 @@ import numpy as np
 
 from shared.arrays import Array, Weights
 from shared.errors import UsageError
+from shared.files.writing import opened
 
 FORMAT = "triptych-weights-1"
 
@@ -166,8 +165,12 @@ _DTYPES = {"float64": "F64", "float32": "F32", "float16": "F16", "bfloat16": "BF
 _DTYPES |= {"int64": "I64", "int32": "I32", "uint8": "U8", "bool": "BOOL"}
 
 
-def write(path: Path, weights: Weights, metadata: Mapping[str, str]) -> None:
-    """Whole or not at all. The same tensors and metadata give the same bytes.
+def write(
+    path: Path, weights: Weights, metadata: Mapping[str, str], *, whole: bool = False
+) -> None:
+    """Writes a safetensors file; the same tensors and metadata give the same bytes.
+
+    whole: refuse a path where it could be seen half-written (shared/files/writing.py).
 
     Written here because the library orders metadata at random and needs a second copy
     of all tensors.
@@ -188,29 +191,9 @@ def write(path: Path, weights: Weights, metadata: Mapping[str, str]) -> None:
         offset += value.nbytes
     head = json.dumps(header, separators=(",", ":")).encode()
     head += b" " * (-len(head) % 8)
-    with replacing(path) as temporary, temporary.open("wb") as file:
+    with opened(path, whole=whole) as file:
         file.write(len(head).to_bytes(8, "little") + head)
         for name in sorted(weights):
             file.write(
                 np.ascontiguousarray(weights[name]).reshape(-1).view(np.uint8).data
             )
-
-
-def write_bytes(path: Path, content: bytes) -> None:
-    with replacing(path) as temporary, temporary.open("wb") as file:
-        file.write(content)
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A temporary path that becomes `path`, synced, when the block ends well."""
-    temporary = path.with_name(f".{os.getpid()}.{path.name}")
-    try:
-        yield temporary
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be written ({error.strerror})") from None
-    finally:
-        temporary.unlink(missing_ok=True)

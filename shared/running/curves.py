@@ -1,10 +1,12 @@
 """The course of runs in one picture."""
 
+import io
 import json
 from pathlib import Path
 from typing import Any
 
 from shared.errors import UsageError
+from shared.files.writing import make_folder, write_bytes
 
 # Readable on white and black, and told apart by line style as well.
 STYLES = {
@@ -56,6 +58,8 @@ def draw(
     for axes in (left, right):
         axes.grid(alpha=0.3)
         axes.legend(fontsize=8)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=120)
+    picture = io.BytesIO()
+    figure.savefig(picture, dpi=120, format="png")
     plt.close(figure)
+    make_folder(path.parent)
+    write_bytes(path, picture.getvalue())

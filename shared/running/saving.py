@@ -56,9 +56,8 @@ def write(folder: Path, step: int, checkpoint: Checkpoint) -> None:
     tensors = checkpoint.tensors()
     digest = _digest(about, tensors)
     metadata = {"format": FORMAT, "about": about, "digest": digest}
-    weights.write(path_of(folder, step), tensors, metadata)
-    # Also what a run that was ended from outside left half-written.
-    for old in [*found(folder)[KEPT:], *folder.glob(".*.step-*.safetensors")]:
+    weights.write(path_of(folder, step), tensors, metadata, whole=True)
+    for old in found(folder)[KEPT:]:
         old.unlink(missing_ok=True)
 
 

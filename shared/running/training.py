@@ -23,6 +23,7 @@ from shared.definitions.schedules import PlateauState
 from shared.errors import UsageError
 from shared.files import weights
 from shared.files.weights import Layout, Slots
+from shared.files.writing import append_line, make_folder, new, write_text
 from shared.messages import Seen
 from shared.objectives.plan import Metric, Plan
 from shared.plain import to_plain
@@ -85,7 +86,7 @@ class Run:
         self.pending: list[dict[str, Any]] = []
         self.started = time.monotonic()
         self.writes = trainer.place.first
-        self.saves.mkdir(parents=True, exist_ok=True)
+        make_folder(self.saves)
 
     @property
     def per_epoch(self) -> int:
@@ -312,14 +313,14 @@ class Run:
     def _write_history(self) -> None:
         lines = [json.dumps(line) + "\n" for line in self.at.history]
         if self.writes:
-            weights.write_bytes(self.folder / "history.jsonl", "".join(lines).encode())
+            write_text(self.folder / "history.jsonl", "".join(lines), whole=True)
 
     def _write_weights(self, name: str) -> None:
         if not self.writes:
             return
         model = self.trainer.model
         about = metadata(model.name, model.spec)
-        weights.write(self.folder / name, self.trainer.weights(), about)
+        weights.write(self.folder / name, self.trainer.weights(), about, whole=True)
 
     def _end(self) -> tuple[float | None, dict[str, float]]:
         self._write_weights("model.safetensors")
@@ -447,7 +448,7 @@ def train(model: Model, job: Job) -> dict[str, Any]:
     outcome = run.finish()
     if run.writes:
         content = json.dumps(outcome, indent=1) + "\n"
-        weights.write_bytes(job.folder / "outcome.json", content.encode())
+        write_text(job.folder / "outcome.json", content, whole=True)
     return outcome
 
 
@@ -458,17 +459,9 @@ def _silent(text: str) -> None:
 def _printer(folder: Path) -> Callable[[str], None]:
     """Lines for whoever follows the run from another process."""
     path = folder / "progress.txt"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        path.write_text("")
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be written ({error.strerror})") from None
-
-    def say(text: str) -> None:
-        with path.open("a") as file:
-            file.write(text + "\n")
-
-    return say
+    make_folder(folder)
+    new(path)
+    return lambda text: append_line(path, text, synced=False)
 
 
 def follow(

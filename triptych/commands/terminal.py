@@ -3,6 +3,7 @@
 import contextlib
 import sys
 from collections.abc import Iterable, Iterator
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -76,13 +77,15 @@ class Lines:
         self.path = path
 
     def __enter__(self) -> "Lines":
-        from shared.files.weights import replacing
+        from shared.files.writing import opened
 
         self.stack = contextlib.ExitStack()
         self.file: Any = sys.stdout
         if self.path and str(self.path) != "-":
-            temporary = self.stack.enter_context(replacing(self.path))
-            self.file = self.stack.enter_context(temporary.open("w"))
+            self.file = TextIOWrapper(
+                self.stack.enter_context(opened(self.path)), "utf-8"
+            )
+            self.stack.callback(self.file.detach)
         return self
 
     def add(self, value: object) -> None:
@@ -137,6 +140,6 @@ def write_json(path: Path | None, value: object, lines: bool = False) -> None:
     if str(path) == "-":
         print(text)
         return
-    from shared.files.weights import write_bytes
+    from shared.files.writing import write_text
 
-    write_bytes(path, (text + "\n").encode())
+    write_text(path, text + "\n")
