@@ -91,10 +91,16 @@ def cross_entropy(
     _check("cross_entropy", locals())
 
     def loss(z: Array, target: Array) -> Array:
-        chosen, weights, share = _chosen(z, target, class_weights, ignore)
-        spread = label_smoothing / z.shape[-1]
-        wanted = weights * ((1 - label_smoothing) * chosen + spread)
-        each = -(wanted * jax.nn.log_softmax(z)).sum(-1)
+        at, weights, share = _counted(z, target, class_weights, ignore)
+        if z.dtype == jnp.float64:
+            log_p = jax.nn.log_softmax(z)
+            of_target, of_all = _at(log_p, at), (weights * log_p).sum(-1)
+        else:  # DIFF(cross-entropy): nothing as large as the logits is kept.
+            total = jax.nn.logsumexp(z, -1)
+            of_target, of_all = _at(z, at) - total, z @ weights - weights.sum() * total
+        each = -(1 - label_smoothing) * weights[at] * of_target
+        if label_smoothing:
+            each = each - label_smoothing / z.shape[-1] * of_all
         return (each * share).sum()
 
     return loss
@@ -104,9 +110,8 @@ def nll(*, class_weights: Weights = None, ignore: int | None = None) -> Loss:
     _check("nll", locals())
 
     def loss(log_p: Array, target: Array) -> Array:
-        chosen, weights, share = _chosen(log_p, target, class_weights, ignore)
-        of_chosen = jnp.where(chosen > 0, weights * log_p, 0.0)
-        return -(of_chosen.sum(-1) * share).sum()
+        at, weights, share = _counted(log_p, target, class_weights, ignore)
+        return -(weights[at] * _at(log_p, at) * share).sum()
 
     return loss
 
@@ -255,18 +260,23 @@ def _mean(each: Array) -> Array:
     return each.sum() / max(each.size, 1)
 
 
-def _chosen(
+def _counted(
     z: Array, target: Array, weights: Weights, ignore: int | None
 ) -> tuple[Array, Array, Array]:
-    """Give an array with 1 at the target, each class's weight, and each position's
-    share of the mean."""
+    """Give the targets, 0 where they are ignored, each class's weight, and each
+    position's share of the mean."""
     classes = z.shape[-1]
     of_class = jnp.asarray((1.0,) * classes if weights is None else weights, z.dtype)
     counts = target != ignore if ignore is not None else jnp.full(target.shape, True)
     safe = jnp.where(counts, target, 0)
     total = (of_class[safe] * counts).sum()
     share = counts / jnp.where(total > 0, total, 1.0)
-    return jax.nn.one_hot(safe, classes, dtype=z.dtype), of_class, share
+    return safe, of_class, share
+
+
+def _at(values: Array, target: Array) -> Array:
+    """What stands at the target."""
+    return jnp.take_along_axis(values, target[..., None], -1)[..., 0]
 
 
 def root(squares: Array) -> Array:

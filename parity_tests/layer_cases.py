@@ -69,6 +69,8 @@ ATTENTIONS: dict[str, tuple[bool, str]] = {
     "attention_causal_biased": (True, "input"),
     "attention_causal_biased_by_a_constant": (True, "constant"),
 }
+# The same by the frameworks' own calls, in whatever precision these take the softmax.
+FUSED = {f"fused_{name}": what for name, what in ATTENTIONS.items()}
 # With or without a state to start from, as many inputs as there are.
 STACKS: dict[str, Any] = {
     "stack": StackSpec(3, 4, 1, False, 0.0),
@@ -148,16 +150,26 @@ def _jax(case: str) -> Any:
 
 def _bare(call: Any, case: str) -> Any:
     """The layer itself where it takes the one input."""
-    return call if call.layer is None or case in ATTENTIONS | STACKS else call.layer
+    several = ATTENTIONS | FUSED | STACKS
+    return call if call.layer is None or case in several else call.layer
 
 
 def _call(own: Any, case: str, tensor: Callable[[Any], Any]) -> Callable[..., Any]:
     """Call the layer with the inputs."""
-    if ATTENTIONS.get(case, (False, ""))[1] == "constant":
-        return lambda layer, *qkv: layer(*qkv, tensor(constant_bias()))
+    if case in ATTENTIONS | FUSED:
+        return _attention(case, tensor)
     if case in STACKS:
         return lambda layer, x, *state: layer(x, state or None)
     return lambda layer, *inputs: (layer or _function(own, case))(*inputs)
+
+
+def _attention(case: str, tensor: Callable[[Any], Any]) -> Callable[..., Any]:
+    def call(layer: Any, *qkv: Any) -> Any:
+        if (ATTENTIONS | FUSED)[case][1] == "constant":
+            qkv = *qkv, tensor(constant_bias())
+        return (layer._fused if case in FUSED else layer)(*qkv)
+
+    return call
 
 
 def _function(own: Any, case: str) -> Callable[[Any], Any]:
@@ -178,8 +190,8 @@ def _modules(*names: str) -> list[Any]:
 
 
 def _layer(own: Any, case: str, **rngs: Any) -> Any:
-    if case in ATTENTIONS:
-        return own.Attention(0.0, ATTENTIONS[case][0], **rngs)
+    if case in ATTENTIONS | FUSED:
+        return own.Attention(0.0, (ATTENTIONS | FUSED)[case][0], **rngs)
     spec = (CASES | SERIES | STACKS).get(case)
     if isinstance(spec, StackSpec):
         return own.StackedLSTM(spec, **rngs)
@@ -194,7 +206,7 @@ def _layer(own: Any, case: str, **rngs: Any) -> Any:
     return None
 
 
-EVERY = (CASES, SERIES, SERIES_POOLS, ATTENTIONS, STACKS, ACTIVATIONS, VECTORS)
+EVERY = (CASES, SERIES, SERIES_POOLS, ATTENTIONS, FUSED, STACKS, ACTIVATIONS, VECTORS)
 
 
 def __getattr__(name: str) -> Any:

@@ -3,6 +3,8 @@
 set_tf32, devices, memory, finished: of the device; `memory` is the most bytes that an
     accelerator held, and `finished` waits where a call returns before it is done.
 on_cpu: a form that is fast on a CPU, where the weights live on one; elsewhere another.
+attend: attention as written out, or fused where the back end has a kernel that is
+    the faster on the device.
 compiles_lstm: whether XLA can compile the LSTM of this device.
 forward: the outputs alone. whole: nobody looks inside, so that JAX, which else compiles
     each operation by itself, compiles it as one; torch keeps what a gradient would need
@@ -36,6 +38,7 @@ devices = _own.devices
 memory = _own.memory
 finished = _own.finished
 on_cpu = _own.on_cpu
+attend = _own.attend
 compiles_lstm = _own.compiles_lstm
 forward = _own.forward
 gradient = _own.gradient

@@ -36,6 +36,12 @@ def on_cpu(weights: keras.Variable, form: Call, other: Call, *arrays: Any) -> An
     return jax.lax.platform_dependent(*arrays, cpu=form, default=other)
 
 
+def attend(written: Call, fused: Call, *arrays: Any) -> Any:
+    if jax.default_backend() == "cpu":
+        return written(*arrays)
+    return jax.lax.platform_dependent(*arrays, cpu=written, default=fused)
+
+
 def compiles_lstm() -> bool:
     return True
 

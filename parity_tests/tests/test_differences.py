@@ -729,6 +729,24 @@ def test_attention(native, framework):
     assert 1e-10 < off < 1e-5
 
 
+def test_cross_entropy(within):
+    """By hand: two logits, one apart."""
+    source = """
+        import jax, jax.numpy as jnp, math
+        from jax_impl import losses
+
+        def off(loss):
+            z, wanted = jnp.array([[1e6, 1e6 - 1]]), math.log1p(math.exp(-1))
+            return abs(float(loss(z, jnp.array([0]))) - wanted)
+
+        def check():
+            shared = off(lambda z, target: jax.nn.logsumexp(z) - z[0, target[0]])
+            assert 1e-12 < shared < 1e-10
+            assert off(losses.cross_entropy()) < 1e-15
+    """
+    within("jax", source, "check")
+
+
 def test_embed_dtype(native):
     tokens = np.arange(5)[None]
     assert output(native("jax", "embed", tokens), tokens).dtype == np.float32

@@ -144,7 +144,8 @@ def found(workers):
         )
         draw, given = np.random.default_rng(0), there(inputs)
         worker = workers.get(framework, "float64")
-        target = f"parity_tests.layer_cases:{framework}_{case}"
+        package, _, _ = framework.partition("[")
+        target = f"parity_tests.layer_cases:{package}_{case}"
         model = worker.adopt(target, given)
         weights = {
             name: draw.standard_normal(entry.shape)
@@ -214,6 +215,54 @@ def test_attention(hold, case, axes):
     if ATTENTIONS[case][1] == "input":
         qkv.append(draw.standard_normal((2, 5, 5)))
     hold(case, lambda _, *qkv: (attended(case, *qkv),), *qkv, maps=False)
+
+
+@pytest.mark.parametrize("axes", [(), (3,), (3, 2)])
+@pytest.mark.parametrize("case", ATTENTIONS)
+@pytest.mark.parametrize(
+    "framework", ["pytorch", "keras", "keras[jax]", "keras[torch]", "jax"]
+)
+def test_fused_attention_is_the_same_function(found, framework, case, axes):
+    """Also where the layers take it on an accelerator alone."""
+    draw = np.random.default_rng(0)
+    qkv = [draw.standard_normal((*axes, 2, 5, 4)) for _ in range(3)]
+    if ATTENTIONS[case][1] == "input":
+        qkv.append(draw.standard_normal((2, 5, 5)))
+    _, (y,), gradients = found(framework, f"fused_{case}", *qkv, maps=False)
+    assert error(y, attended(case, *qkv)) <= 1e-6
+    _, _, exact = found("pytorch", case, *qkv, maps=False)
+    for name, gradient in gradients.items():
+        assert error(gradient, exact[name]) <= 1e-6, name
+
+
+def test_attention_on_a_gpu_is_cudnn_s(within):
+    """Without a bias, in half precision, forward and back; known when it is lowered."""
+    source = """
+        import jax, jax.numpy as jnp, pytest
+        from flax import nnx
+        from jax._src.cudnn import fused_attention_stablehlo as cudnn
+        from jax_impl.layers import attention, forms
+
+        def of(platform, dtype, width, *bias):
+            q, *bias = (jnp.ones((3, 2, 6, n), dtype) for n in (width, *bias))
+            layer = attention.Attention(0.0, causal=True, rngs=nnx.Rngs(0))
+            step = jax.grad(lambda q: layer(q, q, q, *bias).sum())
+            lowered = jax.jit(step).trace(q).lower(lowering_platforms=(platform,))
+            return lowered.as_text().count("cudnn$fmhaSoftmax")
+
+        def check():
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(jax, "default_backend", lambda: "gpu")
+                patch.setattr(forms, "local_capability", lambda: 9.0)
+                patch.setattr(cudnn, "check_cudnn_version", lambda: 91000)
+                patch.setattr(cudnn, "check_compute_capability", lambda least: True)
+                assert of("cuda", jnp.bfloat16, 8) == 2
+                assert of("cuda", jnp.bfloat16, 12) == 0
+                assert of("cuda", jnp.bfloat16, 8, 6) == 0
+                assert of("cuda", jnp.float32, 8) == 0
+                assert of("cpu", jnp.bfloat16, 8) == 0
+    """
+    within("jax", source, "check", "float32")
 
 
 @pytest.mark.parametrize("axes", [(), (2, 3)])

@@ -25,11 +25,15 @@ class Attention(nn.Module):
         self, q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None = None
     ) -> Tensor:
         rate = self.dropout.p if self.training else 0.0
-        learning = bias is not None and bias.requires_grad
-        if not learning and (rate == 0 or self.dropout.draws is None):
+        slow = bias is not None and bias.requires_grad
+        slow = slow or (q.dtype == torch.bfloat16 and q.device.type == "cpu")
+        if not slow and (rate == 0 or self.dropout.draws is None):
             # DIFF(attention): fused; it keeps no probabilities for the suite to drop,
-            # and is slow where a bias learns.
+            # and is slow where a bias learns, and in bfloat16 on a CPU.
             return self._fused(q, k, v, bias, rate)
+        return self._written(q, k, v, bias)
+
+    def _written(self, q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> Tensor:
         scores = q / math.sqrt(q.shape[-1]) @ k.mT  # [..., heads, T, T]
         if bias is not None:
             scores = scores + bias
@@ -39,7 +43,12 @@ class Attention(nn.Module):
         return self.dropout(scores.softmax(-1)) @ v
 
     def _fused(
-        self, q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, rate: float
+        self,
+        q: Tensor,
+        k: Tensor,
+        v: Tensor,
+        bias: Tensor | None = None,
+        rate: float = 0.0,
     ) -> Tensor:
         """Fast where there are four axes."""
         causal = self.causal
