@@ -9,7 +9,6 @@ import flax
 import jax
 import jax.numpy as jnp
 import numpy as np
-import orbax.checkpoint as orbax
 from flax import nnx
 from jax.extend.core import get_opaque_trace_state
 
@@ -254,6 +253,8 @@ class JaxModel(contract.Model):
             raise UsageError(f"{path}: JAX writes .safetensors files and Orbax folders")
         if path.exists():
             raise UsageError(f"{path}: exists already")
+        import orbax.checkpoint as orbax
+
         try:
             with orbax.StandardCheckpointer() as checkpointer:
                 checkpointer.save(path.absolute(), native)
@@ -280,6 +281,9 @@ def _canonical(slot: Slot, value: Array) -> Array:
 
 
 def _read_orbax(path: Path) -> dict[str, Array]:
+    # It takes as long to import as JAX and Flax do, and few ask for it.
+    import orbax.checkpoint as orbax
+
     try:
         with orbax.StandardCheckpointer() as checkpointer:
             found = checkpointer.restore(path.absolute())

@@ -1,5 +1,6 @@
 """Triptych: one architecture, three panels: PyTorch, Keras 3 and JAX side by side."""
 
+import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -10,3 +11,8 @@ def rooms() -> Path:
     clone, inside it where it was installed from a wheel."""
     inside = HERE / "rooms"
     return inside if inside.is_dir() else HERE.parent
+
+
+def on_path() -> None:
+    """Put that folder first on the path, so that `import pytorch_impl` finds it."""
+    sys.path.insert(0, str(rooms()))

@@ -1,13 +1,11 @@
 """`triptych` and `python -m triptych`: the suite's folders come first on the path."""
 
-import sys
-
-from triptych import rooms
+from triptych import on_path
 
 
 def main() -> None:
     """Run the command line; a folder named `shared` of the caller's stays unseen."""
-    sys.path.insert(0, str(rooms()))
+    on_path()
     from triptych.cli import main as command
 
     command()

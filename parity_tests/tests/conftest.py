@@ -7,7 +7,9 @@ import zlib
 import pytest
 
 from parity_tests.engine import Workers
-from shared.running.client import WorkerRaised
+from shared.running.client import Worker, WorkerRaised
+from shared.running.training import Job
+from shared.tasks import task
 
 # Most of the time would go into XLA's optimisations of programs that run once; parity
 # and benchmarks outside the tests leave it as it is.
@@ -46,3 +48,26 @@ def within(workers, tmp_path):
             raise AssertionError(f"{error}\n{error.details}") from None
 
     return call
+
+
+@pytest.fixture
+def run(workers):
+    """Train a task where the framework runs already, or `fresh` in its own process."""
+
+    def trained(framework, folder, changes, dtype="float32", *, fresh=False, **job):
+        if not fresh:
+            return train(workers.get(framework, dtype), folder, changes, **job)
+        with Worker(framework, dtype) as worker:
+            return train(worker, folder, changes, **job)
+
+    return trained
+
+
+def train(worker, folder, changes, name="digits_mlp", **job):
+    chosen = task(name)
+    model = worker.build(chosen.spec, chosen.name)
+    try:
+        model.start(0)
+        return model.train(Job(chosen.name, folder, changes, **job))
+    finally:
+        model.drop()

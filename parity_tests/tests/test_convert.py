@@ -233,6 +233,8 @@ def test_a_keras_file_is_a_whole_model(canonical, tmp_path):
     path, back = tmp_path / "whole.keras", tmp_path / "back.safetensors"
     convert(canonical, path, "keras", "", "")
     code = f"""
+import triptych
+triptych.on_path()
 import keras_impl
 model = keras.models.load_model({str(path)!r})
 keras_impl.save_weights(model, {str(back)!r}, "resnet_tiny")

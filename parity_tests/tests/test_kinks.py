@@ -105,7 +105,7 @@ def test_an_error_away_from_kinks_is_found(workers, evidence, name):
 def test_float32_holds_with_the_users_own_compiler_settings():
     """Of a few models; the other tests leave out XLA's optimisations."""
     names = ["mlp_tiny", "lenet5_tiny", "resnet_tiny"]
-    jobs = [job for job in plan(names, ["float32"]) if "jax" in job.frameworks]
+    jobs = plan(names, ["float32"], ["pytorch", "jax"])
     with Workers(variables={"XLA_FLAGS": ""}) as workers:
         checks = list(run(jobs, workers, "float64"))
         flags = workers.get("jax", "float32").environment["XLA_FLAGS"]

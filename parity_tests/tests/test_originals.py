@@ -36,10 +36,7 @@ TORCHVISION = [
     # With windows that divide most maps, then none.
     ("swin_t", (112, 56)),
     ("swin_t", (60, 95)),
-    ("wide_resnet50_2", 64),
     ("squeezenet1_0", (33, 46)),
-    ("vgg11", (32, 64)),
-    ("vgg16_bn", (48, 32)),
     ("googlenet", (64, 81)),
 ]
 # The same at its published size: a position is a parameter.

@@ -80,3 +80,16 @@ def test_keras_models_and_layers_name_no_back_end():
     assert layers
     for path in [*paths, *layers]:
         assert not {"tensorflow", "torch", "jax"} & set(_imports(path)), path
+
+
+@pytest.mark.parametrize(
+    ("package", "slow"),
+    [("pytorch_impl", "torch._dynamo"), ("jax_impl", "orbax.checkpoint")],
+)
+def test_a_package_starts_without_what_few_ask_for(package, slow):
+    """Each would double the time that a worker takes to start."""
+    code = f"import sys, {package}; print({slow!r} in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.stdout == "False\n", done.stderr

@@ -198,28 +198,21 @@ def test_steps_can_be_overridden(within, framework):
 # Runs of a task
 
 
-def run(framework, folder, changes, dtype="float32", name="digits_mlp", **job):
-    chosen = task(name)
-    with Worker(framework, dtype) as worker:
-        model = worker.build(chosen.spec, chosen.name)
-        model.start(0)
-        return model.train(Job(chosen.name, folder, changes, **job))
-
-
 def bits(folder):
     return (folder / "model.safetensors").read_bytes()
 
 
 @pytest.mark.parametrize("framework", NATIVE)
-def test_the_same_bits_twice_and_others_with_another_seed(framework, tmp_path):
+def test_the_same_bits_twice_and_others_with_another_seed(run, framework, tmp_path):
     for name, seed in (("one", 0), ("two", 0), ("three", 1)):
-        run(framework, tmp_path / name, {"epochs": 2, "seed": seed})
+        changes = {"epochs": 2, "seed": seed}
+        run(framework, tmp_path / name, changes, fresh=name == "two")
     assert bits(tmp_path / "one") == bits(tmp_path / "two")
     assert bits(tmp_path / "one") != bits(tmp_path / "three")
 
 
 @pytest.mark.parametrize("framework", NATIVE)
-def test_killed_again_and_again_it_ends_the_same(framework, tmp_path):
+def test_killed_again_and_again_it_ends_the_same(run, framework, tmp_path):
     """SIGKILL at random moments; the weights and the history of a run left alone."""
     changes = {"epochs": 60, "save_every": 5}
     outcome = run(framework, tmp_path / "whole", changes)
@@ -264,7 +257,7 @@ def told(folder):
 
 
 @pytest.mark.parametrize("harm", ["truncated", "corrupt"])
-def test_a_damaged_checkpoint_is_told_and_the_one_before_used(tmp_path, harm):
+def test_a_damaged_checkpoint_is_told_and_the_one_before_used(run, tmp_path, harm):
     changes = {"epochs": 3}
     run("pytorch", tmp_path / "whole", changes)
     folder = tmp_path / "harmed"
@@ -286,7 +279,7 @@ def test_a_damaged_checkpoint_is_told_and_the_one_before_used(tmp_path, harm):
     assert bits(folder) == bits(tmp_path / "whole")
 
 
-def test_no_whole_checkpoint_is_one_line(tmp_path):
+def test_no_whole_checkpoint_is_one_line(run, tmp_path):
     run("pytorch", tmp_path, {"epochs": 1})
     for path in saving.found(tmp_path / "checkpoints"):
         path.write_bytes(path.read_bytes()[:50])
@@ -294,7 +287,7 @@ def test_no_whole_checkpoint_is_one_line(tmp_path):
         run("pytorch", tmp_path, {"epochs": 1}, resume=True)
 
 
-def test_another_plan_is_refused_by_name(tmp_path):
+def test_another_plan_is_refused_by_name(run, tmp_path):
     run("pytorch", tmp_path, {"epochs": 1})
     with pytest.raises(UsageError, match="that run had batch_size 64, this one 32"):
         run("pytorch", tmp_path, {"epochs": 1, "batch_size": 32}, resume=True)
@@ -317,14 +310,14 @@ def test_a_full_disk_leaves_the_old_checkpoint_whole(tmp_path):
     assert warnings == []
 
 
-def test_a_folder_that_cannot_be_is_one_line(tmp_path):
+def test_a_folder_that_cannot_be_is_one_line(run, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match="cannot be written"):
         run("pytorch", tmp_path / "file" / "run", {"epochs": 1})
 
 
 @pytest.mark.parametrize("framework", NATIVE)
-def test_a_loss_that_is_no_number_ends_the_run(framework, tmp_path):
+def test_a_loss_that_is_no_number_ends_the_run(run, framework, tmp_path):
     changes = {"epochs": 3, "optimizer": SGD(lr=1e30)}
     with pytest.raises(WorkerRaised, match=r"the loss is (nan|inf) in epoch 1"):
         run(framework, tmp_path, changes)
@@ -332,7 +325,9 @@ def test_a_loss_that_is_no_number_ends_the_run(framework, tmp_path):
 
 
 @pytest.mark.parametrize("framework", NATIVE)
-def test_without_progress_it_stops_and_the_best_weights_are_back(framework, tmp_path):
+def test_without_progress_it_stops_and_the_best_weights_are_back(
+    run, framework, tmp_path
+):
     changes = {"epochs": 40, "patience": 3, "optimizer": AdamW(lr=0.1)}
     outcome = run(framework, tmp_path, changes)
     scores = [line["validation_accuracy"] for line in outcome["history"]]
@@ -341,7 +336,7 @@ def test_without_progress_it_stops_and_the_best_weights_are_back(framework, tmp_
     assert bits(tmp_path) == (tmp_path / "best.safetensors").read_bytes()
 
 
-def test_a_plateau_lowers_the_rate_in_all_three_alike(tmp_path):
+def test_a_plateau_lowers_the_rate_in_all_three_alike(run, tmp_path):
     """Nothing is better by half, so the rate is a tenth after every epoch."""
     plateau = ReduceOnPlateau(patience=0, threshold=0.9)
     changes = {"epochs": 4, "optimizer": SGD(lr=0.1), "precision": "float64"}
@@ -360,7 +355,7 @@ def test_a_plateau_lowers_the_rate_in_all_three_alike(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["ema", "schedule_free"])
-def test_the_weights_to_evaluate_with_are_the_same_in_all_three(kind, tmp_path):
+def test_the_weights_to_evaluate_with_are_the_same_in_all_three(run, kind, tmp_path):
     """They are what is saved; those that train go on as if nobody had looked."""
     changes = {"epochs": 3, "optimizer": "schedule_free"}
     if kind == "ema":
@@ -388,7 +383,7 @@ def test_the_weights_to_evaluate_with_are_the_same_in_all_three(kind, tmp_path):
 
 
 @pytest.mark.parametrize("framework", NATIVE)
-def test_an_average_goes_on_where_it_was(framework, tmp_path):
+def test_an_average_goes_on_where_it_was(run, framework, tmp_path):
     changes = {"epochs": 4, "ema": Ema(decay=0.9)}
     run(framework, tmp_path / "whole", changes)
     run(framework, tmp_path / "halves", {**changes, "epochs": 4, "save_every": 5})
@@ -398,19 +393,15 @@ def test_an_average_goes_on_where_it_was(framework, tmp_path):
     assert bits(tmp_path / "halves") == bits(tmp_path / "whole")
 
 
-def test_every_optimizer_trains_compiled_and_alike(tmp_path):
+def test_every_optimizer_trains_compiled_and_alike(run, tmp_path):
     """As people run it, compiled, what goes in given away; float32: alike to 1e-3."""
-    chosen = task("diabetes")
     losses = {}
     for framework in NATIVE:
-        with Worker(framework, "float32") as worker:
-            for name in TRAINABLE:
-                model = worker.build(chosen.spec, chosen.name)
-                model.start(0)
-                folder = tmp_path / framework / name
-                job = Job(chosen.name, folder, {"epochs": 2, "optimizer": name})
-                history = model.train(job)["history"]
-                losses[framework, name] = [line["loss"] for line in history]
+        for name in TRAINABLE:
+            changes = {"epochs": 2, "optimizer": name}
+            folder = tmp_path / framework / name
+            outcome = run(framework, folder, changes, name="diabetes")
+            losses[framework, name] = [line["loss"] for line in outcome["history"]]
     for name in TRAINABLE:
         for framework in NATIVE:
             np.testing.assert_allclose(
@@ -419,7 +410,7 @@ def test_every_optimizer_trains_compiled_and_alike(tmp_path):
 
 
 @pytest.mark.parametrize("framework", NATIVE)
-def test_bfloat16_learns(framework, tmp_path):
+def test_bfloat16_learns(run, framework, tmp_path):
     outcome = run(framework, tmp_path, {"epochs": 5, "precision": "bfloat16"})
     losses = [line["loss"] for line in outcome["history"]]
     assert losses[-1] < losses[0] / 2

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from pytorch_impl.compiling import uncompiled
 from pytorch_impl.decoding import Sample, greedy
 from pytorch_impl.layers import Attention, Dropout
 from shared.specs.language.gpt import GPTSpec
@@ -107,8 +108,7 @@ class GPT(nn.Module):
         return self.head(x)
 
     @torch.no_grad()
-    # What a step calls can be compiled, the loop not: it would be written out.
-    @torch.compiler.disable(recursive=False)  # type: ignore[no-untyped-call]
+    @uncompiled  # what a step calls can be compiled, the loop would be written out
     def generate(
         self,
         prompt: Tensor,
