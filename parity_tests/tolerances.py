@@ -46,6 +46,9 @@ ZERO_GRADIENT = 1e-12
 # `triptych diff` judges models it does not know: frameworks' own layers are up to some
 # 1e-7 off in float64 where they hide a float32 step; a wrong eps costs 1e-6 and more.
 PORTS = 1e-6
+# So is a gradient that is 0 in truth, such as that of a key's bias: below this share of
+# the model's largest it is measured against the largest.
+PORTS_ZERO = 1e-9
 
 
 def bound(in_float64: float, dtype: str) -> float:

@@ -158,12 +158,22 @@ def trace(
     raise typer.Exit(0 if found.agrees else 1)
 
 
+_PYTHON = "interpreter of a framework's models: PATH or pytorch=PATH; may be repeated"
+
+
 @app.command()
 def diff(
-    targets: Annotated[list[str], typer.Argument(help="[pytorch=]package.module:name")],
-    inputs: Annotated[
-        list[str], typer.Option("--input", help="2,3,32,32 or, whole, 2,16:100")
+    targets: Annotated[
+        list[str],
+        typer.Argument(help="[pytorch=]package.module:name, or the folder of a dump"),
     ],
+    inputs: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--input",
+            help="2,3,32,32 or, whole, 2,16:100; named: ids=2,16:100; may be repeated",
+        ),
+    ] = None,
     names: Annotated[Path | None, typer.Option(help="a rename table (JSON)")] = None,
     write_names: Annotated[
         Path | None, typer.Option(help="write the table used")
@@ -172,6 +182,7 @@ def diff(
     tolerance: Annotated[float | None, typer.Option(help="bound; default 1e-6")] = None,
     same_layout: Annotated[bool, typer.Option(help="move no channel axis")] = False,
     program: Annotated[str, typer.Option(help="a method, instead of a call")] = "",
+    python: Annotated[list[str] | None, typer.Option(help=_PYTHON)] = None,
     json: Json = None,
 ) -> None:
     """Your own models: do the ports compute the same, and which layer diverges first?
@@ -181,18 +192,62 @@ def diff(
     from triptych.commands import diff as job
 
     one_of("dtype", dtype, ("float64", "float32"))
-    sys.path.insert(0, os.getcwd())
     asked = job.Asked(
         targets=tuple(targets),
-        inputs=tuple(inputs),
+        inputs=tuple(inputs or ()),
         names=names,
         write_names=write_names,
         dtype=dtype,
         tolerance=tolerance,
         same_layout=same_layout,
         program=program,
+        python=tuple(python or ()),
     )
     raise typer.Exit(job.run(asked, json))
+
+
+@app.command()
+def dump(
+    target: Annotated[
+        str, typer.Argument(help="[pytorch=]package.module:name, or file.py:name")
+    ] = "",
+    inputs: Annotated[
+        list[str] | None, typer.Option("--input", help="as for diff; may be repeated")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="the folder to write")] = Path("dump"),
+    weights: Annotated[
+        Path | None, typer.Option(help="safetensors under the model's own names")
+    ] = None,
+    dtype: Dtype = "float64",
+    keep: Annotated[str, typer.Option(help="all, statistics or hash")] = "all",
+    same_layout: Annotated[bool, typer.Option(help="move no channel axis")] = False,
+    program: Annotated[str, typer.Option(help="a method, instead of a call")] = "",
+    python: Annotated[list[str] | None, typer.Option(help=_PYTHON)] = None,
+    write_recorder: Annotated[
+        Path | None,
+        typer.Option(help="write the recorder of --framework as one file instead"),
+    ] = None,
+    framework: Annotated[str, typer.Option(help="pytorch, keras or nnx")] = "",
+) -> None:
+    """Record a model: layers, calls, gradients, in a folder that diff takes."""
+    from triptych.commands import dump as job
+
+    one_of("dtype", dtype, ("float64", "float32"))
+    if write_recorder is not None:
+        job.write_recorder(framework, write_recorder)
+        return
+    asked = job.Asked(
+        target=target,
+        inputs=tuple(inputs or ()),
+        out=out,
+        weights=weights,
+        dtype=dtype,
+        keep=keep,
+        same_layout=same_layout,
+        program=program,
+        python=tuple(python or ()),
+    )
+    raise typer.Exit(job.run(asked))
 
 
 @app.command()

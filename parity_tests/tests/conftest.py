@@ -7,6 +7,7 @@ import zlib
 import pytest
 
 from parity_tests.engine import Workers
+from parity_tests.ports.recording import Recorders
 from shared.running.client import Worker, WorkerRaised
 from shared.running.training import Job
 from shared.tasks import task
@@ -23,6 +24,12 @@ os.environ.setdefault(
 @pytest.fixture(scope="session")
 def workers():
     with Workers() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def recorders():
+    with Recorders() as running:
         yield running
 
 

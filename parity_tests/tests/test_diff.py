@@ -6,10 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from parity_tests.diff import Difference, diff, match, parse_input, parse_target
-from parity_tests.engine import Workers
+from parity_tests.ports.codecs import Layer, Part
+from parity_tests.ports.diff import Difference, Question, diff
+from parity_tests.ports.matching import match
+from parity_tests.ports.recording import Recorders
+from parity_tests.ports.targets import parse_input, parse_target
 from shared.errors import UsageError
-from shared.files.weights import Entry
 
 TORCH = """
     import torch
@@ -80,7 +82,7 @@ FLAX = """
     class Net(nnx.Module):
         def __init__(self, rngs):
             self.stem = nnx.Conv(3, 6, (3, 3), 2, padding=1, rngs=rngs)
-            self.norm = nnx.BatchNorm(6, epsilon=1e-5, rngs=rngs)
+            self.norm = nnx.BatchNorm(6, momentum=0.9, epsilon=1e-5, rngs=rngs)
             self.conv = nnx.Conv(
                 6, 6, (3, 3), padding=1, feature_group_count=2, rngs=rngs
             )
@@ -152,7 +154,7 @@ KERAS = """
 # framework, right, wrong, and what the verdict must say
 MISTAKES = [
     ("jax", "padding=1, rngs", 'padding="SAME", rngs', "first in stem"),
-    ("jax", "BatchNorm(6, epsilon=1e-5", "BatchNorm(6, epsilon=1e-3", "first in norm"),
+    ("jax", "0.9, epsilon=1e-5", "0.9, epsilon=1e-3", "first in norm"),
     ("jax", "6, epsilon=1e-6", "6, epsilon=1e-5", "first in ln"),
     ("jax", "approximate=False", "approximate=True", "between up"),
     ("jax", "i, f, g, o =", "f, i, g, o =", "in cell, between"),
@@ -169,7 +171,7 @@ MISTAKES = [
 
 
 def compare(
-    folder: Path, workers: Workers, framework: str, name: str, replace=("", "")
+    folder: Path, recorders: Recorders, framework: str, name: str, replace=("", "")
 ) -> Difference:
     source = {"jax": FLAX, "keras": KERAS}[framework]
     assert replace[0] in source
@@ -177,25 +179,25 @@ def compare(
     (folder / f"{name}.py").write_text(ported)
     (folder / f"{name}_torch.py").write_text(textwrap.dedent(TORCH))
     maker = {"jax": "make", "keras": "Net"}[framework]
-    targets = [parse_target(f"{name}_torch:Net"), parse_target(f"{name}:{maker}")]
-    return diff(targets, (parse_input("3,3,8,8"),), workers)
+    asked = [f"{name}_torch:Net", f"{name}:{maker}"]
+    targets = [parse_target(text, folder) for text in asked]
+    question = Question(folder=folder)
+    return diff(targets, (parse_input("3,3,8,8"),), recorders, question)
 
 
 @pytest.mark.parametrize("framework", ["jax", "keras"])
-def test_a_right_port_agrees(framework, workers, tmp_path, monkeypatch):
-    monkeypatch.syspath_prepend(tmp_path)
-    found = compare(tmp_path, workers, framework, f"right_{framework}")
+def test_a_right_port_agrees(framework, recorders, tmp_path):
+    found = compare(tmp_path, recorders, framework, f"right_{framework}")
     assert [check for check in found.checks if not check.passed] == []
     assert found.trace.agrees
     assert "norm" in {row.path for row in found.trace.rows}
 
 
 @pytest.mark.parametrize("number", range(len(MISTAKES)))
-def test_a_planted_mistake_is_named(number, workers, tmp_path, monkeypatch):
-    monkeypatch.syspath_prepend(tmp_path)
+def test_a_planted_mistake_is_named(number, recorders, tmp_path):
     framework, right, wrong, verdict = MISTAKES[number]
     name = f"wrong_{number}"
-    found = compare(tmp_path, workers, framework, name, (right, wrong))
+    found = compare(tmp_path, recorders, framework, name, (right, wrong))
     assert not all(check.passed for check in found.checks)
     assert verdict in found.trace.verdict
 
@@ -238,15 +240,13 @@ AGAIN = {
 
 
 @pytest.mark.parametrize("framework", ["keras", "jax"])
-def test_of_a_layer_called_twice_each_call_is_compared(
-    framework, workers, tmp_path, monkeypatch
-):
+def test_of_a_layer_called_twice_each_call_is_compared(framework, recorders, tmp_path):
     """It has another name in the port, and what lies between its calls is wrong."""
-    monkeypatch.syspath_prepend(tmp_path)
     for own in ("pytorch", framework):
         (tmp_path / f"again_{own}.py").write_text(textwrap.dedent(AGAIN[own]))
-    targets = [parse_target(f"again_{own}:Net") for own in ("pytorch", framework)]
-    found = diff(targets, (parse_input("2,3"),), workers)
+    asked = [f"again_{own}:Net" for own in ("pytorch", framework)]
+    targets = [parse_target(text, tmp_path) for text in asked]
+    found = diff(targets, (parse_input("2,3"),), recorders, Question(folder=tmp_path))
     assert [row.path for row in found.trace.rows] == ["tower", "tower#2", "(output)"]
     assert "between tower, which agrees, and tower#2" in found.trace.verdict
 
@@ -301,8 +301,7 @@ CODERS = {
 
 
 @pytest.fixture
-def coders(tmp_path, monkeypatch):
-    monkeypatch.syspath_prepend(tmp_path)
+def coders(tmp_path):
 
     def targets(*names, wrong=("", "")):
         found = []
@@ -310,46 +309,63 @@ def coders(tmp_path, monkeypatch):
             code = textwrap.dedent(CODERS[name]).replace(*wrong)
             module = f"coder_{name}_{len(wrong[0])}"
             (tmp_path / f"{module}.py").write_text(code)
-            found.append(parse_target(f"{module}:Coder"))
+            found.append(parse_target(f"{module}:Coder", tmp_path))
         return found
 
     return targets
 
 
-def test_a_program_is_compared(coders, workers):
+def test_a_program_is_compared(coders, recorders, tmp_path):
+    decode = Question(program="decode", folder=tmp_path)
     z = (parse_input("5,4"),)
-    found = diff(coders("torch", "flax"), z, workers, program="decode")
+    found = diff(coders("torch", "flax"), z, recorders, decode)
     assert [check.tier for check in found.checks] == ["names", "counts", "decode"]
     assert all(check.passed for check in found.checks)
     assert [row.path for row in found.trace.rows][:2] == ["outer", "outer#2"]
     wrong = coders("torch", "flax", wrong=("jnp.tanh", "-jnp.tanh"))
-    found = diff(wrong, z, workers, program="decode")
+    found = diff(wrong, z, recorders, decode)
     assert [check.passed for check in found.checks] == [True, True, False]
     assert "diverges after (output 0)" in found.trace.verdict
 
 
-def test_a_program_makes_the_weights_that_it_needs(coders, workers):
+def test_a_program_makes_the_weights_that_it_needs(coders, recorders, tmp_path):
     """Keras makes a layer's weights at its first call."""
     z = (parse_input("5,4"),)
-    found = diff(coders("torch", "keras"), z, workers, program="decode")
+    found = diff(
+        coders("torch", "keras"),
+        z,
+        recorders,
+        Question(program="decode", folder=tmp_path),
+    )
     assert "inner.weight has none in keras" in found.checks[0].reason
     assert found.checks[2].passed
 
 
-def test_a_program_that_is_not_there_is_told(coders, workers):
+def test_a_program_that_is_not_there_is_told(coders, recorders, tmp_path):
+    encode = Question(program="encode", folder=tmp_path)
     with pytest.raises(UsageError, match=r"no method 'encode'; it has forward, decode"):
-        diff(coders("torch", "flax"), (parse_input("5,4"),), workers, program="encode")
+        diff(coders("torch", "flax"), (parse_input("5,4"),), recorders, encode)
+
+
+def layers(**shapes):
+    """Layers of one weight and one bias, or what is given."""
+    found = {}
+    for rank, (path, own) in enumerate(shapes.items()):
+        kinds = {"running_mean": "mean", "running_var": "variance"}
+        parts = {
+            role: Part(role, kinds.get(role, role), shape, lambda values: values)
+            for role, shape in own.items()
+        }
+        found[path] = Layer(path, path, "", parts, (rank, rank))
+    return found
 
 
 def test_names_are_matched_by_order_and_shape():
-    def entry(*shape):
-        return Entry(shape, "float32", True)
-
-    reference = {"a.weight": entry(4, 3), "a.bias": entry(4), "n.bias": entry(4)}
-    other = {"x.0.weight": entry(4, 3), "x.0.bias": entry(4), "y.bias": entry(4)}
-    assert match(reference, other) == {
-        "x.0.weight": "a.weight",
-        "x.0.bias": "a.bias",
+    reference = layers(a={"weight": (4, 3), "bias": (4,)}, n={"bias": (4,)})
+    other = layers(x={"weight": (4, 3), "bias": (4,)}, y={"bias": (4,)})
+    assert match(reference, other).renames == {
+        "x.weight": "a.weight",
+        "x.bias": "a.bias",
         "y.bias": "n.bias",
     }
 
@@ -366,22 +382,20 @@ def test_a_bad_target_is_refused(text):
         parse_target(text)
 
 
-def test_a_file_that_is_no_python_is_refused(tmp_path, monkeypatch):
-    monkeypatch.syspath_prepend(tmp_path)
+def test_a_file_that_is_no_python_is_refused(tmp_path):
     (tmp_path / "no_python.py").write_text("import torch\ndef (")
     with pytest.raises(UsageError, match=r"no_python\.py cannot be read"):
-        parse_target("no_python:Net")
+        parse_target("no_python:Net", tmp_path)
 
 
-def test_another_number_of_outputs_is_told(workers, tmp_path, monkeypatch):
-    monkeypatch.syspath_prepend(tmp_path)
+def test_another_number_of_outputs_is_told(recorders, tmp_path):
     body = "from torch import nn\nclass Net(nn.Linear):\n    def __init__(self):\n"
     body += "        super().__init__(3, 3)\n    def forward(self, x):\n"
     for name, returned in (("lone", "x"), ("twin", "(x, x)")):
         (tmp_path / f"{name}.py").write_text(f"{body}        return {returned}\n")
-    targets = [parse_target("lone:Net"), parse_target("twin:Net")]
+    targets = [parse_target(f"{name}:Net", tmp_path) for name in ("lone", "twin")]
     with pytest.raises(UsageError, match="2 outputs where the first model has 1"):
-        diff(targets, (parse_input("2,3"),), workers)
+        diff(targets, (parse_input("2,3"),), recorders, Question(folder=tmp_path))
 
 
 def test_whole_numbers_stay_below_their_bound():

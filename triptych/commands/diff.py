@@ -2,11 +2,20 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from parity_tests import diff as port
+import numpy as np
+
 from parity_tests import display, tolerances
-from parity_tests.engine import Workers
+from parity_tests.ports.diff import Question
+from parity_tests.ports.diff import diff as compared
+from parity_tests.ports.recording import Recorders
+from parity_tests.ports.table import read_table, write_table
+from parity_tests.ports.targets import Target, parse_input, parse_target, pythons
+from shared.errors import UsageError
 from triptych.commands.terminal import console_for, write_json
+
+VERSION = 1  # of what --json writes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,28 +31,50 @@ class Asked:
     tolerance: float | None
     same_layout: bool
     program: str
+    python: tuple[str, ...]
 
 
 def run(asked: Asked, json: Path | None) -> int:
     """Exit code: whether all of them compute the same."""
     bound = tolerances.PORTS if asked.tolerance is None else asked.tolerance
-    with Workers() as workers:
-        found = port.diff(
-            [port.parse_target(text) for text in asked.targets],
-            tuple(port.parse_input(text) for text in asked.inputs),
-            workers,
-            dtype=asked.dtype,
-            tolerance=bound,
-            same_layout=asked.same_layout,
-            program=asked.program,
-            table=port.read_renames(asked.names) if asked.names else None,
-        )
+    question = Question(
+        dtype=asked.dtype,
+        tolerance=bound,
+        same_layout=asked.same_layout,
+        program=asked.program,
+        table=read_table(asked.names) if asked.names else None,
+        python=pythons(asked.python),
+    )
+    inputs = inputs_of(asked.inputs)
+    if not inputs and not any(Path(text).is_dir() for text in asked.targets):
+        raise UsageError("give at least one --input, as 2,3,32,32 or ids=2,16:100")
+    targets = [target_of(text) for text in asked.targets]
+    with Recorders() as recorders:
+        found = compared(targets, inputs, recorders, question)
     console = console_for(json)
     display.renames(console, found.renames)
     console.print(display.trace_table(found.trace, bound))
     display.verdicts(console, found.checks)
+    for places in found.guilty.values():
+        for guilty in places:
+            if guilty.said != found.trace.verdict:
+                console.print(guilty.said)
     console.print(found.trace.verdict)
     if asked.write_names:
-        port.write_renames(asked.write_names, found.renames)
-    write_json(json, found)
+        write_table(asked.write_names, found.renames)
+    write_json(json, {"version": VERSION, **vars(found)})
     return 0 if all(check.passed for check in found.checks) else 1
+
+
+def target_of(text: str) -> Target | Path:
+    """A folder that holds a dump, or `[pytorch=]package.module:name`."""
+    return Path(text) if Path(text).is_dir() else parse_target(text)
+
+
+def inputs_of(texts: tuple[str, ...]) -> dict[str, np.ndarray[Any, Any]]:
+    """Inputs by path: the n-th by its number, unless it is named."""
+    found = {}
+    for number, text in enumerate(texts):
+        name, _, shape = text.rpartition("=")
+        found[name or str(number)] = parse_input(shape)
+    return found

@@ -1,0 +1,323 @@
+"""Where a port goes wrong: every layer that does, in one run.
+
+The port is run with the reference's own inputs and outputs in the place of its layers'.
+A layer whose output differs though its input was right is wrong; one whose input
+differs though all before it was put right shows a mistake between the two.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from parity_tests.compare import Array, error
+from parity_tests.ports.compare import Sides, between, fitted
+from parity_tests.ports.dumps import Call, Dump
+from parity_tests.ports.pairing import Met, meet
+from parity_tests.ports.recording import Live
+
+LAYER, BETWEEN, OUTPUT, BUFFER, GRADIENT = (
+    "layer",
+    "between",
+    "output",
+    "buffer",
+    "gradient",
+)
+
+
+@dataclass(frozen=True)
+class Guilty:
+    """A place that is wrong: a layer, or what lies between two."""
+
+    what: str
+    layer: str  # the reference's name
+    other: str  # the port's
+    error: float
+    said: str
+    mode: str = "evaluation"
+
+
+def gelu(x: Array) -> Array:
+    erf = np.vectorize(math.erf, otypes=[float])
+    return 0.5 * x * (1 + erf(x / math.sqrt(2)))
+
+
+def gelu_tanh(x: Array) -> Array:
+    inner = math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)
+    return 0.5 * x * (1 + np.tanh(inner))
+
+
+def sigmoid(x: Array) -> Array:
+    return 1 / (1 + np.exp(-x))
+
+
+def softmax(x: Array) -> Array:
+    e = np.exp(x - x.max(-1, keepdims=True))
+    return e / e.sum(-1, keepdims=True)
+
+
+ACTIVATIONS: Mapping[str, Callable[[Array], Array]] = {
+    "relu": lambda x: np.maximum(x, 0),
+    "gelu": gelu,
+    "gelu (tanh)": gelu_tanh,
+    "silu": lambda x: x * sigmoid(x),
+    "sigmoid": sigmoid,
+    "tanh": np.tanh,
+    "relu6": lambda x: np.clip(x, 0, 6),
+    "leaky_relu": lambda x: np.where(x > 0, x, 0.01 * x),
+    "leaky_relu (0.2)": lambda x: np.where(x > 0, x, 0.2 * x),
+    "elu": lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0))),
+    "hard_swish": lambda x: x * np.clip(x + 3, 0, 6) / 6,
+    "softmax": softmax,
+}
+
+
+def fused(one: Array, two: Array, tolerance: float) -> str:
+    """The activation that one side has inside its layer and the other behind it."""
+    a = fitted(one, two)
+    if a is None or a.dtype.kind != "f" or a.size > 1 << 22:
+        return ""
+    with np.errstate(all="ignore"):
+        for name, act in ACTIVATIONS.items():
+            if min(_off(act(a), two), _off(a, act(two))) <= tolerance:
+                return name
+    return ""
+
+
+def _off(a: Array, b: Array) -> float:
+    return error(a, b)
+
+
+class Blame:
+    """The search for one port, in one mode."""
+
+    def __init__(
+        self,
+        sides: Sides,
+        modules: Mapping[str, str],
+        mode: str,
+        tolerance: float,
+        live: Live | None = None,
+    ):
+        self.sides, self.modules, self.mode = sides, modules, mode
+        self.tolerance, self.live = tolerance, live
+        self.calls = sides.reference.runs[mode].calls
+        self.met = meet(modules, self.calls, sides.other.runs[mode].calls)
+        self.ended = {id(call): i for i, call in enumerate(self.calls)}
+        self.who = sides.other.label
+
+    def find(self) -> list[Guilty]:
+        """Every wrong place, in the order in which the reference runs."""
+        if self.live is None:
+            return self._plainly()
+        seen = self._forced(set())
+        bad = {id(m): m for m in self.met if self._is_bad(self._left(m, seen))}
+        acts = {i: act for i, m in bad.items() if (act := self._fused(m, seen))}
+        if acts:
+            seen = self._forced(set(acts))
+        gaps = self._gaps(seen)
+        found: list[tuple[int, Guilty]] = []
+        for gap in gaps:
+            before = self._before(gap)
+            suspect = before and id(before) in acts and self._odd(before, acts)
+            if before and suspect:
+                acts.pop(id(before))
+            elif not self._echo(gap, bad, acts):
+                found.append((self._start(gap), self._between(before, gap)))
+        for i, met in bad.items():
+            if i not in acts and not self._holds(met, gaps, bad, acts):
+                off = self._left(met, seen)
+                found.append((met.reference.start, self._layer(met, off, seen)))
+        found.sort(key=lambda item: item[0])
+        return [guilty for _, guilty in found] or self._plainly()
+
+    # What a run shows
+
+    def _forced(self, free: set[int]) -> Dump:
+        """The port with the reference's tensors in its calls; `free` keep what left."""
+        values: dict[str, Array] = {}
+        for met in self.met:
+            start = f"{met.other.path}#{met.other.number}"
+            self._fill(values, f"{start}<", met.reference.inputs, met.other.inputs)
+            if id(met) not in free:
+                outputs = met.reference.outputs, met.other.outputs
+                self._fill(values, f"{start}>", *outputs)
+        assert self.live is not None
+        return self.live.forced(self.mode, values)
+
+    def _fill(
+        self,
+        values: dict[str, Array],
+        start: str,
+        ones: Mapping[str, str],
+        twos: Mapping[str, str],
+    ) -> None:
+        pairs = list(zip(ones.values(), twos.items(), strict=False))
+        for one, (path, two) in pairs if len(ones) == len(twos) else pairs[:1]:
+            like = self.sides.other.array(two)
+            value = fitted(self.sides.reference.array(one), like)
+            if value is not None and like.dtype.kind == "f":
+                values[start + path] = np.ascontiguousarray(value, like.dtype)
+
+    def _seen(self, met: Met, seen: Dump) -> Call | None:
+        wanted = met.other.path, met.other.number
+        calls = seen.runs[self.mode].calls
+        return next((c for c in calls if (c.path, c.number) == wanted), None)
+
+    def _left(self, met: Met, seen: Dump) -> float | None:
+        call = self._seen(met, seen)
+        if call is None:
+            return None
+        ours = met.reference.outputs
+        return between(self.sides.reference, ours, seen, call.outputs)
+
+    def _entered(self, met: Met, seen: Dump) -> float | None:
+        call = self._seen(met, seen)
+        if call is None:
+            return None
+        return between(self.sides.reference, met.reference.inputs, seen, call.inputs)
+
+    def _is_bad(self, off: float | None) -> bool:
+        return off is not None and not off <= self.tolerance
+
+    def _fused(self, met: Met, seen: Dump) -> str:
+        call = self._seen(met, seen)
+        if call is None or len(call.outputs) != 1 or len(met.reference.outputs) != 1:
+            return ""
+        (one,), (two,) = met.reference.outputs.values(), call.outputs.values()
+        return fused(self.sides.reference.array(one), seen.array(two), self.tolerance)
+
+    def entered_bad(self, path: str) -> bool:
+        """Whether what entered a layer of the reference's differed in the plain run."""
+        calls = [m for m in self.met if m.reference.path == path]
+        return any(self._is_bad(self._entered(m, self.sides.other)) for m in calls)
+
+    # What it says
+
+    def _gaps(self, seen: Dump) -> list[Met | None]:
+        """Calls whose input differs, the outermost alone; None: the model's output."""
+        bad = [m for m in self.met if self._is_bad(self._entered(m, seen))]
+        inner = {
+            id(m)
+            for m in bad
+            for outer in bad
+            if m.reference.path.startswith(f"{outer.reference.path}.")
+        }
+        found: list[Met | None] = [m for m in bad if id(m) not in inner]
+        found.sort(key=lambda m: m.reference.start if m else 0)
+        one, two = self.sides.reference.runs[self.mode].outputs, seen.runs[self.mode]
+        off = between(self.sides.reference, one, seen, two.outputs)
+        return [*found, None] if self._is_bad(off) else found
+
+    def _start(self, gap: Met | None) -> int:
+        return 1 << 40 if gap is None else gap.reference.start
+
+    def _before(self, gap: Met | None) -> Met | None:
+        """The last call that had ended when this one began."""
+        ended = [m for m in self.met if gap is None or self._precedes(m, gap)]
+        return max(ended, key=lambda m: self.ended[id(m.reference)], default=None)
+
+    def _precedes(self, one: Met, two: Met) -> bool:
+        first, second = one.reference, two.reference
+        holds = second.path.startswith(f"{first.path}.")
+        return first.start < second.start and not holds
+
+    def _odd(self, met: Met, acts: Mapping[int, str]) -> bool:
+        """Whether an activation inside a layer is another than the reference's."""
+        (left,) = met.reference.outputs.values()
+        behind = [c for c in self.calls if left in c.inputs.values()]
+        own = self.sides.reference
+        for call in behind:
+            if len(call.outputs) == 1:
+                after = own.array(next(iter(call.outputs.values())))
+                if act := fused(own.array(left), after, self.tolerance):
+                    return act != acts[id(met)]
+        common = Counter(acts.values()).most_common(1)[0][0]
+        return len(acts) == 1 or acts[id(met)] != common
+
+    def _echo(
+        self, gap: Met | None, bad: Mapping[int, Met], acts: Mapping[int, str]
+    ) -> bool:
+        """Whether a difference behind a layer is that layer's own, of another form."""
+        before = self._before(gap)
+        return (
+            before is not None
+            and id(before) in acts
+            and gap is not None
+            and (id(gap) in bad and id(gap) in acts)
+        )
+
+    def _holds(
+        self,
+        met: Met,
+        gaps: Sequence[Met | None],
+        bad: Mapping[int, Met],
+        acts: Mapping[int, str],
+    ) -> bool:
+        """Whether what is wrong lies inside, and is named there."""
+        start = f"{met.reference.path}."
+        inside = [g for g in gaps if g is not None]
+        inside += [m for i, m in bad.items() if i not in acts]
+        return any(m.reference.path.startswith(start) for m in inside)
+
+    def _layer(self, met: Met, off: float | None, seen: Dump) -> Guilty:
+        entered = self._entered(met, seen)
+        known = "its input agrees" if entered is not None else "its input is padded"
+        said = f"{self.who} diverges first in {met.name} ({known}), by {_size(off)}"
+        path = met.reference.path
+        return Guilty(LAYER, path, met.other.path, off or 0.0, said, self.mode)
+
+    def _between(self, before: Met | None, gap: Met | None) -> Guilty:
+        last = before.name if before else "the input"
+        if gap is None:
+            last = self._last_output() or last
+            said = f"{self.who} diverges after {last}, the last layer that agrees"
+            other = before.other.path if before else ""
+            return Guilty(OUTPUT, last, other, 0.0, said, self.mode)
+        said = (
+            f"{self.who} diverges {inside(last, gap.name)}between {last}, which "
+            f"agrees, and {gap.name}, whose input differs already"
+        )
+        path = gap.reference.path
+        return Guilty(BETWEEN, path, gap.other.path, 0.0, said, self.mode)
+
+    def _last_output(self) -> str:
+        """Of several outputs the last before the first that differs."""
+        one, two = self.sides.reference, self.sides.other
+        ours = one.runs[self.mode].outputs.items()
+        theirs = two.runs[self.mode].outputs.items()
+        for i, ((p, a), (q, b)) in enumerate(zip(ours, theirs, strict=True)):
+            if self._is_bad(between(one, {p: a}, two, {q: b})):
+                return f"(output {i - 1})" if i else ""
+        return ""
+
+    # Without a model that can be asked again
+
+    def _plainly(self) -> list[Guilty]:
+        """The first place at which two records part."""
+        seen = self.sides.other
+        for met in self.met:
+            entered, left = self._entered(met, seen), self._left(met, seen)
+            if self._is_bad(entered):
+                return [self._between(self._before(met), met)]
+            if self._is_bad(left) and not self._fused(met, seen):
+                return [self._layer(met, left, seen)]
+        return [self._between(self.met[-1] if self.met else None, None)]
+
+
+def _size(off: float | None) -> str:
+    if off is None or math.isinf(off):
+        return "a value that is not finite or a shape"
+    return f"{off:.2g}"
+
+
+def inside(one: str, two: str) -> str:
+    """Says which module holds both layers, unless it is the whole model."""
+    common = []
+    for a, b in zip(one.split(".")[:-1], two.split(".")[:-1], strict=False):
+        if a != b:
+            break
+        common.append(a)
+    return f"in {'.'.join(common)}, " if common else ""

@@ -1,0 +1,336 @@
+"""Weights of any framework laid out as PyTorch lays them, layer by layer.
+
+A layer's parts are views of the arrays that a framework stores: what is read through
+one is in PyTorch's layout, and what is written to one lands in the framework's own.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from parity_tests.compare import Array
+from parity_tests.ports.dumps import Dump, Module
+
+Values = Mapping[str, Array]
+View = Callable[[Values], Array]
+
+ROLES = {
+    "kernel": "weight",
+    "scale": "weight",
+    "gamma": "weight",
+    "w": "weight",
+    "beta": "bias",
+    "b": "bias",
+    "offset": "bias",
+    "mean": "running_mean",
+    "moving_mean": "running_mean",
+    "var": "running_var",
+    "variance": "running_var",
+    "moving_variance": "running_var",
+    "embedding": "weight",
+    "embeddings": "weight",
+}
+KINDS = {
+    "weight": "weight",
+    "bias": "bias",
+    "running_mean": "mean",
+    "running_var": "variance",
+}
+CELLS = ("OptimizedLSTMCell", "GRUCell", "SimpleCell")
+
+
+@dataclass(frozen=True)
+class Part:
+    """One tensor of a layer in PyTorch's layout.
+
+    twin: a second bias that is added; rows: the order of the rows, where it differs.
+    """
+
+    role: str
+    kind: str
+    shape: tuple[int, ...]
+    view: View
+    trainable: bool = True
+    stored: tuple[str, ...] = ()
+    twin: View | None = None
+    rows: Array | None = None
+    rule: str = ""
+
+    def read(self, values: Values) -> Array:
+        own = self.gradient(values)
+        return own if self.twin is None else own + self.twin(values)
+
+    def gradient(self, values: Values) -> Array:
+        """Of two biases that are added each has the gradient of the sum."""
+        own = self.view(values)
+        return own if self.rows is None else own[self.rows]
+
+    def write(self, values: Values, value: Array) -> None:
+        own = self.view(values)
+        own[... if self.rows is None else self.rows] = value.reshape(self.shape)
+        if self.twin is not None:
+            self.twin(values)[...] = 0
+
+
+@dataclass
+class Layer:
+    """What a module holds; path has the part of a fused one behind it."""
+
+    path: str
+    module: str
+    kind: str
+    parts: dict[str, Part] = field(default_factory=dict)
+    rank: tuple[int, int] = (0, 0)
+
+    @property
+    def names(self) -> dict[str, Part]:
+        start = f"{self.path}." if self.path else ""
+        return {f"{start}{role}": part for role, part in self.parts.items()}
+
+
+def layers_of(dump: Dump) -> dict[str, Layer]:
+    """The layers of a model that hold something, in the order in which they run."""
+    held: dict[str, dict[str, tuple[str, bool]]] = {}
+    cells = [p for p, m in dump.modules.items() if m.kind in CELLS]
+    for weight in dump.weights:
+        own, leaf = weight.module, weight.leaf
+        cell = next((c for c in cells if own.startswith(f"{c}.")), None)
+        if cell is not None:
+            own, leaf = cell, f"{own[len(cell) + 1 :]}.{leaf}"
+        held.setdefault(own, {})[leaf] = (weight.name, weight.trainable)
+    stored = {weight.name: dump.array(weight.tensor) for weight in dump.weights}
+    found: dict[str, Layer] = {}
+    for number, (path, leaves) in enumerate(held.items()):
+        module = dump.modules.get(path, Module(path, ""))
+        for layer in _layers(dump.framework, module, leaves, stored):
+            layer.rank = (_position(dump, path), number)
+            found[layer.path] = layer
+    return dict(sorted(found.items(), key=lambda item: item[1].rank))
+
+
+def _position(dump: Dump, path: str) -> int:
+    """When a module first runs; of one that is not called, when its parent does."""
+    while path and path not in dump.order:
+        path = path.rpartition(".")[0]
+    return dump.order.index(path) if path in dump.order else len(dump.order)
+
+
+def _layers(
+    framework: str,
+    module: Module,
+    leaves: Mapping[str, tuple[str, bool]],
+    stored: Values,
+) -> list[Layer]:
+    make = {
+        "MultiheadAttention": _attention,
+        "LSTM": _recurrent,
+        "GRU": _recurrent,
+        "RNN": _recurrent,
+        "LSTMCell": _recurrent,
+        "GRUCell": _recurrent,
+        "RNNCell": _recurrent,
+        "OptimizedLSTMCell": _recurrent,
+        "SimpleCell": _recurrent,
+        "SimpleRNNCell": _recurrent,
+    }.get(module.kind)
+    own = _Own(framework, module, leaves, stored)
+    return make(own) if make else [_plain(own)]
+
+
+class _Own:
+    """A module's leaves, and the parts that can be seen through them."""
+
+    def __init__(
+        self,
+        framework: str,
+        module: Module,
+        leaves: Mapping[str, tuple[str, bool]],
+        stored: Values,
+    ):
+        self.framework, self.module = framework, module
+        self.leaves, self.stored = dict(leaves), stored
+
+    def part(
+        self, leaf: str, role: str, kind: str, turn: Callable[[Array], Array], rule: str
+    ) -> Part:
+        name, trainable = self.leaves[leaf]
+
+        def view(values: Values) -> Array:
+            return turn(values[name])
+
+        shape = view(self.stored).shape
+        return Part(role, kind, shape, view, trainable, (name,), rule=rule)
+
+    def layer(self, sub: str, parts: list[Part]) -> Layer:
+        path = f"{self.module.path}.{sub}" if sub and self.module.path else sub
+        own = {part.role: part for part in parts}
+        return Layer(path or self.module.path, self.module.path, self.module.kind, own)
+
+
+def _plain(own: _Own) -> Layer:
+    parts = []
+    for leaf, (name, _) in own.leaves.items():
+        role = ROLES.get(leaf, leaf)
+        kind = KINDS.get(role, "other")
+        if role == "weight" and "Embed" in own.module.kind:
+            kind = "embedding"
+        turn, rule = _turn(own.framework, own.module, leaf, own.stored[name])
+        parts.append(own.part(leaf, role, kind, turn, rule))
+    return own.layer("", parts)
+
+
+def _same(a: Array) -> Array:
+    return a
+
+
+def _transposed(a: Array) -> Array:
+    return a.T
+
+
+def _turn(
+    framework: str, module: Module, leaf: str, value: Array
+) -> tuple[Callable[[Array], Array], str]:
+    """How a stored array is seen as PyTorch would hold it, and what that is called."""
+    kind = module.kind
+    if framework == "pytorch":
+        if kind == "Conv1D" and value.ndim == 2:
+            return _transposed, "Conv1D is a transposed linear layer"
+        return _same, ""
+    if leaf == "bias" and value.ndim > 1 and kind in ("EinsumDense", "LinearGeneral"):
+        return lambda a: a.reshape(-1), "heads joined"
+    if leaf == "embeddings" or "kernel" not in leaf:
+        return _same, ""
+    if kind in ("EinsumDense", "LinearGeneral"):
+        entered = _contracted(module, value.ndim)
+        size = int(np.prod(value.shape[:entered]))
+        return lambda a: a.reshape(size, -1).T, "heads joined"
+    if leaf == "depthwise_kernel" or kind.startswith("DepthwiseConv"):
+        return _depthwise, ""
+    if "Transpose" in kind and value.ndim > 2:
+        return _conv_transpose(framework, module), ""
+    if value.ndim >= 2:
+        return lambda a: np.moveaxis(a, (-1, -2), (0, 1)), ""
+    return _same, ""
+
+
+def _contracted(module: Module, ndim: int) -> int:
+    """How many axes of the kernel the input's are summed over."""
+    equation = module.settings.get("equation")
+    if isinstance(equation, str):
+        given, _, out = equation.partition("->")
+        kernel = given.partition(",")[2]
+        return sum(letter not in out for letter in kernel)
+    axes = module.settings.get("axis")
+    return len(axes) if isinstance(axes, list) else ndim - 1
+
+
+def _depthwise(a: Array) -> Array:
+    joined = a.reshape(*a.shape[:-2], -1)
+    return np.moveaxis(joined, -1, 0)[:, None]
+
+
+def _conv_transpose(framework: str, module: Module) -> Callable[[Array], Array]:
+    if framework == "keras" or module.settings.get("transpose_kernel"):
+        return lambda a: np.moveaxis(a, (-1, -2), (0, 1))
+
+    def flipped(a: Array) -> Array:
+        turned = np.moveaxis(a, (-2, -1), (0, 1))
+        return np.flip(turned, axis=tuple(range(2, a.ndim)))
+
+    return flipped
+
+
+# Fused layers
+
+
+def _attention(own: _Own) -> list[Layer]:
+    """PyTorch's own attention, its three projections each a layer."""
+    found: dict[str, list[Part]] = {"q": [], "k": [], "v": []}
+    rest: list[Part] = []
+    for leaf, (name, _) in own.leaves.items():
+        if leaf in ("in_proj_weight", "in_proj_bias"):
+            size = own.stored[name].shape[0] // 3
+            role = leaf.removeprefix("in_proj_")
+            for i, sub in enumerate("qkv"):
+                turn = _cut(i * size, (i + 1) * size)
+                rule = "a fused projection split in q, k, v"
+                found[sub].append(own.part(leaf, role, role, turn, rule))
+        elif leaf in ("q_proj_weight", "k_proj_weight", "v_proj_weight"):
+            found[leaf[0]].append(own.part(leaf, "weight", "weight", _same, ""))
+        else:
+            rest.append(own.part(leaf, leaf, "other", _same, ""))
+    layers = [own.layer(sub, parts) for sub, parts in found.items() if parts]
+    return [*layers, own.layer("", rest)] if rest else layers
+
+
+def _cut(start: int, end: int) -> Callable[[Array], Array]:
+    return lambda a: a[start:end]
+
+
+def _recurrent(own: _Own) -> list[Layer]:
+    """Each direction of each level a layer: weight_ih, weight_hh and the biases."""
+    if own.framework == "pytorch":
+        subs = {leaf.partition("_l")[2] for leaf in own.leaves if "_l" in leaf}
+        ends = [f"_l{sub}" for sub in sorted(subs)] or [""]
+        return [_torch_recurrent(own, end) for end in ends]
+    if own.framework == "keras":
+        return [_keras_recurrent(own)]
+    return [_nnx_recurrent(own)]
+
+
+def _torch_recurrent(own: _Own, end: str) -> Layer:
+    parts = [
+        own.part(f"{role}{end}", role, "weight", _same, "")
+        for role in ("weight_ih", "weight_hh")
+    ]
+    if f"bias_ih{end}" in own.leaves:
+        one = own.part(f"bias_ih{end}", "bias", "bias", _same, "")
+        two = own.part(f"bias_hh{end}", "bias", "bias", _same, "")
+        if own.module.kind.startswith("GRU"):
+            parts += [replace(one, role="bias_ih"), replace(two, role="bias_hh")]
+        else:
+            rule = "two biases added to one"
+            both = one.stored + two.stored
+            parts.append(replace(one, stored=both, twin=two.view, rule=rule))
+    return own.layer(end.removeprefix("_l") and f"l{end.removeprefix('_l')}", parts)
+
+
+def _keras_recurrent(own: _Own) -> Layer:
+    parts = [
+        own.part("kernel", "weight_ih", "weight", _transposed, ""),
+        own.part("recurrent_kernel", "weight_hh", "weight", _transposed, ""),
+    ]
+    gated = own.module.kind.startswith("GRU")
+    if "bias" in own.leaves and own.stored[own.leaves["bias"][0]].ndim == 2:
+        parts.append(own.part("bias", "bias_ih", "bias", _row(0), ""))
+        parts.append(own.part("bias", "bias_hh", "bias", _row(1), ""))
+    elif "bias" in own.leaves:
+        role = "bias_ih" if gated else "bias"
+        parts.append(own.part("bias", role, "bias", _same, ""))
+    return own.layer("", [_reset_first(p) for p in parts] if gated else parts)
+
+
+def _row(number: int) -> Callable[[Array], Array]:
+    return lambda a: a[number]
+
+
+def _reset_first(part: Part) -> Part:
+    """Keras has a GRU's gates as z, r, n; PyTorch as r, z, n."""
+    size = part.shape[0] // 3
+    rows = np.r_[size : 2 * size, 0:size, 2 * size : 3 * size]
+    return replace(part, rows=rows, rule="gates z, r, n reordered to r, z, n")
+
+
+def _nnx_recurrent(own: _Own) -> Layer:
+    gated = own.module.kind.startswith("GRU")
+    parts = []
+    for leaf in own.leaves:
+        side = "ih" if leaf.startswith("dense_i.") else "hh"
+        if leaf.endswith(".kernel"):
+            role = f"weight_{side}"
+            parts.append(own.part(leaf, role, "weight", _transposed, ""))
+        elif leaf.endswith(".bias"):
+            role = f"bias_{side}" if gated else "bias"
+            parts.append(own.part(leaf, role, "bias", _same, ""))
+    return own.layer("", parts)

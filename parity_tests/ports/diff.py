@@ -1,0 +1,388 @@
+"""Parity of a person's own models: any frameworks, from anywhere, live or recorded."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from parity_tests import tolerances
+from parity_tests.compare import Array, Worst
+from parity_tests.engine import Check
+from parity_tests.ports import compare
+from parity_tests.ports.blame import BUFFER, GRADIENT, Blame, Guilty
+from parity_tests.ports.codecs import Layer, layers_of
+from parity_tests.ports.compare import Sides
+from parity_tests.ports.dumps import Dump, read, write_tensors
+from parity_tests.ports.matching import Matching, match
+from parity_tests.ports.pairing import modules_of
+from parity_tests.ports.recording import Live, Recorders
+from parity_tests.ports.rows import rows_of
+from parity_tests.ports.table import Table
+from parity_tests.ports.targets import Target
+from parity_tests.ports.weights import shaken, taken
+from parity_tests.trace import Trace
+from shared.errors import UsageError
+
+# In which a channel axis is moved: images, and volumes.
+IMAGE = 4
+
+
+@dataclass
+class Port:
+    """A model that is compared: a dump, or one that can be asked again."""
+
+    live: Live | None
+    tree: Dump
+    dump: Dump
+    layers: dict[str, Layer]
+    matching: Matching = field(default_factory=Matching)
+    modules: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def label(self) -> str:
+        return self.tree.label
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What was found; guilty: every wrong place, by the label of the port."""
+
+    checks: list[Check]
+    trace: Trace
+    renames: dict[str, dict[str, str]]
+    guilty: dict[str, list[Guilty]] = field(default_factory=dict)
+    matched: dict[str, list[tuple[str, str, str]]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """How models are compared. program: a method, which is called in evaluation."""
+
+    dtype: str = "float64"
+    tolerance: float = tolerances.PORTS
+    same_layout: bool = False
+    program: str = ""
+    table: Table | None = None
+    folder: Path = Path(".")
+    python: Mapping[str, str] = field(default_factory=dict)
+
+
+def diff(
+    targets: Sequence[Target | Path],
+    inputs: Mapping[str, Array] | Sequence[Array],
+    recorders: Recorders,
+    question: Question | None = None,
+) -> Difference:
+    """The first is the reference: its weights are given to the others.
+
+    inputs: by path (`0`, `ids`, `0.mask`), or by position; images channels first.
+    """
+    question = question or Question()
+    if len(targets) < 2:
+        raise UsageError("a comparison needs at least two models")
+    named = inputs if isinstance(inputs, Mapping) else _numbered(inputs)
+    ports = _opened(targets, named, recorders, question)
+    reference, *others = ports
+    for other in others:
+        other.matching = match(reference.layers, other.layers, question.table)
+        other.modules = modules_of(other.matching, reference.tree, other.tree)
+    judge = Judge(reference, others, question)
+    checks = [judge.names(), judge.counts()]
+    judge.share_weights(recorders)
+    with ThreadPoolExecutor(max_workers=len(ports)) as pool:
+        list(pool.map(_record, ports))
+    checks += judge.checks()
+    guilty = {port.label: judge.guilty(port, checks) for port in others}
+    return Difference(
+        checks,
+        judge.trace(checks, guilty),
+        {other.tree.target: other.matching.renames for other in others},
+        guilty,
+        {
+            other.tree.target: [
+                (pair.other.path, pair.reference.path, pair.why)
+                for pair in other.matching.pairs
+            ]
+            for other in others
+        },
+    )
+
+
+def _numbered(arrays: Sequence[Array]) -> dict[str, Array]:
+    return {str(i): array for i, array in enumerate(arrays)}
+
+
+def _record(port: Port) -> None:
+    if port.live is not None:
+        port.dump = port.live.record()
+
+
+def _opened(
+    targets: Sequence[Target | Path],
+    inputs: Mapping[str, Array],
+    recorders: Recorders,
+    question: Question,
+) -> list[Port]:
+    recorded = [read(t) for t in targets if isinstance(t, Path)]
+    if recorded and not inputs:
+        inputs = _first(recorded[0])
+
+    def opened(target: Target | Path) -> Port:
+        if isinstance(target, Path):
+            dump = read(target)
+            return Port(None, dump, dump, layers_of(dump))
+        live = _live(target, inputs, recorders, question)
+        return Port(live, live.tree, live.tree, layers_of(live.tree))
+
+    with ThreadPoolExecutor(max_workers=len(targets)) as pool:
+        return list(pool.map(opened, targets))
+
+
+def _first(dump: Dump) -> dict[str, Array]:
+    """A dump's inputs with their channels first."""
+    return {
+        path: np.moveaxis(a, -1, 1) if dump.channels_last and a.ndim >= IMAGE else a
+        for path, a in dump.arrays(dump.inputs).items()
+    }
+
+
+def _live(
+    target: Target,
+    inputs: Mapping[str, Array],
+    recorders: Recorders,
+    question: Question,
+) -> Live:
+    """Images and volumes are given channels first; others than torch want them last."""
+    moved = target.framework != "pytorch" and not question.same_layout
+    arranged = {
+        name: np.ascontiguousarray(
+            np.moveaxis(a, 1, -1) if moved and a.ndim >= IMAGE else a
+        )
+        for name, a in inputs.items()
+    }
+    path = recorders.place("inputs")
+    write_tensors(path, arranged)
+    python = question.python.get(target.framework, "")
+    process = recorders.get(target.framework, question.dtype, python)
+    return Live(
+        recorders,
+        process,
+        target.path,
+        folder=str(question.folder.absolute()),
+        dtype=question.dtype,
+        inputs=str(path),
+        program=question.program,
+        same_layout=question.same_layout,
+    )
+
+
+@dataclass
+class Judge:
+    reference: Port
+    others: list[Port]
+    question: Question
+
+    @property
+    def all(self) -> list[Port]:
+        return [self.reference, *self.others]
+
+    @property
+    def modes(self) -> tuple[str, ...]:
+        common = set.intersection(*(set(p.dump.runs) for p in self.all))
+        return tuple(m for m in ("evaluation", "training") if m in common)
+
+    def sides(self, other: Port) -> Sides:
+        return Sides(self.reference.dump, other.dump, other.matching)
+
+    def names(self) -> Check:
+        reasons = []
+        for other in self.others:
+            found = other.matching
+            reasons += [f"{n} of {other.label} has no counterpart" for n in found.extra]
+            reasons += [f"{n} has none in {other.label}" for n in found.missing]
+            reasons += found.misshapen
+            if not found.renames:
+                reasons.append(f"{other.label}: 0 tensors are compared")
+        if len(reasons) > 6:
+            reasons[6:] = [f"and {len(reasons) - 6} more"]
+        return self._check("names", "; ".join(reasons))
+
+    def counts(self) -> Check:
+        counts = {port.label: compare.count(port.layers) for port in self.all}
+        equal = len(set(counts.values())) == 1
+        said = ", ".join(f"{name} {number:,}" for name, number in counts.items())
+        return self._check("counts", "" if equal else f"parameters: {said}")
+
+    def share_weights(self, recorders: Recorders) -> None:
+        """Gives the reference's weights to the others; a dump's to all that live."""
+        source = next((p for p in self.all if p.live is None), self.reference)
+        values = {
+            w.name: np.array(source.tree.array(w.tensor)) for w in source.tree.weights
+        }
+        if source.live is not None:
+            values = shaken(source.layers, values)
+            self._load(source, values, recorders)
+        reference = self.reference
+        if source is not reference and reference.live is not None:
+            own = taken(reference.tree, source.matching, values, back=True)
+            self._load(reference, own, recorders)
+            values = own
+        for other in self.others:
+            if other.live is not None:
+                own = taken(other.tree, other.matching, values)
+                self._load(other, own, recorders)
+
+    def _load(
+        self, port: Port, values: Mapping[str, Array], recorders: Recorders
+    ) -> None:
+        path = recorders.place("weights")
+        write_tensors(path, values)
+        assert port.live is not None
+        port.live.weights = str(path)
+
+    def checks(self) -> list[Check]:
+        found = []
+        for mode in self.modes:
+            said = self.question.program or f"forward/{mode}"
+            found.append(self._worst(said, lambda s, m=mode: compare.forward(s, m)))  # type: ignore[misc]
+            if not self.question.program:
+                tier = f"gradients/{mode}"
+                found.append(
+                    self._worst(tier, lambda s, m=mode: compare.gradients(s, m))  # type: ignore[misc]
+                )
+        if "training" in self.modes:
+            if any(compare.buffers(self.sides(other)) for other in self.others):
+                found.append(self._worst("buffers/training", _worst_buffer))
+            if any(port.dump.rates for port in self.all):
+                reasons = [compare.rates(self.sides(other)) for other in self.others]
+                said = "; ".join(reason for reason in reasons if reason)
+                found.append(self._check("dropout", said))
+        return found
+
+    def _worst(self, tier: str, ask: Callable[[Sides], Worst | str]) -> Check:
+        start = time.monotonic()
+        worst, reason = Worst(0.0, ""), ""
+        for other in self.others:
+            answer = ask(self.sides(other))
+            if isinstance(answer, str):
+                reason = reason or answer
+            else:
+                worst |= answer
+        if not reason and not worst.error <= self.question.tolerance:
+            reason = f"{worst.where}: {worst.error:.3g}"
+        return self._check(tier, reason, worst, time.monotonic() - start)
+
+    def _check(
+        self, tier: str, reason: str, worst: Worst | None = None, seconds: float = 0.0
+    ) -> Check:
+        return Check(
+            model=self.reference.tree.target,
+            tier=tier,
+            frameworks=[p.tree.framework for p in self.all],
+            dtype=self.question.dtype,
+            worst=worst.where if worst and worst.where else None,
+            error=worst.error if worst else None,
+            tolerance=self.question.tolerance if worst else None,
+            passed=not reason,
+            seconds=round(seconds, 3),
+            reason=reason,
+            note=worst.note if worst else "",
+        )
+
+    # Where
+
+    def guilty(self, other: Port, checks: Sequence[Check]) -> list[Guilty]:
+        """Every wrong place of a port; none where all that it gives agrees."""
+        sides, tolerance = self.sides(other), self.question.tolerance
+        for mode in self.modes:
+            if not compare.forward(sides, mode).error <= tolerance:
+                live = other.live
+                search = Blame(sides, other.modules, mode, tolerance, live)
+                return search.find() + self._buffers(other, search)
+        found = self._buffers(other, None)
+        for mode in self.modes if not (found or self.question.program) else ():
+            if not found:
+                found = self._gradients(other, mode)
+        return found
+
+    def _buffers(self, other: Port, search: Blame | None) -> list[Guilty]:
+        """Layers whose statistics move otherwise though their input agrees."""
+        if "training" not in self.modes:
+            return []
+        if search is not None:
+            modules, tolerance = other.modules, self.question.tolerance
+            search = Blame(self.sides(other), modules, "training", tolerance)
+        found = []
+        for statistic in compare.buffers(self.sides(other)):
+            if statistic.error <= self.question.tolerance:
+                continue
+            if search is not None and search.entered_bad(statistic.layer):
+                continue
+            said = (
+                f"{other.label}: {statistic.name} is off by {statistic.error:.2g} "
+                "after one pass in training, and what entered the layer agrees"
+            )
+            found.append(
+                Guilty(BUFFER, statistic.layer, "", statistic.error, said, "training")
+            )
+        return found
+
+    def _gradients(self, other: Port, mode: str) -> list[Guilty]:
+        errors = compare.gradient_errors(self.sides(other), mode)
+        bad = [n for n, off in errors.items() if not off <= self.question.tolerance]
+        if not bad:
+            return []
+        name = bad[-1]
+        said = (
+            f"{other.label} computes the same outputs; of the gradients that of {name} "
+            f"is the first to differ on the way back, by {errors[name]:.2g}"
+        )
+        layer = name.rpartition(".")[0]
+        return [Guilty(GRADIENT, layer, "", errors[name], said, mode)]
+
+    def trace(
+        self, checks: Sequence[Check], guilty: Mapping[str, list[Guilty]]
+    ) -> Trace:
+        """The layers in the mode in which the outputs first part, and one sentence."""
+        bound = self.question.tolerance
+        mode = self.modes[0]
+        for candidate in self.modes:
+            errors = [
+                compare.forward(self.sides(o), candidate).error for o in self.others
+            ]
+            if any(not off <= bound for off in errors):
+                mode = candidate
+                break
+        first = next((found[0] for found in guilty.values() if found), None)
+        pairs = {o.label: (self.sides(o), o.modules) for o in self.others}
+        rows = rows_of(pairs, mode, first.layer if first else "")
+        agrees = all(check.passed for check in checks if check.tier not in _TREE)
+        if first is not None:
+            return Trace(rows, first.said, False)
+        return Trace(rows, _agreement(self, checks), agrees)
+
+
+_TREE = ("names", "counts")
+
+
+def _worst_buffer(sides: Sides) -> Worst:
+    worst = Worst(0.0, "")
+    for statistic in compare.buffers(sides):
+        name = f"{sides.said}: {statistic.name}"
+        worst |= Worst(statistic.error, name, statistic.note)
+    return worst
+
+
+def _agreement(judge: Judge, checks: Sequence[Check]) -> str:
+    """The last line where no place is wrong; it says no more than was found."""
+    bound = judge.question.tolerance
+    failed = [check.tier for check in checks if not check.passed]
+    what = "outputs" if judge.question.program else "outputs, gradients and statistics"
+    if not failed:
+        return f"all agree within {bound:g}: {what}"
+    if set(failed) <= set(_TREE):
+        return f"{what} agree within {bound:g}, but {' and '.join(failed)} do not"
+    return f"what differs is said above: {', '.join(failed)}"

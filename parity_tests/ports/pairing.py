@@ -1,0 +1,136 @@
+"""Which module of a port is which of the reference, also of those without weights."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from parity_tests.ports.dumps import Call, Dump, Module
+from parity_tests.ports.matching import Matching
+
+FAMILIES = (
+    "leakyrelu",
+    "relu6",
+    "relu",
+    "gelu",
+    "silu",
+    "swish",
+    "sigmoid",
+    "tanh",
+    "softmax",
+    "flatten",
+    "globalaverage",
+    "adaptiveavg",
+    "average",
+    "avg",
+    "max",
+    "upsampl",
+)
+SAME = {"avg": "average", "swish": "silu", "adaptiveavg": "globalaverage"}
+
+
+@dataclass(frozen=True)
+class Met:
+    """One call of the reference and the port's call of the same layer."""
+
+    reference: Call
+    other: Call
+
+    @property
+    def name(self) -> str:
+        return self.reference.name
+
+
+def modules_of(matching: Matching, reference: Dump, other: Dump) -> dict[str, str]:
+    """The port's modules -> the reference's: layers, what holds them, what has none."""
+    found = dict(matching.layers)
+    found |= _holders(found, reference, other)
+    for two, one in [("", ""), *found.items()]:
+        found |= _bare(one, two, found, reference, other)
+    return found
+
+
+def _holders(layers: Mapping[str, str], one: Dump, two: Dump) -> dict[str, str]:
+    """Modules that hold the same layers; of several around the same, the outermost."""
+    ours = _held(one, set(layers.values()))
+    theirs = _held(two, set(layers))
+    found: dict[str, str] = {}
+    for path, held in theirs.items():
+        wanted = frozenset(layers[layer] for layer in held)
+        if path not in layers and wanted in (known := _by_content(ours)):
+            one_path = known[wanted]
+            if one_path not in found.values() and one_path not in layers.values():
+                found[path] = one_path
+    return found
+
+
+def _by_content(held: Mapping[str, frozenset[str]]) -> dict[frozenset[str], str]:
+    found: dict[frozenset[str], str] = {}
+    for path, content in held.items():
+        found.setdefault(content, path)
+    return found
+
+
+def _held(dump: Dump, layers: set[str]) -> dict[str, frozenset[str]]:
+    inside: dict[str, set[str]] = {}
+    for layer in layers:
+        parent = layer.rpartition(".")[0]
+        while parent:
+            if parent in dump.modules:
+                inside.setdefault(parent, set()).add(layer)
+            parent = parent.rpartition(".")[0]
+    return {path: frozenset(inside[path]) for path in dump.modules if path in inside}
+
+
+def _bare(
+    one: str, two: str, known: Mapping[str, str], reference: Dump, other: Dump
+) -> dict[str, str]:
+    """Of two modules that are one: their children without weights, by kind and order,
+    where both have as many of a kind."""
+    ours = _children(reference, one, set(known.values()))
+    theirs = _children(other, two, set(known))
+    found: dict[str, str] = {}
+    for family in ours.keys() & theirs.keys():
+        if len(ours[family]) == len(theirs[family]):
+            found |= dict(zip(theirs[family], ours[family], strict=True))
+    return found
+
+
+def _children(dump: Dump, path: str, known: set[str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for child in _below(dump, path):
+        if child.path not in known and (family := family_of(child)):
+            found.setdefault(family, []).append(child.path)
+    for paths in found.values():
+        paths.sort(key=lambda p: dump.order.index(p) if p in dump.order else 1 << 30)
+    return found
+
+
+def _below(dump: Dump, path: str) -> Iterator[Module]:
+    """A module's children, and those of containers that are not called themselves."""
+    for child in dump.modules[path].children if path in dump.modules else ():
+        if child not in dump.modules:
+            continue
+        yield dump.modules[child]
+        if child not in dump.order:
+            yield from _below(dump, child)
+
+
+def family_of(module: Module) -> str:
+    """What a layer without weights does, whatever it is called."""
+    kind = re.sub(r"[^a-z0-9]", "", module.kind.lower())
+    if kind == "activation":
+        kind = str(module.settings.get("activation", ""))
+    hit = next((family for family in FAMILIES if family in kind), "")
+    return SAME.get(hit, hit)
+
+
+def meet(
+    modules: Mapping[str, str], one: tuple[Call, ...], two: tuple[Call, ...]
+) -> list[Met]:
+    """The calls that both made, in the order in which the reference's end."""
+    theirs = {(modules.get(call.path), call.number): call for call in two}
+    return [
+        Met(call, theirs[call.path, call.number])
+        for call in one
+        if call.path and (call.path, call.number) in theirs
+    ]

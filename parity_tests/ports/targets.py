@@ -1,0 +1,136 @@
+"""What a person names: targets, and the inputs to give them."""
+
+import ast
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from parity_tests.compare import Array
+from parity_tests.ports.dumps import LABELS
+from shared.errors import UsageError
+from shared.randomness import generator
+
+ALIASES = {"jax": "nnx"}
+FRAMEWORKS = ("pytorch", "keras", "jax", "nnx")
+# A module's imports tell its framework; of several the first in this order does.
+ROOTS = {
+    "torch": "pytorch",
+    "torchvision": "pytorch",
+    "timm": "pytorch",
+    "transformers": "pytorch",
+    "keras": "keras",
+    "keras_hub": "keras",
+    "tensorflow": "keras",
+    "flax": "nnx",
+    "jax": "nnx",
+}
+
+
+@dataclass(frozen=True)
+class Target:
+    """`package.module:name`, and the recorder that knows its framework."""
+
+    framework: str
+    path: str
+
+
+def parse_target(text: str, folder: Path | None = None) -> Target:
+    """`pytorch=package.module:name`; without a framework the module's imports tell."""
+    framework, separator, path = text.rpartition("=")
+    if separator and framework not in FRAMEWORKS:
+        raise UsageError(f"{text!r}: allowed before '=': {', '.join(FRAMEWORKS)}")
+    if ":" not in path:
+        raise UsageError(f"{text!r} is not of the form package.module:name")
+    where = path.rpartition(":")[0]
+    found = framework or detect(where, folder or Path.cwd())
+    return Target(ALIASES.get(found, found), path)
+
+
+def detect(module: str, folder: Path) -> str:
+    """The framework that a module's source imports, itself or by its neighbours."""
+    file = _file(module, folder)
+    if file is None:
+        raise UsageError(f"no module {module!r} here or on the Python path")
+    waiting, seen = [file], {file}
+    while waiting:
+        file = waiting.pop()
+        names = list(_imports(file))
+        found = {
+            ROOTS[n.partition(".")[0]] for n in names if n.partition(".")[0] in ROOTS
+        }
+        if len(found) == 1:
+            return found.pop()
+        if found:
+            seen_names = ", ".join(sorted(LABELS.get(f, f) for f in found))
+            raise UsageError(
+                f"{module} imports {seen_names}: say which, as in pytorch={module}:name"
+            )
+        for name in names:
+            near = _file(name, folder, own=True)
+            if near is not None and near not in seen:
+                seen.add(near)
+                waiting.append(near)
+    raise UsageError(
+        f"{module} imports none of them: say which, as in pytorch={module}:name"
+    )
+
+
+def pythons(texts: Sequence[str]) -> dict[str, str]:
+    """The interpreter of each recorder: `PATH` for all, `pytorch=PATH` for one."""
+    found: dict[str, str] = {}
+    for text in texts:
+        framework, separator, path = text.partition("=")
+        if not separator:
+            found = {
+                **dict.fromkeys(set(ALIASES.values()) | {*FRAMEWORKS}, text),
+                **found,
+            }
+        elif framework not in FRAMEWORKS:
+            allowed = ", ".join(FRAMEWORKS)
+            raise UsageError(f"--python {text}: allowed before '=': {allowed}")
+        else:
+            found[ALIASES.get(framework, framework)] = path
+    return found
+
+
+def _file(module: str, folder: Path, own: bool = False) -> Path | None:
+    if module.endswith(".py"):
+        return folder / module if (folder / module).is_file() else None
+    roots = [folder] if own else [folder, *map(Path, sys.path)]
+    for root in roots:
+        base = root.joinpath(*module.split("."))
+        for file in (base.with_name(f"{base.name}.py"), base / "__init__.py"):
+            if file.is_file():
+                return file
+    return None
+
+
+def _imports(file: Path) -> Iterator[str]:
+    try:
+        tree = ast.parse(file.read_text())
+    except (SyntaxError, ValueError) as error:
+        raise UsageError(f"{file} cannot be read: {error}") from None
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+
+
+def parse_input(text: str) -> Array:
+    """`2,3,32,32` for reals, `2,16:100` for whole numbers below 100."""
+    shape_text, separator, below = text.partition(":")
+    try:
+        shape = tuple(int(n) for n in shape_text.split(","))
+        limit = int(below) if separator else None
+    except ValueError:
+        shape, limit = (), None
+    if not shape or min(shape) < 1 or (limit is not None and limit < 1):
+        raise UsageError(f"input {text!r}: allowed: 2,3,32,32 or 2,16:100")
+    draw = generator("diff", 0, text)
+    if limit is not None:
+        return draw.integers(0, limit, shape, dtype=np.int64)
+    return draw.standard_normal(shape).astype(np.float32)

@@ -1,0 +1,421 @@
+"""What every recorder shares: arguments, inputs, nested values, and the dump's format.
+
+A dump is a folder: `dump.json` says what there is, `tensors.safetensors` holds it.
+Equal tensors are stored once, under the hash of their content. The scalar whose
+gradients are recorded is the sum of the outputs times fixed weights: those of output i
+are drawn one after another by Philox, keyed by `cotangent/0/i`, in the order of its
+values with the channels first where it has four axes or more.
+"""
+
+import argparse
+import hashlib
+import importlib
+import importlib.util
+import inspect
+import json
+import os
+import platform
+import random
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from triptych.recorders.values import (
+    Refused,
+    leaves,
+    parse_input,
+    plain,
+    read_tensors,
+    swapped,
+    write_tensors,
+)
+
+FORMAT, VERSION = "triptych-dump", 1
+KEEP = ("all", "statistics", "hash")
+MODES = ("evaluation", "training")
+
+
+# Calls
+
+
+class Tape:
+    """Every call of every module, in the order in which they end.
+
+    forced: what is given to a call, or taken from it, in the place of its own:
+    `path#n<path` of an input, `path#n>path` of an output.
+    """
+
+    def __init__(
+        self,
+        is_tensor: Callable[[Any], bool],
+        keep: Callable[[Any], Any] = lambda value: value,
+        forced: Mapping[str, Any] | None = None,
+    ):
+        self.is_tensor, self.keep, self.forced = is_tensor, keep, forced or {}
+        self.calls: list[dict[str, Any]] = []
+        self.numbers: dict[str, int] = {}
+        self.started = 0
+
+    def enter(self, path: str, args: Any, kwargs: Any) -> tuple[Any, Any, Any]:
+        self.numbers[path] = number = self.numbers.get(path, 0) + 1
+        self.started += 1
+        given = {**{str(i): a for i, a in enumerate(args)}, **kwargs}
+        call = {"path": path, "number": number, "start": self.started}
+        call["inputs"] = self._kept(given)
+        given = self._forced(call, "<", given)
+        args = tuple(given.pop(str(i)) for i in range(len(args)))
+        return call, args, given
+
+    def leave(self, call: dict[str, Any], output: Any) -> Any:
+        call["outputs"] = self._kept(output)
+        self.calls.append(call)
+        return self._forced(call, ">", output)
+
+    def _kept(self, value: Any) -> dict[str, Any]:
+        return {p: self.keep(v) for p, v in leaves(value, self.is_tensor)}
+
+    def _forced(self, call: dict[str, Any], sign: str, value: Any) -> Any:
+        start = f"{call['path']}#{call['number']}{sign}"
+        new = {
+            key.removeprefix(start): array
+            for key, array in self.forced.items()
+            if key.startswith(start)
+        }
+        return swapped(value, new) if new else value
+
+
+# What modules are
+
+
+def settings_of(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Keeps the settings that JSON can say: numbers, words, functions by their name."""
+    found = {}
+    for name, value in values.items():
+        said = _said(value)
+        if said is not _NOTHING and not name.startswith("_"):
+            found[name] = said
+    return found
+
+
+_NOTHING = object()
+
+
+def _said(value: Any) -> Any:
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float | np.floating):
+        return float(value) if np.isfinite(value) else str(value)
+    if isinstance(value, list | tuple):
+        parts = [_said(part) for part in value]
+        return _NOTHING if any(p is _NOTHING for p in parts) else parts
+    if isinstance(value, Mapping) and all(isinstance(k, str) for k in value):
+        return _NOTHING
+    name = getattr(value, "__name__", None)
+    return name if callable(value) and isinstance(name, str) else _NOTHING
+
+
+def source_of(kind: type) -> dict[str, Any]:
+    """Says where a class is written."""
+    try:
+        lines = inspect.getsourcelines(kind)[1]
+        return {"file": inspect.getsourcefile(kind), "line": lines}
+    except (OSError, TypeError):
+        return {"file": None, "line": None}
+
+
+def quiet(value: Any, name: str, tape: dict[str, float]) -> float:
+    """Notes a rate of dropout, of which no two frameworks draw alike, and gives 0."""
+    tape[name] = float(value)
+    return 0.0
+
+
+# Targets
+
+
+def resolve(target: str, folder: str, ready: Callable[[Any], bool]) -> Any:
+    """The model at `package.module:name` or `file.py:name`; a maker is called."""
+    where, _, path = target.rpartition(":")
+    if not where or not path:
+        raise Refused(f"{target!r} is not of the form package.module:name")
+    value = _module(target, where, folder)
+    for part in path.split("."):
+        if not hasattr(value, part):
+            raise Refused(f"{target}: {where} has no {path}")
+        value = getattr(value, part)
+    if ready(value) or not callable(value):
+        return value
+    try:
+        inspect.signature(value).bind()
+    except TypeError as error:
+        raise Refused(f"{target} cannot be called without arguments: {error}") from None
+    except ValueError:
+        pass
+    return value()
+
+
+def _module(target: str, where: str, folder: str) -> Any:
+    importlib.invalidate_caches()
+    try:
+        if not where.endswith(".py"):
+            return importlib.import_module(where)
+        file = Path(folder, where)
+        spec = importlib.util.spec_from_file_location(file.stem, file)
+        if spec is None or spec.loader is None or not file.is_file():
+            raise Refused(f"{where}: no such file")
+        made = importlib.util.module_from_spec(spec)
+        sys.modules[file.stem] = made
+        spec.loader.exec_module(made)
+        return made
+    except (ModuleNotFoundError, SyntaxError) as error:
+        raise Refused(f"{target}: {error}") from None
+
+
+# The recorder
+
+
+class Recorder:
+    """One process: it opens targets, and records what it is asked to.
+
+    native: the part of the framework; it has FRAMEWORK, prepare, is_model, KIND,
+    environment, and Model.
+    """
+
+    def __init__(self, native: Any):
+        self.native = native
+        self.models: dict[str, dict[str, Any]] = {}
+
+    def open(
+        self,
+        target: str,
+        folder: str = ".",
+        dtype: str = "float64",
+        inputs: str = "",
+        program: str = "",
+        same_layout: bool = False,
+        out: str = "",
+    ) -> None:
+        """Makes a model, runs it once, and writes what it is made of."""
+        folder = os.path.abspath(folder)
+        if folder in sys.path:
+            sys.path.remove(folder)
+        sys.path.insert(0, folder)
+        random.seed(0)
+        np.random.seed(0)
+        self.native.prepare(dtype)
+        made = resolve(target, folder, self.native.is_model)
+        if not self.native.is_model(made):
+            raise Refused(f"{target}: {type(made).__name__} is no {self.native.KIND}")
+        if program and not callable(getattr(made, program, None)):
+            has = ", ".join(methods(made)) or "none"
+            raise Refused(f"{target} has no method {program!r}; it has {has}")
+        given = read_tensors(Path(inputs))
+        model = self.native.Model(made, dtype, program, self._typed(given, dtype))
+        self.models[target] = {
+            "model": model,
+            "dtype": dtype,
+            "given": given,
+            "program": program,
+            "last": self.native.LAST and not same_layout,
+        }
+        self.record(target, out, modes=[])
+
+    def _typed(self, given: Mapping[str, Any], dtype: str) -> dict[str, Any]:
+        return {
+            k: v.astype(dtype if v.dtype.kind == "f" else v.dtype)
+            for k, v in given.items()
+        }
+
+    def record(
+        self,
+        target: str,
+        out: str,
+        *,
+        modes: list[str] | None = None,
+        weights: str = "",
+        forced: str = "",
+        keep: str = "all",
+        inputs: str = "",
+    ) -> None:
+        """Runs a model in each mode and writes its dump."""
+        opened = self.models[target]
+        model, program = opened["model"], opened["program"]
+        if weights:
+            model.load(read_tensors(Path(weights)))
+        if inputs:
+            opened["given"] = read_tensors(Path(inputs))
+        given = self._typed(opened["given"], opened["dtype"])
+        swaps = read_tensors(Path(forced)) if forced else {}
+        dump = Dump(Path(out), keep)
+        dump.say("target", target)
+        dump.say("framework", self.native.FRAMEWORK)
+        dump.say("dtype", opened["dtype"])
+        dump.say("program", program)
+        dump.say("channels_last", opened["last"])
+        dump.say("environment", {**machine(), **self.native.environment()})
+        dump.say("modules", model.modules())
+        dump.say("rates", model.rates)
+        for entry, value in model.weights():
+            dump.weights.append({**entry, "tensor": dump.tensor(value, whole=True)})
+        dump.say("inputs", {k: dump.tensor(v, whole=True) for k, v in given.items()})
+        if modes == []:
+            dump.say("order", model.order(given))
+        for mode in MODES[: 1 if program else 2] if modes is None else modes:
+            cut = None if program or swaps else opened["last"]
+            dump.run(mode, model.run(given, mode == "training", cut, swaps))
+        dump.write()
+
+
+class Dump:
+    """What is written: a table of tensors, and the files."""
+
+    def __init__(self, folder: Path, keep: str = "all"):
+        self.folder, self.keep = folder, keep
+        self.said: dict[str, Any] = {"format": FORMAT, "version": VERSION, "keep": keep}
+        self.weights: list[dict[str, Any]] = []
+        self.tensors: dict[str, Any] = {}
+        self.table: dict[str, Any] = {}
+        self.runs: dict[str, Any] = {}
+
+    def say(self, name: str, value: Any) -> None:
+        self.said[name] = value
+
+    def tensor(self, value: Any, whole: bool = False) -> str:
+        """The key of a tensor, which is kept as far as was asked."""
+        value = np.ascontiguousarray(plain(value))
+        digest = hashlib.blake2b(value.data, digest_size=12)
+        digest.update(f"{value.dtype}{value.shape}".encode())
+        key = digest.hexdigest()
+        if key not in self.table:
+            entry = {"dtype": value.dtype.name, "shape": list(value.shape)}
+            if self.keep == "statistics":
+                entry["statistics"] = statistics_of(value)
+            self.table[key] = entry
+        if whole or self.keep == "all":
+            self.tensors[key] = value
+        return key
+
+    def run(self, mode: str, found: dict[str, Any]) -> None:
+        own: dict[str, Any] = {}
+        for name in ("outputs", "gradients", "input_gradients", "buffers"):
+            whole = name == "outputs"
+            own[name] = {k: self.tensor(v, whole) for k, v in found[name].items()}
+        own["calls"] = [
+            {
+                **call,
+                "inputs": {k: self.tensor(v) for k, v in call["inputs"].items()},
+                "outputs": {k: self.tensor(v) for k, v in call["outputs"].items()},
+            }
+            for call in found["calls"]
+        ]
+        self.runs[mode] = own
+
+    def write(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_tensors(self.folder / "tensors.safetensors", self.tensors)
+        whole = {**self.said, "weights": self.weights}
+        whole |= {"tensors": self.table, "runs": self.runs}
+        (self.folder / "dump.json").write_text(json.dumps(whole))
+
+
+def statistics_of(value: Any) -> list[float]:
+    """Mean, deviation, smallest, largest and norm: what a tensor is told by."""
+    if not value.size:
+        return [0.0] * 5
+    wide = value.astype(np.float64)
+    norm = float(np.sqrt(np.square(wide).sum()))
+    return [float(x) for x in (wide.mean(), wide.std(), wide.min(), wide.max(), norm)]
+
+
+def machine() -> dict[str, Any]:
+    return {
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "platform": platform.platform(),
+    }
+
+
+def methods(native: Any) -> list[str]:
+    """Gives the methods that an object's own class has for others to call."""
+    own = vars(type(native)).items()
+    return [k for k, v in own if inspect.isfunction(v) and not k.startswith("_")]
+
+
+# The command line
+
+
+def serve(recorder: Recorder) -> None:
+    """Answers jobs, one line of JSON each; what the model prints goes elsewhere."""
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    for line in sys.stdin:
+        job = json.loads(line)
+        try:
+            getattr(recorder, job.pop("do"))(**job)
+            answer: dict[str, Any] = {"done": True}
+        except Refused as error:
+            answer = {"refused": str(error)}
+        except Exception as error:
+            first = (str(error).strip() or "no message").splitlines()[0]
+            last = traceback.format_exc().splitlines()[-12:]
+            said = f"{type(error).__name__}: {first}"
+            answer = {"raised": said, "details": "\n".join(last)}
+        print(json.dumps(answer), file=answers, flush=True)
+
+
+def run(native: Any, argv: list[str] | None = None) -> int:
+    """The recorder's command line; gives its exit code."""
+    parser = argparse.ArgumentParser(description="Records a model into a folder.")
+    parser.add_argument("target", nargs="?", help="package.module:name, file.py:name")
+    parser.add_argument("--input", action="append", default=[], help="2,3,32,32")
+    parser.add_argument("--out", default="dump", help="the folder to write")
+    parser.add_argument("--weights", default="", help="safetensors to load first")
+    parser.add_argument("--dtype", default="float64", help="float64 or float32")
+    parser.add_argument("--keep", default="all", choices=KEEP)
+    parser.add_argument("--program", default="", help="a method, instead of a call")
+    parser.add_argument("--same-layout", action="store_true")
+    parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
+    asked = parser.parse_args(argv)
+    recorder = Recorder(native)
+    if asked.serve:
+        serve(recorder)
+        return 0
+    try:
+        record_one(recorder, asked)
+    except Refused as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print(f"wrote {asked.out}")
+    return 0
+
+
+def record_one(recorder: Recorder, asked: argparse.Namespace) -> None:
+    """Records one target in one go, as a person asks for it by hand."""
+    if not asked.target or not asked.input:
+        raise Refused("a target and at least one --input are needed")
+    out = Path(asked.out)
+    out.mkdir(parents=True, exist_ok=True)
+    last = recorder.native.LAST and not asked.same_layout
+    inputs = {}
+    for i, text in enumerate(asked.input):
+        name, _, shape = text.rpartition("=")
+        value = parse_input(shape)
+        moved = last and value.ndim >= 4
+        inputs[name or str(i)] = np.moveaxis(value, 1, -1) if moved else value
+    given = out / "inputs.safetensors"
+    write_tensors(given, inputs)
+    same = asked.same_layout
+    recorder.open(
+        asked.target,
+        os.getcwd(),
+        asked.dtype,
+        str(given),
+        asked.program,
+        same,
+        asked.out,
+    )
+    given.unlink()
+    recorder.record(asked.target, asked.out, weights=asked.weights, keep=asked.keep)

@@ -1,0 +1,324 @@
+"""The recorder of Keras models, on the back end of TensorFlow or of PyTorch."""
+
+import contextlib
+import functools
+import sys
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import keras
+from keras import ops
+
+from triptych.recorders.common import (
+    Tape,
+    quiet,
+    run,
+    settings_of,
+    source_of,
+)
+from triptych.recorders.values import (
+    Refused,
+    arguments_of,
+    leaves,
+    weights_of,
+)
+
+FRAMEWORK, LAST, KIND = "keras", True, "keras.Layer or keras.Model"
+RATES = ("rate", "dropout", "recurrent_dropout", "_dropout", "drop_prob", "drop_rate")
+# Where Keras and TensorFlow keep what is an attribute, too.
+HIDDEN = ("_layers", "_functional", "_operations", "_tracker", "_obj_reference_counts")
+# Where Keras itself draws what a seed generator's state decides.
+STATES = "seed_generator_state"
+
+
+def prepare(dtype: str) -> None:
+    keras.utils.set_random_seed(0)
+    keras.config.set_floatx(dtype)
+    if dtype == "float64":
+        # Elsewhere than on TensorFlow means of float64 would be taken in float32.
+        from keras.src.backend.common import dtypes
+
+        dtypes.BIT64_TO_BIT32_DTYPE["float64"] = "float64"
+
+
+def is_model(value: Any) -> bool:
+    return isinstance(value, keras.Layer)
+
+
+def environment() -> dict[str, Any]:
+    backend = keras.backend.backend()
+    version = __import__(backend).__version__
+    return {"keras": keras.__version__, backend: version, "device": "cpu"}
+
+
+def is_tensor(value: Any) -> bool:
+    return ops.is_tensor(value)
+
+
+def array(value: Any) -> Any:
+    if "bfloat16" in str(value.dtype):
+        value = ops.cast(value, "float32")
+    return ops.convert_to_numpy(value).copy()
+
+
+def _known(value: Any) -> bool:
+    return ops.is_tensor(value) and hasattr(value, "numpy")
+
+
+def children(layer: keras.Layer) -> dict[str, keras.Layer]:
+    """The layers that a layer holds, by attribute, else by their own name."""
+    found: dict[str, keras.Layer] = {}
+    named = isinstance(layer, keras.Sequential | _functional())
+    for own in getattr(layer, "layers", ()) if named else ():
+        found[own.name] = own
+    for name, value in list(vars(layer).items()):
+        if name in HIDDEN or name.startswith("_self_"):
+            continue
+        for path, own in _held(name.lstrip("_"), value):
+            if own not in found.values() and own is not layer:
+                found[path] = own
+    for own in layer._layers:
+        if own not in found.values() and own is not layer:
+            found[own.name] = own
+    return found
+
+
+def _functional() -> type:
+    from keras.src.models import Functional
+
+    return Functional
+
+
+def _held(name: str, value: Any) -> Iterator[tuple[str, keras.Layer]]:
+    if isinstance(value, keras.Layer):
+        yield name, value
+    elif isinstance(value, list | tuple):
+        for i, item in enumerate(value):
+            yield from _held(f"{name}.{i}", item)
+    elif isinstance(value, Mapping) and all(isinstance(k, str) for k in value):
+        for key, item in value.items():
+            yield from _held(f"{name}.{key}", item)
+
+
+def walk(layer: keras.Layer, path: str = "", seen: Any = None) -> Iterator[Any]:
+    """Yields (path, layer), each layer once, parents first."""
+    seen = set() if seen is None else seen
+    if id(layer) in seen:
+        return
+    seen.add(id(layer))
+    yield path, layer
+    for name, own in children(layer).items():
+        yield from walk(own, f"{path}.{name}" if path else name, seen)
+
+
+class Model:
+    """A layer whose weights its first call makes, without dropout."""
+
+    def __init__(self, native: Any, dtype: str, program: str, given: Any):
+        self.native, self.program, self.dtype = native, program, dtype
+        self.rates: dict[str, float] = {}
+        args, kwargs = self._arguments(given)
+        entry = getattr(native, program) if program else native
+        entry(*args, **kwargs)
+        self.paths = {id(layer): path for path, layer in walk(native)}
+        self.layers = dict(walk(native))
+        for path, layer in self.layers.items():
+            for name in RATES:
+                value = vars(layer).get(name)
+                if isinstance(value, float) and 0 < value < 1:
+                    setattr(layer, name, quiet(value, f"{path}:{name}", self.rates))
+
+    def _arguments(self, given: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+        made = {k: ops.convert_to_tensor(v, v.dtype.name) for k, v in given.items()}
+        args, kwargs = arguments_of(made)
+        if len(args) > 1 and isinstance(self.native, _functional()):
+            return [args], kwargs
+        names = getattr(self.native, "input_names", None)
+        if not args and names and set(kwargs) <= set(names) and not self.program:
+            return [kwargs], {}
+        return args, kwargs
+
+    def modules(self) -> list[dict[str, Any]]:
+        return [
+            {
+                "path": path,
+                "kind": type(layer).__name__,
+                "package": type(layer).__module__,
+                "settings": self._settings(layer),
+                "children": [f"{path}.{n}" if path else n for n in children(layer)],
+                **source_of(type(layer)),
+            }
+            for path, layer in self.layers.items()
+        ]
+
+    def _settings(self, layer: keras.Layer) -> dict[str, Any]:
+        found = settings_of(vars(layer))
+        with contextlib.suppress(Exception):
+            found |= settings_of(layer.get_config())
+        for name, value in vars(layer).items():
+            if name.endswith("activation") and callable(value):
+                found[name] = getattr(value, "__name__", str(value))
+        return {k: v for k, v in found.items() if "initializer" not in k}
+
+    def _slots(self) -> dict[str, tuple[str, str, Any]]:
+        found: dict[str, tuple[str, str, Any]] = {}
+        seen: set[int] = set()
+        for path, layer in self.layers.items():
+            for variable in layer._trainable_variables + layer._non_trainable_variables:
+                real = "float" in str(variable.dtype)
+                if id(variable) in seen or not real or STATES in variable.name:
+                    continue
+                seen.add(id(variable))
+                leaf = base = self._leaf(layer, variable)
+                number = 1
+                while (name := f"{path}.{leaf}" if path else leaf) in found:
+                    leaf, number = f"{base}_{number}", number + 1
+                found[name] = path, leaf, variable
+        return found
+
+    def _leaf(self, layer: keras.Layer, variable: Any) -> str:
+        held = [k for k, v in vars(layer).items() if v is variable]
+        return held[0].lstrip("_") if held else variable.name
+
+    def weights(self) -> Iterator[tuple[dict[str, Any], Any]]:
+        for name, (path, leaf, variable) in self._slots().items():
+            entry = {"name": name, "module": path, "leaf": leaf, "also": []}
+            yield entry | {"trainable": variable.trainable}, array(variable.value)
+
+    def load(self, values: Mapping[str, Any]) -> None:
+        slots = self._slots()
+        for name, value in values.items():
+            if name not in slots:
+                raise Refused(f"no variable {name!r} in the model")
+            slots[name][2].assign(value)
+
+    def order(self, given: Mapping[str, Any]) -> list[str]:
+        """The paths of the calls of one run."""
+        tape = Tape(_known, keep=lambda value: None)
+        with recorded(self.paths, tape):
+            self._run(given, False, None)
+        return [call["path"] for call in tape.calls]
+
+    def run(
+        self,
+        given: Mapping[str, Any],
+        training: bool,
+        last: bool | None,
+        forced: Mapping[str, Any],
+    ) -> dict[str, Any]:
+        """Runs the model; with gradients unless `last` is None."""
+        slots = self._slots()
+        fixed = {k: s[2] for k, s in slots.items() if not s[2].trainable}
+        own = {k: array(v.value) for k, v in fixed.items()}
+        swaps = {k: ops.convert_to_tensor(v, v.dtype.name) for k, v in forced.items()}
+        tape = Tape(_known, array, swaps)
+        try:
+            with recorded(self.paths, tape):
+                found = self._run(given, training, last)
+            after = {k: array(v.value) for k, v in fixed.items()}
+        finally:
+            for name, variable in fixed.items():
+                variable.assign(own[name])
+        return {**found, "calls": tape.calls, "buffers": after}
+
+    def _run(self, given: Any, training: bool, last: bool | None) -> dict[str, Any]:
+        args, kwargs = self._arguments(given)
+
+        def call() -> dict[str, Any]:
+            if self.program:
+                result = getattr(self.native, self.program)(*args, **kwargs)
+            else:
+                result = self.native(*args, training=training, **kwargs)
+            return dict(leaves(result, is_tensor))
+
+        if last is None:
+            outputs = call()
+            weights: dict[str, Any] = {}
+            inputs: dict[str, Any] = {}
+        else:
+            slots = self._slots().items()
+            trained = {k: s[2] for k, s in slots if s[2].trainable}
+            reals = _reals(args, kwargs)
+            outputs, grads = gradients(call, trained, reals, last)
+            weights = {k: grads[f"w{k}"] for k in trained}
+            inputs = {k: grads[f"i{k}"] for k in reals}
+        return {
+            "outputs": {k: array(o) for k, o in outputs.items()},
+            "gradients": weights,
+            "input_gradients": inputs,
+        }
+
+
+def _reals(args: list[Any], kwargs: dict[str, Any]) -> dict[str, Any]:
+    if len(args) == 1 and isinstance(args[0], list | dict):
+        args, kwargs = (args[0], {}) if isinstance(args[0], list) else ([], args[0])
+    found = leaves({**{str(i): a for i, a in enumerate(args)}, **kwargs}, is_tensor)
+    return {k: v for k, v in found if "float" in str(v.dtype)}
+
+
+def gradients(
+    call: Any, trained: Mapping[str, Any], reals: Mapping[str, Any], last: bool
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Outputs, and the gradients of their weighted sum: of `w` weights, `i` inputs."""
+    places = {f"w{k}": v.value for k, v in trained.items()}
+    places |= {f"i{k}": v for k, v in reals.items()}
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        with tf.GradientTape() as tape:
+            for value in places.values():
+                tape.watch(value)
+            outputs = call()
+            total = _total(outputs, last)
+        found = tape.gradient(total, places, unconnected_gradients="zero")
+        dense = {k: tf.convert_to_tensor(g) for k, g in found.items()}
+        return outputs, {k: array(g) for k, g in dense.items()}
+    if keras.backend.backend() == "torch":
+        import torch
+
+        for value in places.values():
+            value.requires_grad_(True)
+        outputs = call()
+        given = list(places.values())
+        total = _total(outputs, last)
+        grads = torch.autograd.grad(
+            total, given, allow_unused=True, materialize_grads=True
+        )
+        pairs = zip(places, grads, strict=True)
+        return outputs, {k: g.detach().cpu().numpy() for k, g in pairs}
+    raise Refused("Keras is recorded on TensorFlow or PyTorch: set KERAS_BACKEND")
+
+
+def _total(outputs: Mapping[str, Any], last: bool) -> Any:
+    parts = []
+    for i, output in enumerate(outputs.values()):
+        if "float" in str(output.dtype):
+            fixed = weights_of(i, tuple(output.shape), last)
+            parts.append(ops.sum(output * ops.convert_to_tensor(fixed, output.dtype)))
+    if not parts:
+        raise Refused("no output is a real number: nothing has a gradient")
+    return sum(parts)
+
+
+@contextlib.contextmanager
+def recorded(paths: Mapping[int, str], tape: Tape) -> Iterator[None]:
+    """Puts the tape around every layer; Keras has no hooks: __call__ is patched."""
+    call = keras.Layer.__call__
+
+    @functools.wraps(call)
+    def recording(layer: Any, *args: Any, **kwargs: Any) -> Any:
+        path = paths.get(id(layer))
+        if path is None:
+            return call(layer, *args, **kwargs)
+        entry, args, kwargs = tape.enter(path, args, kwargs)
+        return tape.leave(entry, call(layer, *args, **kwargs))
+
+    keras.Layer.__call__ = recording
+    try:
+        yield
+    finally:
+        keras.Layer.__call__ = call
+
+
+def main() -> None:
+    sys.exit(run(sys.modules[__name__]))

@@ -1,0 +1,298 @@
+"""The recorder of Flax NNX models."""
+
+import contextlib
+import sys
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import flax
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from jax.extend.core import get_opaque_trace_state
+
+from triptych.recorders.common import (
+    Tape,
+    quiet,
+    run,
+    settings_of,
+    source_of,
+)
+from triptych.recorders.values import (
+    Refused,
+    arguments_of,
+    leaves,
+    weights_of,
+)
+
+FRAMEWORK, LAST, KIND = "nnx", True, "flax.nnx.Module"
+RATES = ("rate", "dropout_rate", "drop_rate", "dropout", "drop_prob")
+
+
+def prepare(dtype: str) -> None:
+    jax.config.update("jax_enable_x64", dtype == "float64")
+
+
+def is_model(value: Any) -> bool:
+    return isinstance(value, nnx.Module)
+
+
+def environment() -> dict[str, Any]:
+    device = str(jax.devices()[0])
+    return {"jax": jax.__version__, "flax": flax.__version__, "device": device}
+
+
+def is_tensor(value: Any) -> bool:
+    return isinstance(value, jax.Array | np.ndarray) and not jnp.issubdtype(
+        value.dtype, jax.dtypes.prng_key
+    )
+
+
+def array(value: Any) -> Any:
+    return np.asarray(value)
+
+
+def value_of(variable: nnx.Variable) -> Any:
+    has = hasattr(variable, "get_value")
+    return variable.get_value() if has else variable.value
+
+
+def assign(variable: nnx.Variable, value: Any) -> None:
+    if hasattr(variable, "set_value"):
+        variable.set_value(value)
+    else:
+        variable.value = value
+
+
+def walk(value: Any, path: str = "", seen: Any = None) -> Iterator[tuple[str, Any]]:
+    """Yields (path, module or variable) by attribute, in the order of definition."""
+    seen = set() if seen is None else seen
+    inner = isinstance(value, nnx.Module | nnx.Variable)
+    if inner:
+        yield path, value
+    if id(value) in seen or isinstance(value, nnx.Variable):
+        return
+    seen.add(id(value))
+    if isinstance(value, nnx.Module) or type(value).__name__ in ("List", "Dict"):
+        items = [(k, v) for k, v in vars(value).items() if k[0] != "_"]
+    elif isinstance(value, Mapping):
+        items = [(str(k), v) for k, v in value.items()]
+    elif isinstance(value, list | tuple):
+        items = [(str(i), v) for i, v in enumerate(value)]
+    else:
+        return
+    for name, item in items:
+        yield from walk(item, f"{path}.{name}" if path else name, seen)
+
+
+def modules_of(model: nnx.Module) -> dict[str, nnx.Module]:
+    """The modules by path, each once."""
+    found: dict[int, tuple[str, nnx.Module]] = {}
+    for path, value in walk(model):
+        if isinstance(value, nnx.Module) and type(value).__name__ != "RngStream":
+            found.setdefault(id(value), (path, value))
+    return dict(found.values())
+
+
+def slots_of(model: nnx.Module) -> dict[str, tuple[nnx.Variable, list[str]]]:
+    """The variables of real numbers by name, and the other names of tied ones."""
+    skipped = (nnx.RngState, nnx.Cache, nnx.Intermediate)
+    found: dict[int, tuple[str, nnx.Variable, list[str]]] = {}
+    for path, value in walk(model):
+        if not isinstance(value, nnx.Variable) or isinstance(value, skipped):
+            continue
+        held = value_of(value)
+        if not is_tensor(held) or not jnp.issubdtype(held.dtype, jnp.floating):
+            continue
+        if id(value) in found:
+            found[id(value)][2].append(path)
+        else:
+            found[id(value)] = path, value, []
+    return {path: (variable, also) for path, variable, also in found.values()}
+
+
+class Model:
+    """A module in the precision that is asked for, without dropout."""
+
+    def __init__(self, native: Any, dtype: str, program: str, given: Any):
+        self.native, self.program = native, program
+        self.rates: dict[str, float] = {}
+        for path, module in modules_of(native).items():
+            for name in ("dtype", "param_dtype", "carry_dtype"):
+                if vars(module).get(name) is not None:
+                    self._widen(module, name, dtype)
+            for name in RATES:
+                value = vars(module).get(name)
+                if isinstance(value, float) and 0 < value < 1:
+                    setattr(module, name, quiet(value, f"{path}:{name}", self.rates))
+        for variable, _ in slots_of(native).values():
+            assign(variable, jnp.asarray(value_of(variable), dtype))
+
+    def _widen(self, module: nnx.Module, name: str, dtype: str) -> None:
+        """A layer that was told to compute in float32 computes as the others do."""
+        with contextlib.suppress(TypeError):
+            if jnp.dtype(vars(module)[name]) == jnp.float32:
+                setattr(module, name, jnp.dtype(dtype).type)
+
+    def modules(self) -> list[dict[str, Any]]:
+        own = modules_of(self.native)
+        return [
+            {
+                "path": path,
+                "kind": type(module).__name__,
+                "package": type(module).__module__,
+                "settings": settings_of(vars(module)),
+                "children": [
+                    p for p in own if p and p.rpartition(".")[0] == path and p != path
+                ],
+                **source_of(type(module)),
+            }
+            for path, module in own.items()
+        ]
+
+    def weights(self) -> Iterator[tuple[dict[str, Any], Any]]:
+        for name, (variable, also) in slots_of(self.native).items():
+            module, _, leaf = name.rpartition(".")
+            entry = {"name": name, "module": module, "leaf": leaf, "also": also}
+            trained = isinstance(variable, nnx.Param)
+            yield entry | {"trainable": trained}, array(value_of(variable))
+
+    def load(self, values: Mapping[str, Any]) -> None:
+        slots = slots_of(self.native)
+        for name, value in values.items():
+            if name not in slots:
+                raise Refused(f"no variable {name!r} in the model")
+            assign(slots[name][0], jnp.array(value))
+
+    def order(self, given: Mapping[str, Any]) -> list[str]:
+        """The paths of the calls of one run, which computes nothing."""
+        self.native.eval()
+        tape = Tape(is_tensor)
+        jax.eval_shape(
+            lambda inputs: self._call(nnx.split(self.native), {}, inputs, tape)[0],
+            {k: jnp.asarray(v) for k, v in given.items()},
+        )
+        return [call["path"] for call in tape.calls]
+
+    def _call(self, parts: Any, values: Any, inputs: Any, tape: Tape) -> Any:
+        """Outputs by path and buffers, of a copy that is forgotten."""
+        model = nnx.merge(*parts, copy=True)
+        slots = slots_of(model)
+        for name, value in values.items():
+            assign(slots[name][0], value)
+        args, kwargs = arguments_of(inputs)
+        entry = getattr(model, self.program) if self.program else model
+        with recorded(model, tape):
+            result = entry(*args, **kwargs)
+        fixed = {
+            name: value_of(variable)
+            for name, (variable, _) in slots.items()
+            if not isinstance(variable, nnx.Param)
+        }
+        return dict(leaves(result, is_tensor)), fixed
+
+    def run(
+        self,
+        given: Mapping[str, Any],
+        training: bool,
+        last: bool | None,
+        forced: Mapping[str, Any],
+    ) -> dict[str, Any]:
+        """Runs the model; with gradients unless `last` is None."""
+        self.native.train() if training else self.native.eval()
+        parts = nnx.split(self.native)
+        inputs = {k: jnp.asarray(v) for k, v in given.items()}
+        reals = {
+            k: v for k, v in inputs.items() if jnp.issubdtype(v.dtype, jnp.floating)
+        }
+        trained = {
+            name: value_of(variable)
+            for name, (variable, _) in slots_of(self.native).items()
+            if isinstance(variable, nnx.Param)
+        }
+        order: list[dict[str, Any]] = []
+
+        def function(wanted: Any, swaps: Any) -> Any:
+            tape = Tape(is_tensor, forced=swaps)
+            outputs, fixed = self._call(
+                parts, wanted["w"], {**inputs, **wanted["i"]}, tape
+            )
+            order[:] = tape.calls
+            tensors = [(call["inputs"], call["outputs"]) for call in tape.calls]
+            return _total(outputs, last), (outputs, fixed, tensors)
+
+        def step(wanted: Any, swaps: Any) -> Any:
+            if last is None:
+                return function(wanted, swaps)[1], {"w": {}, "i": {}}
+            grads, rest = jax.grad(function, has_aux=True)(wanted, swaps)
+            return rest, grads
+
+        wanted = {"w": trained, "i": reals}
+        swaps = {k: jnp.asarray(v) for k, v in forced.items()}
+        try:
+            found = jax.jit(step)(wanted, swaps)
+        except jax.errors.ConcretizationTypeError:
+            found = step(wanted, swaps)  # a model that looks at values
+        finally:
+            self.native.eval()
+        (outputs, fixed, tensors), grads = jax.tree.map(array, found)
+        calls = [
+            {**call, "inputs": entered, "outputs": left}
+            for call, (entered, left) in zip(order, tensors, strict=True)
+        ]
+        found = {"outputs": outputs, "calls": calls, "buffers": fixed}
+        return found | {"gradients": grads["w"], "input_gradients": grads["i"]}
+
+
+def _total(outputs: Mapping[str, Any], last: bool | None) -> Any:
+    if last is None:
+        return 0.0
+    total = jnp.zeros(())
+    for i, output in enumerate(outputs.values()):
+        if jnp.issubdtype(output.dtype, jnp.floating):
+            fixed = weights_of(i, output.shape, last)
+            total += (output * jnp.asarray(fixed, output.dtype)).sum()
+    return total
+
+
+@contextlib.contextmanager
+def recorded(model: nnx.Module, tape: Tape) -> Iterator[None]:
+    """Puts the tape around every module; NNX has no hooks, so types are patched."""
+    paths = {id(module): path for path, module in modules_of(model).items()}
+    kinds = {type(m) for m in modules_of(model).values() if callable(m)}
+    calls = {kind: kind.__call__ for kind in kinds}
+    inherited = {kind for kind in kinds if "__call__" not in vars(kind)}
+    running: set[int] = set()
+    here = get_opaque_trace_state()
+
+    def recording(call: Any) -> Any:
+        def wrapper(module: Any, *args: Any, **kwargs: Any) -> Any:
+            # In the call of a type it is derived from, or in a scan, whose values
+            # cannot be handed out.
+            known = id(module) in paths and id(module) not in running
+            if not known or get_opaque_trace_state() != here:
+                return call(module, *args, **kwargs)
+            running.add(id(module))
+            try:
+                entry, args, kwargs = tape.enter(paths[id(module)], args, kwargs)
+                return tape.leave(entry, call(module, *args, **kwargs))
+            finally:
+                running.discard(id(module))
+
+        return wrapper
+
+    for kind, call in calls.items():
+        kind.__call__ = recording(call)
+    try:
+        yield
+    finally:
+        for kind, call in calls.items():
+            if kind in inherited:
+                del kind.__call__
+            else:
+                kind.__call__ = call
+
+
+def main() -> None:
+    sys.exit(run(sys.modules[__name__]))

@@ -1,0 +1,211 @@
+"""The recorder of PyTorch models."""
+
+import contextlib
+import sys
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+from triptych.recorders.common import (
+    Tape,
+    quiet,
+    run,
+    settings_of,
+    source_of,
+)
+from triptych.recorders.values import (
+    Refused,
+    arguments_of,
+    leaves,
+    weights_of,
+)
+
+FRAMEWORK, LAST, KIND = "pytorch", False, "torch.nn.Module"
+
+
+def prepare(dtype: str) -> None:
+    torch.manual_seed(0)
+    torch.set_default_dtype(getattr(torch, dtype))
+    with contextlib.suppress(AttributeError):
+        torch.backends.mha.set_fastpath_enabled(False)
+
+
+def is_model(value: Any) -> bool:
+    return isinstance(value, nn.Module)
+
+
+def environment() -> dict[str, Any]:
+    return {"torch": torch.__version__, "device": "cpu"}
+
+
+def is_tensor(value: Any) -> bool:
+    return isinstance(value, torch.Tensor)
+
+
+def array(value: torch.Tensor) -> Any:
+    value = value.detach().cpu()
+    if value.dtype == torch.bfloat16:
+        value = value.float()
+    return value.numpy().copy()
+
+
+class Model:
+    """A module in the precision that is asked for, without dropout."""
+
+    def __init__(self, native: nn.Module, dtype: str, program: str, given: Any):
+        self.native, self.program = native.to(getattr(torch, dtype)), program
+        self.dtype = getattr(torch, dtype)
+        self.rates: dict[str, float] = {}
+        self.paths = dict(native.named_modules())
+        for path, module in self.paths.items():
+            self._quieten(path, module)
+
+    def _quieten(self, path: str, module: nn.Module) -> None:
+        known = "Drop" in type(module).__name__
+        for name, value in list(vars(module).items()):
+            rate = isinstance(value, float) and 0 < value < 1
+            if rate and ("drop" in name or (known and name == "p")):
+                setattr(module, name, quiet(value, f"{path}:{name}", self.rates))
+
+    def modules(self) -> list[dict[str, Any]]:
+        return [
+            {
+                "path": path,
+                "kind": type(module).__name__,
+                "package": type(module).__module__,
+                "settings": settings_of(vars(module)),
+                "children": [f"{path}.{n}" if path else n for n in module._modules],
+                **source_of(type(module)),
+            }
+            for path, module in self.paths.items()
+        ]
+
+    def _slots(self) -> dict[str, tuple[str, str, Any, bool, list[str]]]:
+        found: dict[int, tuple[str, str, Any, bool, list[str]]] = {}
+        for path, module in self.native.named_modules(remove_duplicate=False):
+            hidden = module._non_persistent_buffers_set
+            own = {**module._parameters, **module._buffers}
+            for leaf, value in own.items():
+                if value is None or not value.is_floating_point() or leaf in hidden:
+                    continue
+                name = f"{path}.{leaf}" if path else leaf
+                if id(value) in found:
+                    found[id(value)][4].append(name)
+                else:
+                    trained = isinstance(value, nn.Parameter) and value.requires_grad
+                    found[id(value)] = path, leaf, value, trained, [name]
+        return {slot[4][0]: slot for slot in found.values()}
+
+    def weights(self) -> Iterator[tuple[dict[str, Any], Any]]:
+        for name, (path, leaf, value, trained, names) in self._slots().items():
+            entry = {"name": name, "module": path, "leaf": leaf}
+            yield entry | {"trainable": trained, "also": names[1:]}, array(value)
+
+    def load(self, values: Mapping[str, Any]) -> None:
+        slots = self._slots()
+        with torch.no_grad():
+            for name, value in values.items():
+                if name not in slots:
+                    raise Refused(f"no parameter or buffer {name!r} in the model")
+                slots[name][2].copy_(torch.tensor(value))
+
+    def order(self, given: Mapping[str, Any]) -> list[str]:
+        """The paths of the calls of one run."""
+        self.native.eval()
+        tape = Tape(is_tensor, keep=lambda value: None)
+        with self._hooked(tape):
+            self._run(given, None)
+        return [call["path"] for call in tape.calls]
+
+    def run(
+        self,
+        given: Mapping[str, Any],
+        training: bool,
+        last: bool | None,
+        forced: Mapping[str, Any],
+    ) -> dict[str, Any]:
+        """Runs the model; with gradients unless `last` is None."""
+        buffers = dict(self.native.named_buffers())
+        own = {name: buffer.clone() for name, buffer in buffers.items()}
+        self.native.train(training)
+        swaps = {k: torch.tensor(v) for k, v in forced.items()}
+        tape = Tape(is_tensor, array, swaps)
+        try:
+            with self._hooked(tape):
+                found = self._run(given, last)
+        finally:
+            slots = self._slots()
+            after = {n: array(slot[2]) for n, slot in slots.items() if n in own}
+            with torch.no_grad():
+                for name, buffer in self.native.named_buffers():
+                    if name in own and own[name].shape == buffer.shape:
+                        buffer.copy_(own[name])
+            self.native.eval()
+        return {**found, "calls": tape.calls, "buffers": after}
+
+    def _run(self, given: Mapping[str, Any], last: bool | None) -> dict[str, Any]:
+        inputs = {k: torch.tensor(v) for k, v in given.items()}
+        real = {k: x for k, x in inputs.items() if x.is_floating_point()}
+        for x in real.values():
+            x.requires_grad_(last is not None)
+        # Copies: a layer that works in place may not do so on a leaf.
+        args, kwargs = arguments_of({k: x.clone() for k, x in inputs.items()})
+        entry = getattr(self.native, self.program) if self.program else self.native
+        with torch.set_grad_enabled(last is not None):
+            result = entry(*args, **kwargs)
+        outputs = dict(leaves(result, is_tensor))
+        found = {"outputs": {k: array(o) for k, o in outputs.items()}}
+        if last is None:
+            return found | {"gradients": {}, "input_gradients": {}}
+        trained = {n: s[2] for n, s in self._slots().items() if s[3]}
+        wanted = {f"w{n}": v for n, v in trained.items()}
+        wanted |= {f"i{n}": v for n, v in real.items()}
+        total = [
+            (o * torch.tensor(weights_of(i, tuple(o.shape), last)).to(o)).sum()
+            for i, o in enumerate(outputs.values())
+            if o.requires_grad
+        ]
+        if not total or not wanted:
+            return found | {"gradients": {}, "input_gradients": {}}
+        grads = torch.autograd.grad(
+            sum(total), list(wanted.values()), allow_unused=True, materialize_grads=True
+        )
+        arrays = dict(zip(wanted, map(array, grads), strict=True))
+        return found | {
+            "gradients": {k[1:]: g for k, g in arrays.items() if k[0] == "w"},
+            "input_gradients": {k[1:]: g for k, g in arrays.items() if k[0] == "i"},
+        }
+
+    @contextlib.contextmanager
+    def _hooked(self, tape: Tape) -> Iterator[None]:
+        waiting: list[Any] = []
+
+        def before(path: str) -> Any:
+            def hook(module: nn.Module, args: Any, kwargs: Any) -> Any:
+                call, args, kwargs = tape.enter(path, args, kwargs)
+                waiting.append(call)
+                return args, kwargs
+
+            return hook
+
+        def after(module: nn.Module, args: Any, kwargs: Any, output: Any) -> Any:
+            return tape.leave(waiting.pop(), output)
+
+        hooks = []
+        for path, module in self.paths.items():
+            if isinstance(module, torch.jit.ScriptModule):
+                continue
+            hook = module.register_forward_pre_hook
+            hooks.append(hook(before(path), with_kwargs=True))
+            hooks.append(module.register_forward_hook(after, with_kwargs=True))
+        try:
+            yield
+        finally:
+            for handle in hooks:
+                handle.remove()
+
+
+def main() -> None:
+    sys.exit(run(sys.modules[__name__]))

@@ -1,0 +1,187 @@
+"""Numbers, tensors in files, and nested values, as every recorder needs them."""
+
+import dataclasses
+import hashlib
+import json
+import struct
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+NAMES = {
+    "float64": "F64",
+    "float32": "F32",
+    "float16": "F16",
+    "int64": "I64",
+    "int32": "I32",
+    "int16": "I16",
+    "int8": "I8",
+    "uint64": "U64",
+    "uint32": "U32",
+    "uint16": "U16",
+    "uint8": "U8",
+    "bool": "BOOL",
+}
+
+
+class Refused(Exception):
+    """Wrong input: one line says what, where, and what is allowed (exit code 2)."""
+
+
+# Numbers
+
+
+def generator(*place: object) -> np.random.Generator:
+    """A generator that depends on `place` alone, on every machine and version."""
+    text = "/".join(str(part) for part in place).encode()
+    key = int.from_bytes(hashlib.blake2b(text, digest_size=16).digest(), "little")
+    return np.random.Generator(np.random.Philox(key=key))
+
+
+def parse_input(text: str) -> np.ndarray[Any, Any]:
+    """`2,3,32,32` for reals, `2,16:100` for whole numbers below 100."""
+    shape_text, separator, below = text.partition(":")
+    try:
+        shape = tuple(int(n) for n in shape_text.split(","))
+        limit = int(below) if separator else None
+    except ValueError:
+        shape, limit = (), None
+    if not shape or min(shape) < 1 or (limit is not None and limit < 1):
+        raise Refused(f"input {text!r}: allowed: 2,3,32,32 or 2,16:100")
+    draw = generator("diff", 0, text)
+    if limit is not None:
+        return draw.integers(0, limit, shape, dtype=np.int64)
+    return draw.standard_normal(shape).astype(np.float32)
+
+
+def weights_of(index: int, shape: tuple[int, ...], last: bool) -> Any:
+    """The fixed weights of an output's values; `last`: its channels stand last."""
+    last = last and len(shape) >= 4
+    canonical = (shape[0], shape[-1], *shape[1:-1]) if last else shape
+    drawn = generator("cotangent", 0, index).standard_normal(canonical)
+    return np.ascontiguousarray(np.moveaxis(drawn, 1, -1)) if last else drawn
+
+
+# Tensors in files
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Any]) -> None:
+    """Writes a safetensors file by hand: the length of a header, the header, bytes."""
+    header: dict[str, Any] = {}
+    offset = 0
+    for name, value in tensors.items():
+        end = offset + value.nbytes
+        header[name] = {
+            "dtype": NAMES[value.dtype.name],
+            "shape": list(value.shape),
+            "data_offsets": [offset, end],
+        }
+        offset = end
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    with path.open("wb") as file:
+        file.write(struct.pack("<Q", len(text)) + text)
+        for value in tensors.values():
+            file.write(np.ascontiguousarray(value).data)
+
+
+def read_tensors(path: Path) -> dict[str, Any]:
+    """Reads what `write_tensors` wrote; a file that is anything else is refused."""
+    kinds = {short: name for name, short in NAMES.items()}
+    try:
+        content = path.read_bytes()
+        (length,) = struct.unpack("<Q", content[:8])
+        header = json.loads(content[8 : 8 + length])
+        header.pop("__metadata__", None)
+        found = {}
+        for name, entry in header.items():
+            start, end = (8 + length + int(n) for n in entry["data_offsets"])
+            kind = np.dtype(kinds[entry["dtype"]])
+            if not 0 <= start <= end <= len(content):
+                raise ValueError(f"{name} lies outside the file")
+            value = np.frombuffer(content[start:end], kind)
+            found[name] = value.reshape(entry["shape"])
+    except OSError as error:
+        raise Refused(f"{path}: {error.strerror}") from None
+    except (ValueError, TypeError, KeyError, AttributeError, struct.error) as error:
+        raise Refused(f"{path}: not a safetensors file ({error})") from None
+    return found
+
+
+def plain(value: Any) -> Any:
+    """An array that a dump can hold: bfloat16 and what NumPy lacks become float32."""
+    value = np.asarray(value)
+    return value if value.dtype.name in NAMES else value.astype(np.float32)
+
+
+# Nested values by path
+
+
+def leaves(value: Any, is_tensor: Callable[[Any], bool], at: str = "") -> Any:
+    """Yields (path, tensor) of nested dicts, sequences and dataclasses; not None."""
+    if value is None or isinstance(value, str):
+        return
+    if is_tensor(value):
+        yield at, value
+        return
+    for name, item in _parts(value):
+        yield from leaves(item, is_tensor, f"{at}.{name}" if at else str(name))
+
+
+def _parts(value: Any) -> Iterator[tuple[Any, Any]]:
+    if isinstance(value, Mapping):
+        yield from value.items()
+    elif isinstance(value, tuple) and hasattr(value, "_fields"):
+        yield from zip(value._fields, value, strict=True)
+    elif isinstance(value, list | tuple):
+        yield from enumerate(value)
+    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
+        for field in dataclasses.fields(value):
+            yield field.name, getattr(value, field.name)
+
+
+def swapped(value: Any, new: Mapping[str, Any], at: str = "") -> Any:
+    """The same nest with other tensors at these paths."""
+    if at in new:
+        return new[at]
+    within = f"{at}." if at else ""
+    if not any(path.startswith(within) for path in new):
+        return value
+    parts = {k: swapped(v, new, f"{within}{k}") for k, v in _parts(value)}
+    if isinstance(value, Mapping):
+        made = type(value)()
+        made.update(parts)  # type: ignore[attr-defined]
+        return made
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return type(value)(**parts)
+    if isinstance(value, list | tuple):
+        return type(value)(parts.values())
+    return dataclasses.replace(value, **parts) if parts else value
+
+
+def arguments_of(named: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+    """Positional and keyword arguments of inputs by path: `0`, `1.mask`, `ids`."""
+    root: dict[str, Any] = {}
+    for path, value in named.items():
+        *parents, last = path.split(".")
+        place = root
+        for parent in parents:
+            place = place.setdefault(parent, {})
+        place[last] = value
+    made = _listed(root)
+    if isinstance(made, list):
+        return made, {}
+    numbers = sorted(k for k in made if k.isdigit())
+    rest = {k: v for k, v in made.items() if not k.isdigit()}
+    return [made[k] for k in numbers], rest
+
+
+def _listed(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    made = {k: _listed(v) for k, v in value.items()}
+    if made and all(k == str(i) for i, k in enumerate(made)):
+        return list(made.values())
+    return made
