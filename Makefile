@@ -6,7 +6,7 @@ export OMP_NUM_THREADS := 1
 export TF_CPP_MIN_LOG_LEVEL := 2
 export HF_HUB_OFFLINE := 1
 
-.PHONY: setup compare test lint weights parity train distributed kills mutants builtins
+.PHONY: setup compare test lint weights parity train distributed kills faults mutants builtins
 .PHONY: records gpu readme report clean
 
 setup: .venv/.done
@@ -52,6 +52,10 @@ distributed: setup
 # Ten SIGKILLs in each framework, where the tests make do with two.
 kills: setup
 	@TRIPTYCH_KILLS=10 $(BIN)/python -m pytest -q parity_tests/tests/test_training.py -k killed
+
+# Fifty thousand damaged files, odd specs and command lines; its figures are recorded.
+faults: setup
+	@$(BIN)/python -m parity_tests.faults --write
 
 mutants: setup
 	@$(BIN)/python -m parity_tests.mutants --docs docs/mutants.md

@@ -13,7 +13,7 @@ import numpy as np
 from rich.markup import escape
 from rich.table import Table
 
-from benchmarks import flops, modes, peers, records
+from benchmarks import flops, modes, peers, records, statistics
 from benchmarks.measure import SEED, Stable, Work, cores, measure
 from benchmarks.records import Comparison, Device, Dtype, Setting
 from benchmarks.ways import Way
@@ -24,6 +24,7 @@ from shared.contract import TASKS
 from shared.data.batches import Batch, Samples, one_batch
 from shared.definitions.optimizers import AdamW
 from shared.errors import UsageError, unknown
+from shared.files.writing import refuse_unwritable
 from shared.frameworks import PACKAGES
 from shared.messages import Request
 from shared.objectives.plan import Plan
@@ -85,6 +86,7 @@ def bench(
 ) -> list[Comparison]:
     """Every model in every task, one comparison each."""
     _refuse_unknown(names, options)
+    refuse_unwritable(path)
     begun = {_key(c): c for c in _unfinished(path)} if resume else {}
     done = {_key(c) for c in _finished(path)} if resume else set()
     found = []
@@ -114,6 +116,7 @@ def bench_on_cluster(
     """The same, a model a job; the lines come back and are added here. A job takes as
     many cores as this machine has, so that none disturbs another."""
     _refuse_unknown(names, options)
+    refuse_unwritable(path)
     jobs = [(name, options) for name in names]
     cores = float(os.cpu_count() or 1)
     found: list[Comparison] = []
@@ -358,11 +361,11 @@ def rows(comparison: Comparison) -> Iterator[tuple[str, ...]]:
         yield (
             escape(contender.name),
             f"{result.ratio:.2f}",
-            f"{result.low:.2f}, {result.high:.2f}",
+            statistics.spanned(result.low, result.high, 2),
             result.verdict,
             f"{result.per_second:,.0f}",
             share,
-            f"{contender.first_s:.2f} s",
+            "" if contender.first_s is None else f"{contender.first_s:.2f} s",
         )
 
 

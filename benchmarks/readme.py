@@ -13,7 +13,7 @@ import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import records
+from benchmarks import records, statistics
 from benchmarks.records import RECORDS, Comparison
 from parity_tests import oracles
 from parity_tests.engine import Check
@@ -77,13 +77,13 @@ def picture(timings: Sequence[Comparison]) -> str:
             y += 20
             framework = result.contender.partition("/")[0]
             width = 420 * result.ratio / best
-            span = f"[{result.low:.2f}, {result.high:.2f}]"
+            span = statistics.spanned(result.low, result.high, 2)
             parts += [
                 f'<text x="0" y="{y + 11}">{framework}</text>',
                 f'<rect x="70" y="{y}" width="{width:.0f}" height="14" rx="2" '
                 f'fill="{BARS[framework]}"/>',
-                f'<text x="{78 + width:.0f}" y="{y + 11}">{result.ratio:.2f} '
-                f"{span}</text>",
+                f'<text x="{78 + width:.0f}" y="{y + 11}">{result.ratio:.2f}'
+                f"{span and f' [{span}]'}</text>",
             ]
         y += 38
     style = (

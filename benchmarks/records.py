@@ -10,16 +10,23 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from shared.errors import UsageError
+from annotated_types import Gt, MinLen
+
+from shared import reading
+from shared.errors import UsageError, brief
 from shared.files.writing import append_line, make_folder
+from shared.reading import MEGABYTE
 
 SCHEMA = 1
 RECORDS = Path(__file__).with_name("records")
 
 Dtype = Literal["float32", "tf32", "bfloat16", "float64"]
 Device = Literal["cpu", "cuda", "tpu"]
+# For the validator: a time that was measured, and the samples of one contender's turn.
+Positive = Annotated[float, Gt(0)]
+Seconds = Annotated[list[Positive], MinLen(1)]
 Verdict = Literal["reference", "faster", "slower", "equal", "inconclusive"]
 
 
@@ -107,9 +114,9 @@ class Round:
     kind: Literal["round"] = "round"
     run: str
     number: int
-    seconds: dict[str, list[float]]
+    seconds: dict[str, Seconds]
     busy: dict[str, float] = field(default_factory=dict)
-    probe: float | None = None
+    probe: Positive | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,12 +189,13 @@ def read(paths: Iterable[Path]) -> list[Comparison]:
     """Read all comparisons of some files, in the order in which they were begun."""
     found: dict[str, Comparison] = {}
     for path in paths:
-        for line in _lines(path):
+        for where, line in _lines(path):
             if isinstance(line, Start):
                 found[line.run] = Comparison(line, [])
                 continue
             if line.run not in found:
-                raise UsageError(f"{path}: a {line.kind} of {line.run}, never started")
+                raise UsageError(f"{where}: a {line.kind} of {line.run}, never started")
+            _refuse_others(where, found[line.run], line)
             if isinstance(line, Round):
                 found[line.run].rounds.append(line)
             else:
@@ -195,42 +203,53 @@ def read(paths: Iterable[Path]) -> list[Comparison]:
     return list(found.values())
 
 
-def _lines(path: Path) -> Iterator[Line]:
-    try:
-        text = path.read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} cannot be read: {error}") from None
-    whole = text.splitlines() if text.endswith("\n") else text.splitlines()[:-1]
+def _refuse_others(where: str, begun: Comparison, line: Round | End) -> None:
+    """A round times every contender that runs, and the end has results of no other."""
+    names = [c.name for c in begun.start.contenders if not c.failed]
+    if isinstance(line, End):
+        known = set(names)
+        told = {name for r in line.results for name in (r.contender, r.reference)}
+    else:
+        known, told = set(), set(names) ^ set(line.seconds)
+    if told - known:
+        raise UsageError(
+            f"{where}: of contender {', '.join(sorted(told - known))}; this comparison "
+            f"times {', '.join(names) or 'none'}, each in every round"
+        )
+
+
+RECORD_BYTES = 512 * MEGABYTE
+
+
+def _lines(path: Path) -> Iterator[tuple[str, Line]]:
+    """Every line and where it stands; the last one, if it is whole."""
+    whole = reading.text(path, RECORD_BYTES).split("\n")[:-1]
     for number, line in enumerate(whole, 1):
         where = f"{path}:{number}"
-        try:
-            plain = json.loads(line)
-        except ValueError as error:
-            raise UsageError(f"{where} is no JSON: {error}") from None
-        yield checked(plain, where)
+        yield where, checked(reading.from_json(line, where), where)
 
 
 def checked(plain: Any, where: str) -> Line:
     """A line, if it is one of this schema."""
     from pydantic import ValidationError
 
-    if not isinstance(plain, dict) or plain.get("kind") not in KINDS:
+    kind = plain.get("kind") if isinstance(plain, dict) else None
+    if not isinstance(kind, str) or kind not in KINDS:
         raise UsageError(f"{where}: no line of a benchmark; kinds: {', '.join(KINDS)}")
     if plain.get("schema") != SCHEMA:
-        raise UsageError(
-            f"{where}: schema {plain.get('schema')}, this version reads {SCHEMA}"
-        )
+        said = brief(plain.get("schema"))
+        raise UsageError(f"{where}: schema {said}, this version reads {SCHEMA}")
     try:
-        return _validator(plain["kind"]).validate_python(plain)
+        return _validator(kind).validate_python(plain)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
-        raise UsageError(f"{where}: {place}: {first['msg']}") from None
+        raise UsageError(brief(f"{where}: {place}: {first['msg']}")) from None
 
 
 @cache
 def _validator(kind: str) -> Any:
     from pydantic import ConfigDict, TypeAdapter, with_config
 
-    strict = ConfigDict(extra="forbid", strict=False)
+    strict = ConfigDict(extra="forbid", strict=False, allow_inf_nan=False)
     return TypeAdapter(with_config(strict)(KINDS[kind]))

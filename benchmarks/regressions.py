@@ -58,7 +58,8 @@ def _changes(old: Comparison, new: Comparison) -> list[Change]:
             continue
         ratio = median(after) / median(before)
         low, high = _interval(before, after)
-        verdict = statistics.verdict(low, high)
+        fewest = min(len(before), len(after))
+        verdict = statistics.verdict(low, high, fewest)
         setting = new.setting
         changes.append(
             Change(setting.model, setting.task, name, ratio, low, high, verdict)
@@ -105,7 +106,7 @@ def table(found: Sequence[Change]) -> Table:
             one.task,
             one.contender,
             f"{one.ratio:.3f}",
-            f"{one.low:.3f}, {one.high:.3f}",
+            statistics.spanned(one.low, one.high, 3),
             one.verdict,
         )
     return shown

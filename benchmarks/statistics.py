@@ -63,7 +63,7 @@ def _result(
     ratios = [median(r.seconds[reference]) / median(r.seconds[name]) for r in rounds]
     low, high = interval(ratios)
     quartiles = np.quantile(calls, (0.25, 0.75))
-    said: Verdict = "inconclusive" if len(rounds) < LEAST_ROUNDS else verdict(low, high)
+    said = verdict(low, high, len(rounds))
     gflops = None if setting.flops is None else setting.flops / middle / 1e9
     return Result(
         contender=name,
@@ -90,8 +90,10 @@ def interval(ratios: Sequence[float]) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def verdict(low: float, high: float) -> Verdict:
-    """Say what an interval of a ratio of speeds means."""
+def verdict(low: float, high: float, rounds: int) -> Verdict:
+    """Say what an interval of a ratio of speeds means, had of so many rounds."""
+    if rounds < LEAST_ROUNDS:
+        return "inconclusive"
     if low > 1 + MARGIN:
         return "faster"
     if high < 1 - MARGIN:
@@ -99,3 +101,9 @@ def verdict(low: float, high: float) -> Verdict:
     if low > 1 - EQUAL and high < 1 + EQUAL:
         return "equal"
     return "inconclusive"
+
+
+def spanned(low: float, high: float, digits: int) -> str:
+    """An interval for people; none where there is nothing between its ends, as with one
+    round, or the reference beside itself."""
+    return "" if low == high else f"{low:.{digits}f}, {high:.{digits}f}"

@@ -1,7 +1,6 @@
 """Pictures through one model in several frameworks: the likeliest classes of each side
 by side, and how far apart their outputs are."""
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from rich.table import Table
 
 from parity_tests.compare import error
 from parity_tests.engine import Workers
+from shared import reading
 from shared.arrays import Array
 from shared.catalog import variant
 from shared.data import pictures, transforms
@@ -26,7 +26,7 @@ from shared.running.client import RemoteModel
 from shared.specs.base import Spec
 
 BATCH = 8
-# What counts as a picture in a folder; a file that is named is always tried.
+# What a folder of pictures has some of; its other files are tried too, and told.
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".webp")
 NORMALIZE: dict[str, Callable[[int], Normalize | None]] = {
     "imagenet": lambda channels: IMAGENET,
@@ -160,15 +160,10 @@ def _names(
     if known in pretrained.CLASSES and not (classes and classes.exists()):
         names, source = pretrained.class_names(known), known
     elif classes is not None:
-        try:
-            names = classes.read_text(encoding="utf-8").splitlines()
-        except (OSError, UnicodeError) as failure:
-            raise UsageError(f"{classes}: cannot be read ({failure})") from None
+        names = reading.text(classes).splitlines()
     elif weights is not None and "classes" in convert.header(weights):
-        try:
-            names = json.loads(convert.header(weights)["classes"])
-        except ValueError:
-            names = None
+        told = convert.header(weights)["classes"]
+        names = reading.from_json(told, f"{weights}: what it says of its classes")
         if not isinstance(names, list):
             raise UsageError(f"{weights}: its classes are no JSON list")
     if len(names) != number:
@@ -177,12 +172,13 @@ def _names(
 
 
 def listed(paths: Sequence[Path]) -> list[Path]:
-    """Files as they are named, and the pictures in a folder by their names."""
+    """Files as they are named, and those in a folder by their names; not what is hidden
+    there, nor the folders in it."""
     found: list[Path] = []
     for path in paths:
         if path.is_dir():
-            inside = sorted(p for p in path.iterdir() if p.suffix.lower() in SUFFIXES)
-            if not inside:
+            inside = sorted(p for p in path.iterdir() if not _passed_over(p))
+            if not any(p.suffix.lower() in SUFFIXES for p in inside):
                 known = " ".join(SUFFIXES)
                 raise UsageError(f"{path}: no picture in this folder ({known})")
             found += inside
@@ -191,6 +187,10 @@ def listed(paths: Sequence[Path]) -> list[Path]:
         else:
             raise UsageError(f"{path}: no such file or folder")
     return found
+
+
+def _passed_over(path: Path) -> bool:
+    return path.name.startswith(".") or path.is_dir()
 
 
 def predict(
@@ -227,9 +227,13 @@ def predict(
 def _read(asked: Question, path: Path) -> Array | Unreadable:
     channels = asked.spec.inputs()[0].shape[0]
     try:
-        return asked.transform(pictures.read(path, 1 if channels == 1 else 3))
+        image = pictures.read(path, 1 if channels == 1 else 3)
     except UsageError as failure:
         return Unreadable(str(path), str(failure))
+    try:
+        return asked.transform(image)
+    except UsageError as failure:
+        return Unreadable(str(path), f"{path}: {failure}")
 
 
 def _told(

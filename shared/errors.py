@@ -21,7 +21,7 @@ def one_line(text: object) -> str:
     return "".join(c if c.isprintable() else "?" for c in words)
 
 
-def brief(error: Exception) -> str:
-    """What a library said, cut to what a person reads."""
-    said = one_line(error) or type(error).__name__
+def brief(said: object) -> str:
+    """What a library said, or a file holds, cut to what a person reads."""
+    said = one_line(said) or type(said).__name__
     return said if len(said) <= 240 else f"{said[:240]}..."

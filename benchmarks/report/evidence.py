@@ -4,14 +4,15 @@ the line of the file it came from."""
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from benchmarks import records
 from benchmarks.records import Comparison
 from parity_tests.engine import Check
-from shared import catalog
-from shared.errors import UsageError
+from shared import catalog, reading
+from shared.errors import UsageError, brief
 from shared.frameworks import NATIVE
 
 
@@ -147,40 +148,58 @@ def _refuse_namesakes(paths: Sequence[Path]) -> None:
 
 
 def _plain(path: Path) -> Any:
-    """A whole JSON value, or the first line of many that can be read."""
-    try:
-        content = path.read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} cannot be read: {error}") from None
+    """A whole JSON value, or the lines of many that can be read."""
+    content = reading.text(path, records.RECORD_BYTES)
     try:
         whole = json.loads(content)
         # A file of one line is a value as well.
         return whole if _is_certificate(whole) else [whole]
-    except ValueError:
+    except (ValueError, RecursionError):
         return [_line(text) for text in content.splitlines() if text.strip()]
 
 
 def _line(text: str) -> Any:
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 
 def _is_certificate(plain: Any) -> bool:
     if isinstance(plain, dict):
         return "checks" in plain
-    return bool(plain) and isinstance(plain[0], dict) and "tier" in plain[0]
+    first = plain[0] if isinstance(plain, list) and plain else None
+    return isinstance(first, dict) and "tier" in first
 
 
 def _certificate(path: Path, plain: Any) -> Certificate:
     checks = plain["checks"] if isinstance(plain, dict) else plain
     said = plain if isinstance(plain, dict) else {}
     about = {key: said[key] for key in ("date", "revision", "machine") if key in said}
+    if not isinstance(checks, list):
+        raise UsageError(f"{path}: no checks of parity: no list of them")
+    found = tuple(_check(f"{path}: check {i}", one) for i, one in enumerate(checks, 1))
+    return Certificate(path.name, found, about)
+
+
+def _check(where: str, plain: Any) -> Check:
+    from pydantic import ValidationError
+
     try:
-        return Certificate(path.name, tuple(Check(**check) for check in checks), about)
-    except TypeError as error:
-        raise UsageError(f"{path}: no checks of parity: {error}") from None
+        return _validator().validate_python(plain)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise UsageError(
+            brief(f"{where}: no checks of parity: {place}: {first['msg']}")
+        ) from None
+
+
+@cache
+def _validator() -> Any:
+    from pydantic import ConfigDict, TypeAdapter, with_config
+
+    return TypeAdapter(with_config(ConfigDict(extra="forbid"))(Check))
 
 
 def certificate_of(checks: Sequence[Check], source: str = "this run") -> Certificate:
@@ -191,9 +210,10 @@ def _comparisons(paths: Iterable[Path]) -> list[Recorded]:
     paths = list(paths)
     places: dict[str, tuple[str, list[int]]] = {}
     for path in paths:
-        for number, text in enumerate(path.read_text().splitlines(), 1):
+        content = reading.text(path, records.RECORD_BYTES)
+        for number, text in enumerate(content.splitlines(), 1):
             line = _line(text)
-            if not isinstance(line, dict) or "run" not in line:
+            if not isinstance(line, dict) or not isinstance(line.get("run"), str):
                 continue
             if line.get("kind") == "start":
                 places[line["run"]] = (path.name, [])

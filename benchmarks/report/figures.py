@@ -39,6 +39,9 @@ def times(value: float) -> str:
 
 
 def spanned(middle: float, low: float, high: float) -> str:
+    """A ratio and its interval, if there is anything between its ends."""
+    if low == high:
+        return times(middle)
     return f"{times(middle)} [{times(low)}, {times(high)}]"
 
 

@@ -9,7 +9,14 @@ from typing import Any, NamedTuple
 from benchmarks.records import Comparison, Contender, Result
 from benchmarks.report import code, groups, optimizers, prose
 from benchmarks.report.evidence import Evidence, Recorded
-from benchmarks.report.figures import interval, many, seconds, share, times
+from benchmarks.report.figures import (
+    interval,
+    many,
+    seconds,
+    share,
+    spanned,
+    times,
+)
 from benchmarks.report.groups import DEVICES, framework_name, labels, model_name
 from benchmarks.report.ratios import VERDICTS
 from parity_tests import oracles
@@ -224,7 +231,7 @@ def _best(comparison: Comparison, framework: str) -> dict[str, Any] | None:
     return {
         "ratio": result.ratio,
         "said": times(result.ratio),
-        "span": f"[{times(result.low)}, {times(result.high)}]",
+        "span": spanned(result.ratio, result.low, result.high).partition(" ")[2],
         "mode": groups.mode_of(contender) + undecided,
         "kind": kinds.get(result.verdict, ""),
     }

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from shared import reading
 from shared.errors import UsageError
 from shared.files.writing import write_bytes
 
@@ -12,12 +13,7 @@ Table = Mapping[str, str]  # a port's name or pattern -> the reference's
 
 
 def read_table(path: Path) -> dict[str, str]:
-    try:
-        found = json.loads(path.read_text())
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}") from None
-    except (ValueError, RecursionError) as error:
-        raise UsageError(f"{path}: not JSON ({error})") from None
+    found = reading.from_json(reading.text(path), path)
     if not isinstance(found, dict) or not all(
         isinstance(name, str) for name in found.values()
     ):

@@ -1,8 +1,10 @@
 """WAV files as others write them, spectrograms as scipy and a formula have them."""
 
+import io
 import math
 import os
 import wave
+import zipfile
 
 import numpy as np
 import pytest
@@ -60,7 +62,7 @@ def test_what_is_no_wav_file_is_named(tmp_path):
     wavfile.write(path, 8_000, np.zeros(9, np.float32))
     with pytest.raises(UsageError, match="unknown format: 3"):
         audio.read_wav(path)
-    with pytest.raises(UsageError, match="not a WAV file"):
+    with pytest.raises(UsageError, match=r"gone\.wav: cannot be read \(No such file"):
         audio.read_wav(tmp_path / "gone.wav")
 
 
@@ -166,6 +168,45 @@ def test_without_the_files_it_says_where_they_belong(monkeypatch, tmp_path):
     (tmp_path / "fsdd" / audio.SPOKEN).write_bytes(b"no archive")
     with pytest.raises(UsageError, match="not a zip archive"):
         next(audio.spoken())
+
+
+def recordings(folder, monkeypatch, members):
+    place = folder / "fsdd"
+    place.mkdir()
+    with zipfile.ZipFile(place / audio.SPOKEN, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    monkeypatch.setenv("TRIPTYCH_DATA", str(folder))
+
+
+def spoken_wav():
+    held = io.BytesIO()
+    wavfile.write(held, 8_000, np.arange(300, dtype=np.int16))
+    return held.getvalue()
+
+
+def test_damaged_recordings_are_left_out_and_counted(tmp_path, monkeypatch):
+    good = {f"x/7_ann_{i}.wav": spoken_wav() for i in (0, 5, 10)}
+    bad = {
+        "x/11_ann_3.wav": spoken_wav(),
+        "x/-1_ann_3.wav": spoken_wav(),
+        "x/1_ann_3.wav": spoken_wav()[:100],
+    }
+    recordings(tmp_path, monkeypatch, good | bad)
+    data = audio.spoken_digits()
+    assert [len(s) for s in (data.train, data.validation, data.test)] == [1, 1, 1]
+    told = " ".join(data.left_out)
+    assert len(data.left_out) == 3
+    assert "11_ann_3.wav: allowed: DIGIT_SPEAKER_NUMBER.wav" in told
+    assert "its header says 300 times 1 times 2" in told
+    with pytest.raises(UsageError, match="allowed: DIGIT_SPEAKER_NUMBER"):
+        list(audio.spoken())
+
+
+def test_a_bomb_is_not_unpacked(tmp_path, monkeypatch):
+    recordings(tmp_path, monkeypatch, {"0_ann_0.wav": bytes(audio.RECORDING_BYTES + 1)})
+    with pytest.raises(UsageError, match="has 4,194,305 bytes; allowed: 4,194,304"):
+        list(audio.spoken())
 
 
 def test_a_tone_is_of_its_pitch():

@@ -35,6 +35,7 @@ from parity_tests.engine import request
 from shared.catalog import VARIANTS, variant
 from shared.errors import UsageError
 from shared.files.weights import Entry
+from shared.files.writing import refuse_unwritable
 from shared.messages import Layer
 from shared.running.client import WorkerCrashed
 from shared.specs.base import Program, Spec, Tensor
@@ -342,6 +343,70 @@ def test_what_became_slower(tmp_path):
     assert result.exit_code == 1
     same = CliRunner().invoke(cli.app, ["bench", "compare", str(before), str(before)])
     assert same.exit_code == 0
+
+
+@pytest.mark.parametrize(("number", "said"), [(1, "inconclusive"), (4, "inconclusive")])
+def test_of_fewer_than_five_rounds_nothing_is_compared(number, said, tmp_path):
+    found = compared(number=number, a=1.0, b=1.0)
+    found.end = statistics.results(found)
+    path = written(tmp_path / "o", found)
+    rows = regressions.regressions(path, path)
+    assert {row.verdict for row in rows} == {said}
+    if number == 1:
+        assert statistics.spanned(rows[0].low, rows[0].high, 3) == ""
+
+
+def test_a_reference_has_no_interval():
+    found = compared(a=1.0, b=1.0)
+    found.end = statistics.results(found)
+    (_, _, reference, *_), (_, _, other, *_) = bench.rows(found)
+    assert reference == ""
+    assert re.fullmatch(r"\d\.\d\d, \d\.\d\d", other)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda line: {"kind": []}, "no line of a benchmark; kinds: start, round, end"),
+        (
+            lambda line: {**line, "seconds": {"a": [0.1]}},
+            "of contender b; this comparison",
+        ),
+        (lambda line: {**line, "seconds": {"a": [], "b": [1.0]}}, "at least 1 item"),
+        (lambda line: {**line, "seconds": {"a": [0.0], "b": [1]}}, "greater than 0"),
+        (lambda line: {**line, "probe": 0}, "greater than 0"),
+        (lambda line: {**line, "run": "other"}, "a round of other, never started"),
+    ],
+)
+def test_a_line_that_cannot_be_is_wrong_use_not_slower(change, said, tmp_path):
+    found = compared(number=6, a=1.0, b=1.0)
+    found.end = statistics.results(found)
+    path = written(tmp_path / "o", found)
+    lines = path.read_text().splitlines()
+    lines[2] = json.dumps(change(json.loads(lines[2])))
+    path.write_text("\n".join(lines) + "\n")
+    with pytest.raises(UsageError, match=rf"o:3: .*{said}"):
+        regressions.regressions(path, path)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [("[" * 100_000, "nested too deep"), ('{"a": NaN}', "NaN is no number of JSON")],
+)
+def test_a_line_that_is_no_json_is_told(line, said, tmp_path):
+    (tmp_path / "o").write_text(line + "\n")
+    with pytest.raises(UsageError, match=f"o:1 is no JSON: {said}"):
+        records.read([tmp_path / "o"])
+
+
+def test_where_lines_cannot_be_added_nothing_is_measured(tmp_path):
+    (tmp_path / "file").write_text("")
+    for path in (tmp_path, tmp_path / "file" / "x.jsonl"):
+        with pytest.raises(UsageError, match=r"cannot be (written|a folder)"):
+            bench.bench(["lenet_tiny"], OPTIONS, path, False, pytest.fail)
+    new = tmp_path / "new" / "x.jsonl"
+    refuse_unwritable(new)
+    assert not new.exists()
 
 
 def test_nothing_in_common(tmp_path):

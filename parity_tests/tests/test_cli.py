@@ -97,7 +97,7 @@ def test_the_version():
         (["convert", "gone.pt", "out.pt", "--to", "jax"], "gone.pt: no such file"),
         (["list", "--json", "no/such/folder.json"], "cannot be written"),
         (["list", "--jsn", "x"], "--jsn"),
-        (["report", "--records", "no/such.jsonl"], "no/such.jsonl cannot be read"),
+        (["report", "--records", "no/such.jsonl"], "no/such.jsonl: cannot be read"),
         (["weights", "path", "minilm"], "the nearest are minilm_l6"),
         (["weights", "fetch", "imagenet", "minilm"], "the nearest are minilm_l6"),
         (["weights", "fetch"], "name what to fetch, or give --all"),

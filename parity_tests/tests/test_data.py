@@ -3,6 +3,7 @@
 import gzip
 import os
 import struct
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,8 @@ import pytest
 from shared.data import images, sequences, tabular, text
 from shared.data.batches import Samples, Shuffled, divided
 from shared.errors import UsageError
+from shared.tasks import TASKS
+from shared.tasks.fitting import refuse_misfit
 
 needs_files = pytest.mark.skipif(
     not os.environ.get("TRIPTYCH_DATA"), reason="$TRIPTYCH_DATA is not set"
@@ -185,6 +188,78 @@ def test_a_bad_idx_file_is_one_line(tmp_path, content, said):
     (tmp_path / "bad").write_bytes(content)
     with pytest.raises(UsageError, match=said):
         images.read_idx(tmp_path / "bad")
+
+
+def mnist_of(folder, monkeypatch, labels, side=28):
+    place = folder / "mnist"
+    place.mkdir()
+    for names in images.MNIST.values():
+        pixels = np.zeros((len(labels), side, side), np.uint8)
+        for name, array in zip(names, (pixels, labels), strict=True):
+            (place / name).write_bytes(idx(np.array(array, np.uint8)))
+    monkeypatch.setenv("TRIPTYCH_DATA", str(folder))
+    monkeypatch.setattr(images, "HELD_OUT", 1)
+    return images.mnist()
+
+
+def test_a_label_out_of_range_is_told_by_record_and_byte(tmp_path, monkeypatch):
+    with pytest.raises(
+        UsageError, match=r"record 2 \(byte 10 unpacked\) is 99; allowed: from 0 to 9"
+    ):
+        mnist_of(tmp_path, monkeypatch, [3, 4, 99])
+
+
+def test_pictures_of_another_size_are_told(tmp_path, monkeypatch):
+    with pytest.raises(UsageError, match=r"of shape \(27, 27\); allowed: \(28, 28\)"):
+        mnist_of(tmp_path, monkeypatch, [3, 4], side=27)
+
+
+def test_text_that_is_not_utf8_is_told_by_line_and_byte(tmp_path, monkeypatch):
+    (tmp_path / "tinyshakespeare").mkdir()
+    (tmp_path / "tinyshakespeare" / "input.txt").write_bytes(b"one\ntw\xffo")
+    monkeypatch.setenv("TRIPTYCH_DATA", str(tmp_path))
+    with pytest.raises(UsageError, match="byte 6, 0xff in line 2, is not UTF-8"):
+        text.shakespeare()
+
+
+def test_a_folder_in_place_of_a_file_is_no_file(tmp_path, monkeypatch):
+    (tmp_path / "tinyshakespeare" / "input.txt").mkdir(parents=True)
+    monkeypatch.setenv("TRIPTYCH_DATA", str(tmp_path))
+    with pytest.raises(UsageError, match=r"input\.txt not found"):
+        text.shakespeare()
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_the_data_of_every_task_fit_its_model(name):
+    try:
+        TASKS[name].read()
+    except UsageError as refused:
+        if "set $TRIPTYCH_DATA" not in str(refused):
+            raise
+        pytest.skip("$TRIPTYCH_DATA is not set")
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (
+            {"targets": (np.array([0, 10]),)},
+            "target 0: sample 1 has 10; allowed: a who",
+        ),
+        ({"targets": (np.array([0.0, 1.0]),)}, "target 0 has dtype float64; allowed"),
+        ({"inputs": (np.zeros((2, 63)),)}, r"input \w+ has the shape \(63,\); allowed"),
+        (
+            {"inputs": (np.full((2, 64), np.nan),)},
+            "sample 0 has nan; allowed: a finite",
+        ),
+        ({"inputs": (np.zeros((2, 64)),) * 2}, "has 2 inputs; the model takes"),
+    ],
+)
+def test_what_does_not_fit_is_told_before_a_framework_has_it(changes, said):
+    task = TASKS["digits_mlp"]
+    split = task.data().train.take(slice(2))
+    with pytest.raises(UsageError, match=said):
+        refuse_misfit("here", task.spec, task.aims, replace(split, **changes))
 
 
 def test_a_torn_packed_file_is_one_line(tmp_path):

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ from shared.running import convert
 
 MODEL = "resnet_tiny"
 SPEC = variant(MODEL).spec
+WIDE = transforms.evaluation((224, 224), transforms.IMAGENET)
 NAMES = ["ant", "bee", "cat", "dog", "eel"]
 
 
@@ -57,16 +59,17 @@ def told(asked, frameworks, paths, workers):
 def test_a_folder_through_all_three(folder, trained, workers):
     asked = job.question(MODEL, weights=trained, top=3)
     found = told(asked, NATIVE, [folder], workers)
-    assert len(found) == job.BATCH + 4
+    assert len(found) == job.BATCH + 5
     bad = [one for one in found if isinstance(one, job.Unreadable)]
-    assert [one.picture for one in bad] == [str(folder / "03 damaged.png")]
+    named = [str(folder / name) for name in ("03 damaged.png", "notes.txt")]
+    assert [one.picture for one in bad] == named
     model = workers.get("pytorch", "float32").build(SPEC, MODEL)
     model.load(weights.read(trained)[0])
     transform = transforms.evaluation((40, 40), transforms.IMAGENET)
     for one in found:
         if isinstance(one, job.Unreadable):
             continue
-        x = transform(pictures.read(one.picture))[None]
+        x = transform(pictures.read(Path(one.picture)))[None]
         y = model.run(Request((x,))).outputs[0][0].astype(float)
         shares = np.exp(y) / np.exp(y).sum()
         assert one.guesses.keys() == set(NATIVE)
@@ -216,8 +219,8 @@ def files(tmp_path, trained):
         (MODEL, {"weights": "gone.pt"}, "gone.pt: no such file"),
         (MODEL, {"weights": "names.txt"}, "does not say what form it has"),
         (MODEL, {"weights": "three.safetensors"}, "names 3 classes, the model has 5"),
-        (MODEL, {"weights": "text.safetensors"}, "its classes are no JSON list"),
-        (MODEL, {"weights": "no.safetensors"}, "its classes are no JSON list"),
+        (MODEL, {"weights": "text.safetensors"}, "its classes (is|are) no JSON"),
+        (MODEL, {"weights": "no.safetensors"}, "its classes (is|are) no JSON"),
         (MODEL, {"weights": "other.safetensors"}, "holds resnet18, not resnet_tiny"),
         ("lenet5", {"normalize": "imagenet"}, "of colours; lenet5 reads 1 channel"),
     ],
@@ -238,11 +241,36 @@ def test_names_of_a_file_go_before_those_of_the_weights(files, trained):
     assert job.question(MODEL, weights=trained).classes == tuple(NAMES)
 
 
+def test_a_thin_picture_is_refused_by_name(tmp_path, workers):
+    """Its shorter side made as long as others', it would be gigabytes."""
+    path = tmp_path / "thin.png"
+    Image.new("L", (1, 60_000)).save(path)
+    asked = job.question(MODEL, seed=0)
+    (found,) = told(replace(asked, transform=WIDE), ["pytorch"], [path], workers)
+    assert isinstance(found, job.Unreadable)
+    assert f"{path}: a picture of 1 x 60000 pixels scaled to 256" in found.reason
+    assert "256 x 15360000 pixels; allowed: 89,478,485" in found.reason
+
+
+def test_a_large_picture_is_refused_before_it_is_decoded(tmp_path):
+    path = tmp_path / "large.ppm"
+    path.write_bytes(b"P5 10000 10000 255 0")
+    with pytest.raises(UsageError, match=r"large\.ppm: 10000 x 10000 pixels; allowed"):
+        pictures.read(path)
+
+
+def test_what_is_hidden_or_a_folder_is_passed_over(tmp_path):
+    (tmp_path / ".hidden.png").write_bytes(b"")
+    (tmp_path / "inside.png").mkdir()
+    (tmp_path / "a.png").write_bytes(b"")
+    assert job.listed([tmp_path]) == [tmp_path / "a.png"]
+
+
 def test_paths_are_files_and_folders(folder, files):
     assert job.listed([files / "x.png"]) == [files / "x.png"]
     inside = job.listed([folder])
     assert inside == sorted(inside)
-    assert folder / "notes.txt" not in inside
+    assert folder / "notes.txt" in inside
     assert job.listed([folder / "notes.txt"]) == [folder / "notes.txt"]
     with pytest.raises(UsageError, match="empty: no picture in this folder"):
         job.listed([files / "empty"])
@@ -275,11 +303,11 @@ def test_the_command(folder, trained, tmp_path):
     assert done.returncode == 1, done.stderr
     assert "skipped " in done.stderr
     assert "03 damaged.png: not a readable picture" in done.stderr
-    assert f"{job.BATCH + 4}/{job.BATCH + 4}" in done.stderr
+    assert f"{job.BATCH + 5}/{job.BATCH + 5}" in done.stderr
     assert done.stdout.count("pytorch") == 1  # the header
     assert done.stdout.count(".png") == job.BATCH + 3
     rows = [json.loads(line) for line in out.read_text().splitlines()]
-    assert len(rows) == job.BATCH + 4
+    assert len(rows) == job.BATCH + 5
     assert [row["picture"] for row in rows] == [str(p) for p in job.listed([folder])]
     name = rows[0]["guesses"]["pytorch"][0]["name"]
     assert name in NAMES

@@ -288,7 +288,9 @@ def test_the_numbers_are_those_of_the_record(found, pages):
     assert len(one.comparison.end.results) == 7
     for result in one.comparison.end.results:
         low, high = f"{result.low:.2f}", f"{result.high:.2f}"
-        assert f"{result.ratio:.2f} [{low}, {high}]" in text
+        span = "" if result.low == result.high else f" [{low}, {high}]"
+        assert f"{result.ratio:.2f}{span}" in text
+        assert (result.verdict == "reference") == (not span)
         assert f"{result.fraction:.0%}" in text
 
 

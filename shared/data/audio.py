@@ -1,22 +1,28 @@
 """Sounds: WAV files, spoken digits, and log-mel spectrograms, all in NumPy."""
 
-import io
+import re
+import struct
 import wave
-import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
+from zipfile import ZipFile, ZipInfo
 
 import numpy as np
 
 from shared.arrays import Array
 from shared.data.batches import Dataset, Samples
 from shared.data.files import data_folder
-from shared.errors import UsageError, brief
+from shared.errors import UsageError, one_line
 from shared.fields import Checked, NonNegative, Positive, Size
 from shared.randomness import generator
+from shared.reading import MEGABYTE, archive, content, member, parsed
+
+# Of one sound; the longest here lasts two seconds.
+WAV_BYTES = 256 * MEGABYTE
 
 
 def read_wav(source: Path | BinaryIO, name: str = "") -> tuple[Array, int]:
@@ -24,22 +30,29 @@ def read_wav(source: Path | BinaryIO, name: str = "") -> tuple[Array, int]:
 
     Integers of 8, 16, 24 or 32 bits, as the `wave` module reads them.
     """
-    opened = str(source) if isinstance(source, Path) else source
-    try:
-        with wave.open(opened) as file:
-            channels, width = file.getnchannels(), file.getsampwidth()
-            rate, number = file.getframerate(), file.getnframes()
-            content = file.readframes(number)
-    except (OSError, EOFError, wave.Error) as error:
-        why = brief(error)
-        raise UsageError(f"{name or source}: not a WAV file ({why})") from None
-    if width > 4 or len(content) != number * channels * width:
+    where = name or str(source)
+    whole = content(source, WAV_BYTES) if isinstance(source, Path) else source.read()
+    with parsed(where, "a WAV file", *_BROKEN_WAV), wave.open(BytesIO(whole)) as file:
+        channels, width = file.getnchannels(), file.getsampwidth()
+        rate, number = file.getframerate(), file.getnframes()
+        found = file.readframes(number)
+    if width > 4 or len(found) != number * channels * width:
         raise UsageError(
-            f"{name or source}: {len(content)} bytes, its header says {number} times "
+            f"{where}: {len(found)} bytes, its header says {number} times "
             f"{channels} times {width}"
         )
-    samples = _integers(content, width) / 2.0 ** (8 * width - 1)
+    if not number or not 1 <= rate <= MOST_HERTZ:
+        raise UsageError(
+            f"{where}: {number} samples at {rate} Hz; allowed: at least 1, at 1 to "
+            f"{MOST_HERTZ} Hz"
+        )
+    samples = _integers(found, width) / 2.0 ** (8 * width - 1)
     return samples.astype(np.float32).reshape(-1, channels).T.copy(), rate
+
+
+MOST_HERTZ = 1_000_000
+# What `wave` raises of a damaged file, beside its own error.
+_BROKEN_WAV = (wave.Error, EOFError, struct.error, RuntimeError)
 
 
 def _integers(content: bytes, width: int) -> Array:
@@ -155,43 +168,81 @@ class Spoken:
     samples: Array
 
 
-def spoken() -> Iterator[Spoken]:
+RECORDING_BYTES = 4 * MEGABYTE  # of one, unpacked; the longest has 36,000
+RECORDINGS_BYTES = 512 * MEGABYTE  # of all
+
+
+def spoken(left_out: list[str] | None = None) -> Iterator[Spoken]:
     """The recordings of the Free Spoken Digit Dataset (Jackson et al., CC BY-SA 4.0),
-    by digit, speaker and index, from $TRIPTYCH_DATA/fsdd."""
+    by digit, speaker and index, from $TRIPTYCH_DATA/fsdd.
+
+    What is no recording of a digit is refused; with `left_out` it is noted there with
+    its reason, and the others are read.
+    """
     path = data_folder("fsdd", [SPOKEN]) / SPOKEN
-    try:
-        archive = zipfile.ZipFile(path)
-    except (OSError, zipfile.BadZipFile) as error:
-        raise UsageError(f"{path}: not a zip archive ({brief(error)})") from None
-    with archive:
-        found = []
-        for name in archive.namelist():
-            parts = Path(name).stem.split("_")
-            if name.endswith(".wav") and len(parts) == 3:
-                found.append((int(parts[0]), parts[1], int(parts[2]), name))
-        for digit, speaker, index, name in sorted(found):
-            samples, rate = read_wav(io.BytesIO(archive.read(name)), f"{path}: {name}")
-            if rate != SECOND or len(samples) != 1:
-                raise UsageError(f"{path}: {name} is not of one channel of {SECOND} Hz")
-            yield Spoken(digit, speaker, index, samples[0])
+    with archive(path) as opened:
+        entries = [e for e in opened.infolist() if e.filename.endswith(".wav")]
+        total = sum(entry.file_size for entry in entries)
+        if total > RECORDINGS_BYTES:
+            raise UsageError(
+                f"{path}: recordings of {total:,} bytes; allowed: {RECORDINGS_BYTES:,}"
+            )
+        for entry in sorted(entries, key=_place_of):
+            try:
+                yield _recording(path, opened, entry)
+            except UsageError as refused:
+                if left_out is None:
+                    raise
+                left_out.append(str(refused))
+
+
+# As "recordings/7_jackson_32.wav"; digits of ASCII alone.
+_RECORDING = re.compile(r"([0-9])_([^_]+)_([0-9]{1,4})\.wav")
+
+
+def _place_of(entry: ZipInfo) -> tuple[int, str, int, str]:
+    found = _RECORDING.fullmatch(Path(entry.filename).name)
+    digit, speaker, index = found.groups() if found else ("0", "", "0")
+    return int(digit), speaker, int(index), entry.filename
+
+
+def _recording(path: Path, opened: ZipFile, entry: ZipInfo) -> Spoken:
+    where = f"{path}: {one_line(entry.filename)}"
+    if not _RECORDING.fullmatch(Path(entry.filename).name):
+        raise UsageError(
+            f"{where}: allowed: DIGIT_SPEAKER_NUMBER.wav, the digit from 0 to 9"
+        )
+    digit, speaker, index, _ = _place_of(entry)
+    samples, rate = read_wav(BytesIO(member(opened, entry, RECORDING_BYTES)), where)
+    if rate != SECOND or len(samples) != 1:
+        raise UsageError(f"{where} is not of one channel of {SECOND} Hz")
+    return Spoken(digit, speaker, index, samples[0])
 
 
 def spoken_digits(mel: LogMel | None = None) -> Dataset:
     """What was said, in a second of waveform [1, 8000] or, with `mel`, of its
     spectrogram in a row; the end is cut off or silent.
 
-    The publisher's split: indices 0 to 4 are to test; here 5 to 9 validate.
+    The publisher's split: indices 0 to 4 are to test; here 5 to 9 validate. Recordings
+    that are damaged are left out, and counted.
     """
+    left_out: list[str] = []
     parts: dict[str, tuple[list[Array], list[int]]] = {
         part: ([], []) for part in ("test", "validation", "train")
     }
-    for one in spoken():
+    for one in spoken(left_out):
         part = list(parts)[min(one.index // 5, 2)]
         x = np.zeros(SECOND, np.float32)
         x[: len(one.samples)] = one.samples[:SECOND]
         parts[part][0].append(x[None] if mel is None else mel(x).ravel())
         parts[part][1].append(one.digit)
+    for part, (x_of, _) in parts.items():
+        if not x_of:
+            first = f"; left out: {left_out[0]}" if left_out else ""
+            raise UsageError(f"{SPOKEN}: no recording to be the part {part}{first}")
     split = {
         part: Samples((np.stack(x),), (np.array(y),)) for part, (x, y) in parts.items()
     }
-    return Dataset(split["train"], split["validation"], split["test"])
+    return Dataset(
+        split["train"], split["validation"], split["test"], left_out=tuple(left_out)
+    )

@@ -167,13 +167,18 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class Dataset:
-    """Holds what a task trains, validates and tests on. stream: where the batches of
-    training come from, if they are not those of `train`, shuffled."""
+    """Holds what a task trains, validates and tests on.
+
+    stream: where the batches of training come from, if they are not those of `train`,
+        shuffled.
+    left_out: why records of the files are not among them, a line for each.
+    """
 
     train: Samples
     validation: Samples
     test: Samples
     stream: Source | None = None
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ def data_folder(name: str, files: list[str]) -> Path:
     missing = [
         file
         for file in files
-        if not (folder / file).exists() and not (folder / f"{file}.gz").exists()
+        if not (folder / file).is_file() and not (folder / f"{file}.gz").is_file()
     ]
     if missing:
         raise UsageError(f"{folder}: {', '.join(missing)} not found (${VARIABLE})")

@@ -6,17 +6,21 @@ labels that are not its own.
 """
 
 import pickle
+import pickletools
 from collections import defaultdict
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from shared import reading
 from shared.arrays import Array
 from shared.data.batches import Dataset, Ragged, Samples
 from shared.data.files import data_folder
-from shared.errors import UsageError, brief
+from shared.errors import UsageError, one_line
 from shared.randomness import generator
+from shared.reading import MEGABYTE, content, parsed
 
 UNKNOWN = -1
 # Who met whom outside the club (Zachary 1977, https://doi.org/10.1086/jar.33.4.3629752,
@@ -102,21 +106,98 @@ def planetoid(name: str) -> Dataset:
     each once; features are divided by their sum."""
     files = [f"ind.{name}.{part}" for part in PLANETOID]
     folder = data_folder(f"planetoid-{name}", files)
-    x, _, tx, ty, allx, ally, links = (read_pickle(folder / f) for f in files[:-1])
-    tested = np.loadtxt(folder / files[-1], np.int64, ndmin=1)
-    features = np.zeros((len(links), allx.shape[1]), np.float32)
+    parts = {part: folder / file for part, file in zip(PLANETOID, files, strict=True)}
+    known, given, others = (_features(parts[p]) for p in ("x", "tx", "allx"))
+    _classes(parts["y"], len(known))
+    given_classes = _classes(parts["ty"], len(given))
+    other_classes = _classes(parts["ally"], len(others))
+    links = _links(parts["graph"])
+    tested = _numbers(parts["test.index"], len(given), len(links))
+    if len(known) + VALIDATION > len(others) or len(others) > len(links):
+        raise UsageError(
+            f"{folder}: {len(known)} nodes in x, {len(others)} in allx, {len(links)} "
+            f"in graph; allowed: {VALIDATION} more in allx than in x, at most graph's"
+        )
+    if given.shape[1] != others.shape[1]:
+        raise UsageError(
+            f"{parts['tx']}: {given.shape[1]} features; allx has {others.shape[1]}"
+        )
+    features = np.zeros((len(links), others.shape[1]), np.float32)
     labels = np.zeros(len(links), np.int64)
-    for places, given, classes in (
-        (np.arange(allx.shape[0]), allx, ally),
-        (tested, tx, ty),
-    ):
-        features[places], labels[places] = given.dense(), classes.argmax(1)
+    features[: len(others)], labels[: len(others)] = others, other_classes
+    features[tested], labels[tested] = given, given_classes
     features /= np.maximum(features.sum(1, keepdims=True), 1)
-    pairs = np.array([(a, b) for a, others in links.items() for b in others if a != b])
+    pairs = np.array([(a, b) for a, ends in links.items() for b in ends if a != b])
     edges = np.unique(np.concatenate([pairs, pairs[:, ::-1]]), axis=0)
-    train = np.arange(x.shape[0])
+    train = np.arange(len(known))
     validation = np.arange(len(train), len(train) + VALIDATION)
     return of_nodes(features, edges, labels, (train, validation, np.sort(tested)))
+
+
+def _features(path: Path) -> Array:
+    found = read_pickle(path)
+    if not isinstance(found, Rows):
+        raise UsageError(f"{path}: holds a {type(found).__name__}; allowed: csr_matrix")
+    return found.dense(path)
+
+
+def _classes(path: Path, rows: int) -> Array:
+    """Of each row the class whose column has the 1."""
+    found = read_pickle(path)
+    if (
+        not isinstance(found, np.ndarray)
+        or found.ndim != 2
+        or found.dtype.kind not in "iuf"
+    ):
+        raise UsageError(f"{path}: no matrix of one row a node, one column a class")
+    if len(found) != rows:
+        raise UsageError(f"{path}: {len(found)} rows for {rows} nodes")
+    wrong = np.flatnonzero((found != 0).sum(1) > 1)
+    if len(wrong) or not found.shape[1]:
+        where = f"row {wrong[0]} has several classes" if len(wrong) else "no columns"
+        raise UsageError(f"{path}: {where}; allowed: at most one 1 in a row")
+    classes: Array = found.argmax(1)
+    return classes
+
+
+def _links(path: Path) -> dict[int, list[int]]:
+    """Each node's neighbours, all of them nodes."""
+    found = read_pickle(path)
+    if not isinstance(found, dict) or not found:
+        raise UsageError(f"{path}: no dictionary of nodes")
+
+    def is_node(value: object) -> bool:
+        return type(value) is int and 0 <= value < len(found)
+
+    for node, ends in found.items():
+        if not (is_node(node) and isinstance(ends, list) and all(map(is_node, ends))):
+            raise UsageError(
+                f"{path}: node {one_line(node)}: allowed: a list of nodes, whole "
+                f"numbers from 0 to {len(found) - 1}"
+            )
+    if not any(end != node for node, ends in found.items() for end in ends):
+        raise UsageError(f"{path}: no link between two nodes")
+    return found
+
+
+def _numbers(path: Path, wanted: int, nodes: int) -> Array:
+    """The nodes that are tested, a line each."""
+    lines = reading.text(path).split()
+    wrong = [k for k, x in enumerate(lines) if not (x.isascii() and x.isdecimal())]
+    wrong = wrong or [k for k, x in enumerate(lines) if len(x) > 9 or int(x) >= nodes]
+    if wrong:
+        said = one_line(lines[wrong[0]][:40])
+        raise UsageError(
+            f"{path}: number {wrong[0]} is {said!r}; allowed: a node from 0 to "
+            f"{nodes - 1}"
+        )
+    if len(lines) != wanted or len({int(x) for x in lines}) != wanted:
+        raise UsageError(f"{path}: {len(lines)} nodes; allowed: {wanted}, each once")
+    return np.array([int(x) for x in lines], np.int64)
+
+
+# Of a graph's features, held as float32; Cora has 4 million.
+MOST_FEATURES = 1 << 28
 
 
 class Rows:
@@ -127,15 +208,69 @@ class Rows:
     data: Array
     _shape: tuple[int, int]
 
-    @property
-    def shape(self) -> tuple[int, int]:
-        return self._shape
-
-    def dense(self) -> Array:
-        found = np.zeros(self.shape, np.float32)
-        rows = np.repeat(np.arange(self.shape[0]), np.diff(self.indptr))
+    def dense(self, path: Path) -> Array:
+        self._check(path)
+        found = np.zeros(self._shape, np.float32)
+        rows = np.repeat(np.arange(self._shape[0]), np.diff(self.indptr))
         found[rows, self.indices] = self.data
         return found
+
+    def _check(self, path: Path) -> None:
+        """Refuse parts that do not belong together, as a damaged pickle has them."""
+        shape = getattr(self, "_shape", None)
+        sizes = isinstance(shape, tuple) and len(shape) == 2
+        if not sizes or not all(type(n) is int and n >= 1 for n in self._shape):
+            raise UsageError(f"{path}: no sparse matrix of so many rows and columns")
+        rows, columns = self._shape
+        if rows * columns > MOST_FEATURES:
+            raise UsageError(
+                f"{path}: {rows} rows of {columns} features; allowed: "
+                f"{MOST_FEATURES:,} in all"
+            )
+        starts, places, values = (
+            self._part(path, *part)
+            for part in (("indptr", "iu"), ("indices", "iu"), ("data", "iuf"))
+        )
+        if len(starts) != rows + 1 or len(places) != len(values):
+            raise UsageError(f"{path}: indptr, indices and data of unequal lengths")
+        ends = (int(starts[0]), int(starts[-1]))
+        if ends != (0, len(values)) or (starts[1:] < starts[:-1]).any():
+            raise UsageError(f"{path}: indptr does not go from 0 up to {len(values)}")
+        wrong = np.flatnonzero((places < 0) | (places >= columns))
+        if len(wrong):
+            raise UsageError(
+                f"{path}: value {wrong[0]} is in column {places[wrong[0]]}; allowed: "
+                f"from 0 to {columns - 1}"
+            )
+        if not np.isfinite(values).all():
+            raise UsageError(f"{path}: its data hold what is no finite number")
+
+    def _part(self, path: Path, name: str, kinds: str) -> Array:
+        found = getattr(self, name, None)
+        if not isinstance(found, np.ndarray) or found.ndim != 1:
+            raise UsageError(f"{path}: its {name} is no array of one axis")
+        if found.dtype.kind not in kinds:
+            raise UsageError(f"{path}: its {name} has dtype {found.dtype}")
+        return found
+
+
+class _Kind:
+    """Stands for numpy.ndarray, which a pickle only names: by itself it would make an
+    array of any size."""
+
+
+def _empty(kind: object, shape: object, letter: object) -> Array:
+    """The array that a pickle begins with; its state gives it shape and values."""
+    if kind is not _Kind or shape != (0,):
+        raise pickle.UnpicklingError("an array that does not begin empty")
+    return np.ndarray((0,), np.int8)
+
+
+def _encoded(text: str, name: str) -> bytes:
+    """Bytes, as a pickle of an old protocol spells them."""
+    if name != "latin1":
+        raise pickle.UnpicklingError(f"bytes as {name}")
+    return text.encode("latin1")
 
 
 class _Plain(pickle.Unpickler):
@@ -145,10 +280,11 @@ class _Plain(pickle.Unpickler):
     ALLOWED = {
         ("scipy.sparse.csr", "csr_matrix"): Rows,
         ("scipy.sparse._csr", "csr_matrix"): Rows,
-        ("numpy.core.multiarray", "_reconstruct"): np.zeros(0).__reduce__()[0],
-        ("numpy._core.multiarray", "_reconstruct"): np.zeros(0).__reduce__()[0],
-        ("numpy", "ndarray"): np.ndarray,
+        ("numpy.core.multiarray", "_reconstruct"): _empty,
+        ("numpy._core.multiarray", "_reconstruct"): _empty,
+        ("numpy", "ndarray"): _Kind,
         ("numpy", "dtype"): np.dtype,
+        ("_codecs", "encode"): _encoded,
         ("collections", "defaultdict"): defaultdict,
         ("__builtin__", "list"): list,
         ("builtins", "list"): list,
@@ -160,10 +296,35 @@ class _Plain(pickle.Unpickler):
         return self.ALLOWED[module, name]
 
 
+PICKLE_BYTES = 256 * MEGABYTE
+
+
 def read_pickle(path: Path) -> Any:
     """What a pickle of Python 2 or 3 holds, if that is plain."""
-    try:
-        with path.open("rb") as file:
-            return _Plain(file, encoding="latin1").load()
-    except Exception as error:  # a damaged pickle may raise anything
-        raise UsageError(f"{path}: not a readable pickle ({brief(error)})") from None
+    found = content(path, PICKLE_BYTES)
+    with parsed(path, "a readable pickle", *_BROKEN_PICKLE):
+        _refuse_far_marks(found)
+        return _Plain(BytesIO(found), encoding="latin1").load()
+
+
+# A pickle is a program; damaged, it may do what an operator does with anything.
+_BROKEN_PICKLE = (
+    pickle.UnpicklingError,
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    MemoryError,
+    NotImplementedError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+
+
+def _refuse_far_marks(found: bytes) -> None:
+    """Python keeps room for every number below the largest that something is
+    remembered under."""
+    for code, argument, _ in pickletools.genops(found):
+        if "PUT" in code.name and argument is not None and argument > len(found):
+            raise pickle.UnpicklingError(f"it remembers something as {argument}")

@@ -1,6 +1,5 @@
 """Images as [N, channels, height, width] between 0 and 1."""
 
-import gzip
 import math
 import struct
 from pathlib import Path
@@ -11,6 +10,7 @@ from shared.arrays import Array
 from shared.data.batches import Dataset, Samples, divided
 from shared.data.files import data_folder
 from shared.errors import UsageError
+from shared.reading import MEGABYTE, content
 
 
 def digits(flat: bool) -> Dataset:
@@ -38,34 +38,64 @@ def mnist() -> Dataset:
     """The four files of http://yann.lecun.com/exdb/mnist, packed or not."""
     folder = data_folder("mnist", [name for pair in MNIST.values() for name in pair])
     train, test = (_pair(folder, *names) for names in MNIST.values())
+    if len(train) <= HELD_OUT or not len(test):
+        raise UsageError(
+            f"{folder}: {len(train)} pictures to train and {len(test)} to test; "
+            f"allowed: more than {HELD_OUT} and at least 1"
+        )
     kept = len(train) - HELD_OUT
     return Dataset(train.take(slice(kept)), train.take(slice(kept, None)), test)
 
 
+SIDE, CLASSES = 28, 10  # of a picture of MNIST; of digits
+
+
 def _pair(folder: Path, images: str, labels: str) -> Samples:
-    pixels = read_idx(folder / images)[:, None].astype(np.float32) / 255
-    return Samples((pixels,), (read_idx(folder / labels).astype(np.int64),))
+    pixels, classes = read_idx(folder / images), read_idx(folder / labels)
+    if pixels.shape[1:] != (SIDE, SIDE):
+        raise UsageError(
+            f"{folder / images}: records of shape {pixels.shape[1:]}; allowed: "
+            f"({SIDE}, {SIDE})"
+        )
+    if classes.shape != (len(pixels),):
+        raise UsageError(
+            f"{folder / labels}: of shape {classes.shape}; allowed: one label for each "
+            f"of {len(pixels)} pictures"
+        )
+    wrong = np.flatnonzero(classes >= CLASSES)
+    if len(wrong):
+        first = int(wrong[0])
+        raise UsageError(
+            f"{folder / labels}: record {first} (byte {first + 8} unpacked) is "
+            f"{classes[first]}; allowed: from 0 to {CLASSES - 1}"
+        )
+    scaled = pixels[:, None].astype(np.float32) / 255
+    return Samples((scaled,), (classes.astype(np.int64),))
+
+
+IDX_BYTES = 512 * MEGABYTE
+MOST_DIMENSIONS = 4
 
 
 def read_idx(path: Path) -> Array:
     """An IDX file of unsigned bytes, also with `.gz` behind its name."""
-    if not path.exists():
+    if not path.is_file():
         path = path.with_name(path.name + ".gz")
-    try:
-        content = path.read_bytes()
-        if path.suffix == ".gz":
-            content = gzip.decompress(content)
-    except (OSError, EOFError) as error:
-        raise UsageError(f"{path}: cannot be read ({error})") from None
-    if len(content) < 4 or content[:3] != b"\0\0\x08":
+    found = content(path, IDX_BYTES)
+    if len(found) < 4 or found[:3] != b"\0\0\x08":
         raise UsageError(f"{path}: not an IDX file of unsigned bytes")
-    dimensions = content[3]
+    dimensions = found[3]
     start = 4 + 4 * dimensions
-    if len(content) < start:
-        raise UsageError(f"{path}: ends within its header")
-    shape = struct.unpack(f">{dimensions}I", content[4:start])
-    if len(content) - start != math.prod(shape):
+    if not 1 <= dimensions <= MOST_DIMENSIONS:
         raise UsageError(
-            f"{path}: {len(content) - start} bytes of data, its header says {shape}"
+            f"{path}: byte 3 says {dimensions} dimensions; allowed: from 1 to "
+            f"{MOST_DIMENSIONS}"
         )
-    return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
+    if len(found) < start:
+        raise UsageError(f"{path}: ends within its header, at byte {len(found)}")
+    shape = struct.unpack(f">{dimensions}I", found[4:start])
+    if len(found) - start != math.prod(shape):
+        raise UsageError(
+            f"{path}: {len(found) - start} bytes of data, its header says {shape}"
+        )
+    return np.frombuffer(found, np.uint8, offset=start).reshape(shape)

@@ -5,6 +5,7 @@ and defaults are torchvision's, and so is what comes out, bit for bit, since it 
 Pillow too (parity_tests/tests/test_transforms.py).
 """
 
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -21,18 +22,45 @@ Interpolation = Literal["nearest", "bilinear", "bicubic"]
 Border = Literal["constant", "edge", "reflect", "symmetric"]
 
 
+# What Pillow is asked to decode: none that calls another program, as it does for EPS.
+FORMATS = (
+    *("AVIF", "BMP", "GIF", "ICO", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP"),
+)
+# Of a picture read or scaled; from here on Pillow warns of a bomb.
+PIXELS = 89_478_485
+
+
 def read(path: Path, channels: Literal[1, 3] = 3) -> "Image":
     """The picture in a file, upright as its EXIF data say, in grey or in colour."""
     from PIL import Image, ImageOps
 
+    def refused(why: str) -> UsageError:
+        return UsageError(f"{path}: not a readable picture ({why})")
+
+    if not path.is_file():
+        raise refused("no regular file")
+    # Damaged EXIF data are worth a warning to Pillow.
+    quiet = warnings.catch_warnings(action="ignore")
     try:
-        with Image.open(path) as file:
+        with quiet, Image.open(path, formats=FORMATS) as file:
             if file.mode.startswith(("I", "F")):
-                raise UsageError(f"mode {file.mode} has more than 8 bits a channel")
+                raise refused(f"mode {file.mode} has more than 8 bits a channel")
+            _refuse_large(file.size, f"{path}: ")
             upright = ImageOps.exif_transpose(file)
             return upright.convert("L" if channels == 1 else "RGB")
-    except Exception as error:  # a damaged file may raise anything
-        raise UsageError(f"{path}: not a readable picture ({brief(error)})") from None
+    except UsageError:
+        raise
+    except Exception as error:  # only Pillow's; of a damaged file it may be any
+        raise refused(brief(error)) from None
+
+
+def _refuse_large(size: Pair, where: str = "") -> None:
+    """size: width and height."""
+    width, height = size
+    if width * height > PIXELS:
+        raise UsageError(
+            f"{where}{width} x {height} pixels; allowed: {PIXELS:,} in all"
+        )
 
 
 def resize(
@@ -44,8 +72,13 @@ def resize(
         short, long = sorted(image.size)
         longer = int(size * long / short)
         wide = image.width > image.height
+        _refuse_large((longer, size) if wide else (size, longer), _scaled(image, size))
         size = (size, longer) if wide else (longer, size)
     return image.resize(size[::-1], resampling(interpolation))
+
+
+def _scaled(image: "Image", side: int) -> str:
+    return f"a picture of {image.width} x {image.height} pixels scaled to {side}: "
 
 
 def pad(

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
+from shared import reading
 from shared.arrays import Array
 from shared.data.batches import Dataset, Ragged, Samples, padded
 from shared.data.files import data_folder
 from shared.errors import UsageError
 from shared.randomness import generator
+from shared.reading import MEGABYTE
 
 
 @dataclass(frozen=True)
@@ -44,13 +46,23 @@ def sonnets() -> Text:
 
 
 def _sonnets() -> str:
-    return Path(__file__).with_name("sonnets.txt").read_text()
+    return Path(__file__).with_name("sonnets.txt").read_text(encoding="utf-8")
+
+
+CHARACTERS = 65  # of Tiny Shakespeare
 
 
 def shakespeare() -> Text:
     """Tiny Shakespeare of char-rnn, from $TRIPTYCH_DATA/tinyshakespeare/input.txt."""
     folder = data_folder("tinyshakespeare", ["input.txt"])
-    return Text.of((folder / "input.txt").read_text())
+    path = folder / "input.txt"
+    found = Text.of(reading.text(path, most=32 * MEGABYTE))
+    if len(found.characters) != CHARACTERS:
+        raise UsageError(
+            f"{path}: {len(found.characters)} different characters; Tiny Shakespeare "
+            f"has {CHARACTERS}"
+        )
+    return found
 
 
 def _windows(numbers: Array, length: int, stride: int) -> Samples:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from shared import reading
 from shared.arrays import Array
 from shared.data.batches import Ragged, padded
 from shared.errors import UsageError
@@ -42,10 +43,7 @@ class WordPiece:
     @classmethod
     def read(cls, path: Path) -> "WordPiece":
         """Read a vocabulary, a piece a line."""
-        try:
-            lines = path.read_text(encoding="utf-8").split("\n")
-        except (OSError, UnicodeError) as failure:
-            raise UsageError(f"{path}: cannot be read ({failure})") from None
+        lines = reading.text(path).split("\n")
         numbers = {piece: number for number, piece in enumerate(lines) if piece}
         for special in (PAD, UNKNOWN, FIRST, LAST):
             if special not in numbers:

@@ -98,6 +98,28 @@ def append_line(path: Path, line: str, *, synced: bool = True) -> None:
         raise _refused(path, error) from None
 
 
+def refuse_unwritable(path: Path) -> None:
+    """A UsageError where no line could be added, before what there is to add is had; no
+    file is left that was not there."""
+    make_folder(path.parent)
+    try:
+        target = _followed(path)
+        found = _status(target)
+        if _is_open_file(target.parent) or not _is_file(found):
+            _allow(
+                found is not None and not stat.S_ISDIR(found.st_mode),
+                "it is a folder",
+                errno.EISDIR,
+            )
+            return
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | _ITSELF | _CLOSED
+        os.close(os.open(target, flags, 0o666))
+        if found is None:
+            target.unlink()
+    except OSError as error:
+        raise _refused(path, error) from None
+
+
 def new(path: Path) -> None:
     """Leaves an empty file at `path`, a new one whatever stood there."""
     try:

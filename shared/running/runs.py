@@ -41,7 +41,10 @@ def run(
         them clears, tells and draws.
     """
     here = Place.told()
-    _check(task, changes, frameworks, processes, here, device)
+    data = task.read()
+    _check(task, len(data.train), changes, frameworks, processes, here, device)
+    if data.left_out:
+        say(f"left out: {len(data.left_out)} records; the first: {data.left_out[0]}")
     folders = {framework: out / framework for framework in frameworks}
     for folder in folders.values() if here.first else ():
         _clear(folder, resume, fresh)
@@ -95,6 +98,7 @@ def table(task: Task, outcomes: Mapping[str, Mapping[str, Any]]) -> Table:
 
 def _check(
     task: Task,
+    samples: int,
     changes: Mapping[str, Any],
     frameworks: list[str],
     processes: int,
@@ -102,7 +106,7 @@ def _check(
     device: str,
 ) -> None:
     """What cannot be is said at once, not by three workers."""
-    rows = task.plan_for(len(task.data().train), dict(changes)).batch_size
+    rows = task.plan_for(samples, dict(changes)).batch_size
     if here.size > 1 and (frameworks != ["pytorch"] or processes > 1):
         raise UsageError(
             "started by torchrun (WORLD_SIZE is set): allowed is --framework pytorch, "

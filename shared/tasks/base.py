@@ -14,6 +14,7 @@ from shared.objectives.base import Objective
 from shared.objectives.plan import Metric, Plan
 from shared.objectives.supervised import Supervised
 from shared.specs.base import Spec
+from shared.tasks import fitting
 
 
 def constant(updates: int) -> Schedule:
@@ -51,6 +52,15 @@ class Task:
     epochs: int
     batch_size: int
     patience: int | None = None
+
+    def read(self) -> Dataset:
+        """The data, which the model can take: shapes, whole numbers and classes."""
+        found = self.data()
+        for name in ("train", "validation", "test"):
+            fitting.refuse_misfit(
+                f"{self.name}: {name}", self.spec, self.aims, getattr(found, name)
+            )
+        return found
 
     def plan_for(self, samples: int, changes: dict[str, Any]) -> Plan:
         """The plan for this many training samples.

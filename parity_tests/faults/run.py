@@ -1,0 +1,148 @@
+"""Targets one after the other, each in a process of its own that may not grow."""
+
+import contextlib
+import multiprocessing
+import resource
+import tempfile
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import hypothesis
+from hypothesis import HealthCheck, Phase, Verbosity
+
+from parity_tests.faults import judged, readers
+from parity_tests.faults.oracle import Broken, Outcome, Target, judge
+
+MIB = 1 << 20
+# Hypothesis keeps what it drew, so a round is not too long.
+ROUND = 2000
+
+
+def targets() -> list[Target]:
+    return [*readers.targets(), *judged.targets()]
+
+
+def shares(chosen: Sequence[Target], cases: int) -> list[int]:
+    """How many of all cases each has."""
+    total = sum(target.share for target in chosen)
+    return [max(1, round(cases * target.share / total)) for target in chosen]
+
+
+def run(
+    chosen: Sequence[Target], cases: int, seed: int, say: Callable[[str], None]
+) -> list[Outcome]:
+    outcomes = []
+    for target, number in zip(chosen, shares(chosen, cases), strict=True):
+        begin = time.monotonic()
+        outcome = apart(target, number, seed)
+        took = time.monotonic() - begin
+        say(
+            f"{target.name}: {outcome.cases} cases, {outcome.accepted} read, "
+            f"{outcome.refused} refused, {len(outcome.broken)} broken, {took:.0f} s, "
+            f"the slowest {outcome.slowest_s:.2f} s"
+        )
+        outcomes.append(outcome)
+    return outcomes
+
+
+def apart(target: Target, cases: int, seed: int) -> Outcome:
+    """Try a target in a process of its own; what kills that is told as broken."""
+    context = multiprocessing.get_context("fork")
+    ours, theirs = context.Pipe(duplex=False)
+    with tempfile.TemporaryDirectory() as folder:
+        last = Path(folder) / "case"
+        child = context.Process(
+            target=_inside, args=(target, cases, seed, theirs, last), daemon=True
+        )
+        child.start()
+        theirs.close()
+        outcome = Outcome(target.name)
+        with contextlib.suppress(EOFError):
+            outcome = ours.recv()
+        child.join()
+        if child.exitcode:
+            said = last.read_text() if last.exists() else "before the first case"
+            outcome.broken.append(f"ended with {child.exitcode} in {said}")
+    return outcome
+
+
+def _inside(
+    target: Target, cases: int, seed: int, answer: Connection, last: Path
+) -> None:
+    if target.memory is not None:
+        held = int(Path("/proc/self/statm").read_text().split()[0]) * 4096
+        most = held + target.memory * MIB
+        resource.setrlimit(resource.RLIMIT_AS, (most, most))
+    outcome = Outcome(target.name)
+    with last.open("w") as note:
+
+        def attempt(case: Any) -> None:
+            note.seek(0)
+            note.truncate()
+            note.write(repr(case)[:4000])
+            note.flush()
+            judge(target, case, outcome)
+
+        explore(target, cases, seed, attempt, outcome)
+    answer.send(outcome)
+
+
+def explore(
+    target: Target,
+    cases: int,
+    seed: int,
+    attempt: Callable[[Any], None],
+    outcome: Outcome,
+) -> None:
+    """The corpus first, then so many cases; the first that breaks, made smaller."""
+    for case in (*target.good, *target.corpus):
+        refused = outcome.refused
+        try:
+            attempt(case)
+            if case in target.good and outcome.refused > refused:
+                raise Broken("a good case is refused")
+        except Exception as error:
+            outcome.broken.append(told(case, error))
+    number = 0
+    while outcome.cases < cases and not outcome.broken:
+        before = outcome.cases
+        settings = hypothesis.settings(
+            max_examples=min(ROUND, cases - outcome.cases),
+            database=None,
+            deadline=None,
+            verbosity=Verbosity.quiet,
+            suppress_health_check=list(HealthCheck),
+            phases=(Phase.generate, Phase.shrink),
+        )
+        last: list[Any] = [None]
+        tried = hypothesis.given(target.cases)(_noting(attempt, last))
+        try:
+            hypothesis.seed(hash((seed, number)))(settings(tried))()
+        except Exception as error:
+            outcome.broken.append(told(last[0], error))
+        number += 1
+        if outcome.cases == before:  # there are no more
+            return
+
+
+def _noting(attempt: Callable[[Any], None], last: list[Any]) -> Callable[[Any], None]:
+    """Try a case, and keep it; the last one that hypothesis tries is the smallest."""
+
+    def tried(case: Any) -> None:
+        last[0] = case
+        attempt(case)
+
+    return tried
+
+
+def told(case: Any, error: BaseException) -> str:
+    """A case that broke something, to be put into the corpus, and where."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [f for f in frames if "/shared/" in f.filename or "_impl/" in f.filename]
+    at = (ours or frames)[-1]
+    where = f"{Path(at.filename).name}:{at.lineno}"
+    return f"{type(error).__name__}: {str(error)[:300]} ({where}) by {case!r}"[:4000]
