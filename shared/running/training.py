@@ -10,6 +10,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import numpy as np
 
 from shared.arrays import Array, Arrays
 from shared.contract import Model, Trainer, metadata
+from shared.data.ahead import DEPTH, Reader, reader
 from shared.data.batches import Dataset, Samples, Shuffled, Source, laid_out
 from shared.definitions.optimizers import LIKE, TURNED
 from shared.definitions.schedules import PlateauState
@@ -62,7 +64,9 @@ class Run:
     """One run of one framework in one folder.
 
     The folder holds `history.jsonl` (a line an epoch), `checkpoints/`, and, where the
-    plan has patience, `best.safetensors`; at the end `model.safetensors`.
+    plan has patience, `best.safetensors`; at the end `model.safetensors`. Batches are
+    read in the background, `depth` before they are asked for, until `close`; with 0
+    when they are.
     """
 
     def __init__(
@@ -74,6 +78,7 @@ class Run:
         folder: Path,
         say: Callable[[str], None] = lambda text: None,
         others: tuple[Metric, ...] = (),
+        depth: int = DEPTH,
     ):
         self.trainer, self.plan, self.data, self.metric = trainer, plan, data, metric
         self.others = others
@@ -82,6 +87,7 @@ class Run:
         self.source: Source = data.stream or Shuffled(
             data.train, plan.batch_size, plan.seed, plan.accumulate
         )
+        self.depth, self.readers = depth, list[Reader]()
         self.at = Position()
         self.pending: list[dict[str, Any]] = []
         self.started = time.monotonic()
@@ -106,8 +112,10 @@ class Run:
 
     def batches(self) -> Iterator[Samples]:
         """Give the batches left of this epoch."""
+        if not self.readers:
+            self.readers.append(self._reader())
         first, skip = divmod(self.at.batch, self.plan.passes)
-        for batch in self.source.epoch(self.at.epoch, first):
+        for batch in islice(self.readers[0], self.source.per_epoch - first):
             for _ in range(self.plan.passes - skip):
                 yield batch
             skip = 0
@@ -115,11 +123,21 @@ class Run:
     def ahead(self) -> Iterator[Samples]:
         """Give the batches left of this epoch and of all that follow, for a loop that
         reads further than it has come."""
-        yield from self.batches()
-        for epoch in range(self.at.epoch + 1, self.plan.epochs):
-            for batch in self.source.epoch(epoch):
-                for _ in range(self.plan.passes):
-                    yield batch
+        skip = self.at.batch % self.plan.passes
+        self.readers.append(self._reader())
+        for batch in self.readers[-1]:
+            for _ in range(self.plan.passes - skip):
+                yield batch
+            skip = 0
+
+    def _reader(self) -> Reader:
+        left = range(self.at.epoch, self.plan.epochs)
+        return reader(self.source, left, self.at.batch // self.plan.passes, self.depth)
+
+    def close(self) -> None:
+        """End what reads in the background."""
+        while self.readers:
+            self.readers.pop().close()
 
     def after_batch(self, losses: dict[str, Any]) -> None:
         """Note what a batch gave. losses: by name, numbers or what the framework will
@@ -444,7 +462,10 @@ def train(model: Model, job: Job) -> dict[str, Any]:
     run = Run(trainer, plan, data, task.metric, job.folder, say, task.others)
     if job.resume or job.source:
         run.resume(job.source)
-    trainer.fit(run)
+    try:
+        trainer.fit(run)
+    finally:
+        run.close()
     outcome = run.finish()
     if run.writes:
         content = json.dumps(outcome, indent=1) + "\n"
