@@ -1,5 +1,6 @@
 """Batches read in the background: the same in the same order, what fails, what ends."""
 
+import json
 import threading
 import time
 from itertools import count, islice
@@ -7,10 +8,12 @@ from itertools import count, islice
 import numpy as np
 import pytest
 
+from benchmarks import read_ahead
 from parity_tests import training
 from shared.catalog import VARIANTS
 from shared.data.ahead import ReadAhead, in_turn
 from shared.data.batches import Dataset, Samples, Shuffled
+from shared.frameworks import NATIVE
 from shared.objectives.plan import Metric
 from shared.reference.adapter import Adapter
 from shared.running.training import Diverged, Run
@@ -177,3 +180,16 @@ def test_a_run_that_fails_leaves_nothing_behind(tmp_path):
         run.trainer.fit(run)
     assert background()
     run.close()
+
+
+def test_the_record_says_what_readme_says():
+    """Read ahead, a step takes what the longer of both takes; else their sum, but in
+    Keras, which reads ahead by itself."""
+    steps = json.loads(read_ahead.RECORD.read_text())["steps"]
+    assert list(steps) == list(NATIVE)
+    for framework, waits in steps.items():
+        for wait, (without, ahead) in waits.items():
+            least = max(1.0, float(wait))
+            assert ahead <= 1.1 * least < without, framework
+    waited = [waits["1"] for waits in steps.values()]
+    assert [min(a for _, a in waited), max(a for _, a in waited)] == [1.01, 1.06]
