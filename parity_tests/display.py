@@ -10,6 +10,7 @@ from rich.text import Text
 
 from parity_tests.builtins import Row
 from parity_tests.engine import TIERS, Check
+from parity_tests.ports.blame import Guilty
 from parity_tests.trace import Trace
 from shared.catalog import VARIANTS
 
@@ -107,6 +108,17 @@ def verdicts(console: Console, checks: Sequence[Check]) -> None:
         else:
             line = Text(f"{check.tier}: {check.reason}")
             console.print(Text("FAIL ", style="bold red") + line)
+
+
+def guilty(console: Console, places: Sequence[Guilty], most: int = 12) -> None:
+    """Every wrong place but the first, which the last line names, and the causes."""
+    for i, place in enumerate(places[:most]):
+        if i:
+            console.print(place.said)
+        for cause in place.causes[:1]:
+            console.print(Text(f"  {place.layer}: {cause.said}"))
+    if len(places) > most:
+        console.print(f"and {len(places) - most} more places")
 
 
 def renames(console: Console, tables: Mapping[str, Mapping[str, str]]) -> None:

@@ -7,24 +7,21 @@ differs though all before it was put right shows a mistake between the two.
 
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from parity_tests.compare import Array, error
+from parity_tests.ports import causes, formulas, gaps
+from parity_tests.ports.causes import Cause
 from parity_tests.ports.compare import Sides, between, fitted
 from parity_tests.ports.dumps import Call, Dump
 from parity_tests.ports.pairing import Met, meet
 from parity_tests.ports.recording import Live
 
-LAYER, BETWEEN, OUTPUT, BUFFER, GRADIENT = (
-    "layer",
-    "between",
-    "output",
-    "buffer",
-    "gradient",
-)
+LAYER, BETWEEN, OUTPUT = "layer", "between", "output"
+BUFFER, GRADIENT, SETTING = "buffer", "gradient", "setting"
 
 
 @dataclass(frozen=True)
@@ -37,41 +34,7 @@ class Guilty:
     error: float
     said: str
     mode: str = "evaluation"
-
-
-def gelu(x: Array) -> Array:
-    erf = np.vectorize(math.erf, otypes=[float])
-    return 0.5 * x * (1 + erf(x / math.sqrt(2)))
-
-
-def gelu_tanh(x: Array) -> Array:
-    inner = math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)
-    return 0.5 * x * (1 + np.tanh(inner))
-
-
-def sigmoid(x: Array) -> Array:
-    return 1 / (1 + np.exp(-x))
-
-
-def softmax(x: Array) -> Array:
-    e = np.exp(x - x.max(-1, keepdims=True))
-    return e / e.sum(-1, keepdims=True)
-
-
-ACTIVATIONS: Mapping[str, Callable[[Array], Array]] = {
-    "relu": lambda x: np.maximum(x, 0),
-    "gelu": gelu,
-    "gelu (tanh)": gelu_tanh,
-    "silu": lambda x: x * sigmoid(x),
-    "sigmoid": sigmoid,
-    "tanh": np.tanh,
-    "relu6": lambda x: np.clip(x, 0, 6),
-    "leaky_relu": lambda x: np.where(x > 0, x, 0.01 * x),
-    "leaky_relu (0.2)": lambda x: np.where(x > 0, x, 0.2 * x),
-    "elu": lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0))),
-    "hard_swish": lambda x: x * np.clip(x + 3, 0, 6) / 6,
-    "softmax": softmax,
-}
+    causes: tuple[Cause, ...] = ()
 
 
 def fused(one: Array, two: Array, tolerance: float) -> str:
@@ -80,7 +43,7 @@ def fused(one: Array, two: Array, tolerance: float) -> str:
     if a is None or a.dtype.kind != "f" or a.size > 1 << 22:
         return ""
     with np.errstate(all="ignore"):
-        for name, act in ACTIVATIONS.items():
+        for name, act in formulas.ACTIVATIONS.items():
             if min(_off(act(a), two), _off(a, act(two))) <= tolerance:
                 return name
     return ""
@@ -117,17 +80,17 @@ class Blame:
         acts = {i: act for i, m in bad.items() if (act := self._fused(m, seen))}
         if acts:
             seen = self._forced(set(acts))
-        gaps = self._gaps(seen)
+        open_ = self._gaps(seen)
         found: list[tuple[int, Guilty]] = []
-        for gap in gaps:
+        for gap in open_:
             before = self._before(gap)
             suspect = before and id(before) in acts and self._odd(before, acts)
             if before and suspect:
                 acts.pop(id(before))
             elif not self._echo(gap, bad, acts):
-                found.append((self._start(gap), self._between(before, gap)))
+                found.append((self._start(gap), self._between(before, gap, seen)))
         for i, met in bad.items():
-            if i not in acts and not self._holds(met, gaps, bad, acts):
+            if i not in acts and not self._holds(met, open_, bad, acts):
                 off = self._left(met, seen)
                 found.append((met.reference.start, self._layer(met, off, seen)))
         found.sort(key=lambda item: item[0])
@@ -162,16 +125,15 @@ class Blame:
                 values[start + path] = np.ascontiguousarray(value, like.dtype)
 
     def _seen(self, met: Met, seen: Dump) -> Call | None:
-        wanted = met.other.path, met.other.number
-        calls = seen.runs[self.mode].calls
-        return next((c for c in calls if (c.path, c.number) == wanted), None)
+        return met.again(seen.runs[self.mode].calls)
 
     def _left(self, met: Met, seen: Dump) -> float | None:
         call = self._seen(met, seen)
         if call is None:
             return None
         ours = met.reference.outputs
-        return between(self.sides.reference, ours, seen, call.outputs)
+        off = between(self.sides.reference, ours, seen, call.outputs)
+        return math.inf if off is None and ours and call.outputs else off
 
     def _entered(self, met: Met, seen: Dump) -> float | None:
         call = self._seen(met, seen)
@@ -209,6 +171,7 @@ class Blame:
         found.sort(key=lambda m: m.reference.start if m else 0)
         one, two = self.sides.reference.runs[self.mode].outputs, seen.runs[self.mode]
         off = between(self.sides.reference, one, seen, two.outputs)
+        off = math.inf if off is None else off
         return [*found, None] if self._is_bad(off) else found
 
     def _start(self, gap: Met | None) -> int:
@@ -266,22 +229,25 @@ class Blame:
         entered = self._entered(met, seen)
         known = "its input agrees" if entered is not None else "its input is padded"
         said = f"{self.who} diverges first in {met.name} ({known}), by {_size(off)}"
-        path = met.reference.path
-        return Guilty(LAYER, path, met.other.path, off or 0.0, said, self.mode)
+        why = causes.of_layer(self.sides, met, seen, self.mode)
+        places = met.reference.path, met.other.path
+        return Guilty(LAYER, *places, off or 0.0, said, self.mode, tuple(why[:3]))
 
-    def _between(self, before: Met | None, gap: Met | None) -> Guilty:
+    def _between(self, before: Met | None, gap: Met | None, seen: Dump) -> Guilty:
         last = before.name if before else "the input"
         if gap is None:
             last = self._last_output() or last
             said = f"{self.who} diverges after {last}, the last layer that agrees"
             other = before.other.path if before else ""
-            return Guilty(OUTPUT, last, other, 0.0, said, self.mode)
+            why = gaps.of_output(self.sides, before, self.mode)
+            return Guilty(OUTPUT, last, other, 0.0, said, self.mode, tuple(why[:3]))
         said = (
             f"{self.who} diverges {inside(last, gap.name)}between {last}, which "
             f"agrees, and {gap.name}, whose input differs already"
         )
-        path = gap.reference.path
-        return Guilty(BETWEEN, path, gap.other.path, 0.0, said, self.mode)
+        why = gaps.of_gap(self.sides, before, gap, seen, self.mode)
+        places = gap.reference.path, gap.other.path
+        return Guilty(BETWEEN, *places, 0.0, said, self.mode, tuple(why[:3]))
 
     def _last_output(self) -> str:
         """Of several outputs the last before the first that differs."""
@@ -301,10 +267,10 @@ class Blame:
         for met in self.met:
             entered, left = self._entered(met, seen), self._left(met, seen)
             if self._is_bad(entered):
-                return [self._between(self._before(met), met)]
+                return [self._between(self._before(met), met, seen)]
             if self._is_bad(left) and not self._fused(met, seen):
                 return [self._layer(met, left, seen)]
-        return [self._between(self.met[-1] if self.met else None, None)]
+        return [self._between(self.met[-1] if self.met else None, None, seen)]
 
 
 def _size(off: float | None) -> str:

@@ -82,12 +82,9 @@ def forward(sides: Sides, mode: str) -> Worst:
         other = theirs[path] if by_path else list(theirs.values())[i]
         a, b = sides.reference.array(key), sides.other.array(other)
         off = apart(a, b)
-        if off is None:
-            raise UsageError(
-                f"{sides.other.label}: an output of {b.shape} where the first model "
-                f"has {a.shape}"
-            )
         name = f"output {i}" if path.isdigit() or not path else f"output {path}"
+        if off is None:
+            off, name = math.inf, f"{name} is {b.shape}, not {a.shape}"
         found |= Worst(off, f"{sides.said}: {name}")
     return found
 
@@ -188,15 +185,19 @@ def _biased(dump: Dump, path: str, after: Array, part: Part) -> Array:
 
 def rates(sides: Sides) -> str:
     """Where the rates of dropout, which is off in both, are not the same."""
-    ours, theirs = sides.reference.rates, sides.other.rates
-    if len(ours) != len(theirs):
-        return ""
-    for (one, a), (two, b) in zip(
-        _ordered(sides.reference), _ordered(sides.other), strict=True
-    ):
+    one, two = rates_of(sides)
+    return f"{one}, {two} of {sides.other.label}" if one else ""
+
+
+def rates_of(sides: Sides) -> tuple[str, str]:
+    """The first two dropouts that differ, if both models have as many."""
+    if len(sides.reference.rates) != len(sides.other.rates):
+        return "", ""
+    ours, theirs = _ordered(sides.reference), _ordered(sides.other)
+    for (one, a), (two, b) in zip(ours, theirs, strict=True):
         if not math.isclose(a, b, rel_tol=1e-6):
-            return f"{_at(one)} drops {a:g}, {_at(two)} of {sides.other.label} {b:g}"
-    return ""
+            return f"{_at(one)} drops {a:g}", f"{_at(two)} {b:g}"
+    return "", ""
 
 
 def _ordered(dump: Dump) -> list[tuple[str, float]]:

@@ -11,8 +11,9 @@ import numpy as np
 from parity_tests import tolerances
 from parity_tests.compare import Array, Worst
 from parity_tests.engine import Check
-from parity_tests.ports import compare
-from parity_tests.ports.blame import BUFFER, GRADIENT, Blame, Guilty
+from parity_tests.ports import compare, gaps
+from parity_tests.ports.blame import BUFFER, GRADIENT, SETTING, Blame, Guilty
+from parity_tests.ports.causes import Cause
 from parity_tests.ports.codecs import Layer, layers_of
 from parity_tests.ports.compare import Sides
 from parity_tests.ports.dumps import Dump, read, write_tensors
@@ -302,7 +303,7 @@ class Judge:
                 live = other.live
                 search = Blame(sides, other.modules, mode, tolerance, live)
                 return search.find() + self._buffers(other, search)
-        found = self._buffers(other, None)
+        found = self._buffers(other, None) + self._rates(other)
         for mode in self.modes if not (found or self.question.program) else ():
             if not found:
                 found = self._gradients(other, mode)
@@ -325,10 +326,20 @@ class Judge:
                 f"{other.label}: {statistic.name} is off by {statistic.error:.2g} "
                 "after one pass in training, and what entered the layer agrees"
             )
+            why = tuple(gaps.of_buffer(self.sides(other), statistic.layer))
+            off = statistic.error
             found.append(
-                Guilty(BUFFER, statistic.layer, "", statistic.error, said, "training")
+                Guilty(BUFFER, statistic.layer, "", off, said, "training", why)
             )
         return found
+
+    def _rates(self, other: Port) -> list[Guilty]:
+        said = compare.rates(self.sides(other))
+        if "training" not in self.modes or not said:
+            return []
+        why = Cause("rate of dropout", 1.0, *compare.rates_of(self.sides(other)))
+        layer = said.partition(" ")[0]
+        return [Guilty(SETTING, layer, "", 0.0, said, "training", (why,))]
 
     def _gradients(self, other: Port, mode: str) -> list[Guilty]:
         errors = compare.gradient_errors(self.sides(other), mode)
@@ -341,7 +352,10 @@ class Judge:
             f"is the first to differ on the way back, by {errors[name]:.2g}"
         )
         layer = name.rpartition(".")[0]
-        return [Guilty(GRADIENT, layer, "", errors[name], said, mode)]
+        _, theirs, _ = compare.gradient_pairs(self.sides(other), mode)
+        stopped = Cause("a gradient that is stopped behind it", 1.0)
+        why = () if theirs[name].any() else (stopped,)
+        return [Guilty(GRADIENT, layer, "", errors[name], said, mode, why)]
 
     def trace(
         self, checks: Sequence[Check], guilty: Mapping[str, list[Guilty]]

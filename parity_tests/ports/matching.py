@@ -1,7 +1,7 @@
 """Which layer of a port is which of the reference: modules first, then their parts."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -28,14 +28,35 @@ class Pair:
     why: str
 
     @property
+    def roles(self) -> dict[str, str]:
+        """The reference's parts -> the port's: of one name, or of one kind and size."""
+        ones, twos = dict(self.reference.parts), dict(self.other.parts)
+        found = {role: role for role in ones if role in twos}
+        left = [role for role in twos if role not in found]
+        for role in [role for role in ones if role not in found]:
+            fits = [r for r in left if _fits(ones[role], twos[r])]
+            if fits:
+                found[role] = fits[0]
+                left.remove(fits[0])
+        return found
+
+    @property
     def parts(self) -> dict[str, tuple[Part, Part]]:
-        """The parts that both have, by role, in the same shape."""
-        both = self.reference.parts.keys() & self.other.parts.keys()
+        """The parts that both have in the same shape, by the reference's role."""
+        ones, twos = self.reference.parts, self.other.parts
         return {
-            role: (self.reference.parts[role], self.other.parts[role])
-            for role in self.reference.parts
-            if role in both
-            and _size(self.reference.parts[role]) == _size(self.other.parts[role])
+            one: (ones[one], twos[two])
+            for one, two in self.roles.items()
+            if _size(ones[one]) == _size(twos[two])
+        }
+
+    @property
+    def renames(self) -> dict[str, str]:
+        """The port's names of tensors -> the reference's."""
+        roles = self.roles
+        return {
+            _named(self.other, roles[one]): _named(self.reference, one)
+            for one in self.parts
         }
 
 
@@ -49,11 +70,7 @@ class Matching:
     @property
     def renames(self) -> dict[str, str]:
         """The port's names of tensors -> the reference's."""
-        return {
-            _named(pair.other, role): _named(pair.reference, role)
-            for pair in self.pairs
-            for role in pair.parts
-        }
+        return {n: to for pair in self.pairs for n, to in pair.renames.items()}
 
     @property
     def layers(self) -> dict[str, str]:
@@ -68,6 +85,11 @@ class Matching:
 
 def _named(layer: Layer, role: str) -> str:
     return f"{layer.path}.{role}" if layer.path else role
+
+
+def _fits(one: Part, two: Part) -> bool:
+    alike = one.kind == two.kind or (_is_free(one) and _is_free(two))
+    return alike and _size(one) == _size(two)
 
 
 def _size(part: Part) -> tuple[int, ...]:
@@ -102,10 +124,16 @@ def _main(layer: Layer) -> Token:
 
 
 def _squeezed(layer: Layer) -> Token:
-    """Whatever axes of one value there are, and whatever a lone tensor is called."""
+    """Whatever axes of one value there are, and whatever a lone vector is called."""
     parts = _told(layer)
-    lone = len(parts) == 1 and parts[0].kind == "other"
-    return tuple(sorted(("" if lone else p.role, p.kind, _size(p)) for p in parts))
+    if len(parts) == 1 and _is_free(parts[0]):
+        return ("", _size(parts[0]))
+    return tuple(sorted((p.role, p.kind, _size(p)) for p in parts))
+
+
+def _is_free(part: Part) -> bool:
+    """A scale of a branch, which one calls gamma and another layer_scale."""
+    return part.kind == "other" or (part.kind == "weight" and len(_size(part)) < 2)
 
 
 def _sizes(layer: Layer) -> Token:
@@ -225,22 +253,25 @@ class _Matcher:
         found = Matching(self.pairs)
         self.pairs.sort(key=lambda pair: pair.reference.rank)
         for pair in self.pairs:
-            one, two = pair.reference.parts, pair.other.parts
-            found.missing += [_named(pair.reference, r) for r in one if r not in two]
-            found.extra += [_named(pair.other, r) for r in two if r not in one]
+            one, two, roles = pair.reference.parts, pair.other.parts, pair.roles
+            lone = {r for r in two if r not in roles.values()}
+            found.missing += _left(pair.reference, {r for r in one if r not in roles})
+            found.extra += _left(pair.other, lone)
             found.misshapen += [
-                f"{_named(pair.other, r)}: {two[r].shape} is not "
-                f"{_named(pair.reference, r)} {one[r].shape}"
-                for r in one
-                if r in two and _size(one[r]) != _size(two[r])
+                f"{_named(pair.other, b)}: {two[b].shape} is not "
+                f"{_named(pair.reference, a)} {one[a].shape}"
+                for a, b in roles.items()
+                if _size(one[a]) != _size(two[b])
             ]
-        found.missing += _left(self.a.values())
-        found.extra += _left(self.b.values())
+        found.missing += [n for x in self.a.values() for n in _left(x, set(x.parts))]
+        found.extra += [n for x in self.b.values() for n in _left(x, set(x.parts))]
         return found
 
 
-def _left(layers: Iterable[Layer]) -> list[str]:
-    return [_named(layer, p.role) for layer in layers for p in _told(layer)]
+def _left(layer: Layer, roles: set[str]) -> list[str]:
+    """The names of a layer's parts that no other fits, but for computed tables."""
+    told = {part.role for part in _told(layer)}
+    return [_named(layer, role) for role in layer.parts if role in roles & told]
 
 
 def _turned(part: Part) -> Part:

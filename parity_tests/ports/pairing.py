@@ -25,6 +25,8 @@ FAMILIES = (
     "max",
     "upsampl",
 )
+POOLS = ("average", "max")
+ACTIVATIONS = ("leakyrelu", "relu6", "relu", "gelu", "silu", "sigmoid", "tanh")
 SAME = {"avg": "average", "swish": "silu", "adaptiveavg": "globalaverage"}
 
 
@@ -38,6 +40,11 @@ class Met:
     @property
     def name(self) -> str:
         return self.reference.name
+
+    def again(self, calls: tuple[Call, ...]) -> Call | None:
+        """The port's call in another run."""
+        wanted = self.other.path, self.other.number
+        return next((c for c in calls if (c.path, c.number) == wanted), None)
 
 
 def modules_of(matching: Matching, reference: Dump, other: Dump) -> dict[str, str]:
@@ -91,7 +98,11 @@ def _bare(
     found: dict[str, str] = {}
     for family in ours.keys() & theirs.keys():
         if len(ours[family]) == len(theirs[family]):
-            found |= dict(zip(theirs[family], ours[family], strict=True))
+            found |= dict(zip(theirs.pop(family), ours.pop(family), strict=True))
+    for group in (POOLS, ACTIVATIONS):  # one kind of them in the place of another
+        left = [[p for f in group for p in side.get(f, ())] for side in (ours, theirs)]
+        if len(left[0]) == len(left[1]) == 1:
+            found[left[1][0]] = left[0][0]
     return found
 
 

@@ -37,8 +37,8 @@ def pair(name, given, **sources):
     PAIRS[name] = (given, sources)
 
 
-def mistake(name, framework, right, wrong, said):
-    MISTAKES.append(pytest.param(name, framework, right, wrong, said))
+def mistake(name, framework, right, wrong, said, cause=""):
+    MISTAKES.append(pytest.param(name, framework, right, wrong, said, cause))
 
 
 @pytest.fixture
@@ -122,12 +122,44 @@ pair(
     make = Net
     """,
 )
-mistake("five", "keras", "momentum=0.9", "momentum=0.1", "bn.running_mean is off")
-mistake("five", "flax", "momentum=0.9", "momentum=0.1", "bn.running_mean is off")
-mistake("five", "keras", "epsilon=1e-5", "epsilon=1e-3", "first in bn ")
-mistake("five", "keras", 'activation="relu"', 'activation="gelu"', "first in c2 ")
-mistake("five", "keras", "ops.transpose(x, (0, 3, 1, 2))", "x", "in flat")
-mistake("five", "flax", "x = x.transpose(0, 3, 1, 2)", "pass", "between c2")
+mistake(
+    "five",
+    "keras",
+    "momentum=0.9",
+    "momentum=0.1",
+    "bn.running_mean is off",
+    "momentum: 0.9 (keeps 0.9) against 0.1 (keeps 0.1)",
+)
+mistake(
+    "five",
+    "flax",
+    "momentum=0.9",
+    "momentum=0.1",
+    "bn.running_mean is off",
+    "momentum: 0.9 (keeps 0.9) against 0.1 (keeps 0.1)",
+)
+mistake(
+    "five",
+    "keras",
+    "epsilon=1e-5",
+    "epsilon=1e-3",
+    "first in bn ",
+    "eps: 1e-05 against 0.001, which explains 100 %",
+)
+mistake(
+    "five",
+    "keras",
+    'activation="relu"',
+    'activation="gelu"',
+    "first in c2 ",
+    "activation: none against gelu",
+)
+mistake(
+    "five", "keras", "ops.transpose(x, (0, 3, 1, 2))", "x", "in flat", "flatten order"
+)
+mistake(
+    "five", "flax", "x = x.transpose(0, 3, 1, 2)", "pass", "between c2", "flatten order"
+)
 
 # Without an activation of its own the mistake in `Flatten` is not the convolution's.
 pair(
@@ -205,8 +237,15 @@ pair(
     make = Net
     """,
 )
-mistake("attention", "flax", "approximate=False", "approximate=True", "between fc1")
-mistake("attention", "keras", "(2, 4)", "(4, 2)", "attn")
+mistake(
+    "attention",
+    "flax",
+    "approximate=False",
+    "approximate=True",
+    "between fc1",
+    "gelu against gelu (tanh)",
+)
+mistake("attention", "keras", "(2, 4)", "(4, 2)", "attn", "num_heads: 2 against 4")
 
 pair(
     "fused",
@@ -313,7 +352,14 @@ pair(
     make = Net
     """,
 )
-mistake("gru", "keras", 'padding="same"', 'padding="causal"', "first in conv ")
+mistake(
+    "gru",
+    "keras",
+    'padding="same"',
+    'padding="causal"',
+    "first in conv ",
+    "padding: 1 against causal",
+)
 
 
 # Outputs and inputs of other kinds than one tensor.
@@ -367,7 +413,14 @@ pair(
     make = Net
     """,
 )
-mistake("nested", "keras", "x @ table", "2 * (x @ table)", "diverges after")
+mistake(
+    "nested",
+    "keras",
+    "x @ table",
+    "2 * (x @ table)",
+    "diverges after",
+    "scale: 1 against 2",
+)
 
 # A project with a package called `shared`, as this suite has one.
 pair(
@@ -403,12 +456,20 @@ def test_a_right_port_agrees_and_no_layer_is_blamed(name, ported):
     assert found.trace.verdict.startswith("all agree within 1e-06")
 
 
-@pytest.mark.parametrize(("name", "framework", "right", "wrong", "said"), MISTAKES)
-def test_the_wrong_layer_is_named(name, framework, right, wrong, said, ported):
+@pytest.mark.parametrize(
+    ("name", "framework", "right", "wrong", "said", "cause"), MISTAKES
+)
+def test_the_wrong_layer_is_named_and_why(
+    name, framework, right, wrong, said, cause, ported
+):
     found = ported(name, framework, (right, wrong))
     assert not all(check.passed for check in found.checks)
     assert said in found.trace.verdict
     assert not found.trace.agrees
+    (first, *_) = next(iter(found.guilty.values()))
+    print(first.said, first.causes)
+    assert not cause or first.causes
+    assert not cause or cause in first.causes[0].said
 
 
 def test_a_project_may_have_packages_of_the_suite_s_names(recorders, tmp_path):

@@ -55,10 +55,7 @@ def run(asked: Asked, json: Path | None) -> int:
     display.renames(console, found.renames)
     console.print(display.trace_table(found.trace, bound))
     display.verdicts(console, found.checks)
-    for places in found.guilty.values():
-        for guilty in places:
-            if guilty.said != found.trace.verdict:
-                console.print(guilty.said)
+    display.guilty(console, [g for places in found.guilty.values() for g in places])
     console.print(found.trace.verdict)
     if asked.write_names:
         write_table(asked.write_names, found.renames)

@@ -150,15 +150,15 @@ def swapped(value: Any, new: Mapping[str, Any], at: str = "") -> Any:
     if not any(path.startswith(within) for path in new):
         return value
     parts = {k: swapped(v, new, f"{within}{k}") for k, v in _parts(value)}
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return type(value)(**{**dict(_parts(value)), **parts})
     if isinstance(value, Mapping):
         made = type(value)()
         made.update(parts)  # type: ignore[attr-defined]
         return made
     if isinstance(value, tuple) and hasattr(value, "_fields"):
         return type(value)(**parts)
-    if isinstance(value, list | tuple):
-        return type(value)(parts.values())
-    return dataclasses.replace(value, **parts) if parts else value
+    return type(value)(parts.values()) if isinstance(value, list | tuple) else value
 
 
 def arguments_of(named: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:

@@ -1,0 +1,382 @@
+"""Why a layer is wrong: likely causes are tried on what was recorded, not guessed."""
+
+import itertools
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from parity_tests.compare import Array
+from parity_tests.ports import formulas
+from parity_tests.ports.codecs import layers_of
+from parity_tests.ports.compare import Sides, fitted
+from parity_tests.ports.dumps import Dump
+from parity_tests.ports.pairing import Met
+from parity_tests.ports.settings import differing, settings_of
+
+# What a cause must explain of the difference to be named.
+NAMED = 0.99
+TOO_LARGE = 1 << 22
+ENTRIES = {
+    "momentum": "bn-momentum",
+    "padding": "padding",
+    "pooling": "pool-padding",
+    "axis": "norm-axis",
+    "flatten": "flatten",
+    "statistics": "bn-frozen",
+}
+
+
+@dataclass(frozen=True)
+class Cause:
+    """What explains a difference, and how much of it, with both settings and lines."""
+
+    name: str
+    explains: float
+    reference: str = ""
+    other: str = ""
+    lines: tuple[str, str] = ("", "")
+    entry: str = ""
+
+    @property
+    def said(self) -> str:
+        settings = f" ({self.other})" if self.other else ""
+        if self.reference:
+            settings = f": {self.reference} against {self.other}"
+        entry = f" (docs/differences.md: {self.entry})" if self.entry else ""
+        places = " and ".join(line for line in self.lines if line)
+        where = f"; {places}" if places else ""
+        share = f"{100 * self.explains:.4g} %" if self.explains else "not tried"
+        return f"because of {self.name}{settings}, which explains {share}{where}{entry}"
+
+
+# A name, the reference's setting, the port's, and the layer computed with that.
+Try = tuple[str, Any, Any, Callable[[], Array]]
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A guilty layer as both saw it: one input, two outputs in one layout."""
+
+    kind: str
+    x: Array
+    right: Array
+    wrong: Array
+    weights: Mapping[str, Array]
+    one: Mapping[str, Any]
+    two: Mapping[str, Any]
+    lines: tuple[str, str]
+
+
+def of_layer(sides: Sides, met: Met, seen: Dump, mode: str) -> list[Cause]:
+    """The causes that explain what a layer did with its right input, best first."""
+    scene = _scene(sides, met, seen, mode)
+    found = tried(scene, _tries(scene)) if scene else []
+    if found:
+        return found
+    one = settings_of(sides.reference, sides.reference.modules[met.reference.path])
+    two = settings_of(sides.other, sides.other.modules[met.other.path])
+    lines = places(sides, met)
+    return [
+        Cause(name, 0.0, str(a), str(b), lines, ENTRIES.get(name, ""))
+        for name, (a, b) in differing(one, two).items()
+    ]
+
+
+def _scene(sides: Sides, met: Met, seen: Dump, mode: str) -> Scene | None:
+    reference, other = sides.reference, sides.other
+    call = met.again(seen.runs[mode].calls)
+    if call is None or not call.outputs or not met.reference.outputs:
+        return None
+    right = reference.array(next(iter(met.reference.outputs.values())))
+    wrong = fitted(seen.array(next(iter(call.outputs.values()))), right)
+    if wrong is None or not met.reference.inputs:
+        return None
+    x = reference.array(next(iter(met.reference.inputs.values())))
+    ours, theirs = reference.modules[met.reference.path], other.modules[met.other.path]
+    kind = ours.kind.lower()
+    spatial = "conv" in kind or "batch" in kind or "pool" in kind
+    if spatial and not reference.channels_last and reference.framework == "pytorch":
+        x, right, wrong = (np.moveaxis(a, 1, -1) for a in (x, right, wrong))
+    if max(x.size, right.size) > TOO_LARGE:
+        return None
+    return Scene(
+        kind,
+        x,
+        right,
+        wrong,
+        weights_of(reference, met.reference.path),
+        settings_of(reference, ours),
+        settings_of(other, theirs),
+        places(sides, met),
+    )
+
+
+def weights_of(dump: Dump, path: str) -> dict[str, Array]:
+    values = {w.name: dump.array(w.tensor) for w in dump.weights}
+    layer = layers_of(dump).get(path)
+    parts = layer.parts.items() if layer else ()
+    return {role: part.read(values) for role, part in parts}
+
+
+def tried(scene: Scene, tries: Iterator[Try]) -> list[Cause]:
+    """The causes that explain most of the difference; the first of equals is kept."""
+    size = float(np.linalg.norm(scene.wrong - scene.right))
+    found: list[Cause] = []
+    with np.errstate(all="ignore"):
+        for name, one, two, make in tries:
+            try:
+                again = make()
+            except (ValueError, IndexError, KeyError, ZeroDivisionError):
+                continue
+            if again.shape != scene.wrong.shape or not np.isfinite(again).all():
+                continue
+            explains = 1 - float(np.linalg.norm(scene.wrong - again)) / size
+            if explains >= NAMED:
+                entry = ENTRIES.get(name.partition(" ")[0], "")
+                found.append(
+                    Cause(name, explains, str(one), str(two), scene.lines, entry)
+                )
+    best = sorted(found, key=lambda cause: -round(cause.explains, 4))
+    return list({(cause.name, cause.other): cause for cause in best[::-1]}.values())[
+        ::-1
+    ]
+
+
+def _tries(scene: Scene) -> Iterator[Try]:
+    if "layernorm" in scene.kind or "layer_norm" in scene.kind:
+        yield from _layer_norm(scene)
+    elif "batch" in scene.kind:
+        yield from _batch_norm(scene)
+    elif "conv" in scene.kind and "transpose" not in scene.kind:
+        yield from _convolution(scene)
+    elif "linear" in scene.kind or "dense" in scene.kind:
+        yield from _linear(scene)
+    elif "pool" in scene.kind:
+        yield from _pooling(scene)
+    elif "flatten" in scene.kind:
+        yield from _flatten(scene)
+    yield from activations(scene.x, scene.right, scene.wrong)
+    yield from _general(scene)
+
+
+EPSILONS = (1e-3, 1e-5, 1e-6, 1e-12, 1e-8, 1e-7, 1e-4, 1e-2, 1.001e-5)
+
+
+def _epsilons(scene: Scene) -> list[float]:
+    own = scene.two.get("eps")
+    return [own, *EPSILONS] if isinstance(own, float) else list(EPSILONS)
+
+
+def _without(weights: Mapping[str, Array], role: str) -> dict[str, Array]:
+    return {k: v for k, v in weights.items() if k != role}
+
+
+def _layer_norm(s: Scene) -> Iterator[Try]:
+    eps = float(s.one.get("eps") or 1e-5)
+    norm = partial(formulas.normed, s.x)
+    for other in _epsilons(s):
+        yield "eps", eps, other, partial(norm, s.weights, other)
+    for role in ("bias", "weight"):
+        less = _without(s.weights, role)
+        yield f"{role} left out", "", "", partial(norm, less, eps)
+    for axes in ((1,), (0,), (1, 2), (-2,)):
+        yield "axis", -1, axes, partial(norm, s.weights, eps, axes)
+    yield "mean left out", "", "", partial(norm, s.weights, eps, rms=True)
+    unbiased = partial(norm, s.weights, eps, unbiased=True)
+    yield "variance", "by n", "by n - 1", unbiased
+
+
+def _batch_norm(s: Scene) -> Iterator[Try]:
+    eps = float(s.one.get("eps") or 1e-5)
+    norm = partial(formulas.batch_normed, s.x)
+    names = ("those that run", "the batch's own")
+    for training in (False, True):
+        if not equal(norm(s.weights, eps, training), s.right):
+            other = partial(norm, s.weights, eps, training)
+            yield "statistics", names[not training], names[training], other
+            continue
+        for other_eps in _epsilons(s):
+            yield "eps", eps, other_eps, partial(norm, s.weights, other_eps, training)
+        for role in ("bias", "weight"):
+            less = _without(s.weights, role)
+            yield f"{role} left out", "", "", partial(norm, less, eps, training)
+
+
+Numbers = tuple[int, ...]
+
+
+def _numbers(value: Any, count: int) -> Numbers:
+    if isinstance(value, list | tuple) and len(value) == count:
+        return tuple(int(v) for v in value)
+    return (int(value),) * count if isinstance(value, int | float) else (1,) * count
+
+
+def _convolution(s: Scene) -> Iterator[Try]:
+    weight = s.weights["weight"]
+    kernel = weight.shape[2:]
+    count = len(kernel)
+    stride = _numbers(s.one.get("stride", 1), count)
+    dilation = _numbers(s.one.get("dilation", 1), count)
+    sizes: Numbers = s.x.shape[1:-1]
+    paddings = _pads(sizes, kernel, stride, dilation)
+    conv = partial(formulas.convolved, s.x)
+    for name, pads in paddings.items():
+        other = partial(conv, s.weights, stride, pads, dilation)
+        yield "padding", s.one.get("padding"), s.two.get("padding", name), other
+    pads = _own_pads(s, paddings, stride, dilation)
+    less = _without(s.weights, "bias")
+    yield "bias left out", "", "", partial(conv, less, stride, pads, dilation)
+    for mode in ("reflect", "edge", "wrap"):
+        other = partial(conv, s.weights, stride, pads, dilation, mode)
+        yield "padding of another kind", "zeros", mode, other
+    turned = {**s.weights, "weight": np.flip(weight, tuple(range(2, 2 + count)))}
+    other = partial(conv, turned, stride, pads, dilation)
+    yield "kernel turned round", "", "", other
+    if count == 2:
+        turned = {**s.weights, "weight": np.swapaxes(weight, 2, 3)}
+        other = partial(conv, turned, stride, pads, dilation)
+        yield "kernel transposed", "", "", other
+    for wide in (1, 2, 3, 4):
+        pads = tuple((wide * (k - 1) // 2,) * 2 for k in kernel)
+        other = partial(conv, s.weights, stride, pads, (wide,) * count)
+        yield "dilation", dilation[0], wide, other
+
+
+Pads = dict[str, tuple[tuple[int, int], ...]]
+
+
+def _pads(
+    sizes: tuple[int, ...],
+    kernel: tuple[int, ...],
+    stride: tuple[int, ...],
+    dilation: tuple[int, ...],
+) -> Pads:
+    """Paddings that people meet, by name."""
+    number = len(kernel)
+    zipped = list(zip(sizes, kernel, stride, dilation, strict=True))
+    same = tuple(formulas.same(*one) for one in zipped)
+    found: Pads = {"same": same, "valid": ((0, 0),) * number}
+    for n in range(1, max(kernel)):
+        found[str(n)] = ((n, n),) * number
+        found[f"{n} before"] = ((n, 0),) * number
+        found[f"{n} behind"] = ((0, n),) * number
+    found["causal"] = tuple((d * (k - 1), 0) for _, k, _, d in zipped)
+    found["same, the odd one before"] = tuple((b, a) for a, b in same)
+    return found
+
+
+def _own_pads(
+    s: Scene, pads: Pads, stride: tuple[int, ...], dilation: tuple[int, ...]
+) -> tuple[tuple[int, int], ...]:
+    """The padding with which the reference's own output comes out."""
+    for own in pads.values():
+        again = formulas.convolved(s.x, s.weights, stride, own, dilation)
+        if again.shape == s.right.shape and np.allclose(again, s.right):
+            return own
+    return next(iter(pads.values()))
+
+
+def _linear(s: Scene) -> Iterator[Try]:
+    weight = np.atleast_2d(s.weights["weight"].squeeze())
+    outputs, inputs = weight.shape
+    bias = s.weights.get("bias", np.zeros(()))
+    times = partial(formulas.linear, s.x)
+    yield "bias left out", "", "", partial(times, weight, np.zeros(()))
+    if outputs == inputs:
+        yield "weight transposed", "", "", partial(times, weight.T, bias)
+    n = math.sqrt(inputs)
+    yield "scale of the weight", 1, f"1/{n:.4g}", partial(times, weight / n, bias)
+
+
+def _pooling(s: Scene) -> Iterator[Try]:
+    count = s.x.ndim - 2
+    size = _numbers(s.one.get("kernel_size", 2), count)
+    stride = _numbers(s.one.get("stride", size), count)
+    sizes: Numbers = s.x.shape[1:-1]
+    pads = _pads(sizes, size, stride, (1,) * count)
+    ways = ("max", "max over zeros", "average", "average, padding counted")
+    tries = {
+        f"{how}, padding {name}": partial(formulas.pooled, s.x, size, stride, own, how)
+        for how in ways
+        for name, own in pads.items()
+    }
+    own = next((name for name, run in tries.items() if equal(run(), s.right)), "")
+    for name, run in tries.items():
+        yield "pooling", own, name, run
+
+
+def _flatten(s: Scene) -> Iterator[Try]:
+    own = tuple(range(1, s.x.ndim))
+    for order in itertools.permutations(own):
+        other = partial(formulas.reordered, s.x, order, s.wrong.shape)
+        yield "flatten order", own, order, other
+
+
+def activations(x: Array, right: Array, wrong: Array) -> Iterator[Try]:
+    """One function in the place of another, on the input or on the output."""
+    for base in (x, right):
+        if base.shape != wrong.shape:
+            continue
+        own = [n for n, f in formulas.ACTIVATIONS.items() if equal(f(base), right)]
+        if not own and not equal(base, right):
+            continue
+        name = own[0] if own else "none"
+        for other, act in formulas.ACTIVATIONS.items():
+            yield "activation", name, other, partial(act, base)
+        yield "activation", name, "none", partial(np.array, base)
+
+
+def equal(a: Array, b: Array) -> bool:
+    if a.shape != b.shape:
+        return False
+    return bool(np.abs(a - b).max(initial=0.0) <= 1e-6 * np.abs(b).max(initial=1e-300))
+
+
+def _general(s: Scene) -> Iterator[Try]:
+    """What may befall any layer's output."""
+    if "bias" in s.weights and s.weights["bias"].size == s.right.shape[-1]:
+        bias = s.weights["bias"]
+        yield "bias left out", "", "", partial(np.subtract, s.right, bias)
+        yield "bias added twice", "", "", partial(np.add, s.right, bias)
+    if s.x.shape == s.right.shape:
+        yield "residual added", "", "", partial(np.add, s.right, s.x)
+        yield "residual left out", "", "", partial(np.subtract, s.right, s.x)
+        yield "layer left out", "", "", partial(np.array, s.x)
+    yield from changed(s.right, s.wrong)
+
+
+def changed(right: Array, wrong: Array) -> Iterator[Try]:
+    """A scale, a sign, an axis the other way round, two axes exchanged."""
+    whole = float((right * right).sum())
+    scale = float((right * wrong).sum()) / whole if whole else 1.0
+    yield "scale", 1, f"{scale:.6g}", partial(np.multiply, right, scale)
+    for axis in range(right.ndim):
+        yield "axis turned round", "", axis, partial(np.flip, right, axis)
+    for a, b in itertools.combinations(range(right.ndim), 2):
+        if right.shape[a] == right.shape[b]:
+            other = partial(np.swapaxes, right, a, b)
+            yield "axes exchanged", "", f"{a} and {b}", other
+    if right.ndim > 1:
+        yield "softmax again", "", "", partial(formulas.softmax, right)
+
+
+def place(dump: Dump, path: str) -> str:
+    """Where a layer's class is written, or the person's class that holds it."""
+    while True:
+        module = dump.modules.get(path)
+        if module is not None and module.file and "site-packages" not in module.file:
+            return module.place
+        if not path:
+            return ""
+        path = path.rpartition(".")[0]
+
+
+def places(sides: Sides, met: Met) -> tuple[str, str]:
+    return (
+        place(sides.reference, met.reference.path),
+        place(sides.other, met.other.path),
+    )
