@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from shared.errors import UsageError
-from triptych.commands import bench, weights
+from triptych.commands import bench, port, weights
 from triptych.commands.ending import ended
 from triptych.commands.terminal import (
     Dtype,
@@ -38,6 +38,7 @@ app = typer.Typer(
 )
 app.add_typer(bench.app, name="bench")
 app.add_typer(weights.app, name="weights")
+app.command()(port.port)
 
 _FORMS = (
     "canonical, pytorch, keras, jax; huggingface, keras.applications, lite, timm or "

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from benchmarks.report import optimizers, prose
 from benchmarks.report.families import Family
 from shared.catalog import VARIANTS, family_of
+from shared.porting import ENTRIES
 
 Entry = tuple[str, str, str]  # name, kind, address
 
@@ -30,6 +31,11 @@ def listed(
         (entry.title or chapter.title, "difference", f"differences.html#{entry.key}")
         for chapter in prose.differences()[1]
         for entry in chapter.entries
+    ]
+    found += [
+        (name, f"porting {entry.key}", f"porting.html#{entry.key}")
+        for entry in ENTRIES.values()
+        for name in entry.names
     ]
     found += [(title, "benchmark", to) for title, to in compared]
     return f"window.PAGES = {json.dumps(found, indent=0)};\n"

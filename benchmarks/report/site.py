@@ -1,5 +1,6 @@
 """The pages: what is shown, put into templates. Evidence in, text by file name out."""
 
+import html
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -24,10 +25,11 @@ from benchmarks.report.figures import Figure
 from benchmarks.report.gather import Traced
 from benchmarks.report.groups import framework_name, model_name
 from parity_tests import oracles, tolerances
-from shared import VERSION
+from shared import VERSION, porting
 from shared.catalog import FAMILIES, VARIANTS, family_of
 from shared.definitions.optimizers import OPTIMIZERS
 from shared.frameworks import NATIVE, ORACLE, ROOT
+from shared.porting.base import KINDS
 
 MENU = (
     ("Overview", "index.html"),
@@ -35,6 +37,7 @@ MENU = (
     ("Optimizers", "optimizers.html"),
     ("Benchmarks", "benchmarks.html"),
     ("Differences", "differences.html"),
+    ("Porting", "porting.html"),
     ("Certificates", "certificates.html"),
     ("Records", "records.html"),
 )
@@ -67,6 +70,7 @@ class Site:
         self._benchmarks()
         self._certificates()
         self._differences()
+        self._porting()
         self._records()
         for name in ("style.css", "site.js"):
             self.pages[name] = (FOLDER / name).read_bytes()
@@ -381,11 +385,23 @@ class Site:
             met={key: met.get(key, []) for key in keys},
         )
 
+    def _porting(self) -> None:
+        kinds = [
+            (kind, [(one, _sources(one)) for one in porting.of_kind(kind)])
+            for kind in KINDS
+        ]
+        self._page("porting.html", "porting.html", kinds=kinds)
+
     def _records(self) -> None:
         for path in self.evidence.files:
             self.pages[f"records/{path.name}"] = path.read_bytes()
         files = raw.files(self.evidence, self.slugs, self.page_of)
         self._page("records.html", "records.html", files=files)
+
+
+def _sources(entry: porting.Entry) -> list[str]:
+    """The code of the three, as HTML."""
+    return [html.escape("\n".join(form.lines)) for form in entry.forms.values()]
 
 
 def _mark(framework: str) -> Any:

@@ -18,7 +18,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ("shared.definitions", "shared.data"),
     ("shared.objectives",),
     ("shared.specs",),
-    ("shared.catalog", "shared.tasks"),
+    ("shared.catalog", "shared.tasks", "shared.porting"),
     ("shared.distributed", "shared.messages"),
     ("shared.files",),
     ("shared.contract",),

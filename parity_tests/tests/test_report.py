@@ -8,7 +8,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tomllib
 from collections import Counter
 from dataclasses import asdict, replace
 from html.parser import HTMLParser
@@ -609,13 +608,6 @@ def test_certificates_by_line_are_read_too(tmp_path):
     path = tmp_path / "parity.jsonl"
     path.write_text(json.dumps(FAILED.__dict__) + "\n" + json.dumps(FAILED.__dict__))
     assert len(evidence.read([path]).checks) == 1
-
-
-def test_the_templates_are_installed_with_the_package():
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    patterns = project["tool"]["setuptools"]["package-data"]["benchmarks"]
-    packed = {p for pattern in patterns for p in (ROOT / "benchmarks").glob(pattern)}
-    assert set(TEMPLATES.iterdir()) <= packed
 
 
 # Colours

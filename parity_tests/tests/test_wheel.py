@@ -10,7 +10,15 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-BUILT = ("pyproject.toml", "setup.py", "README.md", "LICENSE")
+ROOMS = (
+    "shared",
+    "pytorch_impl",
+    "keras_impl",
+    "jax_impl",
+    "parity_tests",
+    "benchmarks",
+    "docs",
+)
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +82,17 @@ def test_it_holds_one_package_and_no_test_but_the_one_that_the_pages_show(wheel)
     assert {name for name in roots if not name.endswith(".dist-info")} == {"triptych"}
     tests = [name for name in names if "/tests/" in name]
     assert tests == ["triptych/rooms/parity_tests/tests/test_differences.py"]
+
+
+def test_every_file_of_a_room_is_in_it_but_the_tests(wheel):
+    inside = "triptych/rooms/"
+    names = {n for n in zipfile.ZipFile(wheel).namelist() if n.startswith(inside)}
+    listed = subprocess.run(
+        ["git", "ls-files", *ROOMS], cwd=ROOT, capture_output=True, text=True
+    ).stdout.split()
+    wanted = {n for n in listed if "/tests/" not in n and (ROOT / n).is_file()}
+    assert len(wanted) > 500
+    assert {f"{inside}{name}" for name in wanted} <= names
 
 
 def test_the_models_and_the_data_files_are_in_it(installed, project):
