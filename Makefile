@@ -57,6 +57,11 @@ kills: setup
 faults: setup
 	@$(BIN)/python -m parity_tests.faults --write
 
+# Every pair of models that packages bring, right and with a mistake; `test` asks a few.
+ports: setup
+	@TRIPTYCH_PORTS=all $(BIN)/python -m pytest -q parity_tests/tests/test_real_ports.py \
+		parity_tests/tests/test_ports.py parity_tests/tests/test_port_causes.py
+
 mutants: setup
 	@$(BIN)/python -m parity_tests.mutants --docs docs/mutants.md
 

@@ -184,6 +184,15 @@ def diff(
     same_layout: Annotated[bool, typer.Option(help="move no channel axis")] = False,
     program: Annotated[str, typer.Option(help="a method, instead of a call")] = "",
     python: Annotated[list[str] | None, typer.Option(help=_PYTHON)] = None,
+    inputs_from: Annotated[
+        str,
+        typer.Option(help="module:function that gives them, or a .safetensors file"),
+    ] = "",
+    output: Annotated[
+        list[str] | None,
+        typer.Option(help="compare these alone: logits, or logits=0; may be repeated"),
+    ] = None,
+    annotate: Annotated[str, typer.Option(help="github: lines that it shows")] = "",
     json: Json = None,
 ) -> None:
     """Your own models: do the ports compute the same, and which layer diverges first?
@@ -193,6 +202,7 @@ def diff(
     from triptych.commands import diff as job
 
     one_of("dtype", dtype, ("float64", "float32"))
+    one_of("annotate", annotate, ("", "github"))
     asked = job.Asked(
         targets=tuple(targets),
         inputs=tuple(inputs or ()),
@@ -203,6 +213,9 @@ def diff(
         same_layout=same_layout,
         program=program,
         python=tuple(python or ()),
+        inputs_from=inputs_from,
+        outputs=tuple(output or ()),
+        annotate=annotate,
     )
     raise typer.Exit(job.run(asked, json))
 

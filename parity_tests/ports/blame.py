@@ -8,7 +8,7 @@ differs though all before it was put right shows a mistake between the two.
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -35,6 +35,8 @@ class Guilty:
     said: str
     mode: str = "evaluation"
     causes: tuple[Cause, ...] = ()
+    file: str = ""  # of the port
+    line: int = 0
 
 
 def fused(one: Array, two: Array, tolerance: float) -> str:
@@ -287,3 +289,19 @@ def inside(one: str, two: str) -> str:
             break
         common.append(a)
     return f"in {'.'.join(common)}, " if common else ""
+
+
+def placed(guilty: Guilty, port: Dump) -> Guilty:
+    """With the file and line of the port's class that is wrong, or holds what is."""
+    path = guilty.other if guilty.other in port.modules else ""
+    while path and _foreign(port, path):
+        path = path.rpartition(".")[0]
+    module = port.modules.get(path)
+    if module is None or not module.file or _foreign(port, path):
+        return guilty
+    return replace(guilty, file=module.file, line=module.line or 0)
+
+
+def _foreign(port: Dump, path: str) -> bool:
+    module = port.modules.get(path)
+    return module is None or not module.file or "site-packages" in module.file

@@ -50,9 +50,30 @@ def between(
     for a, b in pairs:
         if a == b:
             found.append(0.0)
+        elif a not in one.tensors or b not in two.tensors:
+            found += _by_statistics(one, a, two, b)
         elif (off := apart(one.array(a), two.array(b))) is not None:
             found.append(off)
     return max(found, default=None)
+
+
+def _by_statistics(one: Dump, a: str, two: Dump, b: str) -> list[float]:
+    """How far mean, deviation, extremes and norm are apart, where no more is kept."""
+    ours, theirs = _statistics(one, a), _statistics(two, b)
+    if ours is None or theirs is None:
+        return []
+    scale = max(map(abs, ours[:4] + theirs[:4])) or 1.0
+    return [max(abs(x - y) for x, y in zip(ours[:4], theirs[:4], strict=True)) / scale]
+
+
+def _statistics(dump: Dump, key: str) -> list[float] | None:
+    kept = dump.table[key].get("statistics")
+    if kept is not None:
+        return [float(x) for x in kept]
+    if key not in dump.tensors or not dump.tensors[key].size:
+        return None
+    a = dump.array(key).astype(np.float64)
+    return [float(x) for x in (a.mean(), a.std(), a.min(), a.max())]
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from parity_tests import tolerances
 from parity_tests.compare import Array, Worst
 from parity_tests.engine import Check
 from parity_tests.ports import compare, gaps
-from parity_tests.ports.blame import BUFFER, GRADIENT, SETTING, Blame, Guilty
+from parity_tests.ports.blame import BUFFER, GRADIENT, SETTING, Blame, Guilty, placed
 from parity_tests.ports.causes import Cause
 from parity_tests.ports.codecs import Layer, layers_of
 from parity_tests.ports.compare import Sides
@@ -60,12 +60,17 @@ class Difference:
 
 @dataclass(frozen=True, kw_only=True)
 class Question:
-    """How models are compared. program: a method, which is called in evaluation."""
+    """How models are compared.
+
+    program: a method, which is called in evaluation; outputs: those that are compared,
+    by their paths in the first model -> in the others.
+    """
 
     dtype: str = "float64"
     tolerance: float = tolerances.PORTS
     same_layout: bool = False
     program: str = ""
+    outputs: Mapping[str, str] = field(default_factory=dict)
     table: Table | None = None
     folder: Path = Path(".")
     python: Mapping[str, str] = field(default_factory=dict)
@@ -96,7 +101,10 @@ def diff(
     with ThreadPoolExecutor(max_workers=len(ports)) as pool:
         list(pool.map(_record, ports))
     checks += judge.checks()
-    guilty = {port.label: judge.guilty(port, checks) for port in others}
+    guilty = {
+        port.label: [placed(one, port.tree) for one in judge.guilty(port, checks)]
+        for port in others
+    }
     return Difference(
         checks,
         judge.trace(checks, guilty),
@@ -131,15 +139,17 @@ def _opened(
     if recorded and not inputs:
         inputs = _first(recorded[0])
 
-    def opened(target: Target | Path) -> Port:
+    def opened(number: int) -> Port:
+        target = targets[number]
         if isinstance(target, Path):
             dump = read(target)
             return Port(None, dump, dump, layers_of(dump))
-        live = _live(target, inputs, recorders, question)
+        paths = question.outputs.values() if number else question.outputs
+        live = _live(target, inputs, recorders, question, list(paths))
         return Port(live, live.tree, live.tree, layers_of(live.tree))
 
     with ThreadPoolExecutor(max_workers=len(targets)) as pool:
-        return list(pool.map(opened, targets))
+        return list(pool.map(opened, range(len(targets))))
 
 
 def _first(dump: Dump) -> dict[str, Array]:
@@ -155,6 +165,7 @@ def _live(
     inputs: Mapping[str, Array],
     recorders: Recorders,
     question: Question,
+    outputs: list[str],
 ) -> Live:
     """Images and volumes are given channels first; others than torch want them last."""
     moved = target.framework != "pytorch" and not question.same_layout
@@ -177,6 +188,7 @@ def _live(
         inputs=str(path),
         program=question.program,
         same_layout=question.same_layout,
+        outputs=outputs,
     )
 
 
@@ -300,7 +312,8 @@ class Judge:
         sides, tolerance = self.sides(other), self.question.tolerance
         for mode in self.modes:
             if not compare.forward(sides, mode).error <= tolerance:
-                live = other.live
+                whole = {p.dump.keep for p in (self.reference, other)} == {"all"}
+                live = other.live if whole else None
                 search = Blame(sides, other.modules, mode, tolerance, live)
                 return search.find() + self._buffers(other, search)
         found = self._buffers(other, None) + self._rates(other)

@@ -121,16 +121,18 @@ def _imports(file: Path) -> Iterator[str]:
 
 
 def parse_input(text: str) -> Array:
-    """`2,3,32,32` for reals, `2,16:100` for whole numbers below 100."""
+    """`2,3,32,32` for reals, `2,16:100` for whole numbers, `2,16:bool` for a mask."""
     shape_text, separator, below = text.partition(":")
     try:
         shape = tuple(int(n) for n in shape_text.split(","))
-        limit = int(below) if separator else None
+        limit = (2 if below == "bool" else int(below)) if separator else None
     except ValueError:
         shape, limit = (), None
     if not shape or min(shape) < 1 or (limit is not None and limit < 1):
-        raise UsageError(f"input {text!r}: allowed: 2,3,32,32 or 2,16:100")
+        raise UsageError(f"input {text!r}: allowed: 2,3,32,32 or 2,16:100 or 2,16:bool")
     draw = generator("diff", 0, text)
+    if below == "bool":
+        return draw.integers(0, 2, shape).astype(bool)
     if limit is not None:
         return draw.integers(0, limit, shape, dtype=np.int64)
     return draw.standard_normal(shape).astype(np.float32)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from parity_tests.compare import Array
-from parity_tests.ports.codecs import Layer
+from parity_tests.ports.codecs import Layer, Part
 from parity_tests.ports.dumps import Dump
 from parity_tests.ports.matching import Matching
 from shared.randomness import generator
@@ -23,24 +23,45 @@ def taken(
     return own
 
 
+# A matrix whose outputs are below this share of its inputs in size is raised to 1.
+GAIN = 0.5
+
+
 def shaken(
     layers: Mapping[str, Layer], values: Mapping[str, Array]
 ) -> dict[str, Array]:
     """Weights in which no whole tensor stands at one value, such as 0 or 1.
 
-    A bias of zeros hides that it is not applied, a norm of ones that it is missing.
+    A bias of zeros hides that it is not applied, a norm of ones that it is missing. A
+    model that is so new has its small matrices raised, too: where all is near 0, every
+    function is a straight line, and one in the place of another does not show.
     """
     own = {name: np.array(value) for name, value in values.items()}
-    for layer in layers.values():
-        for role, part in layer.parts.items():
-            value = part.view(own)
-            fixed = not part.trainable and part.kind not in ("mean", "variance")
-            if fixed or not value.size or not (value == value.flat[0]).all():
-                continue
-            draw = generator("shaken", layer.path, role)
-            if part.kind == "variance":
-                part.view(own)[...] = draw.uniform(0.5, 1.5, value.shape)
-                continue
-            size = float(abs(value.flat[0])) or 1.0
-            value[...] = value + 0.1 * size * draw.standard_normal(value.shape)
+    parts = [
+        (f"{layer.path}/{role}", part)
+        for layer in layers.values()
+        for role, part in layer.parts.items()
+        if part.trainable or part.kind in ("mean", "variance")
+    ]
+    vectors = [p.view(own) for _, p in parts if len(p.shape) < 2 and p.trainable]
+    fresh = sum(map(_is_constant, vectors)) > len(vectors) / 2
+    for place, part in parts:
+        value = part.view(own)
+        if _is_constant(value):
+            value[...] = _drawn(part, value, place)
+        elif fresh and part.trainable and value.ndim >= 2:
+            gain = float(value.std()) * np.sqrt(np.prod(part.shape[1:]))
+            value[...] = value / gain if gain < GAIN else value
     return own
+
+
+def _is_constant(value: Array) -> bool:
+    return bool(value.size) and bool((value == value.flat[0]).all())
+
+
+def _drawn(part: Part, value: Array, place: str) -> Array:
+    draw = generator("shaken", place)
+    if part.kind == "variance":
+        return draw.uniform(0.5, 1.5, value.shape)
+    size = float(abs(value.flat[0])) or 1.0
+    return value + 0.1 * size * draw.standard_normal(value.shape)

@@ -196,13 +196,11 @@ class Recorder:
         inputs: str = "",
         program: str = "",
         same_layout: bool = False,
+        outputs: tuple[str, ...] = (),
         out: str = "",
     ) -> None:
         """Makes a model, runs it once, and writes what it is made of."""
-        folder = os.path.abspath(folder)
-        if folder in sys.path:
-            sys.path.remove(folder)
-        sys.path.insert(0, folder)
+        folder = self._first(folder)
         random.seed(0)
         np.random.seed(0)
         self.native.prepare(dtype)
@@ -214,6 +212,7 @@ class Recorder:
             raise Refused(f"{target} has no method {program!r}; it has {has}")
         given = read_tensors(Path(inputs))
         model = self.native.Model(made, dtype, program, self._typed(given, dtype))
+        model.wanted = tuple(outputs)
         self.models[target] = {
             "model": model,
             "dtype": dtype,
@@ -222,6 +221,23 @@ class Recorder:
             "last": self.native.LAST and not same_layout,
         }
         self.record(target, out, modes=[])
+
+    def _first(self, folder: str) -> str:
+        """Puts a folder first on the path."""
+        folder = os.path.abspath(folder)
+        if folder in sys.path:
+            sys.path.remove(folder)
+        sys.path.insert(0, folder)
+        return folder
+
+    def inputs(self, target: str, folder: str, out: str) -> None:
+        """Writes what a person's function gives: arrays, or a nest of them."""
+        made = resolve(target, self._first(folder), lambda value: False)
+        found = dict(leaves(made, lambda value: hasattr(value, "__array__")))
+        if not found:
+            raise Refused(f"{target} gives no arrays")
+        named = {path or "0": plain(np.asarray(value)) for path, value in found.items()}
+        write_tensors(Path(out), named)
 
     def _typed(self, given: Mapping[str, Any], dtype: str) -> dict[str, Any]:
         return {
@@ -301,8 +317,7 @@ class Dump:
     def run(self, mode: str, found: dict[str, Any]) -> None:
         own: dict[str, Any] = {}
         for name in ("outputs", "gradients", "input_gradients", "buffers"):
-            whole = name == "outputs"
-            own[name] = {k: self.tensor(v, whole) for k, v in found[name].items()}
+            own[name] = {k: self.tensor(v, whole=True) for k, v in found[name].items()}
         own["calls"] = [
             {
                 **call,
@@ -377,6 +392,7 @@ def run(native: Any, argv: list[str] | None = None) -> int:
     parser.add_argument("--keep", default="all", choices=KEEP)
     parser.add_argument("--program", default="", help="a method, instead of a call")
     parser.add_argument("--same-layout", action="store_true")
+    parser.add_argument("--output", action="append", default=[], help="a path")
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     asked = parser.parse_args(argv)
     recorder = Recorder(native)
@@ -415,6 +431,7 @@ def record_one(recorder: Recorder, asked: argparse.Namespace) -> None:
         str(given),
         asked.program,
         same,
+        tuple(asked.output),
         asked.out,
     )
     given.unlink()

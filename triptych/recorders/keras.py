@@ -20,6 +20,7 @@ from triptych.recorders.values import (
     Refused,
     arguments_of,
     leaves,
+    picked,
     weights_of,
 )
 
@@ -117,6 +118,7 @@ class Model:
     def __init__(self, native: Any, dtype: str, program: str, given: Any):
         self.native, self.program, self.dtype = native, program, dtype
         self.rates: dict[str, float] = {}
+        self.wanted: tuple[str, ...] = ()
         args, kwargs = self._arguments(given)
         entry = getattr(native, program) if program else native
         entry(*args, **kwargs)
@@ -133,8 +135,7 @@ class Model:
         args, kwargs = arguments_of(made)
         if len(args) > 1 and isinstance(self.native, _functional()):
             return [args], kwargs
-        names = getattr(self.native, "input_names", None)
-        if not args and names and set(kwargs) <= set(names) and not self.program:
+        if isinstance(self.native, _functional()) and not args:
             return [kwargs], {}
         return args, kwargs
 
@@ -229,7 +230,7 @@ class Model:
                 result = getattr(self.native, self.program)(*args, **kwargs)
             else:
                 result = self.native(*args, training=training, **kwargs)
-            return dict(leaves(result, is_tensor))
+            return picked(result, is_tensor, self.wanted)
 
         if last is None:
             outputs = call()

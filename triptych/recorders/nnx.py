@@ -22,7 +22,7 @@ from triptych.recorders.common import (
 from triptych.recorders.values import (
     Refused,
     arguments_of,
-    leaves,
+    picked,
     weights_of,
 )
 
@@ -118,6 +118,7 @@ class Model:
     def __init__(self, native: Any, dtype: str, program: str, given: Any):
         self.native, self.program = native, program
         self.rates: dict[str, float] = {}
+        self.wanted: tuple[str, ...] = ()
         for path, module in modules_of(native).items():
             for name in ("dtype", "param_dtype", "carry_dtype"):
                 if vars(module).get(name) is not None:
@@ -190,7 +191,7 @@ class Model:
             for name, (variable, _) in slots.items()
             if not isinstance(variable, nnx.Param)
         }
-        return dict(leaves(result, is_tensor)), fixed
+        return picked(result, is_tensor, self.wanted), fixed
 
     def run(
         self,

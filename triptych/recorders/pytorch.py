@@ -18,7 +18,7 @@ from triptych.recorders.common import (
 from triptych.recorders.values import (
     Refused,
     arguments_of,
-    leaves,
+    picked,
     weights_of,
 )
 
@@ -58,6 +58,7 @@ class Model:
         self.native, self.program = native.to(getattr(torch, dtype)), program
         self.dtype = getattr(torch, dtype)
         self.rates: dict[str, float] = {}
+        self.wanted: tuple[str, ...] = ()
         self.paths = dict(native.named_modules())
         for path, module in self.paths.items():
             self._quieten(path, module)
@@ -155,7 +156,7 @@ class Model:
         entry = getattr(self.native, self.program) if self.program else self.native
         with torch.set_grad_enabled(last is not None):
             result = entry(*args, **kwargs)
-        outputs = dict(leaves(result, is_tensor))
+        outputs = picked(result, is_tensor, self.wanted)
         found = {"outputs": {k: array(o) for k, o in outputs.items()}}
         if last is None:
             return found | {"gradients": {}, "input_gradients": {}}

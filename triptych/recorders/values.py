@@ -41,16 +41,18 @@ def generator(*place: object) -> np.random.Generator:
 
 
 def parse_input(text: str) -> np.ndarray[Any, Any]:
-    """`2,3,32,32` for reals, `2,16:100` for whole numbers below 100."""
+    """`2,3,32,32` for reals, `2,16:100` for whole numbers, `2,16:bool` for a mask."""
     shape_text, separator, below = text.partition(":")
     try:
         shape = tuple(int(n) for n in shape_text.split(","))
-        limit = int(below) if separator else None
+        limit = (2 if below == "bool" else int(below)) if separator else None
     except ValueError:
         shape, limit = (), None
     if not shape or min(shape) < 1 or (limit is not None and limit < 1):
-        raise Refused(f"input {text!r}: allowed: 2,3,32,32 or 2,16:100")
+        raise Refused(f"input {text!r}: allowed: 2,3,32,32 or 2,16:100 or 2,16:bool")
     draw = generator("diff", 0, text)
+    if below == "bool":
+        return draw.integers(0, 2, shape).astype(bool)
     if limit is not None:
         return draw.integers(0, limit, shape, dtype=np.int64)
     return draw.standard_normal(shape).astype(np.float32)
@@ -140,6 +142,18 @@ def _parts(value: Any) -> Iterator[tuple[Any, Any]]:
     elif dataclasses.is_dataclass(value) and not isinstance(value, type):
         for field in dataclasses.fields(value):
             yield field.name, getattr(value, field.name)
+
+
+def picked(
+    value: Any, is_tensor: Callable[[Any], bool], wanted: tuple[str, ...]
+) -> dict[str, Any]:
+    """The tensors of an output by path: those that are wanted in that order, or all."""
+    found = dict(leaves(value, is_tensor))
+    missing = [path for path in wanted if path not in found]
+    if missing:
+        has = ", ".join(repr(path) for path in found)
+        raise Refused(f"no output {missing[0]!r}; there are {has}")
+    return {path: found[path] for path in wanted} if wanted else found
 
 
 def swapped(value: Any, new: Mapping[str, Any], at: str = "") -> Any:
