@@ -99,11 +99,11 @@ def test_an_output_that_is_not_there_is_told(project, recorders):
 
 
 def run(*arguments, folder):
+    """The command's exit code, and all that it says."""
     command = [sys.executable, "-m", "triptych", "diff", *arguments]
     paths = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.run(
-        command, cwd=folder, env=paths, capture_output=True, text=True
-    )
+    done = subprocess.run(command, cwd=folder, env=paths, capture_output=True)
+    return done.returncode, (done.stdout + done.stderr).decode()
 
 
 def test_a_function_gives_the_inputs_and_a_code_host_is_told_the_line(project):
