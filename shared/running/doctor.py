@@ -3,8 +3,10 @@
 import importlib.metadata
 import os
 import platform
+import subprocess
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +16,7 @@ from shared.running.client import Worker, WorkerFailure
 
 PACKAGES = ("torch", "tensorflow", "keras", "jax", "flax", "optax", "numpy")
 ORIGINALS = ("torchvision", "transformers")
+IMPORT_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,7 @@ class Report:
     memory_gib: float
     versions: dict[str, str | None]
     originals: dict[str, str | None]
+    broken: dict[str, str]  # of the originals, with what their import said
     answers: list[Answer]
     warnings: list[str]
 
@@ -44,6 +48,7 @@ class Report:
 
 
 def examine() -> Report:
+    originals = {package: _version(package) for package in ORIGINALS}
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     return Report(
         triptych=VERSION,
@@ -52,7 +57,8 @@ def examine() -> Report:
         cores=len(os.sched_getaffinity(0)),
         memory_gib=round(memory / 2**30, 1),
         versions={package: _version(package) for package in PACKAGES},
-        originals={package: _version(package) for package in ORIGINALS},
+        originals=originals,
+        broken=broken([package for package in ORIGINALS if originals[package]]),
         answers=[_start(framework) for framework in (*FRAMEWORKS, ORACLE)],
         warnings=list(_warnings()),
     )
@@ -63,6 +69,51 @@ def _version(package: str) -> str | None:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
         return None
+
+
+def broken(packages: Sequence[str], seconds: float = IMPORT_SECONDS) -> dict[str, str]:
+    """What the import of each of these packages says where it fails; each in a process
+    of its own, all at once."""
+    started = {
+        package: subprocess.Popen(
+            [sys.executable, "-P", "-c", f"import {package}"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+        )
+        for package in packages
+    }
+    ends = time.monotonic() + seconds
+    said = {package: _ended(one, ends) for package, one in started.items()}
+    return {package: why for package, why in said.items() if why}
+
+
+def _ended(process: subprocess.Popen[str], ends: float) -> str:
+    """The last line of a process that failed; empty where it did not."""
+    try:
+        _, said = process.communicate(timeout=max(0.0, ends - time.monotonic()))
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+        return "its import did not end in time"
+    if process.returncode == 0:
+        return ""
+    lines = said.strip().splitlines() or [f"it ended with {process.returncode}"]
+    return lines[-1].strip()[:160]
+
+
+def _way_on(report: Report, package: str) -> str:
+    """One line: what does not fit, and the command that mends it."""
+    beside = report.versions.get("torch")
+    named = f"{package} {report.originals[package]}"
+    if package == "torchvision" and beside:
+        named += f" beside torch {beside}"
+        fits = f'pip install "torch=={beside}" torchvision'
+    else:
+        fits = f"pip install --upgrade {package}"
+    return f"{named} cannot be imported ({report.broken[package]}): {fits}"
 
 
 def _start(framework: str) -> Answer:
@@ -105,5 +156,7 @@ def lines(report: Report) -> Iterator[str]:
         else:
             devices = ", ".join(map(str, answer.said["devices"]))
             yield f"ok   {answer.framework} starts in {answer.seconds} s on {devices}"
+    for package in report.broken:
+        yield f"note {_way_on(report, package)}"
     for warning in report.warnings:
         yield f"note {warning}"
