@@ -94,57 +94,33 @@ def forest(one: Recorded) -> Figure:
     )
 
 
-# All comparisons at once
+# Several comparisons at once
 
 
-def sorts(found: Sequence[Recorded]) -> list[tuple[str, list[Recorded]]]:
-    """Comparisons of one task, precision and device."""
-    alike: dict[tuple[str, str, str], list[Recorded]] = {}
-    for one in found:
-        s = one.comparison.setting
-        device = groups.DEVICES[s.device]
-        alike.setdefault((s.task.capitalize(), s.dtype, device), []).append(one)
-    return [(", ".join(key), mine) for key, mine in alike.items()]
-
-
-def overview(title: str, found: Sequence[Recorded]) -> Figure:
-    """A row a comparison, and on it the fastest of this suite's own in each
-    framework."""
-    best = [_best(one) for one in found]
-    every = [ratio for row in best for ratio in row]
-    if not every:
-        return Figure("", title, note="None of this suite's own ran.")
+def overview(title: str, found: Sequence[tuple[str, Sequence[Ratio]]]) -> Figure:
+    """A named row each, and on it a mark for each framework."""
+    every = [ratio for _, row in found for ratio in row]
     scale, base = scale_of(every), len(found) * ROW + 30
-    parts = [_key(), svg.bottom(scale, base, 24, "times the reference", svg.short)]
+    parts = [_key(every), svg.bottom(scale, base, 24, "times the reference", svg.short)]
     parts.append(svg.line(scale(1), 24, scale(1), base, "one"))
-    for i, (one, row) in enumerate(zip(found, best, strict=True)):
-        parts.append(svg.text(8, i * ROW + 38, _short(one), "name"))
+    for i, (name, row) in enumerate(found):
+        parts.append(svg.text(8, i * ROW + 38, name, "name"))
         parts += [marked(scale, i * ROW + 50, ratio) for ratio in row]
-    rows = tuple(
-        (_short(one), *_cells(row)) for one, row in zip(found, best, strict=True)
-    )
+    rows = tuple((name, *_cells(row)) for name, row in found)
     return Figure(
         "",
         title,
         svg.picture(title, "".join(parts), base + 40, told(rows)),
-        ("comparison", *groups.NAMES.values()),
+        ("model", *groups.NAMES.values()),
         rows,
     )
 
 
-def _best(one: Recorded) -> list[Ratio]:
-    pairs = [groups.best_of(one.comparison, framework) for framework in groups.NAMES]
-    return [_ratio(groups.mode_of(pair[0]), *pair) for pair in pairs if pair]
-
-
-def _short(one: Recorded) -> str:
-    setting = one.comparison.setting
-    return f"{groups.model_name(setting)}, batch {setting.batch}"
-
-
-def _key() -> str:
+def _key(shown: Sequence[Ratio]) -> str:
+    frameworks = {ratio.framework.partition("[")[0] for ratio in shown}
+    named = [(f, name) for f, name in groups.NAMES.items() if f in frameworks]
     parts = []
-    for i, (framework, name) in enumerate(groups.NAMES.items()):
+    for i, (framework, name) in enumerate(named):
         x = 14 + i * 90
         parts.append(svg.mark(framework, x, 10, "", 4.5))
         parts.append(svg.text(x + 11, 14, name, "tick"))

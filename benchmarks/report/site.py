@@ -8,6 +8,7 @@ from typing import Any
 
 from benchmarks.report import (
     bars,
+    choosing,
     families,
     groups,
     lines,
@@ -19,6 +20,7 @@ from benchmarks.report import (
     svg,
     tables,
 )
+from benchmarks.report.advice import Advice, advise
 from benchmarks.report.evidence import Evidence, Predicted, Recorded
 from benchmarks.report.families import Family
 from benchmarks.report.figures import Figure
@@ -149,17 +151,22 @@ class Site:
         return [tables.overview_row(one, self.page_of(one)) for one in self.latest]
 
     @cached_property
-    def overview(self) -> list[Figure]:
-        return [
-            self._of(mine, ratios.overview(title, mine))
-            for title, mine in ratios.sorts(self.latest)
-        ]
+    def advised(self) -> list[Advice]:
+        return advise(self.evidence.comparisons)
+
+    @cached_property
+    def choices(self) -> list[dict[str, Any]]:
+        return [choosing.row(one) for one in self.advised]
 
     def _of(self, found: Sequence[Recorded], figure: Figure, key: str = "") -> Figure:
         """Give a figure its records; where a page has several of a kind, none has
         the anchor."""
         records = [(self._called(one), self.record_of(one)) for one in found]
         return replace(figure, key=key, records=tuple(records))
+
+    def _seen(self, one: Advice) -> Figure:
+        found = [run.recorded for run in one.runs]
+        return self._of(found, choosing.figure(one))
 
     def _called(self, one: Recorded) -> str:
         start = one.comparison.start
@@ -205,8 +212,7 @@ class Site:
             facts=tables.facts(self.evidence),
             example=families.example(*EXAMPLE),
             certificates=self._certificates_of(),
-            matrix=self.matrix,
-            overview=self.overview,
+            choices=self.choices,
             machines=tables.machines(self.evidence.comparisons),
             families=self.cards,
             **self._certificate(),
@@ -298,6 +304,7 @@ class Site:
 
     def _benchmarks(self) -> None:
         compared = self.evidence.comparisons
+        pages = {one.comparison.start.run: self.page_of(one) for one in compared}
         newest = {one.comparison.start.run for one in self.latest}
         older = [
             one
@@ -307,12 +314,14 @@ class Site:
         self._page(
             "benchmarks.html",
             "benchmarks.html",
+            choices=self.choices,
+            behind=[choosing.behind(one, pages) for one in self.advised],
             matrix=self.matrix,
             everyone=tables.everyone(self.latest),
             older=[self._listed(one) for one in older],
             problems=self._problems(compared),
             self_tests=self.evidence.self_tests,
-            overview=self.overview,
+            overview=[self._seen(one) for one in self.advised],
             sweeps=[self._of(g, lines.sweep(g)) for g in groups.sweeps(compared)],
             histories=[
                 self._of(g, lines.history(g)) for g in groups.histories(compared)

@@ -126,8 +126,8 @@ def _faster() -> list[Made]:
     ]
 
 
-def write(path: Path) -> Path:
-    for made in comparisons():
+def write(path: Path, chosen: Sequence[Made] = ()) -> Path:
+    for made in chosen or comparisons():
         _write(path, made)
     return path
 
