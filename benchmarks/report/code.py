@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any
 
 DIFF = re.compile(r"DIFF\(([\w-]+)\)")
+TAG = re.compile(r"<[^>]*>")
 LINK = re.compile(r"https?://[^\s,)\]]+[^\s,).:\];]|arXiv:\d{4}\.\d{4,5}")
 
 
@@ -18,12 +19,24 @@ def _pygments() -> tuple[Any, Any, Any]:
     return highlight, PythonLexer(), HtmlFormatter(nowrap=True)
 
 
+@cache
 def coloured(source: str, root: str = "") -> str:
-    """HTML for inside <pre>; root: the way to the site's own folder."""
+    """HTML for inside <pre>; root: the way to the site's own folder.
+
+    Each line knows its indent, so that what is wrapped hangs below where it began.
+    """
     highlight, lexer, formatter = _pygments()
     found = highlight(source, lexer, formatter).rstrip("\n")
     link = rf'<a class="diff" href="{root}differences.html#\1">DIFF(\1)</a>'
-    return DIFF.sub(link, found)
+    lines = DIFF.sub(link, found).split("\n")
+    return "".join(
+        f'<span class="l" style="--i:{_indent(x)}">{x}\n</span>' for x in lines
+    )
+
+
+def _indent(line: str) -> int:
+    plain = TAG.sub("", line)
+    return len(plain) - len(plain.lstrip(" "))
 
 
 def tags(source: str) -> list[str]:
@@ -31,10 +44,11 @@ def tags(source: str) -> list[str]:
     return list(dict.fromkeys(DIFF.findall(source)))
 
 
-def names(source: str) -> set[str]:
+@cache
+def names(source: str) -> frozenset[str]:
     """What a definition refers to; not what its texts mention."""
     nodes = ast.walk(ast.parse(source))
-    return {node.id for node in nodes if isinstance(node, ast.Name)}
+    return frozenset(node.id for node in nodes if isinstance(node, ast.Name))
 
 
 def imported(source: str) -> set[str]:

@@ -3,6 +3,7 @@
 import ast
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from functools import cache
 from pathlib import Path
 
 from benchmarks.report import code, gather, prose, samples, tutorial
@@ -175,6 +176,7 @@ def _imported(package: str, name: str) -> list[str]:
     ]
 
 
+@cache
 def _known(folder: Path) -> dict[str, str]:
     """The sources of a package's layers by name: what its `__init__` offers, and what
     else stands in the same files."""
@@ -188,6 +190,7 @@ def _known(folder: Path) -> dict[str, str]:
     return found
 
 
+@cache
 def _layers(framework: str, name: str) -> dict[str, str]:
     """Give the layers' sources, and those of the layers that they in turn stand on."""
     package = PACKAGES[framework]

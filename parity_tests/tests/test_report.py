@@ -637,6 +637,8 @@ def test_colours_can_be_read(number):
             assert _contrast(named[name], named[ground]) >= 4.5, (name, ground)
     for kind in ("good", "bad", "warn"):
         assert _contrast(named[kind], named[f"{kind}-tint"]) >= 4.5
+    for name in ("ink", "soft"):
+        assert _contrast(named[name], named["good-tint"]) >= 4.5
 
 
 # What needs the frameworks
@@ -762,17 +764,145 @@ def shown(browser, css):
     )
 
 
-def test_every_page_opens_without_an_error_or_a_request(visit, parsed):
+@pytest.fixture(scope="module")
+def opened(pages, parsed):
+    """The pages of the root, and of each folder the six with the most in them: what is
+    made by one template differs by what is put into it."""
+    folders = {}
     for name in parsed:
+        folders.setdefault(name.rpartition("/")[0], []).append(name)
+    fullest = {
+        folder: sorted(names, key=lambda name: -len(pages[name]))
+        for folder, names in folders.items()
+    }
+    return [n for f, names in fullest.items() for n in names[: 6 if f else None]]
+
+
+def test_pages_open_without_an_error_or_a_request(visit, opened):
+    assert {name.rpartition("/")[0] for name in opened} == {
+        "",
+        "models",
+        "optimizers",
+        "benchmarks",
+    }
+    for name in opened:
         browser = visit(name, width=390)
         width = browser.execute_script("return document.documentElement.scrollWidth")
         assert width <= 390, f"{name} scrolls sideways on a phone"
         assert browser.get_log("browser") == [], name
+        assert cut(browser) == [], name
     for entry in browser.get_log("performance"):
         message = json.loads(entry["message"])["message"]
         if message["method"] == "Network.requestWillBeSent":
             address = message["params"]["request"]["url"]
             assert address.startswith(("file:", "data:")), address
+
+
+def cut(browser):
+    """What is cut at a side and does not say so: no faded edge, no name, or not to be
+    reached by keyboard."""
+    return browser.execute_async_script(
+        """
+        const done = arguments[0];
+        // After the layout come the observers of sizes.
+        requestAnimationFrame(() => setTimeout(() => done(
+          [...document.querySelectorAll("main *, nav.main")]
+            .filter((e) => e.checkVisibility() && e.scrollWidth > e.clientWidth + 1)
+            .filter((e) => /auto|scroll|hidden/.test(getComputedStyle(e).overflowX))
+            .filter((e) => !e.matches("input, .sr"))
+            .filter((e) => !e.matches(".more-left, .more-right")
+              || (e.tagName !== "NAV" && (e.tabIndex !== 0 || !e.ariaLabel)))
+            .map((e) => `${e.tagName} ${e.className} ${e.textContent.slice(0, 40)}`)
+        )));
+        """
+    )
+
+
+def resize(browser, width):
+    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+
+
+SOURCES = (
+    "index.html",
+    "models/resnet.html",
+    "models/gpt.html",
+    "optimizers/adam.html",
+)
+
+
+@pytest.mark.parametrize("page", [*SOURCES, "benchmarks.html", "optimizers.html"])
+def test_what_is_cut_at_a_side_says_so(visit, page):
+    browser = visit(page)
+    for width in (1280, 1400, 1920):
+        resize(browser, width)
+        assert cut(browser) == [], width
+        long = "return [...document.querySelectorAll('.code pre')]"
+        long += ".filter((e) => e.scrollWidth > e.clientWidth).length"
+        assert browser.execute_script(long) == 0, width
+
+
+def test_lines_that_are_not_wrapped_fade_at_the_edge_and_scroll(visit):
+    browser = visit("models/resnet.html")
+    assert every(browser, "pre.more-right") == []
+    browser.find_element("css selector", ".wrapping input").click()
+    assert cut(browser) == []
+    (first, *_) = browser.find_elements("css selector", "pre.more-right")
+    assert "class" not in first.get_attribute("aria-label")
+    assert first.get_attribute("role") == "region"
+    browser.execute_script("arguments[0].focus()", first)
+    assert browser.switch_to.active_element == first
+    browser.execute_script("arguments[0].scrollLeft = 9999", first)
+    assert cut(browser) == []
+    assert first.get_attribute("class") == "more-left"
+
+
+def test_a_wrapped_line_hangs_below_where_it_began(visit):
+    """Of a line of two rows the second is further in, and both in the column."""
+    browser = visit("models/resnet.html")
+    starts = browser.execute_script(
+        """
+        return [...document.querySelectorAll("#sources ~ .wide .l")].map((line) => {
+          const range = document.createRange();
+          range.selectNodeContents(line);
+          const rows = [...range.getClientRects()].filter((r) => r.width > 1);
+          const tops = [...new Set(rows.map((r) => Math.round(r.top)))];
+          const text = line.textContent;
+          const own = text.length - text.trimStart().length;
+          const left = line.getBoundingClientRect().left;
+          return [tops.length, own, rows.filter((r) => r.top > rows[0].top + 9)
+            .map((r) => r.left - left)[0]];
+        }).filter(([rows]) => rows > 1)
+        """
+    )
+    assert len(starts) > 20
+    for _, own, left in starts:
+        assert left == pytest.approx((own + 2) * 7.22, abs=2)
+
+
+def test_the_search_of_differences_stands_clear_of_the_first_heading(visit):
+    browser = visit("differences.html")
+    for width in (390, 1280, 1920):
+        resize(browser, width)
+        gap = browser.execute_script(
+            "return document.querySelector('.chapter h2').getBoundingClientRect().top"
+            " - document.querySelector('#search').getBoundingClientRect().bottom"
+        )
+        assert gap >= 16, width
+
+
+def test_the_index_leads_with_the_choice_and_its_rows_lead_on(visit):
+    browser = visit("index.html")
+    assert shown(browser, "h2")[0] == "Choosing a framework"
+    link = browser.find_element("css selector", "#choices tbody th a")
+    key = link.get_attribute("href").partition("#")[2]
+    browser.execute_script("arguments[0].click()", link)
+    (rows,) = browser.find_elements("css selector", f"details#{key}[open]")
+    assert rows.is_displayed()
+    resize(browser, 390)
+    assert cut(browser) == []
+    assert rows.find_elements("css selector", ".more-right")
+    assert shown(browser, "h2")[0] == "Choosing a framework"
 
 
 def test_a_table_sorts_by_a_button_of_the_heading(visit):

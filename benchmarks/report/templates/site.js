@@ -73,10 +73,34 @@ for (const input of all("input[data-filter]")) {
   });
 }
 
-// What scrolls sideways can be reached by keyboard
+// What scrolls says so at its edges, has a name and can be reached by keyboard
 
-for (const box of all(".scroll, .code pre, .tree, .raw")) {
-  if (box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight + 2) box.tabIndex = 0;
+const headings = all("h1, h2, h3, h4, figcaption, summary");
+
+function nameOf(box) {
+  const before = headings.filter((one) => one.compareDocumentPosition(box) & Node.DOCUMENT_POSITION_FOLLOWING);
+  return before.at(-1)?.textContent.trim() ?? document.title;
+}
+
+function edges(box) {
+  const left = box.scrollLeft, hidden = box.scrollWidth - box.clientWidth;
+  const sideways = hidden > 1;
+  box.classList.toggle("more-left", sideways && left > 1);
+  box.classList.toggle("more-right", sideways && left < hidden - 1);
+  if (box.tagName === "NAV") return;
+  const scrolls = sideways || box.scrollHeight > box.clientHeight + 2;
+  if (scrolls === box.hasAttribute("tabindex")) return;
+  if (scrolls) {
+    box.tabIndex = 0;
+    box.setAttribute("role", "region");
+    box.setAttribute("aria-label", nameOf(box));
+  } else for (const name of ["tabindex", "role", "aria-label"]) box.removeAttribute(name);
+}
+
+const sizes = new ResizeObserver((changed) => changed.forEach(({ target }) => edges(target)));
+for (const box of all(".scroll, .code pre, .tree, .raw, nav.main")) {
+  sizes.observe(box);
+  box.addEventListener("scroll", () => edges(box), { passive: true });
 }
 
 // Tabs
@@ -130,7 +154,11 @@ for (const place of all("[data-views]")) {
     group.append(button);
   }
   const wrap = make("input", { type: "checkbox" });
-  wrap.addEventListener("change", () => place.classList.toggle("wrapped", wrap.checked));
+  wrap.checked = true;
+  wrap.addEventListener("change", () => {
+    place.classList.toggle("unwrapped", !wrap.checked);
+    all(".code pre", place).forEach(edges);
+  });
   place.prepend(group, make("label", { class: "wrapping" }, wrap, " wrap long lines"));
   show(matchMedia("(max-width: 70rem)").matches ? "pytorch" : "");
 }
