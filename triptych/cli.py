@@ -241,7 +241,7 @@ def dump(
         Path | None,
         typer.Option(help="write the recorder of --framework as one file instead"),
     ] = None,
-    framework: Annotated[str, typer.Option(help="pytorch, keras or nnx")] = "",
+    framework: Annotated[str, typer.Option(help="pytorch, keras, nnx or linen")] = "",
 ) -> None:
     """Record a model: layers, calls, gradients, in a folder that diff takes."""
     from triptych.commands import dump as job

@@ -37,6 +37,7 @@ KINDS = {
     "running_mean": "mean",
     "running_var": "variance",
 }
+GENERAL = ("EinsumDense", "LinearGeneral", "DenseGeneral")
 CELLS = ("OptimizedLSTMCell", "GRUCell", "SimpleCell")
 
 
@@ -92,7 +93,8 @@ class Layer:
 def layers_of(dump: Dump) -> dict[str, Layer]:
     """The layers of a model that hold something, in the order in which they run."""
     held: dict[str, dict[str, tuple[str, bool]]] = {}
-    cells = [p for p, m in dump.modules.items() if m.kind in CELLS]
+    nnx = dump.framework == "nnx"  # Linen has a layer for each gate
+    cells = [p for p, m in dump.modules.items() if nnx and m.kind in CELLS]
     for weight in dump.weights:
         own, leaf = weight.module, weight.leaf
         cell = next((c for c in cells if own.startswith(f"{c}.")), None)
@@ -135,7 +137,7 @@ def _layers(
         "SimpleRNNCell": _recurrent,
     }.get(module.kind)
     own = _Own(framework, module, leaves, stored)
-    return make(own) if make else [_plain(own)]
+    return make(own) if make and framework != "linen" else [_plain(own)]
 
 
 class _Own:
@@ -197,12 +199,12 @@ def _turn(
         if kind == "Conv1D" and value.ndim == 2:
             return _transposed, "Conv1D is a transposed linear layer"
         return _same, ""
-    if leaf == "bias" and value.ndim > 1 and kind in ("EinsumDense", "LinearGeneral"):
+    if leaf == "bias" and value.ndim > 1 and kind in GENERAL:
         return lambda a: a.reshape(-1), "heads joined"
     if leaf == "embeddings" or "kernel" not in leaf:
         return _same, ""
-    if kind in ("EinsumDense", "LinearGeneral"):
-        entered = _contracted(module, value.ndim)
+    if kind in GENERAL:
+        entered = _contracted(module)
         size = int(np.prod(value.shape[:entered]))
         return lambda a: a.reshape(size, -1).T, "heads joined"
     if leaf == "depthwise_kernel" or kind.startswith("DepthwiseConv"):
@@ -214,7 +216,7 @@ def _turn(
     return _same, ""
 
 
-def _contracted(module: Module, ndim: int) -> int:
+def _contracted(module: Module) -> int:
     """How many axes of the kernel the input's are summed over."""
     equation = module.settings.get("equation")
     if isinstance(equation, str):
@@ -222,7 +224,7 @@ def _contracted(module: Module, ndim: int) -> int:
         kernel = given.partition(",")[2]
         return sum(letter not in out for letter in kernel)
     axes = module.settings.get("axis")
-    return len(axes) if isinstance(axes, list) else ndim - 1
+    return len(axes) if isinstance(axes, list) else 1
 
 
 def _depthwise(a: Array) -> Array:

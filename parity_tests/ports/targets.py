@@ -14,7 +14,7 @@ from shared.errors import UsageError
 from shared.randomness import generator
 
 ALIASES = {"jax": "nnx"}
-FRAMEWORKS = ("pytorch", "keras", "jax", "nnx")
+FRAMEWORKS = ("pytorch", "keras", "jax", "nnx", "linen")
 # A module's imports tell its framework; of several the first in this order does.
 ROOTS = {
     "torch": "pytorch",
@@ -58,18 +58,19 @@ def detect(module: str, folder: Path) -> str:
     while waiting:
         file = waiting.pop()
         names = list(_imports(file))
+        linen = "flax.linen" in names and "flax.nnx" not in names
         found = {
             ROOTS[n.partition(".")[0]] for n in names if n.partition(".")[0] in ROOTS
         }
         if len(found) == 1:
-            return found.pop()
+            return "linen" if linen and found == {"nnx"} else found.pop()
         if found:
             seen_names = ", ".join(sorted(LABELS.get(f, f) for f in found))
             raise UsageError(
                 f"{module} imports {seen_names}: say which, as in pytorch={module}:name"
             )
-        for name in names:
-            near = _file(name, folder, own=True)
+        for name in [n for whole in names for n in (whole, whole.rpartition(".")[0])]:
+            near = _file(name, folder, own=True) if name else None
             if near is not None and near not in seen:
                 seen.add(near)
                 waiting.append(near)
@@ -117,7 +118,7 @@ def _imports(file: Path) -> Iterator[str]:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
 def parse_input(text: str) -> Array:

@@ -38,7 +38,9 @@ FRAMEWORKS = {
     "jax_impl": {"jax", "flax", "optax"},
     "triptych.recorders.pytorch": {"torch"},
     "triptych.recorders.keras": {"keras", "tensorflow", "torch"},
+    "triptych.recorders.jaxed": {"jax"},
     "triptych.recorders.nnx": {"jax", "flax"},
+    "triptych.recorders.linen": {"jax", "flax"},
 }
 
 

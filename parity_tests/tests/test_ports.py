@@ -25,7 +25,11 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 """
-HEADS = {"torch": TORCH, "keras": KERAS, "flax": FLAX}
+LINEN = """
+import jax.numpy as jnp
+from flax import linen as nn
+"""
+HEADS = {"torch": TORCH, "keras": KERAS, "flax": FLAX, "linen": LINEN}
 
 # name: input, then the sources by framework; each has a `make`
 PAIRS = {}
@@ -445,6 +449,47 @@ pair(
     """,
 )
 mistake("bridge", "flax", "jnp.tanh", "jnp.sin", "diverges")
+
+
+pair(
+    "linen",
+    ["4,3,8,8"],
+    torch="""
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = nn.Conv2d(3, 4, 3, padding=1, stride=2)
+            self.bn = nn.BatchNorm2d(4)
+            self.drop = nn.Dropout(0.2)
+            self.attn = nn.MultiheadAttention(4, 2, batch_first=True)
+            self.fc = nn.Linear(4, 5)
+
+        def forward(self, x):
+            x = F.relu(self.bn(self.conv(x))).flatten(2).transpose(1, 2)
+            x = x + self.attn(x, x, x)[0]
+            return self.fc(self.drop(x.mean(1)))
+
+    make = Net
+    """,
+    linen="""
+    class Net(nn.Module):
+        @nn.compact
+        def __call__(self, x, train=False):
+            x = nn.Conv(4, (3, 3), (2, 2), padding=1)(x)
+            x = nn.BatchNorm(not train, momentum=0.9, epsilon=1e-5)(x)
+            x = nn.relu(x).reshape(x.shape[0], -1, 4)
+            x = x + nn.MultiHeadDotProductAttention(2)(x)
+            x = nn.Dropout(0.2, deterministic=not train)(x.mean(1))
+            return nn.Dense(5)(x)
+
+    make = Net
+    """,
+)
+mistake("linen", "linen", "epsilon=1e-5", "epsilon=1e-3", "first in bn ", "0.001")
+mistake("linen", "linen", "momentum=0.9", "momentum=0.5", "bn.running_mean", "0.5")
+mistake("linen", "linen", "padding=1", 'padding="SAME"', "first in conv ", "padding")
+mistake("linen", "linen", "nn.relu", "nn.gelu", "between bn", "relu against gelu")
+mistake("linen", "linen", "out(0.2", "out(0.3", "drop drops 0.2", "dropout")
 
 
 @pytest.mark.parametrize("name", PAIRS)

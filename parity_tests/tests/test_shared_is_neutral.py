@@ -13,7 +13,9 @@ ROOT = Path(__file__).resolve().parents[2]
 FRAMEWORKS = {"torch", "tensorflow", "keras", "jax", "flax", "optax", "orbax"}
 # A recorder is handed to a process that has its framework; nobody imports it.
 RECORDERS = {
-    ROOT / "triptych" / "recorders" / f"{name}.py" for name in recorders.FRAMEWORKS
+    ROOT / "triptych" / "recorders" / f"{name}.py"
+    for parts in recorders.PARTS.values()
+    for name in parts
 }
 NEUTRAL = [
     path

@@ -8,12 +8,20 @@ import ast
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
-FRAMEWORKS = ("pytorch", "keras", "nnx")
+# The parts of each recorder behind those that all have.
+PARTS = {
+    "pytorch": ("pytorch",),
+    "keras": ("keras",),
+    "nnx": ("jaxed", "nnx"),
+    "linen": ("jaxed", "linen"),
+}
+FRAMEWORKS = tuple(PARTS)
 
 
 def bundle(framework: str) -> str:
     """Gives the whole recorder of a framework as the text of one file."""
-    parts = [_alone(FOLDER / f"{n}.py") for n in ("values", "common", framework)]
+    names = ("values", "common", *PARTS[framework])
+    parts = [_alone(FOLDER / f"{name}.py") for name in names]
     return "\n\n".join([*parts, 'if __name__ == "__main__":\n    main()\n'])
 
 

@@ -272,13 +272,13 @@ class Recorder:
         dump.say("program", program)
         dump.say("channels_last", opened["last"])
         dump.say("environment", {**machine(), **self.native.environment()})
+        opened["order"] = opened.get("order") or model.order(given)
+        dump.say("order", opened["order"])
         dump.say("modules", model.modules())
         dump.say("rates", model.rates)
         for entry, value in model.weights():
             dump.weights.append({**entry, "tensor": dump.tensor(value, whole=True)})
         dump.say("inputs", {k: dump.tensor(v, whole=True) for k, v in given.items()})
-        if modes == []:
-            dump.say("order", model.order(given))
         for mode in MODES[: 1 if program else 2] if modes is None else modes:
             cut = None if program or swaps else opened["last"]
             dump.run(mode, model.run(given, mode == "training", cut, swaps))

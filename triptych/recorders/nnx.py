@@ -1,6 +1,7 @@
 """The recorder of Flax NNX models."""
 
 import contextlib
+import functools
 import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -8,30 +9,26 @@ from typing import Any
 import flax
 import jax
 import jax.numpy as jnp
-import numpy as np
 from flax import nnx
 from jax.extend.core import get_opaque_trace_state
 
-from triptych.recorders.common import (
-    Tape,
-    quiet,
-    run,
-    settings_of,
-    source_of,
+from triptych.recorders.common import Tape, quiet, run, settings_of, source_of
+from triptych.recorders.jaxed import (
+    array,
+    device,
+    is_tensor,
+    recorded_run,
+    traced,
+    widened,
 )
-from triptych.recorders.values import (
-    Refused,
-    arguments_of,
-    picked,
-    weights_of,
-)
+from triptych.recorders.values import Refused, arguments_of, picked
 
 FRAMEWORK, LAST, KIND = "nnx", True, "flax.nnx.Module"
 RATES = ("rate", "dropout_rate", "drop_rate", "dropout", "drop_prob")
 
 
 def prepare(dtype: str) -> None:
-    jax.config.update("jax_enable_x64", dtype == "float64")
+    widened(dtype)
 
 
 def is_model(value: Any) -> bool:
@@ -39,18 +36,7 @@ def is_model(value: Any) -> bool:
 
 
 def environment() -> dict[str, Any]:
-    device = str(jax.devices()[0])
-    return {"jax": jax.__version__, "flax": flax.__version__, "device": device}
-
-
-def is_tensor(value: Any) -> bool:
-    return isinstance(value, jax.Array | np.ndarray) and not jnp.issubdtype(
-        value.dtype, jax.dtypes.prng_key
-    )
-
-
-def array(value: Any) -> Any:
-    return np.asarray(value)
+    return {"jax": jax.__version__, "flax": flax.__version__, "device": device()}
 
 
 def value_of(variable: nnx.Variable) -> Any:
@@ -169,12 +155,8 @@ class Model:
     def order(self, given: Mapping[str, Any]) -> list[str]:
         """The paths of the calls of one run, which computes nothing."""
         self.native.eval()
-        tape = Tape(is_tensor)
-        jax.eval_shape(
-            lambda inputs: self._call(nnx.split(self.native), {}, inputs, tape)[0],
-            {k: jnp.asarray(v) for k, v in given.items()},
-        )
-        return [call["path"] for call in tape.calls]
+        call = functools.partial(self._call, nnx.split(self.native))
+        return [entry["path"] for entry in traced(call, {}, given).calls]
 
     def _call(self, parts: Any, values: Any, inputs: Any, tape: Tape) -> Any:
         """Outputs by path and buffers, of a copy that is forgotten."""
@@ -203,58 +185,16 @@ class Model:
         """Runs the model; with gradients unless `last` is None."""
         self.native.train() if training else self.native.eval()
         parts = nnx.split(self.native)
-        inputs = {k: jnp.asarray(v) for k, v in given.items()}
-        reals = {
-            k: v for k, v in inputs.items() if jnp.issubdtype(v.dtype, jnp.floating)
-        }
         trained = {
             name: value_of(variable)
             for name, (variable, _) in slots_of(self.native).items()
             if isinstance(variable, nnx.Param)
         }
-        order: list[dict[str, Any]] = []
-
-        def function(wanted: Any, swaps: Any) -> Any:
-            tape = Tape(is_tensor, forced=swaps)
-            outputs, fixed = self._call(
-                parts, wanted["w"], {**inputs, **wanted["i"]}, tape
-            )
-            order[:] = tape.calls
-            tensors = [(call["inputs"], call["outputs"]) for call in tape.calls]
-            return _total(outputs, last), (outputs, fixed, tensors)
-
-        def step(wanted: Any, swaps: Any) -> Any:
-            if last is None:
-                return function(wanted, swaps)[1], {"w": {}, "i": {}}
-            grads, rest = jax.grad(function, has_aux=True)(wanted, swaps)
-            return rest, grads
-
-        wanted = {"w": trained, "i": reals}
-        swaps = {k: jnp.asarray(v) for k, v in forced.items()}
         try:
-            found = jax.jit(step)(wanted, swaps)
-        except jax.errors.ConcretizationTypeError:
-            found = step(wanted, swaps)  # a model that looks at values
+            call = functools.partial(self._call, parts)
+            return recorded_run(call, trained, given, last, forced)
         finally:
             self.native.eval()
-        (outputs, fixed, tensors), grads = jax.tree.map(array, found)
-        calls = [
-            {**call, "inputs": entered, "outputs": left}
-            for call, (entered, left) in zip(order, tensors, strict=True)
-        ]
-        found = {"outputs": outputs, "calls": calls, "buffers": fixed}
-        return found | {"gradients": grads["w"], "input_gradients": grads["i"]}
-
-
-def _total(outputs: Mapping[str, Any], last: bool | None) -> Any:
-    if last is None:
-        return 0.0
-    total = jnp.zeros(())
-    for i, output in enumerate(outputs.values()):
-        if jnp.issubdtype(output.dtype, jnp.floating):
-            fixed = weights_of(i, output.shape, last)
-            total += (output * jnp.asarray(fixed, output.dtype)).sum()
-    return total
 
 
 @contextlib.contextmanager

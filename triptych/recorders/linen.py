@@ -1,0 +1,185 @@
+"""The recorder of Flax Linen models."""
+
+import inspect
+import sys
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import flax
+import jax
+import jax.numpy as jnp
+from flax import linen
+
+from triptych.recorders.common import Tape, quiet, run, settings_of, source_of
+from triptych.recorders.jaxed import (
+    array,
+    device,
+    is_tensor,
+    recorded_run,
+    traced,
+    widened,
+)
+from triptych.recorders.values import Refused, arguments_of, picked
+
+FRAMEWORK, LAST = "linen", True
+KIND = "flax.linen.Module, nor one with its variables"
+# What a model's own call names the switch between training and evaluation.
+ON, OFF = ("train", "training", "is_training"), ("deterministic", "eval", "inference")
+SKIPPED = ("intermediates", "cache")
+
+
+def prepare(dtype: str) -> None:
+    widened(dtype)
+
+
+def is_model(value: Any) -> bool:
+    """A module, or a pair of one and its variables."""
+    if isinstance(value, tuple) and len(value) == 2:
+        value = value[0]
+    return isinstance(value, linen.Module)
+
+
+def environment() -> dict[str, Any]:
+    return {"jax": jax.__version__, "flax": flax.__version__, "device": device()}
+
+
+def flat(tree: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(tree, Mapping):
+        for name, value in tree.items():
+            yield from flat(value, f"{path}.{name}" if path else name)
+    else:
+        yield path, tree
+
+
+def nested(values: Mapping[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for path, value in values.items():
+        *parents, last = path.split(".")
+        place = found
+        for parent in parents:
+            place = place.setdefault(parent, {})
+        place[last] = value
+    return found
+
+
+class Model:
+    """A module and its variables, in the precision asked for, without dropout."""
+
+    def __init__(self, native: Any, dtype: str, program: str, given: Any):
+        self.native, variables = native if isinstance(native, tuple) else (native, None)
+        self.program, self.wanted = program, ()
+        self.rates: dict[str, float] = {}
+        self.known: dict[str, linen.Module] = {}
+        inputs = {k: jnp.asarray(v) for k, v in given.items()}
+        if variables is None:
+            args, kwargs = arguments_of(inputs)
+            key = jax.random.key(0)
+            options = {"method": program} if program else self._switch(False)
+            keys = {"params": key, "dropout": key}
+            variables = self.native.init(keys, *args, **kwargs, **options)
+        self.places: dict[str, str] = {}  # a name's collection
+        self.values: dict[str, Any] = {}
+        for collection, tree in variables.items():
+            for path, value in flat(tree):
+                real = is_tensor(value) and jnp.issubdtype(value.dtype, jnp.floating)
+                self.places[path] = collection
+                self.values[path] = jnp.asarray(value, dtype) if real else value
+
+    def _switch(self, training: bool) -> dict[str, bool]:
+        names = inspect.signature(type(self.native).__call__).parameters
+        found = {name: training for name in ON if name in names}
+        return found | {name: not training for name in OFF if name in names}
+
+    def _trained(self) -> dict[str, Any]:
+        return {k: v for k, v in self.values.items() if self.places[k] == "params"}
+
+    def modules(self) -> list[dict[str, Any]]:
+        paths = list(self.known)
+        return [
+            {
+                "path": path,
+                "kind": type(module).__name__,
+                "package": type(module).__module__,
+                "settings": settings_of(vars(module)),
+                "children": [
+                    p for p in paths if p and p.rpartition(".")[0] == path and p != path
+                ],
+                **source_of(type(module)),
+            }
+            for path, module in self.known.items()
+        ]
+
+    def weights(self) -> Iterator[tuple[dict[str, Any], Any]]:
+        for name, value in self.values.items():
+            if self.places[name] in SKIPPED or not jnp.issubdtype(
+                value.dtype, jnp.floating
+            ):
+                continue
+            module, _, leaf = name.rpartition(".")
+            entry = {"name": name, "module": module, "leaf": leaf, "also": []}
+            yield entry | {"trainable": self.places[name] == "params"}, array(value)
+
+    def load(self, values: Mapping[str, Any]) -> None:
+        for name, value in values.items():
+            if name not in self.values:
+                raise Refused(f"no variable {name!r} in the model")
+            self.values[name] = jnp.array(value)
+
+    def order(self, given: Mapping[str, Any]) -> list[str]:
+        """The paths of the calls of one run, which computes nothing."""
+        tape = traced(self._calling(False), self._trained(), given)
+        return [entry["path"] for entry in tape.calls]
+
+    def _calling(self, training: bool) -> Any:
+        """The model as a function of what it trains, its inputs and a tape."""
+
+        def call(trained: Any, inputs: Any, tape: Tape) -> Any:
+            collections: dict[str, dict[str, Any]] = {}
+            for name, value in {**self.values, **trained}.items():
+                collections.setdefault(self.places[name], {})[name] = value
+            variables = {k: nested(v) for k, v in collections.items()}
+            args, kwargs = arguments_of(inputs)
+            options = {"method": self.program} if self.program else {}
+            with linen.intercept_methods(self._interceptor(tape)):
+                result, changed = self.native.apply(
+                    variables,
+                    *args,
+                    **kwargs,
+                    **options or self._switch(training),
+                    rngs={"dropout": jax.random.key(0)},
+                    mutable=[k for k in collections if k != "params"],
+                )
+            fixed = {p: v for tree in changed.values() for p, v in flat(tree)}
+            return picked(result, is_tensor, self.wanted), fixed
+
+        return call
+
+    def _interceptor(self, tape: Tape) -> Any:
+        def intercept(function: Any, args: Any, kwargs: Any, context: Any) -> Any:
+            module, path = context.module, ".".join(context.module.path)
+            if context.method_name != "__call__":
+                return function(*args, **kwargs)
+            if isinstance(module, linen.Dropout):
+                if isinstance(module.rate, float) and 0 < module.rate < 1:
+                    quiet(module.rate, f"{path}:rate", self.rates)
+                return args[0]
+            self.known[path] = module.clone(parent=None)
+            entry, args, kwargs = tape.enter(path, args, kwargs)
+            return tape.leave(entry, function(*args, **kwargs))
+
+        return intercept
+
+    def run(
+        self,
+        given: Mapping[str, Any],
+        training: bool,
+        last: bool | None,
+        forced: Mapping[str, Any],
+    ) -> dict[str, Any]:
+        """Runs the model; with gradients unless `last` is None."""
+        call = self._calling(training)
+        return recorded_run(call, self._trained(), given, last, forced)
+
+
+def main() -> None:
+    sys.exit(run(sys.modules[__name__]))
