@@ -315,7 +315,11 @@ def _suppressed(given: Array) -> Iterator[Case]:
     apart = np.arange(40.0)[None, :, None] + np.array([0, 0, 0.5, 1])
     alike = np.ones((1, 40)), np.arange(40)[None] % 3 > 0
     yield Case("nms of many equal scores", boxes.NMS().select, (apart, *alike))
-    nms = SUPPRESSIONS["some"]
+    # One overlaps the other by exactly the threshold, which is not above it.
+    halves = np.array([[[0.0, 0, 4, 4], [0, 0, 4, 2]]]), *_cut(2, *falling)
+    nms, zeros = SUPPRESSIONS["half"], np.zeros((1, 2), int)
+    yield Case("nms at the threshold", nms.select, halves)
+    yield Case("nms by class at the threshold", nms.select_by_class, (*halves, zeros))
     none = given[:, :0], *_cut(0, scores, every)
     yield Case("nms of none", nms.select, none)
     yield Case("nms of none by class", nms.select_by_class, (*none, classes[:, :0]))
@@ -336,12 +340,15 @@ def _matched(given: Array) -> Iterator[Case]:
         [[[0.0, 0, 4, 4], [0, 0, 4, 4], [50, 50, 51, 51], [0, 0, 2, 2], [0, 2, 4, 4]]]
     )
     all_valid = np.full((1, 5), True)
+    # The first anchor is nobody's: not of the box that none overlaps either.
+    alone = exact[[2, 0]], contested[:, [2, 0]], all_valid[:, :2]
     for name, matching in MATCHINGS.items():
         assign, margin = matching.assign, matching.margin
         yield Case(f"matching, {name}", assign, (anchors, truths, valid), margin)
         own = np.stack([anchors, anchors[::-1] + 0.1])
         yield Case(f"matching of own, {name}", assign, (own, truths, valid), margin)
         yield Case(f"matching exactly, {name}", assign, (exact, contested, all_valid))
+        yield Case(f"matching nobody's, {name}", assign, alone)
         yield Case(
             f"matching exactly one, {name}",
             assign,

@@ -109,6 +109,12 @@ class Workers:
             )
         return self._running[key]
 
+    def renew(self, framework: str) -> None:
+        """Have its files read anew, in every precision, as they are now."""
+        for (of, _), worker in self._running.items():
+            if of.partition("[")[0] == framework and worker.alive:
+                worker.renew()
+
     def trim(self, limit_mib: int) -> None:
         """End those that held more, for what their caches keep; they start anew."""
         for key, worker in list(self._running.items()):

@@ -1,24 +1,38 @@
 """What judges a mutant of a model or a layer: the tiers of parity, then the tests of
 the layers and of the differences."""
 
-import os
-import subprocess
-import sys
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from parity_tests import oracles
+from parity_tests import oracles, reached
 from parity_tests.engine import Evidence, Session, Workers
+from parity_tests.kept import UNCOMPILED, KeptTests
 from parity_tests.tolerances import ORIGINALS
 from shared import reference
-from shared.catalog import FAMILIES, VARIANTS, family_of, select
+from shared.catalog import VARIANTS, family_of, select
 from shared.errors import UsageError
-from shared.frameworks import ORACLE
+from shared.frameworks import ORACLE, PACKAGES
 from shared.running.client import WorkerFailure
 
 REFERENCE = {"pytorch": "jax", "keras": "pytorch", "jax": "pytorch"}
-LAYERS = "layers"
+LAYERS, OBJECTIVES = "layers", "objectives"
 OF_LAYERS = ("layers", "cnn1d", "differences")
+# What judges an objective: the updates of models, and tests.
+LEARNED = {
+    "evidence": ("vae_tiny",),
+    "adversarial": ("wgan_gp_tiny", "gan_tiny", "dcgan_tiny", "wgan_gp_dcgan_tiny"),
+}
+OF_OBJECTIVES = {
+    "supervised": ("contract",),
+    "adversarial": ("gan",),
+    "evidence": ("vae",),
+    "diffusion": ("objectives",),
+    "distillation": ("objectives",),
+    "temporal_difference": ("objectives",),
+}
+RENEWED = 200  # mutants after which a process is, for what its caches hold
 TIERS = ("names", "counts", "forward", "gradients", "buffers", "programs", "cases")
 # What of these the networks in NumPy know.
 TOGETHER = tuple(tier for tier in TIERS if tier != "programs")
@@ -34,7 +48,7 @@ class Mutant:
     code: str  # the line
     change: str  # "before -> after"
     source: str
-    owner: str = ""  # in a definition's file the class or function around it
+    owner: str = ""  # in layers and definitions the class or function around it
 
 
 def part_of(path: str) -> str:
@@ -43,13 +57,20 @@ def part_of(path: str) -> str:
     return Path(path if room in ("models", "specs") else room).stem
 
 
+# Says what is wrong, or "".
+Check = Callable[[], str]
+
+
 class Judge:
     """One framework's mutants, one after another, in a copy of the suite."""
 
     def __init__(self, framework: str, root: Path, evidence: dict[str, Evidence]):
         self.framework, self.root, self.evidence = framework, root, evidence
-        self.workers = Workers(timeout=180.0, root=root)
+        self.workers = Workers(timeout=180.0, root=root, variables=UNCOMPILED)
+        self.tests = KeptTests(root)
         self.names = list(evidence)
+        self.caught: dict[str, Check] = {}  # by file, what caught its last mutant
+        self.count = 0
 
     def judge(self, mutant: Mutant) -> str:
         """Say by which check it was caught, or ""."""
@@ -57,71 +78,92 @@ class Judge:
         original = file.read_text()
         file.write_text(mutant.source)
         try:
-            return (
-                self._import(mutant)
-                or self._first_failure(mutant)
-                or self._failing_test(mutant)
-            )
+            return self._import() or self._first_of(self._checks(mutant), mutant)
         finally:
             file.write_text(original)
-            self._import(mutant)
 
-    def _import(self, mutant: Mutant) -> str:
-        """A model file is imported again; what others build on needs a new process."""
-        package, *rest = Path(mutant.path).with_suffix("").parts
-        if rest[0] != "models":
-            self.workers.close()
-            return ""
-        modules = [".".join([package, *rest]), f"{package}.models"]
+    def close(self) -> None:
+        self.workers.close()
+        self.tests.close()
+
+    def _import(self) -> str:
+        """Every file is read anew by a process that stays, but for what its caches
+        hold."""
+        self.count += 1
+        if self.count % RENEWED == 0:
+            self.close()
         try:
-            self.workers.get(self.framework, "float64").reload(modules)
-        except WorkerFailure as failure:
+            self.workers.renew(self.framework)
+            self.workers.get(self.framework, "float64").describe()
+        except (WorkerFailure, UsageError) as failure:
+            self.workers.close()
             return f"import: {failure}"
         return ""
 
-    def _first_failure(self, mutant: Mutant) -> str:
-        part = part_of(mutant.path)
-        for name in list(self.names):
-            if part in FAMILIES and family_of(VARIANTS[name].spec) != part:
-                continue
-            for tiers in (TIERS[:2], TIERS):
-                session = Session(
-                    self.workers, (REFERENCE[self.framework], self.framework)
-                )
-                session.remember(name, REFERENCE[self.framework], self.evidence[name])
-                for check in session.check(name, tiers):
-                    if not check.passed:
-                        # What caught this one will often catch its neighbour.
-                        self.names.remove(name)
-                        self.names.insert(0, name)
-                        return f"{name} {check.tier}: {check.reason}"
+    def _checks(self, mutant: Mutant) -> list[Check]:
+        """The tests of a layer, and of what it does otherwise than its framework's,
+        follow on the models that have it."""
+        part, package = part_of(mutant.path), PACKAGES[self.framework]
+        if part == OBJECTIVES:
+            kind = Path(mutant.path).stem
+            learned = [partial(self._learns, name) for name in LEARNED.get(kind, ())]
+            return [*learned, *map(self._test, OF_OBJECTIVES.get(kind, ()))]
+        names = [part]
+        if part == LAYERS:
+            names = list(reached.families(package, mutant.owner))
+        of = [name for name in self.names if family_of(VARIANTS[name].spec) in names]
+        found: list[Check] = [partial(self._differs, name) for name in of]
+        if part == LAYERS:
+            found += [self._test(name) for name in OF_LAYERS]
+        return found
+
+    def _first_of(self, checks: list[Check], mutant: Mutant) -> str:
+        """What caught one will often catch its neighbour."""
+        last = self.caught.get(mutant.path)
+        for check in sorted(checks, key=lambda one: _said(one) != _said(last)):
+            if by := check():
+                self.caught[mutant.path] = check
+                return by
         return ""
 
-    def _failing_test(self, mutant: Mutant) -> str:
-        """What a layer does, and what otherwise than its framework's, they pin down."""
-        if part_of(mutant.path) != LAYERS:
-            return ""
-        tests = [f"parity_tests/tests/test_{name}.py" for name in OF_LAYERS]
-        command = ["-m", "pytest", "-qx", *tests]
-        done = subprocess.run(
-            [sys.executable, *command],
-            cwd=self.root,
-            env={**os.environ, "PYTHONPATH": str(self.root)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode > 1:
-            raise RuntimeError(f"the tests could not be run: {done.stdout[-2000:]}")
-        return done.stdout.strip().splitlines()[-2] if done.returncode else ""
+    def _differs(self, name: str) -> str:
+        """What differs first in a model from the framework it is held against."""
+        for tiers in (TIERS[:2], TIERS):
+            session = Session(self.workers, (REFERENCE[self.framework], self.framework))
+            session.remember(name, REFERENCE[self.framework], self.evidence[name])
+            for check in session.check(name, tiers):
+                if not check.passed:
+                    return f"{name} {check.tier}: {check.reason}"
+        return ""
+
+    def _learns(self, name: str) -> str:
+        """What differs first in some updates of a model."""
+        frameworks = REFERENCE[self.framework], self.framework
+        session = Session(self.workers, frameworks, optimizers=["momentum"])
+        for check in session.check(name, ("training",)):
+            if not check.passed:
+                return f"{name} {check.tier}: {check.reason}"
+        return ""
+
+    def _test(self, name: str) -> Check:
+        return partial(self._failing, f"parity_tests/tests/test_{name}.py")
+
+    def _failing(self, file: str) -> str:
+        return self.tests.failing(self.framework, [file])
+
+
+def _said(check: Check | None) -> str:
+    return str(check.args[0]) if isinstance(check, partial) else ""
 
 
 class Together(Judge):
     """A mutant as if it stood in all three: no comparison among them would see it, so
     the published counts and the oracles outside must."""
 
-    def _first_failure(self, mutant: Mutant) -> str:
-        family = part_of(mutant.path)
+    def _checks(self, mutant: Mutant) -> list[Check]:
+        return [partial(self._outside, part_of(mutant.path))]
+
+    def _outside(self, family: str) -> str:
         numpy = family in reference.FAMILIES
         frameworks = (ORACLE, self.framework) if numpy else (self.framework,)
         for name, variant in select([family]).items():

@@ -2,7 +2,7 @@
 checked by the tiers of parity against another framework's unchanged evidence; in the
 native definitions (optimizers, losses, boxes ...) against those in NumPy.
 
-    python -m parity_tests.mutants [FAMILY ... layers] [--framework F] [--json FILE]
+    python -m parity_tests.mutants [FAMILY ... layers objectives] [--json FILE]
     python -m parity_tests.mutants --definitions [optimizers losses boxes ...] ...
     python -m parity_tests.mutants --together [FAMILY ...]   # in all three at once
     python -m parity_tests.mutants --read FILE ... [--again] --json FILE
@@ -12,21 +12,23 @@ native definitions (optimizers, losses, boxes ...) against those in NumPy.
 import argparse
 import ast
 import json
+import os
 import shutil
 import sys
 import tempfile
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
-from parity_tests import oracles
+from parity_tests import kept, mutants_page, oracles, reached
 from parity_tests.changes import changed
 from parity_tests.definition_judge import PARTS, DefinitionJudge
 from parity_tests.engine import Evidence, Workers, measure
 from parity_tests.model_judge import (
     LAYERS,
+    OBJECTIVES,
     REFERENCE,
     TIERS,
     Judge,
@@ -34,32 +36,13 @@ from parity_tests.model_judge import (
     Together,
     part_of,
 )
+from parity_tests.mutants_page import Outcome, explanations, key
 from shared.catalog import FAMILIES, VARIANTS, family_of, place_of
 from shared.files.writing import append_line, write_text
 from shared.frameworks import NATIVE, PACKAGES, ROOT
 
 # Methods of a spec that do not say what its model computes.
 ASIDE = ("starts", "start", "examples", "wanted", "unnamed_products", "programs")
-EXPLAINED = Path(__file__).with_name("mutants_explained.json")
-
-
-@dataclass(frozen=True)
-class Outcome:
-    framework: str
-    path: str
-    line: int
-    code: str
-    change: str
-    caught: bool
-    by: str
-    explained: str = ""
-    owner: str = ""
-
-
-def key(one: Mutant | Outcome) -> str:
-    """What a survivor's explanation is filed under; it outlives moved lines."""
-    place = f"{one.path}: {one.owner}" if one.owner else one.path
-    return f"{place}: {one.code}: {one.change}"
 
 
 # Making them
@@ -70,6 +53,8 @@ def mutants_of(framework: str, path: Path) -> Iterator[Mutant]:
     text, name = path.read_text(), str(path.relative_to(ROOT))
     lines, definition = text.splitlines(), part_of(name) in PARTS
     owners = _owners(text) if definition else {}
+    if part_of(name) == LAYERS:
+        owners = reached.owners(text)
     for line, change, source in changed(text, definition):
         code, owner = lines[line - 1].strip(), owners.get(line, "")
         yield Mutant(framework, name, line, code, change, source, owner)
@@ -110,7 +95,8 @@ def copied(root: Path) -> None:
 def run(
     mutants: list[Mutant], names: list[str], say: "Progress", together: bool = False
 ) -> list[Outcome]:
-    of_models = not together and any(part_of(m.path) not in PARTS for m in mutants)
+    without = (OBJECTIVES, *PARTS)
+    of_models = not together and any(part_of(m.path) not in without for m in mutants)
     evidence = gather(names) if of_models else {}
     explained = explanations()
     outcomes: list[Outcome] = []
@@ -132,7 +118,7 @@ def run(
                     outcomes.append(outcome)
                     say.done(outcome)
             finally:
-                models.workers.close()
+                models.close()
                 definitions.workers.close()
 
     with ThreadPoolExecutor(max_workers=3) as pool:
@@ -164,22 +150,28 @@ class Progress:
 
 
 def collect(names: list[str], frameworks: list[str]) -> list[Mutant]:
-    """Make the mutants of these files. names: of families, of PARTS, and LAYERS for
-    what the families share."""
+    """Make the mutants of these files. names: of families, of PARTS, and LAYERS and
+    OBJECTIVES for what the families share."""
     found: list[Mutant] = []
     for framework in frameworks:
         folder = ROOT / PACKAGES[framework]
         files = [
             folder / "models" / place_of(name) for name in names if name in FAMILIES
         ]
-        if LAYERS in names:
-            files += sorted((folder / LAYERS).glob("*.py"))
+        for room in (LAYERS, OBJECTIVES):
+            if room in names:
+                files += sorted((folder / room).glob("*.py"))
         for name in [name for name in names if name in PARTS]:
             files += [folder / f"{name}.py", *sorted((folder / name).glob("*.py"))]
         for file in files:
             if file.exists():
                 found += mutants_of(framework, file)
     return found
+
+
+def everything() -> list[Mutant]:
+    """Every mutant of a family, of what families share, and of a definition."""
+    return collect([*FAMILIES, LAYERS, OBJECTIVES, *PARTS], list(NATIVE))
 
 
 def common(family: str) -> list[Mutant]:
@@ -201,10 +193,6 @@ def common(family: str) -> list[Mutant]:
 
 
 # Telling
-
-
-def explanations() -> dict[str, str]:
-    return json.loads(EXPLAINED.read_text()) if EXPLAINED.exists() else {}
 
 
 def read(files: list[Path]) -> list[Outcome]:
@@ -236,85 +224,11 @@ def summary(outcomes: list[Outcome]) -> str:
     )
 
 
-def page(outcomes: list[Outcome]) -> str:
-    """Write the text of docs/mutants.md."""
-    of_models = [o for o in outcomes if part_of(o.path) not in PARTS]
-    of_definitions = [o for o in outcomes if part_of(o.path) in PARTS]
-    parts = [(MODELS, of_models), (DEFINITIONS, of_definitions)]
-    return "# Mutants\n\n" + "\n".join(_part(*part) for part in parts if part[1])
-
-
-def _part(text: str, outcomes: list[Outcome]) -> str:
-    rows = ["| framework | file | made | caught | explained |", "|---|---|---|---|---|"]
-    for framework, path in sorted({(o.framework, _row(o.path)) for o in outcomes}):
-        here = [o for o in outcomes if _row(o.path) == path]
-        caught = sum(o.caught for o in here)
-        explained = sum(not o.caught and bool(o.explained) for o in here)
-        rows.append(f"| {framework} | {path} | {len(here)} | {caught} | {explained} |")
-    survivors = sorted(
-        {
-            (o.path, o.owner, o.code, o.change, o.explained)
-            for o in outcomes
-            if not o.caught
-        }
-    )
-    listed = [
-        f"- {path}{owner and ', '}{owner}: `{code}`, {change}: {why or 'NOT EXPLAINED'}"
-        for path, owner, code, change, why in survivors
-    ]
-    return text.format(
-        summary=summary(outcomes), table="\n".join(rows), survivors="\n".join(listed)
-    )
-
-
-def _row(path: str) -> str:
-    """A file has a row of its own, but those of a definition's folder share one."""
-    of_definition = part_of(path) in PARTS and len(Path(path).parts) > 2
-    return str(Path(path).parent) if of_definition else path
-
-
-MODELS = """\
-Would parity notice? `make mutants` changes one thing in one place of one framework (a
-number, a stride, an eps, an activation, a bias, a residual, a dropout, an axis, an
-order, a flag), runs the tiers names, counts, forward, gradients, buffers, programs
-and cases against another framework, and where they hold, the tests of the layers and of
-[the differences](differences.md).
-From the last whole run and from runs of new families and of every fifth new mutant of
-the layers, without lines that have changed since; most of the layers' were not judged
-again:
-{summary}.
-
-{table}
-
-## What survived, and why it may
-
-{survivors}
-"""
-DEFINITIONS = """## Optimizers, losses, schedules, decoding, boxes, diffusion, returns
-
-The same for the native versions of the definitions in `shared/`, with what arithmetic
-has besides: a term or a sign left out, + for -, * for /, another power, min for max, a
-root, a square or a whole line left out, beta1 for beta2, < for <=, a condition turned.
-Each is held against NumPy, update by update (optimizers), by value and gradient
-(losses), factor by factor (schedules) or case by case (the others), then against the
-definition's defaults and the values it refuses, and where all of that holds, the
-framework's own tests of it.
-From the last runs: of optimizers, losses and schedules every mutant in PyTorch and
-every fourth in JAX and Keras; of the others every fifth in PyTorch and every nineteenth
-in JAX and Keras:
-{summary}.
-
-{table}
-
-### What of these survived, and why it may
-
-{survivors}
-"""
-
-
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m parity_tests.mutants")
-    parser.add_argument("names", nargs="*", help="families, layers or definitions; all")
+    parser.add_argument(
+        "names", nargs="*", help="families, layers, objectives or definitions; all"
+    )
     parser.add_argument("--definitions", action="store_true", help="these alone")
     parser.add_argument(
         "--together", action="store_true", help="as if all three had it: the oracles"
@@ -327,12 +241,13 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--resume", action="store_true", help="what FILE lacks alone")
     parser.add_argument("--again", action="store_true", help="judge survivors anew")
     options = parser.parse_args(arguments)
+    os.environ.setdefault("XLA_FLAGS", kept.QUICK)
     if options.read:
         outcomes = read(options.read)
         if options.again:
             outcomes = again(outcomes)
     else:
-        models = [] if options.definitions else [*FAMILIES, LAYERS]
+        models = [] if options.definitions else [*FAMILIES, LAYERS, OBJECTIVES]
         named = options.names or [*models, *PARTS]
         if options.together:
             families = options.names or list(FAMILIES)
@@ -359,7 +274,9 @@ def main(arguments: list[str]) -> int:
         lines = [json.dumps(asdict(outcome)) for outcome in outcomes]
         write_text(options.json, "\n".join(lines) + "\n")
     if options.docs:
-        write_text(options.docs, page(outcomes))
+        rows = mutants_page.merged(outcomes, everything())
+        mutants_page.write(rows)
+        write_text(options.docs, mutants_page.page(rows, everything()))
     for outcome in outcomes:
         if not outcome.caught:
             why = outcome.explained or "NOT EXPLAINED"

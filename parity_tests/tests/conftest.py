@@ -6,23 +6,22 @@ import zlib
 
 import pytest
 
+from parity_tests import kept
 from parity_tests.engine import Workers
 from parity_tests.ports.recording import Recorders
 from shared.running.client import Worker, WorkerRaised
 from shared.running.training import Job
 from shared.tasks import task
 
-# Most of the time would go into XLA's optimisations of programs that run once; parity
-# and benchmarks outside the tests leave it as it is.
-os.environ.setdefault(
-    "XLA_FLAGS",
-    "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false "
-    "--xla_cpu_parallel_codegen_split_count=1",
-)
+# Parity and benchmarks outside the tests leave it as it is.
+os.environ.setdefault("XLA_FLAGS", kept.QUICK)
 
 
 @pytest.fixture(scope="session")
 def workers():
+    if kept.workers is not None:
+        yield kept.workers
+        return
     with Workers() as running:
         yield running
 

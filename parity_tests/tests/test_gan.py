@@ -241,6 +241,15 @@ def test_every_game(workers, name, game):
     assert worst.error <= tolerances.TRAINING, worst
 
 
+def test_dropout_under_the_penalty(workers):
+    """Three calls of the discriminator in a step, each with masks of its own."""
+    plan = plan_of("gan_tiny", game="wasserstein", penalty=10.0)
+    batches = training.batches(variant("gan_tiny").spec, 2)
+    seen = {f: follow(workers, f, "gan_tiny", plan, batches)[1] for f in NATIVE}
+    worst = training.worst_update(seen)
+    assert worst.error <= tolerances.TRAINING, worst
+
+
 @pytest.mark.parametrize("game", get_args(Game))
 def test_a_game_by_its_scores(within, game):
     """Losses at the scores 2 for data and -1, 0 for samples, from the papers' lines."""

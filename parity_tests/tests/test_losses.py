@@ -39,17 +39,20 @@ def test_takes_what_the_definition_takes(workers, framework, name):
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 @pytest.mark.parametrize("name", LOSSES)
 def test_in_float32(workers, framework, name):
-    loss, (outputs, targets) = LOSSES[name], following.example(name, "rows")
-    single = [
-        tuple(a.astype(np.float32) if a.dtype.kind == "f" else a for a in arrays)
-        for arrays in (outputs, targets)
-    ]
-    value, gradients = workers.get(framework, "float32").evaluate(loss, *single)
-    assert value.dtype == np.float32
-    assert value == pytest.approx(float(loss.value(outputs, targets)), rel=1e-4)
-    for a, b in zip(loss.gradient(outputs, targets), gradients, strict=True):
-        assert b.dtype == np.float32
-        assert off(a, b) <= 1e-4
+    """In which some have a form of their own."""
+    loss, worker = LOSSES[name], workers.get(framework, "float32")
+    for case in ("rows", "sequences"):
+        outputs, targets = following.example(name, case)
+        single = [
+            tuple(a.astype(np.float32) if a.dtype.kind == "f" else a for a in arrays)
+            for arrays in (outputs, targets)
+        ]
+        value, gradients = worker.evaluate(loss, *single)
+        assert value.dtype == np.float32
+        assert value == pytest.approx(float(loss.value(outputs, targets)), rel=1e-4)
+        for a, b in zip(loss.gradient(outputs, targets), gradients, strict=True):
+            assert b.dtype == np.float32
+            assert off(a, b) <= 1e-4
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)

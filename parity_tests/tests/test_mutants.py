@@ -5,12 +5,14 @@ from pathlib import Path
 
 import pytest
 
+from parity_tests import mutants, mutants_page, reached
 from parity_tests.changes import changed
 from parity_tests.definition_judge import PARTS
-from parity_tests.model_judge import LAYERS
-from parity_tests.mutants import collect, explanations, key
+from parity_tests.kept import KeptTests
+from parity_tests.model_judge import LAYERS, OBJECTIVES
+from parity_tests.mutants_page import Judged, Outcome, explanations, key
 from shared.catalog import FAMILIES, place_of
-from shared.frameworks import NATIVE, ROOT
+from shared.frameworks import NATIVE, PACKAGES, ROOT
 
 SOURCE = """
 class Block(nn.Module):
@@ -43,7 +45,7 @@ OF_CALLS = ("bias=not spec.bias", "torch.cat([y - x, x + y], dim=1)")
 
 @pytest.fixture(scope="module")
 def everything():
-    return collect([*FAMILIES, LAYERS, *PARTS], list(NATIVE))
+    return mutants.everything()
 
 
 ARITHMETIC = """
@@ -108,8 +110,12 @@ def test_each_changes_one_place():
         assert len(differ) == 1, change
 
 
-# One call of the framework's own, with nothing in it that could be another.
-NOTHING_TO_CHANGE = {"jax_impl/layers/segment.py"}
+# Calls alone, with nothing in them that could be another.
+NOTHING_TO_CHANGE = {
+    "jax_impl/layers/segment.py",
+    "jax_impl/objectives/supervised.py",
+    "pytorch_impl/objectives/supervised.py",
+}
 
 
 def test_every_file_has_some(everything):
@@ -117,8 +123,9 @@ def test_every_file_has_some(everything):
     for package in ("pytorch_impl", "keras_impl", "jax_impl"):
         for family in FAMILIES:
             assert f"{package}/models/{place_of(family)}" in files
-        for file in (ROOT / "pytorch_impl" / LAYERS).glob("[!_]*.py"):
-            assert f"{package}/{LAYERS}/{file.name}" in files
+        for room in (LAYERS, OBJECTIVES):
+            for file in (ROOT / "pytorch_impl" / room).glob("[!_]*.py"):
+                assert f"{package}/{room}/{file.name}" in files
         for name in PARTS:
             inside = {path.parent.name for path in map(Path, files)}
             assert f"{package}/{name}.py" in files or name in inside
@@ -131,4 +138,71 @@ def test_explanations_are_of_mutants_and_stand_in_the_docs(everything):
     page = (ROOT / "docs" / "mutants.md").read_text()
     for reason in explained.values():
         assert reason in page
-    assert "NOT EXPLAINED" not in page
+
+
+def test_the_page_is_made_of_the_record(everything):
+    judged = mutants_page.recorded()
+    text = (ROOT / "docs" / "mutants.md").read_text()
+    assert text == mutants_page.page(judged, everything)
+    assert all(one.caught + one.explained == one.judged for one in judged)
+    families = {Path(one.path).stem for one in judged if "/models/" in one.path}
+    assert set(FAMILIES) - families <= {"inception_v4"}  # whose file is one of calls
+    shared = {Path(one.path).stem for one in judged if "/models/" not in one.path}
+    assert shared == {LAYERS, OBJECTIVES, *PARTS}
+
+
+def test_a_later_run_of_a_file_takes_the_place_of_the_earlier(everything):
+    one = Outcome(
+        "jax", "jax_impl/layers/linear.py", 3, "x + y", "x + y -> x", True, ""
+    )
+    other = Outcome("jax", "jax_impl/layers/dropout.py", 3, "2", "2 -> 3", False, "")
+    before = mutants_page.recorded()
+    after = mutants_page.merged([one, other], everything)
+    made = sum(m.path.startswith("jax_impl/layers/") for m in everything)
+    assert Judged("jax", "jax_impl/layers", made, 2, 1, 0) in after
+    assert len(after) == len(before) == len(set(after) & set(before)) + 1
+
+
+# Which models a layer's mutant is shown to
+
+
+@pytest.mark.parametrize("package", [PACKAGES[f] for f in NATIVE])
+def test_a_layer_reaches_the_families_that_have_it(package):
+    assert reached.families(package, "StackedLSTM") == ("lstm",)
+    assert set(reached.families(package, "max_pool1d")) == {"cnn1d"}
+    attention = reached.families(package, "Attention")
+    assert set(attention) == {"bert", "gpt", "swin", "vit"}
+    assert {"siamese", "vgg"} <= set(reached.families(package, "conv"))  # by a tower
+    assert set(reached.families(package, "")) == set(FAMILIES)
+
+
+def test_a_rule_of_derivation_reaches_what_its_function_does():
+    assert reached.families("jax_impl", "_recur_jvp") == ("lstm",)
+    assert "resnet" in reached.families("jax_impl", "_convolve_jvp")
+
+
+def test_lines_are_their_functions_or_tables():
+    text = "A = 1\n\n\ndef f():\n    return A\n"
+    assert reached.owners(text) == {1: "A", 4: "f", 5: "f"}
+
+
+# Processes that stay
+
+
+RELU = "test_a_layer_is_what_its_spec_says[relu6]"
+
+
+def test_tests_run_again_on_files_that_changed(tmp_path):
+    """A process that stays sees a change, and that it is gone again."""
+    mutants.copied(tmp_path)
+    file = tmp_path / "pytorch_impl" / "layers" / "activation.py"
+    text = file.read_text()
+    asked = ["parity_tests/tests/test_layers.py", "-k", "relu6"]
+    with KeptTests(tmp_path) as tests:
+        assert tests.failing("pytorch", asked) == ""
+        file.write_text(text.replace("relu6", "relu"))
+        assert tests.failing("pytorch", asked).endswith(RELU)
+        file.write_text(text.replace("import torch", "import nothing_of_the_name"))
+        assert tests.failing("pytorch", asked)
+        file.write_text(text)
+        assert tests.failing("pytorch", asked) == ""

@@ -197,6 +197,11 @@ class Worker:
         """Import these modules again, in this order (their files changed)."""
         self.call("reload", modules)
 
+    def renew(self) -> None:
+        """Import the framework's package again (its files changed); what was built is
+        dropped, the framework itself stays imported."""
+        self.call("renew")
+
     @property
     def alive(self) -> bool:
         return self._socket.fileno() >= 0 and self._process.poll() is None

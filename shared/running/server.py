@@ -41,8 +41,8 @@ class Server:
 
     def __init__(self, package: str, dtype: str, threads: int):
         start = time.perf_counter()
-        adapter = importlib.import_module(f"{package}.adapter")
-        self.framework = adapter.Adapter(dtype, threads)
+        self.package, self.dtype, self.threads = package, dtype, threads
+        self.framework = self._adapter()
         self.import_s = time.perf_counter() - start
         gc.freeze()  # what an import made stays; no collection need look at it again
         self.models: dict[int, Any] = {}
@@ -152,6 +152,19 @@ class Server:
     def reload(self, modules: list[str]) -> None:
         for name in modules:
             importlib.reload(importlib.import_module(name))
+
+    def renew(self) -> None:
+        """Import the package again, and what in the judge's files builds on it."""
+        self.models.clear()
+        for name in list(sys.modules):
+            if name.partition(".")[0] in (self.package, "parity_tests"):
+                del sys.modules[name]
+        importlib.invalidate_caches()
+        self.framework = self._adapter()
+
+    def _adapter(self) -> Any:
+        module = importlib.import_module(f"{self.package}.adapter")
+        return module.Adapter(self.dtype, self.threads)
 
     def _keep(self, model: Any) -> int:
         handle = max(self.models, default=0) + 1

@@ -1,0 +1,138 @@
+"""Runs tests again and again in one process, with frameworks that stay imported: only
+the one whose files changed is imported anew.
+
+    with KeptTests(root) as tests:
+        tests.failing("jax", ["parity_tests/tests/test_layers.py"])
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import IO, Self
+
+import pytest
+
+from parity_tests.engine import Workers
+
+# Those of the process that runs the tests; parity_tests/tests/conftest.py takes them.
+workers: Workers | None = None
+
+# Most of the time would go into XLA's optimisations of programs that run once.
+QUICK = (
+    "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false "
+    "--xla_cpu_parallel_codegen_split_count=1"
+)
+# Of one second two files of one length would be one to Python's compiled files.
+UNCOMPILED = {"PYTHONDONTWRITEBYTECODE": "1"}
+
+
+class KeptTests:
+    """The tests of a copy of the suite. Use as a context manager."""
+
+    def __init__(self, root: Path):
+        self.root = root
+        self._process: subprocess.Popen[str] | None = None
+
+    def failing(self, framework: str, arguments: list[str]) -> str:
+        """Give the first test that fails, or "": the framework's files are read anew.
+
+        arguments: of pytest.
+        """
+        process = self._process or self._start()
+        told, said = _pipes(process)
+        told.write(json.dumps([framework, arguments]) + "\n")
+        told.flush()
+        answer = said.readline()
+        if not answer:
+            self.close()
+            return "the process of the tests died"
+        code, failed = json.loads(answer)
+        if code > 1 and not failed:
+            raise RuntimeError(f"the tests could not be run: {arguments}, {code}")
+        return str(failed)
+
+    def _start(self) -> subprocess.Popen[str]:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "parity_tests.kept"],
+            cwd=self.root,
+            env={**os.environ, **UNCOMPILED, "PYTHONPATH": str(self.root)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        return self._process
+
+    def close(self) -> None:
+        """End the process; it starts anew when it is asked again."""
+        if self._process is not None:
+            told, said = _pipes(self._process)
+            told.close()
+            self._process.wait()
+            said.close()
+        self._process = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _pipes(process: subprocess.Popen[str]) -> tuple[IO[str], IO[str]]:
+    assert process.stdin is not None
+    assert process.stdout is not None
+    return process.stdin, process.stdout
+
+
+class _First:
+    """Leaves out the tests of other frameworks; remembers the first that failed, or
+    the file that could not be read."""
+
+    def __init__(self, framework: str):
+        self.framework, self.failed = framework, ""
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        items[:] = [item for item in items if self._concerned(item)]
+
+    def _concerned(self, item: pytest.Item) -> bool:
+        given = getattr(item, "callspec", None)
+        of = given.params.get("framework") if given else None
+        return of is None or of == self.framework
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed and not self.failed:
+            self.failed = report.nodeid
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.failed and not self.failed:
+            self.failed = report.nodeid
+
+
+def main() -> None:
+    """Answer each line, a framework and arguments of pytest, by [its code, what
+    failed]."""
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what tests and pytest print is nobody's answer
+    global workers
+    with Workers(timeout=180.0) as workers:
+        for line in sys.stdin:
+            framework, arguments = json.loads(line)
+            workers.renew(framework)
+            first = _First(framework)
+            quiet = ["-qx", "-p", "no:cacheprovider", "-W", PLUGGED]
+            code = pytest.main([*quiet, *arguments], plugins=[first])
+            print(json.dumps([int(code), first.failed]), file=answers, flush=True)
+
+
+# The second run finds the modules of the first.
+PLUGGED = "ignore::pytest.PytestAssertRewriteWarning"
+
+
+if __name__ == "__main__":
+    # The tests import this module by its name, not as the one that runs.
+    from parity_tests import kept
+
+    kept.main()
