@@ -67,14 +67,17 @@ class SelfTest:
 
 @dataclass(frozen=True)
 class Predicted:
-    """What a model with trained weights says: of pictures (benchmarks/predictions.py)
-    or of sentences (benchmarks/sentences.py)."""
+    """What a model with trained weights says: of pictures (benchmarks/predictions.py),
+    of sentences (benchmarks/sentences.py), or after its task (benchmarks/trained.py).
+    """
 
     source: str
     record: dict[str, Any]
 
     @property
     def family(self) -> str:
+        if "family" in self.record:
+            return str(self.record["family"])
         known = catalog.VARIANTS.get(self.record["model"])
         return catalog.family_of(known.spec) if known else ""
 
@@ -87,6 +90,7 @@ class Evidence:
     self_tests: tuple[SelfTest, ...] = ()
     predicted: tuple[Predicted, ...] = ()
     embedded: tuple[Predicted, ...] = ()
+    trained: tuple[Predicted, ...] = ()
     files: tuple[Path, ...] = ()
 
     @property
@@ -112,6 +116,7 @@ def read(paths: Sequence[Path]) -> Evidence:
     tests: list[SelfTest] = []
     predicted: list[Predicted] = []
     embedded: list[Predicted] = []
+    trained: list[Predicted] = []
     compared: list[Path] = []
     for path in paths:
         plain = _plain(path)
@@ -125,6 +130,8 @@ def read(paths: Sequence[Path]) -> Evidence:
             predicted += [Predicted(path.name, line) for line in plain]
         elif plain and isinstance(plain[0], dict) and "sentences" in plain[0]:
             embedded += [Predicted(path.name, line) for line in plain]
+        elif plain and isinstance(plain[0], dict) and "trained" in plain[0]:
+            trained += [Predicted(path.name, line) for line in plain]
         elif plain and isinstance(plain[0], dict) and "steps" in plain[0]:
             continue  # of benchmarks/read_ahead.py: README tells it
         else:
@@ -136,6 +143,7 @@ def read(paths: Sequence[Path]) -> Evidence:
         tuple(tests),
         tuple(predicted),
         tuple(embedded),
+        tuple(trained),
         tuple(paths),
     )
 

@@ -124,6 +124,16 @@ def _images(images: list[Array], targets: Array | list[str]) -> str:
     return f'<div class="samples">{"".join(cells)}</div>'
 
 
+def strip(width: int, levels: str) -> str:
+    """An image of grey levels from 0 to 255 in hexadecimal, so many a row."""
+    image = np.frombuffer(bytes.fromhex(levels), np.uint8).reshape(-1, width)
+    scale = 5
+    return (
+        f'<img class="strip" width="{scale * width}" height="{scale * len(image)}" '
+        f'src="{png(image / 255)}" alt="grey levels, black for the brightest">'
+    )
+
+
 def png(image: Array) -> str:
     """Grey levels from 0 to 1 as an address that holds the picture itself."""
     levels = np.clip(255 * (1 - image), 0, 255).astype(np.uint8)

@@ -17,6 +17,7 @@ from benchmarks.report import (
     prose,
     ratios,
     raw,
+    samples,
     svg,
     tables,
 )
@@ -103,6 +104,7 @@ class Site:
             "framework_name": framework_name,
             "colour": svg.colour,
             "mark": _mark,
+            "cell": _cell,
         }
         return environment
 
@@ -251,6 +253,7 @@ class Site:
             oracles=oracles.recorded().get(family.name, []),
             predicted=_said(self.evidence.predicted, family),
             embedded=_said(self.evidence.embedded, family),
+            trained=_said(self.evidence.trained, family),
             **self._certificate(shown.name for shown in family.variants),
         )
 
@@ -417,6 +420,15 @@ def _mark(framework: str) -> Any:
     from markupsafe import Markup
 
     return Markup(svg.mark(framework, 0, 0, "", 6))
+
+
+def _cell(said: str | dict[str, Any]) -> Any:
+    """What a program gave or was asked: a text, or a picture."""
+    from markupsafe import Markup, escape
+
+    if isinstance(said, str):
+        return escape(said)
+    return Markup(samples.strip(said["width"], said["levels"]))
 
 
 def _said(found: Iterable[Predicted], family: Family) -> list[dict[str, Any]]:
