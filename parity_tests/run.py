@@ -24,6 +24,7 @@ from shared import catalog, reference
 from shared.catalog import VARIANTS, select
 from shared.errors import UsageError, unknown
 from shared.frameworks import NATIVE, ORACLE, PACKAGES
+from shared.reference.training import TRAINED
 from shared.running import cluster
 
 # What Keras's other back ends are compared with.
@@ -32,6 +33,7 @@ FOREIGN = ("pytorch", "keras[jax]", "keras[torch]")
 # other: three that agree can still be wrong.
 FROM_SCRATCH = (ORACLE, "pytorch")
 ORACLE_TIERS = tuple(tier for tier in TIERS if tier != "float32")
+# The steps of objectives that it does not train are held against NumPy by their tests.
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,12 @@ def plan(
         foreign = tuple(tier for tier in chosen if tier in FOREIGN_TIERS)
         if "forward" in foreign and not frameworks:
             jobs.append(Job(name, FOREIGN, foreign))
-        scratch = tuple(tier for tier in chosen if tier in ORACLE_TIERS)
+        trained = isinstance(variant.spec.objective(), TRAINED)
+        scratch = tuple(
+            tier
+            for tier in chosen
+            if tier in ORACLE_TIERS and (trained or tier != "training")
+        )
         known = catalog.family_of(variant.spec) in reference.FAMILIES
         if known and set(scratch) - {"names", "counts"} and not frameworks:
             jobs.append(Job(name, FROM_SCRATCH, scratch))

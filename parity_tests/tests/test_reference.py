@@ -1,6 +1,7 @@
 """The networks in NumPy: every derivative against differences, loops against matrix
 products, training, and mistakes that the three frameworks share."""
 
+import math
 import re
 from dataclasses import replace
 from functools import partial
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 from parity_tests import mutants, tolerances, training
-from parity_tests.engine import Session, Workers
+from parity_tests.engine import BATCH, Session, Workers, request
 from parity_tests.run import ORACLE_TIERS, plan
 from shared import catalog
 from shared.contract import flat
@@ -28,12 +29,13 @@ from shared.reference.layers.dropout import Dropout
 from shared.reference.layers.embedding import Embedding, Unembedding
 from shared.reference.layers.graph import MeanOfGraph, Normalized, Spread
 from shared.reference.layers.linear import Linear
-from shared.reference.layers.normalization import BatchNorm1d, LayerNorm, Unit
+from shared.reference.layers.normalization import BatchNorm, LayerNorm, Unit
 from shared.reference.layers.recurrent import StackedLSTM
 from shared.reference.module import (
     Chain,
     Each,
     Module,
+    Once,
     Operation,
     named_modules,
     named_parameters,
@@ -42,7 +44,7 @@ from shared.reference.perceptron import Perceptron
 from shared.running import saving
 from shared.running.client import Worker
 from shared.running.training import Job
-from shared.specs.base import ConvSpec, Pool
+from shared.specs.base import Conv1dSpec, ConvSpec, ConvTransposeSpec, Pool
 from shared.specs.sequence.recurrent import StackSpec
 from shared.tasks import task
 
@@ -75,10 +77,12 @@ def prepare(operation, training):
 
 
 def tensors_of(operation):
-    """Its tensors, with values."""
+    """Its tensors, with values that keep what goes through them of one size: the error
+    of a difference is a share of the largest."""
     found = named_parameters(operation) if isinstance(operation, Module) else {}
     for name, parameter in found.items():
-        value = 0.5 * draw(*parameter.shape, seed=len(name))
+        size = max(2.0, math.sqrt(math.prod(parameter.shape[1:])))
+        value = draw(*parameter.shape, seed=len(name)) / size
         positive = name.endswith("running_var")
         parameter.value = np.abs(value) + 0.5 if positive else value
     return found
@@ -159,7 +163,7 @@ def test_a_layer_with_tensors(training):
     for layer, *inputs in (
         (Linear(5, 3), draw(4, 5)),
         (Linear(5, 3, bias=False), draw(2, 4, 5)),
-        (BatchNorm1d(5, 1e-2, 0.8), draw(6, 5)),
+        (BatchNorm(5, 1e-2, 0.8), draw(6, 5)),
         (LayerNorm(5, 1e-2), draw(2, 3, 5)),
         (Dropout(0.4), draw(5, 6)),
         (Unit(), draw(2, 3, 5)),
@@ -173,6 +177,22 @@ def test_a_layer_with_tensors(training):
             draw(2, 2, 5, 6),
         ),
         (convolution.conv(ConvSpec(2, 3, 3, padding=1, bias=False)), draw(2, 2, 4, 5)),
+        (convolution.Conv1d(Conv1dSpec(2, 3, 4, 2, (1, 2), bias=True)), draw(2, 2, 7)),
+        (convolution.Conv1d(Conv1dSpec(2, 3, 3)), draw(2, 2, 5)),
+        (
+            convolution.conv_transpose(
+                ConvTransposeSpec(2, 3, (4, 3), 2, 1, output_padding=1)
+            ),
+            draw(2, 2, 3, 4),
+        ),
+        (
+            convolution.conv_transpose(
+                ConvTransposeSpec(2, 3, 2, 3, output_padding=2, bias=False)
+            ),
+            draw(2, 2, 3, 2),
+        ),
+        (BatchNorm(3, 1e-2, 0.8), draw(2, 3, 4)),
+        (BatchNorm(3, 1e-2, 0.8), draw(2, 3, 2, 4)),
     ):
         assert_derivative(layer, *inputs, training=training)
 
@@ -181,7 +201,7 @@ class Twice(Module):
     """A layer that forgets nothing of its first call at its second."""
 
     def __init__(self):
-        self.linear, self.norm = Linear(5, 4), BatchNorm1d(4, 1e-2, 0.8)
+        self.linear, self.norm = Linear(5, 4), BatchNorm(4, 1e-2, 0.8)
         self.dropout = Dropout(0.3)
         steps = Chain(self.linear, self.norm, self.dropout, activation.Tanh(), Unit())
         self.each = Each(steps)
@@ -191,6 +211,26 @@ class Twice(Module):
 
     def backward(self, *gradients):
         return self.each.backward(*gradients)
+
+
+class Thrice(Module):
+    """A layer that one run calls at three places, each with a mask of its own."""
+
+    def __init__(self):
+        self.linear, self.dropout = Linear(4, 4), Dropout(0.3)
+        places = (Chain(Once(self.linear), Once(self.dropout)) for _ in range(3))
+        self.each = Each(Chain(*places, activation.Tanh()))
+
+    def forward(self, *inputs):
+        return self.each(*inputs)
+
+    def backward(self, *gradients):
+        return self.each.backward(*gradients)
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_a_layer_called_at_several_places(training):
+    assert_derivative(Thrice(), draw(6, 4), draw(3, 4), training=training)
 
 
 @pytest.mark.parametrize("training", [False, True])
@@ -256,7 +296,8 @@ def test_a_whole_network(name, training):
 
 
 def batch_of(spec):
-    return training.batches(spec, 1)[0].inputs
+    """What a model is called with, noise included."""
+    return request(spec, BATCH, training=True).inputs
 
 
 # Loops, and matrix products
@@ -276,6 +317,38 @@ def test_a_convolution_by_matrix_products_is_the_one_in_loops(stride, pads, kern
     g = draw(*y.shape)
     for one, other in zip(loops.backward(g), fast.backward(g), strict=True):
         np.testing.assert_allclose(one, other, rtol=0, atol=1e-13)
+
+
+@pytest.mark.parametrize("stride", [1, 2, 3])
+@pytest.mark.parametrize(
+    "cuts", [((0, 0), (0, 0)), ((1, 0), (2, 1)), ((0, -2), (1, 0))]
+)
+@pytest.mark.parametrize("kernel", [(1, 2), (3, 4)])
+def test_a_transposed_convolution_by_matrix_products_is_the_one_in_loops(
+    stride, cuts, kernel
+):
+    x, w = draw(2, 3, 4, 5), draw(3, 2, *kernel)
+    loops, fast = (
+        convolution.LoopTransposedConvolution(stride, cuts),
+        convolution.TransposedConvolution(stride, cuts),
+    )
+    y = loops(x, w)
+    np.testing.assert_allclose(fast(x, w), y, rtol=0, atol=1e-13)
+    g = draw(*y.shape)
+    for one, other in zip(loops.backward(g), fast.backward(g), strict=True):
+        np.testing.assert_allclose(one, other, rtol=0, atol=1e-13)
+
+
+def test_a_transposed_convolution_is_a_convolution_backwards():
+    """Of the same kernels: <conv(x), y> = <x, transposed(y)> for any x and y."""
+    pads = ((1, 1), (0, 2))
+    x, w = draw(2, 3, 7, 8), draw(4, 3, 3, 2)
+    forward = convolution.Convolution(2, pads)(x, w)
+    y = draw(*forward.shape)
+    back = convolution.TransposedConvolution(2, pads)(y, w)
+    assert (back * x[:, :, : back.shape[2], : back.shape[3]]).sum() == pytest.approx(
+        (forward * y).sum(), rel=1e-12
+    )
 
 
 @pytest.mark.parametrize(
@@ -309,6 +382,18 @@ def test_the_derivatives_of_pooling(p):
     assert_derivative(pooling.MaxOfMap(), draw(2, 3, 6, 7))
 
 
+def test_windows_along_time():
+    """The last is short; of equals the first has the gradient."""
+    pool = pooling.MaxPool1d(3)
+    x = np.array([[[1.0, 4, 4, 2, 0, 1, -5]]])
+    assert pool(x).tolist() == [[[4, 2, -5]]]
+    assert pool.backward(np.array([[[1.0, 2, 3]]])).tolist() == [
+        [[0, 1, 0, 2, 0, 0, 3]]
+    ]
+    assert_derivative(pooling.MaxPool1d(4), draw(2, 3, 11))
+    assert_derivative(pooling.MeanOfMap(), draw(2, 3, 11))
+
+
 def test_the_largest_of_a_map_shared_by_two():
     layer = pooling.MaxOfMap()
     assert layer(np.array([[[[1.0, 3.0], [3.0, 2.0]]]])).tolist() == [[3.0]]
@@ -325,7 +410,17 @@ def test_a_convolution_in_groups_is_refused():
 
 def test_families_are_those_of_the_catalog():
     assert set(FAMILIES) <= catalog.FAMILIES.keys()
-    assert {"gpt", "lenet", "linear", "lstm", "mlp", "simple_cnn"} <= set(FAMILIES)
+    assert {
+        "cnn1d",
+        "gan",
+        "vae",
+        "gpt",
+        "lenet",
+        "linear",
+        "lstm",
+        "mlp",
+        "simple_cnn",
+    } <= set(FAMILIES)
     assert {catalog.family_of(catalog.variant(name).spec) for name in TINY} == set(
         FAMILIES
     )
@@ -466,7 +561,8 @@ def test_an_objective_of_several_steps_is_refused(workers):
     game = replace(plan, objective=Adversarial(game="hinge"))
     model = workers.get(ORACLE, "float64").build(spec)
     model.fill(0)
-    with pytest.raises(UsageError, match="Adversarial; allowed with numpy: Supervised"):
+    allowed = "Adversarial; allowed with numpy: Supervised, Evidence"
+    with pytest.raises(UsageError, match=allowed):
         model.follow(game, training.batches(spec, 1), 0)
 
 

@@ -84,6 +84,19 @@ class Module(Operation):
         return {k: v for k, v in vars(self).items() if isinstance(v, Parameter)}
 
 
+class Steps(Module):
+    """A module that is operations one after another; what they are, who builds on it
+    says."""
+
+    steps: Operation
+
+    def forward(self, x: Array) -> Array:
+        return self.steps(x)
+
+    def backward(self, g: Array) -> Array:
+        return self.steps.backward(g)
+
+
 class Each(Operation):
     """An operation called for each of its inputs in turn. Backward it goes from the
     last call to the first, each with what was kept at that call; what a tensor has of
@@ -109,6 +122,16 @@ class Each(Operation):
         return tuple(reversed(found))
 
 
+class Once(Each):
+    """One call of an operation that the same run calls elsewhere too."""
+
+    def forward(self, x: Any) -> Any:
+        return super().forward(x)[0]
+
+    def backward(self, g: Any) -> Any:
+        return super().backward(g)[0]
+
+
 def operations(root: Any) -> Iterator[Operation]:
     """An operation and all that it is made of."""
     if isinstance(root, Operation):
@@ -130,13 +153,16 @@ def named_modules(module: Module, path: str = "") -> Iterator[tuple[str, Module]
     """Every module with its path, in order of definition; the root's is empty."""
     yield path, module
     for name, value in vars(module).items():
-        here = f"{path}.{name}" if path else name
-        if isinstance(value, Module):
-            yield from named_modules(value, here)
-        elif isinstance(value, list):
-            for i, one in enumerate(value):
-                if isinstance(one, Module):
-                    yield from named_modules(one, f"{here}.{i}")
+        yield from _inside(value, f"{path}.{name}" if path else name)
+
+
+def _inside(value: Any, path: str) -> Iterator[tuple[str, Module]]:
+    """The modules of a module's own, or of lists of them."""
+    if isinstance(value, Module):
+        yield from named_modules(value, path)
+    elif isinstance(value, list):
+        for i, one in enumerate(value):
+            yield from _inside(one, f"{path}.{i}")
 
 
 def named_parameters(model: Module) -> dict[str, Parameter]:

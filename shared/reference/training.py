@@ -14,14 +14,44 @@ from shared import contract
 from shared.arrays import Array, Arrays
 from shared.contract import flat
 from shared.data.batches import Samples
+from shared.definitions.losses import EvidenceLowerBound
 from shared.definitions.optimizers import accumulated, excluded
 from shared.errors import UsageError
 from shared.messages import Seen
 from shared.objectives.base import Copy
+from shared.objectives.evidence import Evidence
 from shared.objectives.plan import Plan
 from shared.objectives.supervised import Supervised
 
 Gradients = dict[str, Array]
+Losses = dict[str, float]
+TRAINED = (Supervised, Evidence)
+
+
+def supervised(
+    s: Supervised, outputs: Arrays, targets: Arrays
+) -> tuple[Losses, Arrays]:
+    """A loss of all outputs, or of each with its weight."""
+    if s.heads is None:
+        value = float(s.loss.value(outputs, targets))
+        return {"loss": value}, s.loss.gradient(outputs, targets)
+    total, gradients = 0.0, [np.zeros_like(output) for output in outputs]
+    for k, (weight, output) in enumerate(zip(s.heads, outputs, strict=False)):
+        total += weight * float(s.loss.value((output,), targets))
+        gradients[k] = weight * s.loss.gradient((output,), targets)[0]
+    return {"loss": total}, tuple(gradients)
+
+
+def bounded(s: Evidence, outputs: Arrays, image: Arrays) -> tuple[Losses, Arrays]:
+    """The bound and its two terms."""
+    bound = EvidenceLowerBound(likelihood=s.likelihood, beta=s.beta)
+    losses = {
+        "loss": bound.value(outputs, image),
+        "reconstruction": bound.reconstruction(outputs, image),
+        "divergence": bound.divergence(outputs),
+    }
+    told = {name: float(value) for name, value in losses.items()}
+    return told, bound.gradient(outputs, image)
 
 
 class Trainer(contract.Trainer):
@@ -34,9 +64,10 @@ class Trainer(contract.Trainer):
     def __init__(self, model: Any, plan: Plan):
         if plan.precision == "bfloat16":
             raise UsageError("precision is bfloat16; numpy has float32 and float64")
-        if not isinstance(plan.objective, Supervised):
+        if not isinstance(plan.objective, TRAINED):
             kind = type(plan.objective).__name__
-            raise UsageError(f"objective is {kind}; allowed with numpy: Supervised")
+            allowed = ", ".join(one.__name__ for one in TRAINED)
+            raise UsageError(f"objective is {kind}; allowed with numpy: {allowed}")
         self.model, self.plan, self.objective = model, plan, plan.objective
         (self.step,) = self.steps
         slots = {k: s for k, s in model.slots().items() if s.trainable}
@@ -52,19 +83,14 @@ class Trainer(contract.Trainer):
 
     # What a batch goes through
 
-    def training_step(self, inputs: Arrays, targets: Arrays) -> tuple[float, Arrays]:
-        """The loss to minimise, and its gradient with respect to each output."""
+    def training_step(self, inputs: Arrays, targets: Arrays) -> tuple[Losses, Arrays]:
+        """The losses by name, of which the first is to be minimised, and its gradient
+        with respect to each output."""
         outputs = flat(self.model.native(*inputs))
         outputs = tuple(output.astype(np.float64) for output in outputs)
-        loss, heads = self.objective.loss, self.objective.heads
-        if heads is None:
-            value = loss.value(outputs, targets)
-            return float(value), loss.gradient(outputs, targets)
-        total, gradients = 0.0, [np.zeros_like(output) for output in outputs]
-        for k, (weight, output) in enumerate(zip(heads, outputs, strict=False)):
-            total += weight * float(loss.value((output,), targets))
-            gradients[k] = weight * loss.gradient((output,), targets)[0]
-        return total, tuple(gradients)
+        if isinstance(self.objective, Evidence):
+            return bounded(self.objective, outputs, inputs[:1])
+        return supervised(self.objective, outputs, targets)
 
     def predict_step(self, inputs: Arrays, program: str = "") -> Arrays:
         return flat(self.model.entry(program, self.model.native)(*inputs))
@@ -74,27 +100,28 @@ class Trainer(contract.Trainer):
     def fit(self, run: Any) -> None:
         for _ in run.epochs():
             for batch in run.batches():
-                run.after_batch({"loss": self.train(batch)})
+                run.after_batch(self.train(batch))
             run.after_epoch()
 
-    def train(self, batch: Samples) -> float:
-        loss, gradients = self.differentiate(batch, self.plan.seed, self.batches)
+    def train(self, batch: Samples) -> Losses:
+        losses, gradients = self.differentiate(batch, self.plan.seed, self.batches)
         self.descend(gradients)
-        return loss
+        return losses
 
     def differentiate(
         self, batch: Samples, seed: int, number: int
-    ) -> tuple[float, Gradients]:
-        """A batch's loss and its gradients; what is random is drawn for its number."""
+    ) -> tuple[Losses, Gradients]:
+        """A batch's losses and the gradients of the first; what is random is drawn for
+        its number."""
         self.model.set_mode(True, seed, number)
         for copy in self.objective.copies if self.batches == 0 else ():
             self.copy(copy, 0.0)
         inputs, targets = batch.arrays
         noise = contract.drawn(self.step, len(batch), seed, number)
         given = self.model.inputs((*inputs, *noise))
-        loss, cotangents = self.training_step(given, targets)
+        losses, cotangents = self.training_step(given, targets)
         gradients, _ = self.model.backward(cotangents)
-        return loss, {name: gradients[name] for name in self.parameters}
+        return losses, {name: gradients[name] for name in self.parameters}
 
     def descend(self, gradients: Gradients) -> None:
         """Keep the gradients of a batch; update when there are enough."""
@@ -144,9 +171,9 @@ class Trainer(contract.Trainer):
         return self.predict_step(self.model.inputs(inputs), program)
 
     def observe(self, batch: Samples, seed: int, step: int) -> Seen:
-        loss, gradients = self.differentiate(batch, seed, step)
+        losses, gradients = self.differentiate(batch, seed, step)
         self.descend(gradients)
-        return Seen({"loss": loss}, gradients, self.weights())
+        return Seen(losses, gradients, self.weights())
 
     def values(self) -> dict[str, Array]:
         return {name: parameter.value for name, parameter in self.parameters.items()}

@@ -137,3 +137,11 @@ class Step(Operation):
 
     def backward(self, g: Array) -> Array:
         return np.zeros_like(g)
+
+
+# Of specs' outputs.
+ACTIVATIONS: dict[str, type[Operation]] = {
+    "identity": Identity,
+    "sigmoid": Sigmoid,
+    "tanh": Tanh,
+}

@@ -1,5 +1,5 @@
-"""Convolution, [B, channels, rows, columns]: once as the formula has it, in loops, and
-once by matrix products."""
+"""Convolution, [B, channels, rows, columns], transposed too, and along time, [B,
+channels, steps]: as the formula has it, in loops, and by matrix products."""
 
 import itertools
 
@@ -8,7 +8,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from shared.arrays import Array
 from shared.reference.module import Module, Operation, Parameter
-from shared.specs.base import ConvSpec, Pair, Sides
+from shared.specs.base import Conv1dSpec, ConvSpec, ConvTransposeSpec, Pair, Sides
 
 
 def padded(x: Array, pads: Sides, value: float = 0.0) -> Array:
@@ -111,6 +111,120 @@ class Conv2d(Module):
 
     def backward(self, g: Array) -> Array:
         of_x, of_weight = self.convolve.backward(g)
+        self.weight.add(of_weight)
+        if self.bias is not None:
+            self.bias.add(g.sum((0, 2, 3)))
+        return of_x
+
+
+class Conv1d(Module):
+    """The convolution of maps of one row."""
+
+    def __init__(self, c: Conv1dSpec):
+        self.weight = Parameter((c.c_out, c.c_in, c.k))
+        self.bias = Parameter((c.c_out,)) if c.bias else None
+        self.convolve = Convolution(c.stride, ((0, 0), c.pads))
+
+    def forward(self, x: Array) -> Array:
+        y = self.convolve(x[:, :, None], self.weight.value[:, :, None])[:, :, 0]
+        return y if self.bias is None else y + self.bias.value[:, None]
+
+    def backward(self, g: Array) -> Array:
+        of_x, of_weight = self.convolve.backward(g[:, :, None])
+        self.weight.add(of_weight[:, :, 0])
+        if self.bias is not None:
+            self.bias.add(g.sum((0, 2)))
+        return of_x[:, :, 0]
+
+
+class LoopTransposedConvolution(Operation):
+    """A transposed convolution as it is defined, of x [B, m, ...] and the kernels
+    W [m, o, i, j]: each value adds its multiple of the kernel,
+
+    y[b, o, s r + i, s c + j] += W[m, o, i, j] x[b, m, r, c]
+
+    and the sides are cut off. Each term is a product, so x's gradient is a sum of g W
+    over the terms it stands in, and W's a sum of g x; what was cut off has none.
+    """
+
+    def __init__(self, stride: int, cuts: Sides):
+        self.stride, self.cuts = stride, cuts
+
+    def forward(self, x: Array, w: Array) -> Array:
+        self.x, self.w, s = x, w, self.stride
+        y = np.zeros_like(x, shape=self._whole())
+        for b, m, r, c in np.ndindex(*x.shape):
+            for o, i, j in np.ndindex(*w.shape[1:]):
+                y[b, o, s * r + i, s * c + j] += w[m, o, i, j] * x[b, m, r, c]
+        return cut(y, self.cuts)
+
+    def backward(self, g: Array) -> tuple[Array, Array]:
+        g, s = uncut(g, self.cuts), self.stride
+        of_x, of_w = np.zeros_like(self.x), np.zeros_like(self.w)
+        for b, m, r, c in np.ndindex(*self.x.shape):
+            for o, i, j in np.ndindex(*self.w.shape[1:]):
+                given = g[b, o, s * r + i, s * c + j]
+                of_x[b, m, r, c] += given * self.w[m, o, i, j]
+                of_w[m, o, i, j] += given * self.x[b, m, r, c]
+        return of_x, of_w
+
+    def _whole(self) -> tuple[int, ...]:
+        """The shape of what is put out, before anything is cut off."""
+        sizes = zip(self.x.shape[2:], self.w.shape[2:], strict=True)
+        rows, columns = (self.stride * (n - 1) + k for n, k in sizes)
+        return len(self.x), self.w.shape[1], rows, columns
+
+
+class TransposedConvolution(LoopTransposedConvolution):
+    """Does by matrix products what a convolution does backwards, and backwards what it
+    does forwards: a value's multiples of a kernel are a window, added where it lies."""
+
+    def forward(self, x: Array, w: Array) -> Array:
+        self.x, self.w = x, w
+        parts = np.tensordot(x, w, (1, 0)).transpose(0, 3, 1, 2, 4, 5)
+        y = np.zeros_like(x, shape=self._whole())
+        add_windows(y, parts, w.shape[2:], self.stride)
+        return cut(y, self.cuts)
+
+    def backward(self, g: Array) -> tuple[Array, Array]:
+        read = windows(uncut(g, self.cuts), self.w.shape[2:], self.stride)
+        of_x = np.tensordot(read, self.w, ((1, 4, 5), (1, 2, 3))).transpose(0, 3, 1, 2)
+        of_w = np.tensordot(self.x, read, ((0, 2, 3), (0, 2, 3)))
+        return of_x, of_w
+
+
+def cut(y: Array, cuts: Sides) -> Array:
+    """The maps without their sides; where a cut is below 0 with as many zeros more."""
+    (top, bottom), (left, right) = cuts
+    less = (max(top, 0), max(bottom, 0)), (max(left, 0), max(right, 0))
+    more = (max(-top, 0), max(-bottom, 0)), (max(-left, 0), max(-right, 0))
+    return padded(unpadded(y, less), more)
+
+
+def uncut(g: Array, cuts: Sides) -> Array:
+    """Zeros for the sides that were cut off: the derivative of `cut`."""
+    (top, bottom), (left, right) = cuts
+    return cut(g, ((-top, -bottom), (-left, -right)))
+
+
+def conv_transpose(c: ConvTransposeSpec) -> "ConvTranspose2d":
+    return ConvTranspose2d(c)
+
+
+class ConvTranspose2d(Module):
+    """The transposed convolution with its kernels, plus a bias a map."""
+
+    def __init__(self, c: ConvTransposeSpec):
+        self.weight = Parameter((c.c_in, c.c_out, *c.kernel))
+        self.bias = Parameter((c.c_out,)) if c.bias else None
+        self.spread = TransposedConvolution(c.stride, c.cuts)
+
+    def forward(self, x: Array) -> Array:
+        y = self.spread(x, self.weight.value)
+        return y if self.bias is None else y + self.bias.value[:, None, None]
+
+    def backward(self, g: Array) -> Array:
+        of_x, of_weight = self.spread.backward(g)
         self.weight.add(of_weight)
         if self.bias is not None:
             self.bias.add(g.sum((0, 2, 3)))

@@ -8,9 +8,10 @@ from shared.arrays import Array
 from shared.reference.module import Module, Operation, Parameter
 
 
-class BatchNorm1d(Module):
-    """Ioffe and Szegedy 2015, [B, channels]: statistics of the batch in training, the
-    running ones in evaluation, which training moves by 1 - decay.
+class BatchNorm(Module):
+    """Ioffe and Szegedy 2015, [B, channels, ...]: statistics of each channel over all
+    else in the batch in training, the running ones in evaluation, which training moves
+    by 1 - decay.
 
     The batch's variance is divided by n, what the running one learns of by n - 1.
     """
@@ -22,33 +23,39 @@ class BatchNorm1d(Module):
         self.running_var = Parameter((channels,), trainable=False)
 
     def forward(self, x: Array) -> Array:
+        self.axes = (0, *range(2, x.ndim))
         mean, var = self.running_mean.value, self.running_var.value
         if self.training:
             mean, var = self.observe(x)
-        self.scale = 1 / np.sqrt(var + self.eps)
-        self.normed = (x - mean) * self.scale
-        return self.normed * self.weight.value + self.bias.value
+        self.scale = beside(1 / np.sqrt(var + self.eps), x)
+        self.normed = (x - beside(mean, x)) * self.scale
+        return self.normed * beside(self.weight.value, x) + beside(self.bias.value, x)
 
     def observe(self, x: Array) -> tuple[Array, Array]:
         """The batch's statistics, of which the running ones learn."""
-        n, d = len(x), self.decay
+        n, d = x.size // x.shape[1], self.decay
         if n == 1:
             raise ValueError(
                 f"batch norm in training of one value a channel: {x.shape}"
             )
-        mean, var = x.mean(0), x.var(0)
+        mean, var = x.mean(self.axes), x.var(self.axes)
         unbiased = var * (n / (n - 1))
         for kept, new in ((self.running_mean, mean), (self.running_var, unbiased)):
             kept.value = d * kept.value + (1 - d) * new
         return mean, var
 
     def backward(self, g: Array) -> Array:
-        self.weight.add((g * self.normed).sum(0))
-        self.bias.add(g.sum(0))
-        g = g * self.weight.value
+        self.weight.add((g * self.normed).sum(self.axes))
+        self.bias.add(g.sum(self.axes))
+        g = g * beside(self.weight.value, g)
         if self.training:
-            g = unnormed(g, self.normed, 0)
+            g = unnormed(g, self.normed, self.axes)
         return g * self.scale
+
+
+def beside(of_channels: Array, x: Array) -> Array:
+    """Numbers of channels in a shape that is broadcast over [B, channels, ...]."""
+    return of_channels.reshape(-1, *(1,) * (x.ndim - 2))
 
 
 class LayerNorm(Module):
@@ -75,7 +82,7 @@ class LayerNorm(Module):
         return unnormed(g * self.weight.value, self.normed, -1) * self.scale
 
 
-def unnormed(g: Array, normed: Array, axis: int) -> Array:
+def unnormed(g: Array, normed: Array, axis: int | tuple[int, ...]) -> Array:
     """The gradient in front of the statistics, times sqrt(var + eps).
 
     With z = (x - mean) s and s = 1 / sqrt(var + eps): dmean/dx_j = 1 / n and ds/dx_j =

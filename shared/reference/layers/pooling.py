@@ -71,6 +71,27 @@ class MaxPool2d(LoopMaxPool2d):
         return unpadded(of_x, self.pads)
 
 
+class MaxPool1d(Operation):
+    """The largest of each window along time, [B, channels, steps]. Windows lie beside
+    each other, the last as short as it falls; of equals the first has the gradient."""
+
+    def __init__(self, size: int):
+        self.size = size
+
+    def forward(self, x: Array) -> Array:
+        self.steps = x.shape[2]
+        missing = -self.steps % self.size
+        x = np.pad(x, ((0, 0), (0, 0), (0, missing)), constant_values=-math.inf)
+        x = x.reshape(*x.shape[:2], -1, self.size)
+        self.first = x.argmax(-1)[..., None]
+        return x.max(-1)
+
+    def backward(self, g: Array) -> Array:
+        chosen = self.first == np.arange(self.size)
+        of_x = (chosen * g[..., None]).reshape(*g.shape[:2], -1)
+        return of_x[:, :, : self.steps]
+
+
 class LoopAvgPool2d(_Pool2d):
     """The mean of each window, so each of its n values has g / n; n counts padding or
     does not, as the spec says."""
@@ -125,16 +146,41 @@ class Flatten(Operation):
         return g.reshape(self.shape)
 
 
-class MeanOfMap(Operation):
-    """Each map's mean, so each of its n values has g / n."""
+class Unflatten(Operation):
+    """Makes maps, (channels, rows, columns), of a sample's numbers in a row."""
+
+    def __init__(self, maps: tuple[int, int, int]):
+        self.maps = maps
+
+    def forward(self, x: Array) -> Array:
+        return x.reshape(-1, *self.maps)
+
+    def backward(self, g: Array) -> Array:
+        return g.reshape(len(g), -1)
+
+
+class Scalar(Operation):
+    """Takes a sample's one number out of its row or map: [B]."""
 
     def forward(self, x: Array) -> Array:
         self.shape = x.shape
-        return x.mean((2, 3))
+        return x.reshape(-1)
+
+    def backward(self, g: Array) -> Array:
+        return g.reshape(self.shape)
+
+
+class MeanOfMap(Operation):
+    """Each map's mean, or of steps in time, so each of its n values has g / n."""
+
+    def forward(self, x: Array) -> Array:
+        self.shape = x.shape
+        return x.mean(tuple(range(2, x.ndim)))
 
     def backward(self, g: Array) -> Array:
         share = g / math.prod(self.shape[2:])
-        return np.broadcast_to(share[:, :, None, None], self.shape)
+        ones = (1,) * (len(self.shape) - 2)
+        return np.broadcast_to(share.reshape(*g.shape, *ones), self.shape)
 
 
 class MaxOfMap(Operation):

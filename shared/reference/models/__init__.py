@@ -2,9 +2,14 @@
 
 from shared.reference.models.classic.linear import LinearModel as LinearModel
 from shared.reference.models.classic.mlp import MLP as MLP
+from shared.reference.models.generative.gan import DCGAN as DCGAN
+from shared.reference.models.generative.gan import GAN as GAN
+from shared.reference.models.generative.vae import VAE as VAE
+from shared.reference.models.generative.vae import ConvVAE as ConvVAE
 from shared.reference.models.graph.gcn import GCN as GCN
 from shared.reference.models.graph.gcn import PooledGCN as PooledGCN
 from shared.reference.models.language.gpt import GPT as GPT
+from shared.reference.models.sequence.cnn1d import CNN1D as CNN1D
 from shared.reference.models.sequence.lstm import LSTM as LSTM
 from shared.reference.models.vision.lenet import LeNet as LeNet
 from shared.reference.models.vision.lenet import LeNet5 as LeNet5

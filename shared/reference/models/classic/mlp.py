@@ -7,13 +7,13 @@ from shared.arrays import Array
 from shared.reference.layers.activation import GELU, LeakyReLU, ReLU, Sigmoid, Tanh
 from shared.reference.layers.dropout import Dropout
 from shared.reference.layers.linear import Linear
-from shared.reference.layers.normalization import BatchNorm1d
+from shared.reference.layers.normalization import BatchNorm
 from shared.reference.module import Module, Operation
 from shared.specs.classic.mlp import MLPSpec
 
 
-def norm(channels: int, spec: MLPSpec) -> BatchNorm1d:
-    return BatchNorm1d(channels, spec.bn_eps, spec.bn_decay)
+def norm(channels: int, spec: MLPSpec) -> BatchNorm:
+    return BatchNorm(channels, spec.bn_eps, spec.bn_decay)
 
 
 def activation(spec: MLPSpec) -> Operation:
