@@ -26,6 +26,7 @@ from shared.running.client import RemoteModel
 from shared.specs.base import Spec
 
 BATCH = 8
+IMAGENET_CLASSES = 1000
 # What a folder of pictures has some of; its other files are tried too, and told.
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".webp")
 NORMALIZE: dict[str, Callable[[int], Normalize | None]] = {
@@ -83,7 +84,12 @@ class Question:
     def note(self) -> str:
         if self.weights is not None:
             source = f" of {self.package}" if self.package else ""
-            return f"{self.model}: {len(self.weights)} tensors read{source}"
+            by_number = self.classes[0] == "0" and len(self.classes) == IMAGENET_CLASSES
+            advice = "; their names: triptych weights fetch imagenet"
+            return (
+                f"{self.model}: {len(self.weights)} tensors read{source}"
+                f"{advice if by_number else ''}"
+            )
         return (
             f"{self.model} as seed {self.seed} starts it, since no --weights were "
             "given: the classes mean nothing"
@@ -157,6 +163,8 @@ def _names(
     names: Any = [str(i) for i in range(number)]
     source: object = classes or weights
     known = str(classes) if classes else shipped.classes if shipped else ""
+    if not known and _is_imagenet(weights, number):
+        known = "imagenet"
     if known in pretrained.CLASSES and not (classes and classes.exists()):
         names, source = pretrained.class_names(known), known
     elif classes is not None:
@@ -169,6 +177,14 @@ def _names(
     if len(names) != number:
         raise UsageError(f"{source} names {len(names)} classes, the model has {number}")
     return tuple(one_line(name) for name in names)
+
+
+def _is_imagenet(weights: Path | None, number: int) -> bool:
+    """Whether weights that do not name their classes have ImageNet's, whose names are
+    here: public ones of 1,000 classes have no others."""
+    own = weights is not None and "classes" not in convert.header(weights)
+    here = pretrained.state("imagenet") in ("fetched", "installed")
+    return own and number == IMAGENET_CLASSES and here
 
 
 def listed(paths: Sequence[Path]) -> list[Path]:
@@ -199,10 +215,12 @@ def predict(
     """Batch after batch; no more than one is held at a time."""
 
     def ready(framework: str) -> RemoteModel:
-        model = workers.get(framework, asked.dtype).build(asked.spec, asked.model)
+        worker = workers.get(framework, asked.dtype)
+        model = worker.build(asked.spec, asked.model)
         if asked.weights is None:
             model.start(asked.seed)
         else:
+            convert.refuse_misfit(worker, model, asked.model, asked.weights)
             model.load(asked.weights)
         return model
 

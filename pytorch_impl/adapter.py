@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from pytorch_impl import definitions, models, workloads
 from pytorch_impl.training import Trainer
 from pytorch_impl.weights import set_tensor, slots, tensor
-from shared import catalog, contract, messages
+from shared import catalog, contract, messages, reading
 from shared.arrays import Array, Weights
 from shared.definitions.losses import Loss
 from shared.definitions.schedules import ReduceOnPlateau, Schedule
@@ -265,6 +265,7 @@ class TorchModel(contract.Model):
 
 
 def _read_pickled(path: Path) -> dict[str, Array]:
+    reading.refuse_altered(path)  # torch does not look
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:

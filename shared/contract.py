@@ -231,6 +231,7 @@ class Model(ABC):
     def fill(self, seed: int) -> None:
         """Take weights that depend on the seed and the names alone, made where they
         live."""
+        weights.refuse_too_large(self.slots())
         for name, slot in self.slots().items():
             value = randomness.weight(name, slot.shape, seed).astype(slot.dtype)
             self.put(slot, slot.layout.native(value))
@@ -241,6 +242,7 @@ class Model(ABC):
         tensor's name alone, made in the canonical layout."""
         if self.spec is None:
             raise ValueError("a model without a spec says nothing of its start")
+        weights.refuse_too_large(self.slots())
         for name, slot in self.slots().items():
             draw = randomness.generator("start", seed, name)
             value = self.spec.start(name, slot.shape).draw(slot.shape, draw)

@@ -6,7 +6,7 @@ import types
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from shared.errors import UsageError
+from shared.errors import UsageError, brief
 
 
 @dataclass(frozen=True)
@@ -18,15 +18,45 @@ class Range:
     text: str
 
     def holds(self, value: float) -> bool:
-        return math.isfinite(value) and self.low <= value < self.high
+        """Exactly, for whole numbers too that no float can be."""
+        return self.low <= value < self.high
 
 
-Size = Annotated[int, Range(1, math.inf, "a whole number of at least 1")]
-Index = Annotated[int, Range(0, math.inf, "a whole number of at least 0")]
+# Beyond these a tensor of one field's size would be larger than any machine, and what
+# is computed from a number no number of float32.
+MOST_SIZE, MOST_COUNT, MOST_DEPTH = 1 << 24, 2**31 - 1, 256
+SMALLEST, LARGEST = 1e-37, 1e37
+# Values of a tuple that may be of any length.
+MOST_VALUES = 1000
+
+Size = Annotated[
+    int, Range(1, MOST_SIZE + 1, f"a whole number of at least 1, up to {MOST_SIZE}")
+]
+Count = Annotated[
+    int, Range(1, MOST_COUNT + 1, f"a whole number of at least 1, up to {MOST_COUNT}")
+]
+Index = Annotated[
+    int, Range(0, MOST_COUNT + 1, f"a whole number of at least 0, up to {MOST_COUNT}")
+]
+# The side of a picture, or what is put around one.
+Side = Annotated[int, Range(1, 65_537, "a whole number of at least 1, up to 65536")]
+Border = Annotated[int, Range(0, 65_537, "a whole number of at least 0, up to 65536")]
+# How often a layer or a block is repeated.
+Depth = Annotated[
+    int, Range(1, MOST_DEPTH + 1, f"a whole number of at least 1, up to {MOST_DEPTH}")
+]
 Rate = Annotated[float, Range(0.0, 1.0, "a number from 0 up to, not including, 1")]
-Positive = Annotated[float, Range(5e-324, math.inf, "a number above 0")]
-NonNegative = Annotated[float, Range(0.0, math.inf, "a number of at least 0")]
-Real = Annotated[float, Range(-math.inf, math.inf, "a finite number")]
+# Of a width, or a number of blocks, to another.
+Ratio = Annotated[float, Range(1e-3, 100.1, "a number above 0, from 0.001 to 100")]
+Positive = Annotated[
+    float, Range(SMALLEST, LARGEST, f"a number above 0, from {SMALLEST} to {LARGEST}")
+]
+NonNegative = Annotated[
+    float, Range(0.0, LARGEST, f"a number of at least 0, below {LARGEST}")
+]
+Real = Annotated[
+    float, Range(-LARGEST, LARGEST, f"a finite number, at most {LARGEST} either way")
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,14 +73,24 @@ class Checked:
 
     def refuse(self, field: str, value: object, allowed: str) -> None:
         kind = type(self).__name__
-        raise UsageError(f"{kind}.{field} is {value!r}; allowed: {allowed}")
+        raise UsageError(f"{kind}.{field} is {told(value)}; allowed: {allowed}")
 
 
 def require(place: str, name: str, value: object, hint: Any) -> None:
     """Check one argument of a function as fields are checked."""
     reason = _refusal(value, hint)
     if reason:
-        raise UsageError(f"{place}.{name} is {value!r}; allowed: {reason}")
+        raise UsageError(f"{place}.{name} is {told(value)}; allowed: {reason}")
+
+
+def told(value: object) -> str:
+    """A value for people: a number of hundreds of digits by how many they are."""
+    if isinstance(value, int) and not -(10**40) < value < 10**40:
+        return f"a number of about {int(value.bit_length() * math.log10(2))} digits"
+    try:
+        return brief(repr(value))
+    except ValueError:  # Python writes no number of thousands of digits
+        return f"a {type(value).__name__}"
 
 
 def _refusal(value: Any, hint: Any) -> str | None:
@@ -65,6 +105,8 @@ def _refusal(value: Any, hint: Any) -> str | None:
         choices = ", ".join(repr(a) for a in args)
         return None if value in args else f"one of {choices}"
     if origin is tuple and isinstance(value, tuple):
+        if args[-1] is Ellipsis and len(value) > MOST_VALUES:
+            return f"up to {MOST_VALUES} values"
         hints = args[:1] * len(value) if args[-1] is Ellipsis else args
         if len(hints) != len(value):
             return f"{len(hints)} values"

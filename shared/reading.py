@@ -110,3 +110,18 @@ def member(opened: zipfile.ZipFile, entry: zipfile.ZipInfo, most: int) -> bytes:
             f"{where} ends after {len(found):,} of {entry.file_size:,} bytes"
         )
     return found
+
+
+def refuse_altered(path: Path) -> None:
+    """A UsageError where a member of a zip archive has not the checksum that it should;
+    what is no zip archive has none."""
+    if not zipfile.is_zipfile(path):
+        return
+    with archive(path) as opened:
+        for entry in opened.infolist():
+            where = f"{path}: {one_line(entry.filename)}"
+            if entry.compress_type not in _METHODS:
+                raise UsageError(f"{where} is packed in an unusual way")
+            with parsed(where, "whole", *_ARCHIVE), opened.open(entry) as file:
+                while file.read(MEGABYTE):
+                    pass

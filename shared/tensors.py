@@ -1,5 +1,6 @@
 """What a model takes and gives: tensors, and the programs that it runs."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 from shared import randomness
 from shared.arrays import Array, Arrays
+from shared.errors import UsageError
 
 SAMPLES, NODES, EDGES = "samples", "nodes", "edges"
 # Whole numbers whose bound is the batch's own, as those of nodes; a spec with such
@@ -48,8 +50,18 @@ class Tensor:
         return np.floor(uniform * self.below).astype(np.int64)
 
 
+# Of one drawn input: a gigabyte of float32.
+MOST_VALUES = 1 << 28
+
+
 def sample(tensor: Tensor, batch: int, seed: int) -> NDArray[np.generic]:
     """A batch for this input: whole numbers, or reals that float32 holds exactly."""
+    number = batch * math.prod(tensor.shape)
+    if number > MOST_VALUES:
+        raise UsageError(
+            f"{tensor.name}: {batch} of {list(tensor.shape)} are {number:,} values; "
+            f"allowed: {MOST_VALUES:,}"
+        )
     draw = randomness.generator("sample", seed, tensor.name)
     shape = (batch, *tensor.shape)
     if tensor.below is not None:

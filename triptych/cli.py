@@ -77,7 +77,7 @@ def show(
     name: Annotated[
         str,
         typer.Argument(
-            help="a family, as `triptych list` names it, or an optimizer's preset"
+            help="a family or a model, as `triptych list` names it, or an optimizer"
         ),
     ],
     html: Annotated[Path | None, typer.Option(help="write a page instead")] = None,

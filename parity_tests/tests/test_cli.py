@@ -91,7 +91,7 @@ def test_the_version():
         ),
         (["trace", "mlp_tiny", "--program", "dream"], "it has none"),
         (["trace", "vae_tiny", "--program", "encode", "--training"], "leave out"),
-        (["show", "resnets"], "unknown family or optimizer 'resnets'"),
+        (["show", "resnets"], "unknown family, model or optimizer 'resnets'"),
         (["diff", "a:b"], "input"),
         (["diff", "nowhere:Net", "also:Net", "--input", "2,3"], "no module 'nowhere'"),
         (["convert", "gone.pt", "out.pt", "--to", "jax"], "gone.pt: no such file"),
@@ -204,6 +204,15 @@ def test_show_is_side_by_side_or_a_page(tmp_path):
     # The imports, norm, activation, the hidden layer and the model, in NumPy too.
     assert page.read_text().count("<figure>") == 4 * 5
     assert "http://" not in text.replace("https://arxiv.org", "")
+
+
+def test_show_has_a_variants_numbers_before_its_family():
+    first, *others = sources.aligned("resnet18")
+    assert first.name == "resnet18, in all of them"
+    assert len(set(first.sources)) == 1
+    assert "ResNetSpec(  # 11,689,512 parameters" in first.sources[0]
+    assert "    depths=(2, 2, 2, 2)," in first.sources[0].splitlines()
+    assert others == sources.aligned("resnet")
 
 
 def test_show_has_an_optimizers_definition_beside_the_three(tmp_path):

@@ -299,6 +299,71 @@ def test_a_corrupt_native_file_is_one_line(name, canonical, tmp_path):
     assert name in str(refused.value)
 
 
+def altered(path, content, times=40):
+    """The file with one byte of its tensors another, at so many places."""
+    draw = np.random.default_rng(0)
+    begin = content.index(b"/data/0") + 64
+    for place in draw.integers(begin, len(content) * 9 // 10, times):
+        changed = bytearray(content)
+        changed[place] ^= 1 << int(draw.integers(8))
+        path.write_bytes(bytes(changed))
+        yield place
+
+
+def test_an_altered_state_dict_gives_no_other_values(canonical, tmp_path, workers):
+    convert(canonical, tmp_path / "w.pt", "pytorch", "", "")
+    worker = workers.get("pytorch", "float32")
+    model = worker.build(SPEC, "resnet_tiny")
+    wanted = model.read_native(tmp_path / "w.pt")
+    content, refused = (tmp_path / "w.pt").read_bytes(), 0
+    for _ in altered(tmp_path / "x.pt", content):
+        try:
+            found = model.read_native(tmp_path / "x.pt")
+        except UsageError as error:
+            refused += "x.pt" in str(error)
+            continue
+        for name, value in wanted.items():
+            np.testing.assert_array_equal(found[name], value)
+    model.drop()
+    assert refused > 30
+
+
+@pytest.mark.parametrize("kind", ["i4", "c8", "u1"])
+def test_a_tensor_of_keras_that_is_no_real_number_is_named(kind, canonical, tmp_path):
+    import h5py
+
+    path = tmp_path / "w.weights.h5"
+    convert(canonical, path, "keras", "", "")
+    with h5py.File(path, "r+") as file:
+        names = []
+        file.visititems(lambda n, x: names.append(n) if hasattr(x, "dtype") else None)
+        value = file[names[0]][()]
+        del file[names[0]]
+        file[names[0]] = value.astype(kind)
+    with pytest.raises(
+        UsageError, match=rf"h5: {names[0]} is (u?int|complex)\d+; allow"
+    ):
+        convert(path, tmp_path / "out.safetensors", "canonical", "", "resnet_tiny")
+
+
+def test_a_wrong_variant_is_told_with_the_one_that_fits(canonical, tmp_path):
+    convert(canonical, tmp_path / "w.pt", "pytorch", "", "")
+    out = tmp_path / "out.safetensors"
+    with pytest.raises(UsageError) as refused:
+        convert(tmp_path / "w.pt", out, "canonical", "", "resnet50")
+    said = str(refused.value)
+    assert said.endswith("more; they fit resnet_tiny")
+    assert said.count("; ") == weights.MOST_REASONS + 1
+    assert len(said) < 600
+    other = dict(weights.read(canonical)[0])
+    other["fc.weight"] = np.zeros((77, 3), np.float32)
+    weights.write(tmp_path / "o.safetensors", other, {})
+    nearest = "no model of the catalog fits; resnet_tiny is nearest"
+    source = tmp_path / "o.safetensors"
+    with pytest.raises(UsageError, match=nearest):
+        convert(source, out, "canonical", "torchvision", "resnet50")
+
+
 def test_the_forms_are_those_of_the_tables():
     """convert knows them all, and the help and README's table name them."""
     assert set(PUBLIC) == {s for f in FAMILIES for s in checkpoints.sources(f)}

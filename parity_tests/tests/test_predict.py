@@ -22,6 +22,7 @@ from shared.running import convert
 
 MODEL = "resnet_tiny"
 SPEC = variant(MODEL).spec
+OTHER = variant("resnet_tiny_bottleneck").spec
 WIDE = transforms.evaluation((224, 224), transforms.IMAGENET)
 NAMES = ["ant", "bee", "cat", "dog", "eel"]
 
@@ -239,6 +240,30 @@ def test_names_of_a_file_go_before_those_of_the_weights(files, trained):
     asked = job.question(MODEL, weights=trained, classes=files / "others.txt")
     assert asked.classes == tuple("vwxyz")
     assert job.question(MODEL, weights=trained).classes == tuple(NAMES)
+
+
+def test_weights_of_another_variant_are_told_with_the_one_that_fits(folder, workers):
+    asked = job.question(MODEL, seed=0)
+    other = workers.get("pytorch", "float32").build(OTHER, "resnet_tiny_bottleneck")
+    other.fill(0)
+    asked = replace(asked, weights=other.dump())
+    other.drop()
+    with pytest.raises(UsageError, match="they fit resnet_tiny_bottleneck"):
+        told(asked, ["pytorch"], [folder / "00.png"], workers)
+
+
+def test_classes_are_named_where_their_names_are_here(monkeypatch, tmp_path):
+    """Public weights of 1,000 classes have ImageNet's."""
+    path = tmp_path / "x.pth"
+    names = tuple(f"class {i}" for i in range(1000))
+    monkeypatch.setattr(job.pretrained, "class_names", lambda known: names)
+    for state, first in (("fetched", "class 0"), ("not fetched", "0")):
+        monkeypatch.setattr(job.pretrained, "state", lambda name, now=state: now)
+        assert job._names(None, path, None, 1000)[0] == first
+        assert job._names(None, path, None, 999)[0] == "0"
+    numbered = tuple(map(str, range(1000)))
+    asked = replace(job.question(MODEL, seed=0), weights={}, classes=numbered)
+    assert asked.note.endswith("their names: triptych weights fetch imagenet")
 
 
 def test_a_thin_picture_is_refused_by_name(tmp_path, workers):

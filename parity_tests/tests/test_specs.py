@@ -2,11 +2,14 @@
 
 import ast
 import json
-from dataclasses import asdict, dataclass, fields, is_dataclass
+import math
+from dataclasses import asdict, dataclass, fields, is_dataclass, replace
 from pathlib import Path
+from typing import Annotated, Literal, get_args, get_origin, get_type_hints
 
 import pytest
 
+from parity_tests.faults.fields import changed, places, smallest
 from shared import catalog, frameworks
 from shared.catalog import FAMILIES, VARIANTS, place_of
 from shared.contract import metadata
@@ -14,6 +17,7 @@ from shared.definitions.losses import LOSSES
 from shared.definitions.optimizers import OPTIMIZERS, ClipByNorm
 from shared.errors import UsageError
 from shared.fields import Range
+from shared.files.weights import count
 from shared.objectives.plan import Plan
 from shared.objectives.supervised import Supervised
 from shared.plain import from_plain, plain, to_plain
@@ -47,6 +51,88 @@ def test_a_bad_value_is_refused_with_field_value_and_allowed(changes, said):
         ResNetSpec(**{"block": "basic", "depths": DEPTHS, **changes})
     assert "ResNetSpec." in str(refused.value)
     assert said in str(refused.value)
+
+
+def numbers(hint):
+    """The annotations of numbers in an annotation; what has no bounds, as it is."""
+    origin = get_origin(hint)
+    if origin is Annotated or hint in (int, float):
+        yield hint
+    elif origin is not Literal:
+        for part in get_args(hint):
+            yield from numbers(part)
+
+
+@pytest.mark.parametrize("name", smallest())
+def test_every_number_of_a_spec_has_bounds(name):
+    hints = get_type_hints(type(smallest()[name]), include_extras=True)
+    for field in fields(smallest()[name]):
+        for hint in numbers(hints[field.name]):
+            bounds = get_args(hint)[1]
+            assert math.isfinite(bounds.low), field.name
+            assert math.isfinite(bounds.high), field.name
+
+
+@pytest.mark.parametrize("name", smallest())
+@pytest.mark.parametrize(
+    "value",
+    [10**400, 10**5000, 1e308, math.nan, -1],
+    ids=["400", "5000", "e", "n", "-"],
+)
+def test_a_number_that_no_model_has_is_refused_at_once(name, value):
+    spec = smallest()[name]
+    plain = to_plain(spec)
+    for place in places(plain):
+        held = plain
+        for key in place:
+            held = held[key]
+        if type(held) not in (int, float) or "kind" in str(place):
+            continue
+        with pytest.raises(UsageError) as refused:
+            from_plain(type(spec), changed(plain, place, value))
+        assert len(str(refused.value)) < 600, place
+
+
+@pytest.mark.parametrize(
+    ("model", "changes", "said"),
+    [
+        ("resnet_tiny_bottleneck", {"inner_ratio": 1e-9}, "allowed: a number above 0"),
+        ("resnet_tiny_bottleneck", {"inner_ratio": 1e-3}, "allowed: enough for a map"),
+        (
+            "regnet_tiny_x",
+            {"w_a": 1e308},
+            "w_a is 1e+308; allowed: a number of at least",
+        ),
+        ("swin_tiny", {"window": 1000}, "window is 1000; allowed: one that leaves"),
+        ("lenet5_tiny", {"c3_table": ()}, "c3_table is (); allowed: one row or more"),
+        (
+            "xception_tiny",
+            {"middle": 2**24},
+            "middle is 16777216; allowed: a whole num",
+        ),
+        ("mlp_tiny", {"hidden": (3,) * 1001}, "up to 1000 values"),
+    ],
+)
+def test_what_would_fail_later_is_refused_at_once(model, changes, said):
+    with pytest.raises(UsageError) as refused:
+        replace(VARIANTS[model].spec, **changes)
+    assert said in str(refused.value)
+
+
+def test_a_batch_that_no_machine_holds_is_refused():
+    with pytest.raises(UsageError, match=r"image: 10000000 of \[3, 224, 224\] are 1,5"):
+        VARIANTS["resnet18"].spec.examples(10_000_000, 0)
+
+
+def test_a_model_that_no_machine_holds_is_counted_but_not_filled(workers):
+    spec = replace(VARIANTS["mlp_tiny"].spec, features=2**24, hidden=(2**24,))
+    model = workers.get("pytorch", "float32").build(spec, "")
+    assert count(model.entries()) > 2**48
+    with pytest.raises(UsageError, match=r"need 1,0.* GiB; this machine has"):
+        model.fill(0)
+    with pytest.raises(UsageError, match="GiB; this machine has"):
+        model.start(0)
+    model.drop()
 
 
 def test_a_range_is_half_open():

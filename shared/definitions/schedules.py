@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Annotated, NamedTuple
 
 from shared.errors import unknown
-from shared.fields import Checked, Index, Positive, Range, Rate, Size
+from shared.fields import Checked, Count, Index, Positive, Range, Rate
 
 Share = Annotated[float, Range(0.0, 1.0 + 2**-52, "a number from 0 to 1")]
 Gamma = Annotated[float, Range(5e-324, 1.0 + 2**-52, "a number above 0, at most 1")]
@@ -35,7 +35,7 @@ class Step(Schedule):
     """The factor is multiplied by gamma after every so many updates (He et al. 2015,
     arXiv:1512.03385, section 3.4, gives the custom)."""
 
-    every: Size
+    every: Count
     gamma: Gamma = 0.1
 
     def factor(self, t: int) -> float:
@@ -46,7 +46,7 @@ class Step(Schedule):
 class MultiStep(Schedule):
     """The factor is multiplied by gamma at each of the updates `at`."""
 
-    at: tuple[Size, ...]
+    at: tuple[Count, ...]
     gamma: Gamma = 0.1
 
     def __post_init__(self) -> None:
@@ -75,7 +75,7 @@ class Polynomial(Schedule):
     linear with power 1 (Liu, Rabinovich, Berg 2015, arXiv:1506.04579, section 3.1:
     "poly")."""
 
-    steps: Size
+    steps: Count
     power: Positive = 1.0
     final: Share = 0.0
 
@@ -89,7 +89,7 @@ class Cosine(Schedule):
     """Loshchilov, Hutter 2017 (arXiv:1608.03983), equation 5, without restarts: from 1
     to `final` in `steps` updates, and `final` after them."""
 
-    steps: Size
+    steps: Count
     final: Share = 0.0
 
     def factor(self, t: int) -> float:
@@ -103,8 +103,8 @@ class WarmRestarts(Schedule):
     updates of the first round; `growth` its T_mult, how many times as long each round
     is as the one before."""
 
-    period: Size
-    growth: Size = 1
+    period: Count
+    growth: Count = 1
     final: Share = 0.0
 
     def factor(self, t: int) -> float:
@@ -121,8 +121,8 @@ class OneCycle(Schedule):
     a straight leg up from `start` to 1, one as long down again, and what is left of the
     updates far below, to `final`. Straight as in the papers, without cosines."""
 
-    steps: Size
-    leg: Size  # updates
+    steps: Count
+    leg: Count  # updates
     start: Share = 0.1
     final: Share = 1e-3
 
@@ -144,7 +144,7 @@ class InverseSqrt(Schedule):
     """Vaswani et al. 2017 (arXiv:1706.03762), equation 3 over its own largest value: 1
     at the end of the warm-up. Its steps count from 1."""
 
-    warmup: Size
+    warmup: Count
 
     def factor(self, t: int) -> float:
         step = t + 1
@@ -159,7 +159,7 @@ class Warmup(Schedule):
     """Goyal et al. 2017 (arXiv:1706.02677), section 2.2: rising by equal steps, to 1 at
     update `steps`; from there the schedule `then`, counted from its own 0."""
 
-    steps: Size
+    steps: Count
     then: Schedule = field(default_factory=Constant)
 
     def factor(self, t: int) -> float:

@@ -2,6 +2,7 @@
 it has a network there; of an optimizer the three and its definition."""
 
 import ast
+import dataclasses
 import html
 import re
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ from rich.rule import Rule
 from rich.syntax import Syntax
 from rich.table import Table
 
-from shared.catalog import FAMILIES, place_of
+from shared.catalog import FAMILIES, VARIANTS, family_of, place_of
 from shared.definitions.optimizers import OPTIMIZERS
 from shared.errors import unknown
 from shared.files.writing import write_text
@@ -36,18 +37,35 @@ class Aligned:
 
 
 def aligned(name: str) -> list[Aligned]:
-    """The definitions of a family or an optimizer, in the order of their files."""
-    if name in FAMILIES:
-        found = [path_of(framework, name) for framework in implementations(name)]
+    """The definitions of a family or an optimizer, in the order of their files; of a
+    variant its family's, behind its own numbers."""
+    if name in FAMILIES or name in VARIANTS:
+        family = name if name in FAMILIES else family_of(VARIANTS[name].spec)
+        found = [path_of(framework, family) for framework in implementations(family)]
         parts = [definitions(path.read_text()) for path in found]
+        if name in VARIANTS:
+            said = numbers(name)
+            parts = [{f"{name}, in all of them": said, **part} for part in parts]
     elif name in OPTIMIZERS:
         parts = [_of_optimizer(framework, name) for framework in (*NATIVE, ORACLE)]
     else:
-        raise unknown("family or optimizer", name, (*FAMILIES, *OPTIMIZERS))
+        known = (*FAMILIES, *VARIANTS, *OPTIMIZERS)
+        raise unknown("family, model or optimizer", name, known)
     names = dict.fromkeys(name for part in parts for name in part)
     return [
         Aligned(name, tuple(part.get(name, "") for part in parts)) for name in names
     ]
+
+
+def numbers(variant: str) -> str:
+    """Write a variant's spec, a field a line, as Python has it."""
+    spec, count = VARIANTS[variant].spec, VARIANTS[variant].parameters
+    fields = [
+        f"    {field.name}={getattr(spec, field.name)!r},"
+        for field in dataclasses.fields(spec)
+    ]
+    head = f"{type(spec).__name__}(  # {count:,} parameters"
+    return "\n".join([head, *fields, ")"])
 
 
 def implementations(family: str) -> list[str]:

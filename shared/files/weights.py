@@ -6,7 +6,8 @@ else (strict loading, saving, counting) is written here once.
 
 import json
 import math
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from shared.arrays import Array, Weights
-from shared.errors import UsageError
+from shared.errors import UsageError, brief
 from shared.files.writing import opened
 
 FORMAT = "triptych-weights-1"
@@ -108,8 +109,23 @@ def count(slots: Mapping[str, Slot] | Mapping[str, Entry]) -> int:
     return sum(math.prod(s.shape) for s in slots.values() if s.trainable)
 
 
-def check(slots: Slots | Mapping[str, Entry], weights: Weights) -> None:
-    """Every reason why `weights` cannot be loaded, in one error."""
+def refuse_too_large(slots: Slots) -> None:
+    """A UsageError where the machine has less memory than the values need; to describe
+    and to count them takes none."""
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    needed = sum(s.size * (8 if s.dtype == "float64" else 4) for s in slots.values())
+    if needed > memory:
+        raise UsageError(
+            f"{count(slots):,} parameters need {needed / 2**30:,.1f} GiB; this machine "
+            f"has {memory / 2**30:,.1f}"
+        )
+
+
+MOST_REASONS = 4  # that are told; of the others how many they are
+
+
+def misfits(slots: Slots | Mapping[str, Entry], weights: Weights) -> list[str]:
+    """Every reason why `weights` cannot be loaded."""
     reasons = [f"missing {name}" for name in slots if name not in weights]
     reasons += [f"unknown {name}" for name in weights if name not in slots]
     for name, slot in slots.items():
@@ -120,8 +136,23 @@ def check(slots: Slots | Mapping[str, Entry], weights: Weights) -> None:
             reasons.append(f"{name} has shape {shape}, the model {slot.shape}")
         if dtype != slot.dtype:
             reasons.append(f"{name} has dtype {dtype}, the model {slot.dtype}")
+    return reasons
+
+
+def misfit(reasons: Sequence[str], advice: str = "") -> UsageError:
+    """The first reasons in one line, and how many more there are."""
+    told = [brief(reason) for reason in reasons[:MOST_REASONS]]
+    more = len(reasons) - len(told)
+    told += [f"and {more:,} more"] if more else []
+    last = f"; {advice}" if advice else ""
+    return UsageError(f"these weights do not fit: {'; '.join(told)}{last}")
+
+
+def check(slots: Slots | Mapping[str, Entry], weights: Weights) -> None:
+    """A UsageError where `weights` cannot be loaded, all of them."""
+    reasons = misfits(slots, weights)
     if reasons:
-        raise UsageError("these weights do not fit: " + "; ".join(reasons))
+        raise misfit(reasons)
 
 
 # Files: safetensors, whose header says which model and which spec.

@@ -14,7 +14,7 @@ from shared.definitions.optimizers import (
     SophiaG,
 )
 from shared.definitions.schedules import Constant, ReduceOnPlateau, Schedule
-from shared.fields import Checked, Index, NonNegative, Size
+from shared.fields import Checked, Count, Index, NonNegative
 from shared.objectives.base import Objective, Step
 
 
@@ -39,11 +39,11 @@ class Plan(Checked):
     plateau: ReduceOnPlateau | None = None
     clip: Clip | None = None
     ema: Ema | None = None
-    accumulate: Size = 1
-    epochs: Size
-    batch_size: Size
+    accumulate: Count = 1
+    epochs: Count
+    batch_size: Count
     seed: Index = 0
-    patience: Size | None = None
+    patience: Count | None = None
     precision: Literal["float64", "float32", "bfloat16"] = "float32"
     save_every: Index = 0
 

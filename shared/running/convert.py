@@ -2,7 +2,9 @@
 
 import contextlib
 import json
+import re
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +13,7 @@ from typing import Any
 from shared import catalog
 from shared.arrays import Array
 from shared.contract import metadata
-from shared.errors import UsageError, brief, unknown
+from shared.errors import UsageError, brief, one_line, unknown
 from shared.files import checkpoints, weights
 from shared.frameworks import NATIVE
 from shared.plain import from_plain
@@ -127,17 +129,32 @@ def _read(source: Path, known: _Known) -> dict[str, Array]:
 def _keras_dtype(source: Path) -> str:
     """Keras casts what it reads to the precision it runs in, so look first."""
     found: set[str] = set()
+    others: list[str] = []
 
-    def visit(_: str, item: Any) -> None:
-        if getattr(item, "dtype", None) is not None and item.dtype.kind == "f":
-            found.add(str(item.dtype))
+    def visit(name: str, item: Any) -> None:
+        dtype = getattr(item, "dtype", None)
+        if dtype is not None and dtype.kind == "f":
+            found.add(str(dtype))
+        elif dtype is not None and not _OF_TRAINING.search(name):
+            others.append(f"{one_line(name)} is {dtype}")
 
     try:
         with _hdf5(source) as file:
             file.visititems(visit)
-    except Exception as error:
+    except _BROKEN_HDF5 as error:
         raise UsageError(f"{source}: no Keras file ({brief(error)})") from None
+    if others:
+        raise UsageError(f"{source}: {brief(others[0])}; allowed: {', '.join(_DTYPES)}")
     return _only(source, found)
+
+
+# What a file of Keras holds beside weights: counters, and the state of what is random.
+_OF_TRAINING = re.compile(r"(^|/)(optimizer|optimizer_weights|seed_generator\w*)(/|$)")
+# What h5py raises of a damaged file, and zipfile of the archive around it.
+_BROKEN_HDF5 = (
+    *(OSError, EOFError, KeyError, RuntimeError, TypeError, ValueError),
+    *(NotImplementedError, zipfile.BadZipFile, zlib.error),
+)
 
 
 @contextlib.contextmanager
@@ -184,13 +201,50 @@ def _only(source: Path, dtypes: set[str]) -> str:
     )
 
 
+def refuse_misfit(
+    worker: Worker, model: RemoteModel, name: str, values: Mapping[str, Array]
+) -> None:
+    """A UsageError where the values do not fit the model called `name`: which ones, and
+    the model of the catalog that they are of."""
+    reasons = weights.misfits(model.entries(), values)
+    if reasons:
+        raise weights.misfit(reasons, _advice(worker, name, values))
+
+
+def _advice(worker: Worker, name: str, values: Mapping[str, Array]) -> str:
+    """The variants that fit; else which of the family is nearest."""
+    shapes = {tensor: value.shape for tensor, value in values.items()}
+    total = sum(value.size for k, value in values.items() if not _is_buffer(k))
+    alike = [k for k, v in catalog.VARIANTS.items() if v.parameters == total]
+    if fitting := [k for k in alike if not _apart(worker, k, shapes)]:
+        return f"they fit {', '.join(fitting)}"
+    family = catalog.FAMILIES[catalog.family_of(catalog.variant(name).spec)].VARIANTS
+    apart = {k: _apart(worker, k, shapes) for k in family}
+    nearest = min(apart, key=lambda k: apart[k])
+    return (
+        f"no model of the catalog fits; {nearest} is nearest, {apart[nearest]} differ"
+    )
+
+
+def _is_buffer(name: str) -> bool:
+    return name.endswith(("running_mean", "running_var"))
+
+
+def _apart(worker: Worker, name: str, shapes: dict[str, tuple[int, ...]]) -> int:
+    """How many names or shapes a variant has otherwise; it is built without values."""
+    model = worker.build(catalog.variant(name).spec, name)
+    own = {tensor: entry.shape for tensor, entry in model.entries().items()}
+    model.drop()
+    return sum(own.get(tensor) != shapes.get(tensor) for tensor in own | shapes)
+
+
 def _write(
     target: Path, to: str, known: _Known, values: Mapping[str, Array], dtype: str
 ) -> None:
     framework = "keras" if to == checkpoints.KERAS else "pytorch"
     with Worker(to if to in NATIVE else framework, dtype) as worker:
         model = worker.build(known.spec, known.name)
-        weights.check(model.entries(), values)
+        refuse_misfit(worker, model, known.name, values)
         if to == "canonical":
             weights.write(target, values, metadata(known.name, known.spec))
             return

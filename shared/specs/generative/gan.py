@@ -29,7 +29,7 @@ from itertools import pairwise
 from typing import Literal
 
 from shared.definitions.initializers import Initializer, Normal, XavierUniform
-from shared.fields import NonNegative, Positive, Rate, Size
+from shared.fields import NonNegative, Positive, Rate, Side, Size
 from shared.objectives.adversarial import Adversarial, Game
 from shared.objectives.base import Objective
 from shared.specs.base import (
@@ -127,7 +127,7 @@ class DCGANSpec(_Players):
     """
 
     channels: Size = 3
-    image_size: Size = 64
+    image_size: Side = 64
     latent: Size = 100
     width: Size = 64
     critic_norm: bool = True

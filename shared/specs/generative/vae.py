@@ -23,7 +23,7 @@ from typing import Literal
 
 from shared.definitions.initializers import Initializer, XavierUniform
 from shared.definitions.losses import Likelihood
-from shared.fields import NonNegative, Size
+from shared.fields import NonNegative, Side, Size
 from shared.objectives.base import Objective
 from shared.objectives.evidence import Evidence
 from shared.specs.base import (
@@ -121,7 +121,7 @@ class ConvVAESpec(_Latent):
     """
 
     channels: Size
-    image_size: tuple[Size, Size]
+    image_size: tuple[Side, Side]
     widths: tuple[Size, ...]
     hidden: Size
 

@@ -34,7 +34,7 @@ import numpy as np
 from shared.arrays import Arrays
 from shared.definitions.initializers import Initializer, TruncatedNormal
 from shared.definitions.losses import MSE, CrossEntropy
-from shared.fields import Positive, Rate, Size
+from shared.fields import Depth, Positive, Rate, Size
 from shared.objectives.supervised import Supervised
 from shared.randomness import generator
 from shared.specs.base import Original, Program, Spec, Tensor, Variant
@@ -61,7 +61,7 @@ class BertSpec(Spec):
     token_types: Size = 2
     tokens: Size = 128
     width: Size
-    depth: Size
+    depth: Depth
     heads: Size
     mlp_width: Size
     dropout: Rate = 0.1

@@ -29,7 +29,7 @@ from shared.arrays import Array, Arrays
 from shared.definitions.decoding import Sample, greedy_margin
 from shared.definitions.initializers import Initializer, Normal
 from shared.errors import UsageError
-from shared.fields import Positive, Rate, Size
+from shared.fields import Depth, Positive, Rate, Size
 from shared.specs.base import Original, Program, Spec, Tensor, Variant
 from shared.tensors import UNIFORM
 
@@ -43,7 +43,7 @@ class GPTSpec(Spec):
     positions: Size = 1024
     tokens: Size = 1024  # in one input; at most `positions`
     width: Size
-    depth: Size
+    depth: Depth
     heads: Size
     dropout: Rate = 0.1
     ln_eps: Positive = 1e-5

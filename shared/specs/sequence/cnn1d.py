@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from shared.definitions.initializers import Initializer, XavierUniform
-from shared.fields import Index, Positive, Rate, Size
+from shared.fields import Depth, Index, Positive, Rate, Size
 from shared.specs.base import Conv1dSpec, Spec, Tensor, Variant
 
 Stage = tuple[int, int, int]
@@ -30,7 +30,7 @@ class CNN1DSpec(Spec):
 
     channels: Size = 1
     length: Size = 32_000
-    stages: tuple[tuple[Size, Size, Size], ...]
+    stages: tuple[tuple[Depth, Size, Size], ...]
     stride: Size = 4  # of the first convolution
     pool: Size = 4
     pools: Index = 4  # so many of the stages end in one

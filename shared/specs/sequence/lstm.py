@@ -21,7 +21,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from shared.definitions.initializers import Initializer, of_torch
-from shared.fields import Rate, Size
+from shared.fields import Depth, Rate, Size
 from shared.specs.base import Spec, Tensor, Variant
 from shared.specs.sequence.recurrent import StackSpec
 
@@ -30,7 +30,7 @@ from shared.specs.sequence.recurrent import StackSpec
 class LSTMSpec(Spec):
     features: Size
     hidden: Size
-    layers: Size
+    layers: Depth
     bidirectional: bool
     num_classes: Size
     dropout: Rate = 0.0

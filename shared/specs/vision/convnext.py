@@ -21,7 +21,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from shared.definitions.initializers import Constant, Initializer, Normal
-from shared.fields import Positive, Rate, Size
+from shared.fields import Depth, Positive, Rate, Side, Size
 from shared.specs.base import ConvSpec, Original, Spec, Tensor, Variant, image
 
 
@@ -48,12 +48,12 @@ class StageSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class ConvNeXtSpec(Spec):
-    depths: tuple[Size, ...]
+    depths: tuple[Depth, ...]
     widths: tuple[Size, ...]
     drop_path: Rate
     layer_scale: Positive = 1e-6
     num_classes: Size = 1000
-    image_size: tuple[Size, Size] = (224, 224)
+    image_size: tuple[Side, Side] = (224, 224)
     ln_eps: Positive = 1e-6
 
     def __post_init__(self) -> None:

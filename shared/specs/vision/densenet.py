@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from shared.definitions.initializers import HeNormal, Initializer, of_torch
-from shared.fields import Positive, Rate, Size
+from shared.fields import Depth, Positive, Rate, Side, Size
 from shared.specs.base import ConvSpec, Original, Pool, Spec, Tensor, Variant, image
 
 
@@ -48,13 +48,13 @@ class TransitionSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class DenseNetSpec(Spec):
-    depths: tuple[Size, ...]
+    depths: tuple[Depth, ...]
     growth: Size = 32  # the paper's k
     stem_width: Size = 64
     bottleneck: Size = 4  # the 1x1 conv's width, in growths
     dropout: Rate = 0.0
     num_classes: Size = 1000
-    image_size: tuple[Size, Size] = (224, 224)
+    image_size: tuple[Side, Side] = (224, 224)
     bn_eps: Positive = 1e-5
     bn_decay: Rate = 0.9
 

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from shared.definitions.initializers import HeNormal, Initializer, Uniform
-from shared.fields import Positive, Rate, Size
+from shared.fields import Depth, Positive, Rate, Ratio, Side, Size
 from shared.specs.base import (
     ConvSpec,
     Original,
@@ -38,7 +38,7 @@ from shared.specs.base import (
 
 _Kind = Literal["mbconv", "fused"]
 # Blocks, expansion, kernel, stride of the first, width, how many.
-_Row = tuple[_Kind, Size, Literal[3, 5], Literal[1, 2], Size, Size]
+_Row = tuple[_Kind, Size, Literal[3, 5], Literal[1, 2], Size, Depth]
 
 
 @dataclass(frozen=True)
@@ -77,13 +77,13 @@ class FusedSpec:
 class EfficientNetSpec(Spec):
     stages: tuple[_Row, ...]
     widths: tuple[Size, Size] = (32, 1280)  # of the first and the last convolution
-    width: Positive = 1.0  # by which widths are scaled
-    depth: Positive = 1.0  # by which numbers of blocks are
+    width: Ratio = 1.0  # by which widths are scaled
+    depth: Ratio = 1.0  # by which numbers of blocks are
     lite: bool = False
     dropout: Rate = 0.2
     drop_path: Rate = 0.2
     num_classes: Size = 1000
-    image_size: tuple[Size, Size] = (224, 224)
+    image_size: tuple[Side, Side] = (224, 224)
     bn_eps: Positive = 1e-5
     bn_decay: Rate = 0.9
 

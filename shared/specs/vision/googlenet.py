@@ -41,7 +41,7 @@ from shared.definitions.initializers import (
     of_torch,
 )
 from shared.definitions.losses import CrossEntropy
-from shared.fields import Index, Positive, Rate, Size
+from shared.fields import Index, Positive, Rate, Side, Size
 from shared.objectives.supervised import Supervised
 from shared.specs.base import (
     ConvSpec,
@@ -115,7 +115,7 @@ class _Table(Spec):
     dropout: Rate
     head_dropout: Rate = 0.7
     num_classes: Size = 1000
-    image_size: tuple[Size, Size] = (224, 224)
+    image_size: tuple[Side, Side] = (224, 224)
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -20,7 +20,7 @@ from string import ascii_lowercase
 
 from shared.definitions.initializers import Initializer, Normal, of_torch
 from shared.definitions.losses import CrossEntropy
-from shared.fields import Positive, Rate, Size
+from shared.fields import Positive, Rate, Ratio, Side, Size
 from shared.objectives.supervised import Supervised
 from shared.specs.base import (
     ConvSpec,
@@ -66,10 +66,10 @@ class HeadSpec:
 class InceptionBase(Spec):
     """What the Inceptions share. width: of every layer, to the published one."""
 
-    width: Positive = 1.0
+    width: Ratio = 1.0
     dropout: Rate
     num_classes: Size = 1000
-    image_size: tuple[Size, Size] = (299, 299)
+    image_size: tuple[Side, Side] = (299, 299)
     bn_eps: Positive = 1e-3
     bn_decay: Rate = 0.9
 

@@ -20,7 +20,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from shared.definitions.initializers import HeUniform, Initializer, of_torch
-from shared.fields import Positive, Rate, Size
+from shared.fields import Depth, Positive, Rate
 from shared.specs.base import ConvSpec, Original, Pool, Variant
 from shared.specs.vision.inception import (
     Chain,
@@ -49,7 +49,7 @@ class ResidualSpec:
 class InceptionV4Spec(InceptionBase):
     """depths: of the blocks A, B and C (figure 9)."""
 
-    depths: tuple[Size, Size, Size] = (4, 7, 3)
+    depths: tuple[Depth, Depth, Depth] = (4, 7, 3)
     dropout: Rate = 0.2
 
     def starts(self) -> Mapping[str, Initializer]:
@@ -152,7 +152,7 @@ def _repeated(
 class InceptionResNetV2Spec(InceptionBase):
     """depths, scales: of the residual blocks A, B and C; a last one of C follows."""
 
-    depths: tuple[Size, Size, Size] = (10, 20, 9)
+    depths: tuple[Depth, Depth, Depth] = (10, 20, 9)
     scales: tuple[Positive, Positive, Positive] = (0.17, 0.1, 0.2)
     dropout: Rate = 0.2
 

@@ -28,7 +28,7 @@ from shared.definitions.initializers import (
     XavierUniform,
 )
 from shared.definitions.losses import MSE, CrossEntropy
-from shared.fields import Index, Positive, Size
+from shared.fields import Border, Index, Positive, Side, Size
 from shared.objectives.base import Objective
 from shared.objectives.supervised import Supervised
 from shared.specs.base import ConvSpec, Pool, Spec, Tensor, Variant, image
@@ -117,6 +117,8 @@ class LeNet5Spec(Spec):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if not self.c3_table:
+            self.refuse("c3_table", self.c3_table, "one row or more")
         for row in self.c3_table:
             if not row or list(row) != sorted(set(row)) or row[-1] >= self.c1_maps:
                 self.refuse("c3_table", row, "rows of rising numbers below c1_maps")
@@ -189,8 +191,8 @@ class LeNetSpec(Spec):
     """The common form; names as in PyTorch's tutorials."""
 
     channels: Size = 1
-    image_size: tuple[Size, Size] = (28, 28)
-    padding: Index = 2  # of the first convolution
+    image_size: tuple[Side, Side] = (28, 28)
+    padding: Border = 2  # of the first convolution
     widths: tuple[Size, Size] = (6, 16)
     hidden: tuple[Size, Size] = (120, 84)
     num_classes: Size = 10

@@ -24,7 +24,7 @@ from shared.definitions.initializers import (
     XavierUniform,
     Zeros,
 )
-from shared.fields import Positive, Rate, Size
+from shared.fields import Depth, Positive, Rate, Side, Size
 from shared.specs.base import ConvSpec, Original, Spec, Tensor, Variant, image
 
 
@@ -32,13 +32,13 @@ from shared.specs.base import ConvSpec, Original, Spec, Tensor, Variant, image
 class MLPMixerSpec(Spec):
     patch: Size = 16
     width: Size  # C of table 1
-    depth: Size
+    depth: Depth
     tokens_width: Size  # D_S, within the MLP over tokens
     channels_width: Size  # D_C
     dropout: Rate = 0.0
     drop_path: Rate = 0.0
     num_classes: Size = 1000
-    image_size: tuple[Size, Size] = (224, 224)
+    image_size: tuple[Side, Side] = (224, 224)
     ln_eps: Positive = 1e-6
 
     def __post_init__(self) -> None:

@@ -19,13 +19,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from shared.definitions.initializers import HeNormal, HeUniform, Initializer
-from shared.fields import Positive, Rate, Size
+from shared.fields import Depth, Positive, Rate, Ratio, Side, Size
 from shared.specs.base import ConvSpec, Original, Spec, Tensor, Variant, image
 
 # A convolution, and the activation behind its norm, or none.
 Step = tuple[ConvSpec, str]
 # Width, kernel, stride, expansion, blocks.
-_Stack = tuple[Size, Size, Size, Size, Size]
+_Stack = tuple[Size, Size, Size, Size, Depth]
 B1 = (
     (24, 3, 2, 3, 3),
     (40, 5, 2, 3, 3),
@@ -44,14 +44,14 @@ class BlockSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class MNASNetSpec(Spec):
-    alpha: Positive  # of all widths
+    alpha: Ratio  # of all widths
     stem_widths: tuple[Size, Size] = (32, 16)
     stacks: tuple[_Stack, ...] = B1
     last_width: Size = 1280
     multiple: Size = 8  # of which all widths are one
     dropout: Rate = 0.2
     num_classes: Size = 1000
-    image_size: tuple[Size, Size] = (224, 224)
+    image_size: tuple[Side, Side] = (224, 224)
     bn_eps: Positive = 1e-5
     bn_decay: Rate = 0.9997
 

@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from shared.definitions.initializers import Initializer, XavierUniform
-from shared.fields import Positive, Rate, Size
+from shared.fields import Depth, Positive, Rate, Ratio, Side, Size
 from shared.specs.base import ConvSpec, Original, Spec, Tensor, Variant, image, same
 
 
@@ -33,13 +33,13 @@ class BlockSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class MobileNetV1Spec(Spec):
-    width_multiplier: Positive = 1.0  # alpha
+    width_multiplier: Ratio = 1.0  # alpha
     stem_width: Size = 32
     widths: tuple[Size, ...] = (64, 128, 256, 512, 1024)
-    depths: tuple[Size, ...] = (1, 2, 2, 6, 2)
+    depths: tuple[Depth, ...] = (1, 2, 2, 6, 2)
     dropout: Rate = 1e-3
     num_classes: Size = 1000
-    image_size: tuple[Size, Size] = (224, 224)
+    image_size: tuple[Side, Side] = (224, 224)
     bn_eps: Positive = 1e-3
     bn_decay: Rate = 0.99
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from shared.definitions.initializers import HeNormal, Initializer, Normal
-from shared.fields import Positive, Rate, Size
+from shared.fields import Depth, Positive, Rate, Ratio, Side, Size
 from shared.specs.base import ConvSpec, Original, Spec, Tensor, Variant, image
 
 
@@ -40,7 +40,7 @@ def divisible(width: float, divisor: int) -> int:
 
 
 # Table 2: the factor t, the width c, how many n, the stride s of the first.
-Row = tuple[Size, Size, Size, Literal[1, 2]]
+Row = tuple[Size, Size, Depth, Literal[1, 2]]
 _TABLE: tuple[Row, ...] = (
     (1, 16, 1, 1),
     (6, 24, 2, 2),
@@ -54,14 +54,14 @@ _TABLE: tuple[Row, ...] = (
 
 @dataclass(frozen=True, kw_only=True)
 class MobileNetV2Spec(Spec):
-    width_multiplier: Positive = 1.0
+    width_multiplier: Ratio = 1.0
     divisor: Size = 8  # of every width
     stem_width: Size = 32
     table: tuple[Row, ...] = _TABLE
     head_width: Size = 1280
     dropout: Rate = 0.2
     num_classes: Size = 1000
-    image_size: tuple[Size, Size] = (224, 224)
+    image_size: tuple[Side, Side] = (224, 224)
     bn_eps: Positive = 1e-5
     bn_decay: Rate = 0.9
 

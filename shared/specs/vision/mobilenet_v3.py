@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from shared.definitions.initializers import HeNormal, Initializer, Normal
-from shared.fields import Positive, Rate, Size
+from shared.fields import Positive, Rate, Ratio, Side, Size
 from shared.specs.base import (
     ConvSpec,
     Original,
@@ -85,12 +85,12 @@ _SMALL: tuple[Row, ...] = (
 class MobileNetV3Spec(Spec):
     table: tuple[Row, ...]
     hidden: Size  # of the dense layer
-    width_multiplier: Positive = 1.0
+    width_multiplier: Ratio = 1.0
     divisor: Size = 8  # of every width
     stem_width: Size = 16
     dropout: Rate = 0.2
     num_classes: Size = 1000
-    image_size: tuple[Size, Size] = (224, 224)
+    image_size: tuple[Side, Side] = (224, 224)
     bn_eps: Positive = 1e-3
     bn_decay: Rate = 0.99
 

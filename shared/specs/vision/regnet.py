@@ -22,9 +22,10 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import groupby
+from typing import Annotated
 
 from shared.definitions.initializers import HeNormal, Initializer, Normal, of_torch
-from shared.fields import NonNegative, Positive, Rate, Size
+from shared.fields import Depth, Positive, Range, Rate, Ratio, Side, Size
 from shared.specs.base import (
     ConvSpec,
     Original,
@@ -36,6 +37,7 @@ from shared.specs.base import (
 )
 
 QUANTUM = 8
+Slope = Annotated[float, Range(0.0, 1e4, "a number of at least 0, below 10000")]
 
 
 @dataclass(frozen=True)
@@ -57,15 +59,15 @@ class StageSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class RegNetSpec(Spec):
-    depth: Size
+    depth: Depth
     w_0: Size
-    w_a: NonNegative
-    w_m: Positive
+    w_a: Slope
+    w_m: Ratio
     group_width: Size
     se_ratio: Rate = 0.0  # 0: without, RegNetX
     stem_width: Size = 32
     num_classes: Size = 1000
-    image_size: tuple[Size, Size] = (224, 224)
+    image_size: tuple[Side, Side] = (224, 224)
     bn_eps: Positive = 1e-5
     bn_decay: Rate = 0.9
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from shared.definitions.initializers import HeNormal, Initializer, of_torch
-from shared.fields import Positive, Rate, Size
+from shared.fields import Depth, Positive, Rate, Ratio, Side, Size
 from shared.specs.base import ConvSpec, Original, Pool, Spec, Tensor, Variant, image
 
 
@@ -31,12 +31,12 @@ class BlockSpec:
 @dataclass(frozen=True, kw_only=True)
 class ResNetSpec(Spec):
     block: Literal["basic", "bottleneck"]
-    depths: tuple[Size, Size, Size, Size]
+    depths: tuple[Depth, Depth, Depth, Depth]
     widths: tuple[Size, Size, Size, Size] = (64, 128, 256, 512)
     groups: Size = 1
-    inner_ratio: Positive = 1.0  # of the 3x3 conv's width to widths, in a bottleneck
+    inner_ratio: Ratio = 1.0  # of the 3x3 conv's width to widths, in a bottleneck
     num_classes: Size = 1000
-    image_size: Size = 224
+    image_size: Side = 224
     bn_eps: Positive = 1e-5
     bn_decay: Rate = 0.9
 
@@ -46,6 +46,9 @@ class ResNetSpec(Spec):
             self.refuse(
                 "block", self.block, "bottleneck where groups or inner_ratio is set"
             )
+        if int(min(self.widths) * self.inner_ratio) < 1:
+            allowed = f"enough for a map of each of {self.widths}"
+            self.refuse("inner_ratio", self.inner_ratio, allowed)
         for width in self.widths:
             if int(width * self.inner_ratio) % self.groups:
                 self.refuse("groups", self.groups, "a divisor of every inner width")

@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from shared.definitions.initializers import HeUniform, Initializer, of_torch
-from shared.fields import Positive, Rate, Size
+from shared.fields import Depth, Positive, Rate, Side, Size
 from shared.specs.base import ConvSpec, Original, Pool, Spec, Tensor, Variant, image
 
 # A convolution, and the activation behind its norm, or none.
@@ -36,9 +36,9 @@ class UnitSpec:
 @dataclass(frozen=True, kw_only=True)
 class ShuffleNetSpec(Spec):
     widths: tuple[Size, Size, Size, Size, Size]  # of the stem, three stages, conv5
-    depths: tuple[Size, Size, Size] = (4, 8, 4)
+    depths: tuple[Depth, Depth, Depth] = (4, 8, 4)
     num_classes: Size = 1000
-    image_size: tuple[Size, Size] = (224, 224)
+    image_size: tuple[Side, Side] = (224, 224)
     bn_eps: Positive = 1e-5
     bn_decay: Rate = 0.9
 

@@ -32,7 +32,7 @@ import numpy as np
 from shared.arrays import Arrays
 from shared.definitions.initializers import Initializer, Normal
 from shared.definitions.losses import BinaryCrossEntropy, Contrastive, Triplet
-from shared.fields import Size
+from shared.fields import Side, Size
 from shared.objectives.base import Objective
 from shared.objectives.supervised import Supervised
 from shared.randomness import generator
@@ -130,7 +130,7 @@ class OneShotSpec(_Towers):
     """widths, kernels: of the convolutions; hidden: how many numbers a place has."""
 
     channels: Size = 1
-    image_size: tuple[Size, Size] = (105, 105)
+    image_size: tuple[Side, Side] = (105, 105)
     widths: tuple[Size, ...] = (64, 128, 128, 256)
     kernels: tuple[Size, ...] = (10, 7, 4, 4)
     hidden: Size = 4096

@@ -18,7 +18,7 @@ from itertools import pairwise
 from typing import Literal
 
 from shared.definitions.initializers import HeNormal, Initializer, XavierUniform
-from shared.fields import Index, Rate, Size
+from shared.fields import Border, Rate, Side, Size
 from shared.specs.base import ConvSpec, Pair, Pool, Spec, Tensor, Variant, image
 
 Pooling = Literal["flatten", "mean", "max"]
@@ -27,10 +27,10 @@ Pooling = Literal["flatten", "mean", "max"]
 @dataclass(frozen=True, kw_only=True)
 class SimpleCNNSpec(Spec):
     channels: Size = 1
-    image_size: tuple[Size, Size] = (28, 28)
+    image_size: tuple[Side, Side] = (28, 28)
     widths: tuple[Size, ...] = (32, 64)
     kernel: Size = 3
-    padding: Index = 0
+    padding: Border = 0
     pooling: Pooling = "flatten"  # of what the last convolution leaves
     hidden: tuple[Size, ...] = ()
     dropout: Rate = 0.5

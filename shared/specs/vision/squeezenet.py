@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from shared.definitions.initializers import HeUniform, Initializer, Normal
-from shared.fields import Positive, Rate, Size
+from shared.fields import Depth, Rate, Ratio, Side, Size
 from shared.specs.base import ConvSpec, Original, Pool, Spec, Tensor, Variant, image
 
 
@@ -38,14 +38,14 @@ class FireSpec:
 class SqueezeNetSpec(Spec):
     stem_width: Size
     stem_kernel: Size
-    stages: tuple[Size, ...]  # fires after each pooling
+    stages: tuple[Depth, ...]  # fires after each pooling
     base: Size = 128  # what the first fires put out, base_e
     step: Size = 128  # and by how much more later ones, incr_e
-    squeeze_ratio: Positive = 0.125  # of what a fire puts out, SR
+    squeeze_ratio: Ratio = 0.125  # of what a fire puts out, SR
     share_3x3: Rate = 0.5  # of what it puts out, pct_3x3
     dropout: Rate = 0.5
     num_classes: Size = 1000
-    image_size: tuple[Size, Size] = (224, 224)
+    image_size: tuple[Side, Side] = (224, 224)
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -30,7 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.definitions.initializers import Initializer, Normal, of_torch
-from shared.fields import Positive, Rate, Size
+from shared.fields import Depth, Positive, Rate, Side, Size
 from shared.specs.base import ConvSpec, Original, Pair, Spec, Tensor, Variant, image
 
 Array = NDArray[Any]
@@ -178,16 +178,20 @@ class StageSpec:
     merges: tuple[MergeSpec, ...]
 
 
+# What every shifted block holds is as large.
+MOST_NEIGHBOURS = 1 << 26
+
+
 @dataclass(frozen=True, kw_only=True)
 class SwinSpec(Spec):
     width: Size = 96  # of the first stage; it doubles with each
-    depths: tuple[Size, ...]
+    depths: tuple[Depth, ...]
     heads: tuple[Size, ...]
     window: Size = 7
     dropout: Rate = 0.0
     drop_path: Rate
     num_classes: Size = 1000
-    image_size: tuple[Size, Size] = (224, 224)
+    image_size: tuple[Side, Side] = (224, 224)
     ln_eps: Positive = 1e-5
 
     def __post_init__(self) -> None:
@@ -200,6 +204,11 @@ class SwinSpec(Spec):
             self.refuse("heads", self.heads, f"divisors of {self.widths}")
         if min(self.image_size) < self.patches.stride:
             self.refuse("image_size", self.image_size, "at least 4 on each side")
+        rows, columns = self.patches.map_size(*self.image_size)
+        windows = -(-rows // self.window) * -(-columns // self.window)
+        if windows * self.window**4 > MOST_NEIGHBOURS:
+            allowed = f"one that leaves {MOST_NEIGHBOURS:,} pairs of tokens in windows"
+            self.refuse("window", self.window, allowed)
 
     def inputs(self) -> tuple[Tensor, ...]:
         return (image(3, *self.image_size),)

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from shared.definitions.initializers import HeNormal, Initializer, Normal
-from shared.fields import Positive, Rate, Size
+from shared.fields import Positive, Rate, Side, Size
 from shared.specs.base import ConvSpec, Original, Pool, Spec, Tensor, Variant, image
 
 
@@ -31,7 +31,7 @@ class VGGSpec(Spec):
     hidden: tuple[Size, ...] = (4096, 4096)
     dropout: Rate = 0.5
     num_classes: Size = 1000
-    image_size: tuple[Size, Size] = (224, 224)
+    image_size: tuple[Side, Side] = (224, 224)
     bn_eps: Positive = 1e-5
     bn_decay: Rate = 0.9
 

@@ -32,7 +32,7 @@ from shared.definitions.initializers import (
     of_torch,
 )
 from shared.definitions.losses import CrossEntropy
-from shared.fields import Positive, Rate, Size
+from shared.fields import Depth, Positive, Rate, Side, Size
 from shared.objectives.supervised import Supervised
 from shared.specs.base import ConvSpec, Original, Spec, Tensor, Variant, image
 
@@ -41,7 +41,7 @@ from shared.specs.base import ConvSpec, Original, Spec, Tensor, Variant, image
 class ViTSpec(Spec):
     patch: Size = 16
     width: Size
-    depth: Size
+    depth: Depth
     heads: Size
     mlp_width: Size
     distilled: bool = False
@@ -49,7 +49,7 @@ class ViTSpec(Spec):
     attention_dropout: Rate = 0.0
     drop_path: Rate = 0.0
     num_classes: Size = 1000
-    image_size: tuple[Size, Size] = (224, 224)
+    image_size: tuple[Side, Side] = (224, 224)
     ln_eps: Positive = 1e-6
 
     def __post_init__(self) -> None:

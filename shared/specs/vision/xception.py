@@ -22,7 +22,7 @@ from itertools import pairwise
 from typing import Literal
 
 from shared.definitions.initializers import HeNormal, Initializer, of_torch
-from shared.fields import Positive, Rate, Size
+from shared.fields import Depth, Positive, Rate, Side, Size
 from shared.specs.base import (
     ConvSpec,
     Original,
@@ -57,11 +57,11 @@ class BlockSpec:
 class XceptionSpec(Spec):
     stem: tuple[Size, Size] = (32, 64)
     entry: tuple[Size, ...] = (128, 256, 728)  # of each block
-    middle: Size = 8  # blocks
+    middle: Depth = 8  # blocks
     exit: tuple[Size, Size, Size] = (1024, 1536, 2048)
     padding: Literal["symmetric", "same"] = "symmetric"
     num_classes: Size = 1000
-    image_size: tuple[Size, Size] = (299, 299)
+    image_size: tuple[Side, Side] = (299, 299)
     bn_eps: Positive = 1e-5
     bn_decay: Rate = 0.9
 
