@@ -18,12 +18,12 @@ from benchmarks.measure import SEED, Stable, Work, cores, measure
 from benchmarks.records import Comparison, Device, Dtype, Setting
 from benchmarks.ways import Way
 from parity_tests import asked
-from shared import catalog
+from shared import catalog, reading
 from shared.arrays import Array
 from shared.contract import TASKS
 from shared.data.batches import Batch, Samples, one_batch
 from shared.definitions.optimizers import AdamW
-from shared.errors import UsageError, unknown
+from shared.errors import UsageError, brief, unknown
 from shared.files.writing import refuse_unwritable
 from shared.frameworks import PACKAGES
 from shared.messages import Request
@@ -40,6 +40,7 @@ DEVICES = ("cpu", "cuda", "tpu")
 # block lasts, or less. The batch follows from it.
 OPERATIONS = {"cpu": 2e9, "cuda": 2e12, "tpu": 2e12}
 MOST = {"cpu": 64, "cuda": 256, "tpu": 256}
+MOST_OF_ANY = 1_000_000
 # Batches of a data set to load from.
 LOADED = 32
 
@@ -71,8 +72,9 @@ class Options:
                     raise unknown(what, value, known)
         for name in ("threads", "rounds", "batches", "processes"):
             value = getattr(self, name)
-            if min(value if isinstance(value, tuple) else (value,), default=1) < 1:
-                raise UsageError(f"{name} is {value}; allowed: from 1")
+            values = value if isinstance(value, tuple) else (value,)
+            if not all(1 <= number <= MOST_OF_ANY for number in values):
+                raise UsageError(f"{name} is {value}; allowed: from 1 to {MOST_OF_ANY}")
         if max(self.processes) > 1 and self.tasks != ("training",):
             raise UsageError("--processes: only --task training is shared by several")
 
@@ -251,10 +253,10 @@ def changes(given: Sequence[str]) -> dict[str, Any]:
     for text in given:
         name, _, value = text.partition("=")
         try:
-            found[name] = json.loads(value)
-        except ValueError:
+            found[name] = reading.from_json(value, "it")
+        except UsageError:
             raise UsageError(
-                f"--set {text}: allowed: FIELD=VALUE, as image_size=64 or "
+                f"--set {brief(text)}: allowed: FIELD=VALUE, as image_size=64 or "
                 "image_size=[64,64]"
             ) from None
     return found
@@ -262,8 +264,9 @@ def changes(given: Sequence[str]) -> dict[str, Any]:
 
 def numbers(option: str, given: str) -> tuple[int, ...]:
     parts = given.split(",")
-    if not all(part.isdecimal() for part in parts):
-        raise UsageError(f"{option} {given}: allowed: whole numbers, as 1,2,4")
+    if not all(part.isdecimal() and len(part) < 9 for part in parts):
+        allowed = "whole numbers of up to 8 digits, as 1,2,4"
+        raise UsageError(f"{option} {brief(given)}: allowed: {allowed}")
     return tuple(map(int, parts))
 
 

@@ -21,6 +21,13 @@ def one_line(text: object) -> str:
     return "".join(c if c.isprintable() else "?" for c in words)
 
 
+def shortened(said: object, most: int = 900) -> str:
+    """One line, of which the middle is left out where it is long."""
+    words = one_line(said)
+    half = most // 2
+    return words if len(words) <= most else f"{words[:half]} ... {words[-half:]}"
+
+
 def brief(said: object) -> str:
     """What a library said, or a file holds, cut to what a person reads."""
     said = one_line(said) or type(said).__name__

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import sys
 import types
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -22,10 +23,9 @@ class Range:
         return self.low <= value < self.high
 
 
-# Beyond these a tensor of one field's size would be larger than any machine, and what
-# is computed from a number no number of float32.
+# Beyond these a tensor of one field's size would be larger than any machine.
 MOST_SIZE, MOST_COUNT, MOST_DEPTH = 1 << 24, 2**31 - 1, 256
-SMALLEST, LARGEST = 1e-37, 1e37
+LARGEST = sys.float_info.max
 # Values of a tuple that may be of any length.
 MOST_VALUES = 1000
 
@@ -48,15 +48,9 @@ Depth = Annotated[
 Rate = Annotated[float, Range(0.0, 1.0, "a number from 0 up to, not including, 1")]
 # Of a width, or a number of blocks, to another.
 Ratio = Annotated[float, Range(1e-3, 100.1, "a number above 0, from 0.001 to 100")]
-Positive = Annotated[
-    float, Range(SMALLEST, LARGEST, f"a number above 0, from {SMALLEST} to {LARGEST}")
-]
-NonNegative = Annotated[
-    float, Range(0.0, LARGEST, f"a number of at least 0, below {LARGEST}")
-]
-Real = Annotated[
-    float, Range(-LARGEST, LARGEST, f"a finite number, at most {LARGEST} either way")
-]
+Positive = Annotated[float, Range(5e-324, LARGEST, "a number above 0")]
+NonNegative = Annotated[float, Range(0.0, LARGEST, "a number of at least 0")]
+Real = Annotated[float, Range(-LARGEST, LARGEST, "a finite number")]
 
 
 @dataclass(frozen=True, kw_only=True)

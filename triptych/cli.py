@@ -12,6 +12,7 @@ import typer
 
 from shared.errors import UsageError
 from triptych.commands import bench, port, weights
+from triptych.commands.asking import MOST_SEED, App, named_once
 from triptych.commands.ending import ended
 from triptych.commands.terminal import (
     Dtype,
@@ -29,7 +30,7 @@ from triptych.commands.terminal import (
 # are held to, which have settings of their own. What the caller has set stays.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-app = typer.Typer(
+app = App(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -101,7 +102,9 @@ def parity(
     frameworks: Frameworks = "",
     dtype: Dtype = "float64",
     full: Annotated[bool, typer.Option(help="full-size models at every tier")] = False,
-    timeout: Annotated[float, typer.Option(help="seconds for one answer")] = 3600.0,
+    timeout: Annotated[
+        float, typer.Option(min=0.1, max=1e7, help="seconds for one answer")
+    ] = 3600.0,
     on: Annotated[str, typer.Option(help="here, or ray: the jobs over a cluster")] = (
         "here"
     ),
@@ -180,7 +183,9 @@ def diff(
         Path | None, typer.Option(help="write the table used")
     ] = None,
     dtype: Dtype = "float64",
-    tolerance: Annotated[float | None, typer.Option(help="bound; default 1e-6")] = None,
+    tolerance: Annotated[
+        float | None, typer.Option(min=0.0, help="bound; default 1e-6")
+    ] = None,
     same_layout: Annotated[bool, typer.Option(help="move no channel axis")] = False,
     program: Annotated[str, typer.Option(help="a method, instead of a call")] = "",
     python: Annotated[list[str] | None, typer.Option(help=_PYTHON)] = None,
@@ -270,7 +275,11 @@ def train(
         str, typer.Argument(help="a task; without one they are listed")
     ] = "",
     framework: Annotated[
-        str, typer.Option(help="pytorch, keras, jax, numpy, several by comma, or all")
+        str,
+        typer.Option(
+            help="pytorch, keras, jax, numpy, several by comma, or all",
+            callback=named_once,
+        ),
     ] = "all",
     epochs: Annotated[int | None, typer.Option()] = None,
     batch_size: Annotated[int | None, typer.Option()] = None,
@@ -278,7 +287,9 @@ def train(
         str | None, typer.Option(help="as `triptych optimizers` names it")
     ] = None,
     lr: Annotated[float | None, typer.Option(help="learning rate")] = None,
-    seed: Annotated[int, typer.Option(help="of start, order and dropout")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=MOST_SEED, help="of start, order and dropout")
+    ] = 0,
     precision: Annotated[
         str, typer.Option(help="float32, bfloat16 or float64")
     ] = "float32",
@@ -351,7 +362,13 @@ def predict(
     ] = None,
     from_: Annotated[str, typer.Option("--from", help="where that does not tell")] = "",
     frameworks: Annotated[
-        str, typer.Option("--framework", "--frameworks", help="comma-separated")
+        str,
+        typer.Option(
+            "--framework",
+            "--frameworks",
+            help="comma-separated",
+            callback=named_once,
+        ),
     ] = "pytorch,keras,jax",
     top: Annotated[
         int | None, typer.Option(help="classes to show; 5 where there are as many")
@@ -366,7 +383,10 @@ def predict(
         ),
     ] = "",
     seed: Annotated[
-        int | None, typer.Option(help="of the start, instead of weights; or 0")
+        int | None,
+        typer.Option(
+            min=0, max=MOST_SEED, help="of the start, instead of weights; or 0"
+        ),
     ] = None,
     dtype: Dtype = "float32",
     json: Json = None,
@@ -400,7 +420,13 @@ def embed(
     model: Annotated[str, typer.Argument(help="an encoder, as `triptych list` has it")],
     sentences: Annotated[list[str], typer.Argument(help="one or more")],
     frameworks: Annotated[
-        str, typer.Option("--framework", "--frameworks", help="comma-separated")
+        str,
+        typer.Option(
+            "--framework",
+            "--frameworks",
+            help="comma-separated",
+            callback=named_once,
+        ),
     ] = "pytorch,keras,jax",
     dtype: Dtype = "float32",
     json: Json = None,

@@ -126,3 +126,29 @@ def graphs() -> tuple[Files, ...]:
     return tuple(
         whole | {name: content} for name, many in changed.items() for content in many
     )
+
+
+COMMANDS: tuple[tuple[str, ...], ...] = (
+    ("parity", "mlp_tiny", "--timeout", "nan"),
+    ("parity", "mlp_tiny", "--timeout", "inf"),
+    ("parity", "mlp_tiny", "--timeout", "-1"),
+    ("parity", "mlp_tiny", "--timeout", "0"),
+    ("parity", "mlp_tiny", "--frameworks", "jax,jax"),
+    ("trace", "mlp_tiny", "--frameworks", ""),
+    ("train", "digits_mlp", "--framework", ""),
+    ("train", "digits_mlp", "--seed", "-1"),
+    ("train", "digits_mlp", "--lr", "nan"),
+    ("train", "digits_mlp", "--out", "n" * 256),
+    ("predict", "resnet_tiny", "file", "--seed", "-1"),
+    ("predict", "resnet_tiny", "n" * 256),
+    ("predict", "resnet_tiny", ""),
+    ("diff", "a:b", "c:d", "--input", "99999999,99999999"),
+    ("diff", "a:b", "c:d", "--input", "2,3", "--tolerance", "nan"),
+    ("diff", "a:b", "c:d", "--input", "2:" + "9" * 5000),
+    ("bench", "mlp_tiny", "--batch", "9" * 5000),
+    ("bench", "mlp_tiny", "--batch", "99999999"),
+    ("bench", "mlp_tiny", "--set", "features=" + "9" * 5000),
+    ("bench", "mlp_tiny", "--set", "x=" + "[" * 10_000),
+    ("convert", "p/" * 2100, "x", "--to", "jax"),
+    ("list", "--json", ""),
+)

@@ -36,7 +36,7 @@ def of_file(name: str, judge: Judge) -> Callable[[bytes], None]:
     """Gives a judge a file of these bytes."""
 
     def attempt(content: bytes) -> None:
-        with TemporaryDirectory(dir=_memory()) as folder:
+        with TemporaryDirectory(dir=memory()) as folder:
             path = Path(folder) / name
             path.write_bytes(content)
             judge(path)
@@ -44,7 +44,7 @@ def of_file(name: str, judge: Judge) -> Callable[[bytes], None]:
     return attempt
 
 
-def _memory() -> str | None:
+def memory() -> str | None:
     """A folder that is in memory, where the system has one."""
     return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 
@@ -53,7 +53,7 @@ def _of_data(data: str, read: Callable[[], Any]) -> Callable[[Files], Any]:
     """Reads files of a data set in a folder of its own."""
 
     def attempt(found: Files) -> Any:
-        with TemporaryDirectory(dir=_memory()) as folder:
+        with TemporaryDirectory(dir=memory()) as folder:
             place = Path(folder) / data
             place.mkdir()
             for name, content in found.items():

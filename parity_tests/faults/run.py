@@ -14,7 +14,7 @@ from typing import Any
 import hypothesis
 from hypothesis import HealthCheck, Phase, Verbosity
 
-from parity_tests.faults import judged, readers
+from parity_tests.faults import fields, judged, lines, readers
 from parity_tests.faults.oracle import Broken, Outcome, Target, judge
 
 MIB = 1 << 20
@@ -23,7 +23,8 @@ ROUND = 2000
 
 
 def targets() -> list[Target]:
-    return [*readers.targets(), *judged.targets()]
+    rooms = (readers, judged, fields, lines)
+    return [target for room in rooms for target in room.targets()]
 
 
 def shares(chosen: Sequence[Target], cases: int) -> list[int]:
@@ -83,7 +84,7 @@ def _inside(
         def attempt(case: Any) -> None:
             note.seek(0)
             note.truncate()
-            note.write(repr(case)[:4000])
+            note.write(_written(case))
             note.flush()
             judge(target, case, outcome)
 
@@ -145,4 +146,11 @@ def told(case: Any, error: BaseException) -> str:
     ours = [f for f in frames if "/shared/" in f.filename or "_impl/" in f.filename]
     at = (ours or frames)[-1]
     where = f"{Path(at.filename).name}:{at.lineno}"
-    return f"{type(error).__name__}: {str(error)[:300]} ({where}) by {case!r}"[:4000]
+    return f"{type(error).__name__}: {str(error)[:300]} ({where}) by {_written(case)}"
+
+
+def _written(case: Any) -> str:
+    try:
+        return repr(case)[:4000]
+    except ValueError:  # of a number of thousands of digits
+        return f"a {type(case).__name__} that cannot be written"

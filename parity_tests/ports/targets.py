@@ -1,6 +1,7 @@
 """What a person names: targets, and the inputs to give them."""
 
 import ast
+import math
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,8 +11,10 @@ import numpy as np
 
 from parity_tests.compare import Array
 from parity_tests.ports.dumps import LABELS
-from shared.errors import UsageError
+from shared import fields
+from shared.errors import UsageError, brief
 from shared.randomness import generator
+from shared.tensors import ANY, MOST_VALUES
 
 ALIASES = {"jax": "nnx"}
 FRAMEWORKS = ("pytorch", "keras", "jax", "nnx", "linen")
@@ -121,6 +124,9 @@ def _imports(file: Path) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
+MOST_AXES = 16
+
+
 def parse_input(text: str) -> Array:
     """`2,3,32,32` for reals, `2,16:100` for whole numbers, `2,16:bool` for a mask."""
     shape_text, separator, below = text.partition(":")
@@ -129,8 +135,15 @@ def parse_input(text: str) -> Array:
         limit = (2 if below == "bool" else int(below)) if separator else None
     except ValueError:
         shape, limit = (), None
-    if not shape or min(shape) < 1 or (limit is not None and limit < 1):
-        raise UsageError(f"input {text!r}: allowed: 2,3,32,32 or 2,16:100 or 2,16:bool")
+    if not shape or min(shape) < 1 or (limit is not None and not 1 <= limit <= ANY):
+        allowed = "2,3,32,32 or 2,16:100 or 2,16:bool"
+        raise UsageError(f"input {brief(text)!r}: allowed: {allowed}")
+    number = math.prod(shape)
+    if number > MOST_VALUES or len(shape) > MOST_AXES:
+        raise UsageError(
+            f"input {brief(text)!r}: {fields.told(number)} values in {len(shape)} "
+            f"axes; allowed: {MOST_VALUES:,} in {MOST_AXES}"
+        )
     draw = generator("diff", 0, text)
     if below == "bool":
         return draw.integers(0, 2, shape).astype(bool)

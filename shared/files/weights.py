@@ -9,6 +9,7 @@ import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -125,18 +126,20 @@ MOST_REASONS = 4  # that are told; of the others how many they are
 
 
 def misfits(slots: Slots | Mapping[str, Entry], weights: Weights) -> list[str]:
-    """Every reason why `weights` cannot be loaded."""
-    reasons = [f"missing {name}" for name in slots if name not in weights]
-    reasons += [f"unknown {name}" for name in weights if name not in slots]
+    """Every reason why `weights` cannot be loaded, of each kind one before the next."""
+    missing = [f"missing {name}" for name in slots if name not in weights]
+    unknown = [f"unknown {name}" for name in weights if name not in slots]
+    others = []
     for name, slot in slots.items():
         if name not in weights:
             continue
         shape, dtype = weights[name].shape, str(weights[name].dtype)
         if shape != slot.shape:
-            reasons.append(f"{name} has shape {shape}, the model {slot.shape}")
+            others.append(f"{name} has shape {shape}, the model {slot.shape}")
         if dtype != slot.dtype:
-            reasons.append(f"{name} has dtype {dtype}, the model {slot.dtype}")
-    return reasons
+            others.append(f"{name} has dtype {dtype}, the model {slot.dtype}")
+    turns = zip_longest(missing, unknown, others)
+    return [reason for turn in turns for reason in turn if reason]
 
 
 def misfit(reasons: Sequence[str], advice: str = "") -> UsageError:

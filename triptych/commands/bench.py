@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from triptych.commands.asking import App
 from triptych.commands.terminal import Frameworks, Names, Progress, console_for, one_of
 
 
@@ -18,7 +19,7 @@ class _Bench(typer.core.TyperGroup):
         return super().parse_args(context, args)
 
 
-app = typer.Typer(cls=_Bench, rich_markup_mode=None, help="Throughput, in turns.")
+app = App(cls=_Bench, rich_markup_mode=None, help="Throughput, in turns.")
 Records = Annotated[Path, typer.Argument(help="lines of JSON from bench")]
 
 

@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from shared.errors import UsageError, one_line
+from shared.errors import UsageError, shortened
 
 
 def ended(command: typer.Typer) -> int:
@@ -30,7 +30,10 @@ def ended(command: typer.Typer) -> int:
 def _tell(error: Exception) -> int:
     said = getattr(error, "format_message", None)
     wrong_use = isinstance(error, UsageError) or said is not None
-    message = one_line(said() if said else error)
+    if isinstance(error, OSError) and error.filename is not None:
+        # The system refuses a path that somebody named.
+        wrong_use, error = True, UsageError(f"{error.filename}: {error.strerror}")
+    message = shortened(said() if said else error)
     if not wrong_use and type(error).__module__ != "shared.running.client":
         message = f"{type(error).__name__}: {message} (--debug shows where)"
     print(f"error: {message}", file=sys.stderr)

