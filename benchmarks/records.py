@@ -212,9 +212,10 @@ def _refuse_others(where: str, begun: Comparison, line: Round | End) -> None:
     else:
         known, told = set(), set(names) ^ set(line.seconds)
     if told - known:
+        others = brief(", ".join(sorted(told - known)))
         raise UsageError(
-            f"{where}: of contender {', '.join(sorted(told - known))}; this comparison "
-            f"times {', '.join(names) or 'none'}, each in every round"
+            f"{where}: of contender {others}; this comparison times "
+            f"{brief(', '.join(names) or 'none')}, each in every round"
         )
 
 

@@ -20,6 +20,10 @@ from triptych.commands.terminal import (
     Json,
     Names,
     Progress,
+    Seed,
+    Several,
+    Timeout,
+    Tolerance,
     console_for,
     one_of,
     split,
@@ -76,10 +80,7 @@ def list_models(names: Names = None, json: Json = None) -> None:
 @app.command()
 def show(
     name: Annotated[
-        str,
-        typer.Argument(
-            help="a family or a model, as `triptych list` names it, or an optimizer"
-        ),
+        str, typer.Argument(help="a family, a model or an optimizer, by its name")
     ],
     html: Annotated[Path | None, typer.Option(help="write a page instead")] = None,
 ) -> None:
@@ -102,9 +103,7 @@ def parity(
     frameworks: Frameworks = "",
     dtype: Dtype = "float64",
     full: Annotated[bool, typer.Option(help="full-size models at every tier")] = False,
-    timeout: Annotated[
-        float, typer.Option(min=0.1, max=1e7, help="seconds for one answer")
-    ] = 3600.0,
+    timeout: Timeout = 3600.0,
     on: Annotated[str, typer.Option(help="here, or ray: the jobs over a cluster")] = (
         "here"
     ),
@@ -183,9 +182,7 @@ def diff(
         Path | None, typer.Option(help="write the table used")
     ] = None,
     dtype: Dtype = "float64",
-    tolerance: Annotated[
-        float | None, typer.Option(min=0.0, help="bound; default 1e-6")
-    ] = None,
+    tolerance: Tolerance = None,
     same_layout: Annotated[bool, typer.Option(help="move no channel axis")] = False,
     program: Annotated[str, typer.Option(help="a method, instead of a call")] = "",
     python: Annotated[list[str] | None, typer.Option(help=_PYTHON)] = None,
@@ -287,9 +284,7 @@ def train(
         str | None, typer.Option(help="as `triptych optimizers` names it")
     ] = None,
     lr: Annotated[float | None, typer.Option(help="learning rate")] = None,
-    seed: Annotated[
-        int, typer.Option(min=0, max=MOST_SEED, help="of start, order and dropout")
-    ] = 0,
+    seed: Seed = 0,
     precision: Annotated[
         str, typer.Option(help="float32, bfloat16 or float64")
     ] = "float32",
@@ -361,15 +356,7 @@ def predict(
         ),
     ] = None,
     from_: Annotated[str, typer.Option("--from", help="where that does not tell")] = "",
-    frameworks: Annotated[
-        str,
-        typer.Option(
-            "--framework",
-            "--frameworks",
-            help="comma-separated",
-            callback=named_once,
-        ),
-    ] = "pytorch,keras,jax",
+    frameworks: Several = "pytorch,keras,jax",
     top: Annotated[
         int | None, typer.Option(help="classes to show; 5 where there are as many")
     ] = None,
@@ -383,10 +370,7 @@ def predict(
         ),
     ] = "",
     seed: Annotated[
-        int | None,
-        typer.Option(
-            min=0, max=MOST_SEED, help="of the start, instead of weights; or 0"
-        ),
+        int | None, typer.Option(min=0, max=MOST_SEED, help="of a start, not weights")
     ] = None,
     dtype: Dtype = "float32",
     json: Json = None,
@@ -419,15 +403,7 @@ def predict(
 def embed(
     model: Annotated[str, typer.Argument(help="an encoder, as `triptych list` has it")],
     sentences: Annotated[list[str], typer.Argument(help="one or more")],
-    frameworks: Annotated[
-        str,
-        typer.Option(
-            "--framework",
-            "--frameworks",
-            help="comma-separated",
-            callback=named_once,
-        ),
-    ] = "pytorch,keras,jax",
+    frameworks: Several = "pytorch,keras,jax",
     dtype: Dtype = "float32",
     json: Json = None,
 ) -> None:

@@ -131,7 +131,7 @@ class Site:
         found: dict[str, str] = {}
         for one in self.evidence.comparisons:
             run = one.comparison.start.run
-            base = slug = prose.slug(run) or "run"
+            base = slug = prose.slug(run)[:100] or "run"
             number = 2
             while slug in found.values():
                 slug, number = f"{base}-{number}", number + 1

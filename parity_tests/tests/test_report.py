@@ -124,6 +124,64 @@ def text_of(pages, name):
     return pages[name].decode()
 
 
+HOSTILE = """\"><img src=x onerror='hurt()'><script>hurt()</script>&{{ 7 * 7 }}../"""
+# Words of the schema, which a record cannot have otherwise.
+OWN_WORDS = {
+    *("kind", "task", "family", "dtype", "device", "framework", "mode", "verdict"),
+    *("tier", "frameworks", "image_size", "model"),
+}
+
+
+def hostile(value, key=""):
+    """The same with markup behind every word that a record may choose."""
+    if isinstance(value, dict):
+        names = key in ("seconds", "busy", "versions", "environment")
+        return {
+            hostile(k) if names else k: hostile(v, key if names else k)
+            for k, v in value.items()
+        }
+    if isinstance(value, list):
+        return [hostile(item, key) for item in value]
+    own = key in OWN_WORDS or not isinstance(value, str) or not value
+    return value if own else value + HOSTILE
+
+
+class Tags(HTMLParser):
+    """What a page would do that is not the page's own."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.found = []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, given):
+        source = dict(given).get("src", "")
+        own = {"script": source.endswith(".js"), "img": source.startswith("data:")}
+        if not own.get(tag, True) or any(name.startswith("on") for name, _ in given):
+            self.found.append((tag, given))
+
+
+def test_markup_in_a_record_is_text_on_every_page(made, folder):
+    lines = made.read_text().splitlines()
+    runs = dict.fromkeys(json.loads(line)["run"] for line in lines)
+    few = [line for line in lines if json.loads(line)["run"] in list(runs)[:4]]
+    path, checks = folder / "hostile.jsonl", folder / "hostile_checks.jsonl"
+    path.write_text("".join(json.dumps(hostile(json.loads(x))) + "\n" for x in few))
+    failed = {**asdict(FAILED), "model": "resnet_tiny"}
+    checks.write_text(json.dumps(hostile(failed)) + "\n")
+    pages = site.Site(evidence.read([path, checks]), TRACED).render()
+    told = 0
+    for name, content in pages.items():
+        assert ".." not in name
+        assert re.fullmatch(r"[\w./-]{1,160}", name), name
+        if name.endswith(".html"):
+            assert Tags(content.decode()).found == [], name
+            assert "49../" not in content.decode(), name
+            told += "&lt;script&gt;hurt()" in content.decode()
+    assert told > 5
+
+
 def test_a_family_shows_how_similar_sentences_are(pages, found):
     (embedded,) = found.embedded
     text = text_of(pages, "models/bert.html")

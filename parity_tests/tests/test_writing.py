@@ -372,7 +372,8 @@ def test_records_go_where_a_person_says(tmp_path):
 OWN = {"shared.files.writing", "parity_tests.model_judge"}
 OWN |= {"parity_tests.definition_judge", "shared.running.server"}
 # Damaged files, in folders of their own.
-OWN |= {f"parity_tests.faults.{name}" for name in ("files", "judged", "readers", "run")}
+OWN |= {f"parity_tests.faults.{name}" for name in ("files", "judged", "lines")}
+OWN |= {f"parity_tests.faults.{name}" for name in ("readers", "run")}
 
 
 def test_nothing_else_writes_files():

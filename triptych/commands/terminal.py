@@ -11,7 +11,7 @@ import typer
 
 from shared.errors import UsageError
 from shared.frameworks import PACKAGES
-from triptych.commands.asking import named_once
+from triptych.commands.asking import MOST_SEED, named_once
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -23,6 +23,19 @@ Frameworks = Annotated[
         help="comma-separated: pytorch,keras,jax,keras[jax],keras[torch]",
         callback=named_once,
     ),
+]
+Several = Annotated[
+    str,
+    typer.Option(
+        "--framework", "--frameworks", help="comma-separated", callback=named_once
+    ),
+]
+Timeout = Annotated[
+    float, typer.Option(min=0.1, max=1e7, help="seconds for one answer")
+]
+Tolerance = Annotated[float | None, typer.Option(min=0.0, help="bound; default 1e-6")]
+Seed = Annotated[
+    int, typer.Option(min=0, max=MOST_SEED, help="of start, order and dropout")
 ]
 Dtype = Annotated[str, typer.Option(help="float64 or float32")]
 Json = Annotated[
