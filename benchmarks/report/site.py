@@ -1,6 +1,5 @@
 """The pages: what is shown, put into templates. Evidence in, text by file name out."""
 
-import html
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -9,6 +8,7 @@ from typing import Any
 from benchmarks.report import (
     bars,
     choosing,
+    code,
     families,
     groups,
     lines,
@@ -413,7 +413,7 @@ class Site:
 
 def _sources(entry: porting.Entry) -> list[str]:
     """The code of the three, as HTML."""
-    return [html.escape("\n".join(form.lines)) for form in entry.forms.values()]
+    return [code.coloured("\n".join(form.lines)) for form in entry.forms.values()]
 
 
 def _mark(framework: str) -> Any:

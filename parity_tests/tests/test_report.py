@@ -883,6 +883,7 @@ def resize(browser, width):
 
 SOURCES = (
     "index.html",
+    "porting.html",
     "models/resnet.html",
     "models/gpt.html",
     "optimizers/adam.html",
