@@ -1,8 +1,9 @@
 """A short lesson a framework: build, train, save, load, predict. A test runs them."""
 
 from dataclasses import dataclass
+from functools import cache
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from shared.catalog import FAMILIES
 from shared.frameworks import NATIVE, ROOT
@@ -66,18 +67,17 @@ def _native(tensor: Tensor) -> tuple[int, ...]:
     return (*tensor.shape[1:], tensor.shape[0])
 
 
-def texts(given: Lesson) -> dict[str, str]:
-    loader = FileSystemLoader(FOLDER)
+@cache
+def _templates() -> dict[str, Template]:
     environment = Environment(
-        loader=loader,
+        loader=FileSystemLoader(FOLDER),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    return {
-        framework: environment.get_template(f"lesson_{framework}.txt").render(
-            lesson=given
-        )
-        for framework in NATIVE
-    }
+    return {f: environment.get_template(f"lesson_{f}.txt") for f in NATIVE}
+
+
+def texts(given: Lesson) -> dict[str, str]:
+    return {f: one.render(lesson=given) for f, one in _templates().items()}
