@@ -13,6 +13,7 @@ from flax import nnx
 from jax.extend.core import get_opaque_trace_state
 
 from jax_impl import definitions, models, workloads
+from jax_impl.precision import full, lower
 from jax_impl.training import Trainer
 from jax_impl.weights import named_modules, native_names, slots
 from shared import catalog, contract, messages
@@ -182,7 +183,7 @@ class JaxModel(contract.Model):
             with _record(model, request.trace) as layers:
                 result = self.entry(request.program, model)(*arguments)
             recorded[:] = layers
-            outputs = contract.flat(result)
+            outputs = tuple(map(full, contract.flat(result)))
             buffers = [s.place.get_value() for s in places.values() if not s.trainable]
             return outputs, (buffers, list(layers.values()))
 
@@ -234,6 +235,9 @@ class JaxModel(contract.Model):
 
     def move(self, device: str) -> None:
         """Leave the model where it is: the framework takes the best device it sees."""
+
+    def lower(self) -> None:
+        lower(self.native)
 
     def trainer(self, plan: Plan) -> Trainer:
         return Trainer(self, plan)

@@ -17,6 +17,7 @@ from flax import nnx
 
 from jax_impl import definitions, distributed, optimizers
 from jax_impl.objectives import losses_of
+from jax_impl.precision import full
 from jax_impl.updates import Update, own_state, restored
 from jax_impl.weights import named_modules
 from shared import contract
@@ -74,6 +75,8 @@ class Trainer(contract.Trainer):
         self.model, self.plan, self.dtype = model, plan, model.dtype
         self.place = distributed.place()
         self.native: nnx.Module = model.native
+        if plan.precision == "bfloat16":
+            model.lower()
         shapes = {k: s.shape for k, s in model.slots().items() if s.trainable}
         self.names = list(shapes)
         self.updates = [Update(s, plan, shapes, self.dtype) for s in self.steps]
@@ -117,7 +120,7 @@ class Trainer(contract.Trainer):
         return self.predict_step(model, inputs)
 
     def predict_step(self, model: Any, inputs: Arrays, program: str = "") -> Arrays:
-        return flat(self.model.entry(program, model)(*inputs))
+        return tuple(map(full, flat(self.model.entry(program, model)(*inputs))))
 
     # The steps
 
@@ -147,9 +150,9 @@ class Trainer(contract.Trainer):
             if noise.below is not None:
                 drawn = jax.random.randint(own, shape, 0, noise.below)
             elif noise.drawn == NORMAL:
-                drawn = jax.random.normal(own, shape, self._float)
+                drawn = jax.random.normal(own, shape, self.dtype)
             else:
-                drawn = jax.random.uniform(own, shape, self._float)
+                drawn = jax.random.uniform(own, shape, self.dtype)
             found.append(drawn)
         return tuple(found)
 
@@ -163,8 +166,6 @@ class Trainer(contract.Trainer):
     ) -> Any:
         def function(moved: Any) -> Any:
             params = {**state.params, **moved}
-            if self.plan.precision == "bfloat16":
-                params = jax.tree.map(lambda p: p.astype(jnp.bfloat16), params)
             model = self._merge(self.graph, params, state.rest)
             losses = self.training_step(model, inputs, targets, update.step, noise)
             loss = next(iter(losses.values()))
@@ -411,14 +412,9 @@ class Trainer(contract.Trainer):
 
     # Arrays in
 
-    @property
-    def _float(self) -> Any:
-        low = self.plan.precision == "bfloat16"
-        return jnp.bfloat16 if low else jnp.dtype(self.dtype)
-
     def _inputs(self, arrays: tuple[Array, ...]) -> Arrays:
         return tuple(
-            jnp.asarray(a, self._float if a.dtype.kind == "f" else None) for a in arrays
+            jnp.asarray(a, self.dtype if a.dtype.kind == "f" else None) for a in arrays
         )
 
     def _arrays(self, batch: Samples) -> tuple[Arrays, Arrays]:

@@ -46,8 +46,6 @@ def program(trainer: Trainer, work: Workload, name: str | None = None) -> Call:
     trainer.native.eval()
     graph, state = nnx.split(trainer.native)
     leaves, tree = jax.tree.flatten(state)
-    if work.plan.precision == "bfloat16":
-        leaves = [_low(leaf) for leaf in leaves]
     given, _ = work.batch.arrays
     inputs = trainer._inputs(trainer.model.inward(given, name))
 
@@ -57,11 +55,6 @@ def program(trainer: Trainer, work: Workload, name: str | None = None) -> Call:
 
     run = compiled(work, function)
     return lambda: run(leaves, inputs)
-
-
-def _low(leaf: Any) -> Any:
-    real = jnp.issubdtype(leaf.dtype, jnp.floating)
-    return leaf.astype(jnp.bfloat16) if real else leaf
 
 
 def training(trainer: Trainer, work: Workload) -> Call:

@@ -12,6 +12,7 @@ from keras import ops
 from keras.src.backend.common import dtypes, global_state
 
 from keras_impl import backends, definitions, models, workloads
+from keras_impl.precision import full, lower
 from keras_impl.training import Trainer
 from keras_impl.weights import named_layers, slots
 from shared import catalog, contract, messages
@@ -168,11 +169,10 @@ class KerasModel(contract.Model):
         inputs = [self._input(value) for value in request.inputs]
 
         def call(arguments: list[Any]) -> tuple[Any, ...]:
-            if request.program:
-                return contract.flat(
-                    self.entry(request.program, self.native)(*arguments)
-                )
-            return contract.flat(self.native(*arguments, training=request.training))
+            run = self.entry(request.program, self.native)
+            if not request.program:
+                run = functools.partial(run, training=request.training)
+            return tuple(map(full, contract.flat(run(*arguments))))
 
         of_names: list[Any] = []
         of_reals: list[Any] = []
@@ -219,6 +219,9 @@ class KerasModel(contract.Model):
     def move(self, device: str) -> None:
         """Leave the model where it is: the framework takes the best device it sees."""
 
+    def lower(self) -> None:
+        lower(self.native)
+
     def trainer(self, plan: Plan) -> Trainer:
         return Trainer(self, plan)
 
@@ -249,7 +252,7 @@ def _array(value: Any) -> Any:
         value = value[0]
     if not keras.ops.is_tensor(value) or not backends.is_known(value):
         return None
-    return np.array(ops.convert_to_numpy(value))
+    return np.array(ops.convert_to_numpy(full(value)))
 
 
 @contextmanager

@@ -14,6 +14,7 @@ import numpy as np
 from keras import KerasTensor, ops
 
 from keras_impl import backends, definitions, distributed, optimizers
+from keras_impl.precision import full
 from keras_impl.updates import Update
 from keras_impl.weights import named_layers
 from shared import contract
@@ -43,7 +44,7 @@ class Learner(keras.Model):
     def call(
         self, inputs: tuple[KerasTensor, ...], training: bool | None = None
     ) -> Any:
-        return flat(self.inner(*inputs, training=training))
+        return tuple(map(full, flat(self.inner(*inputs, training=training))))
 
     def compute_loss(
         self,
@@ -106,8 +107,7 @@ class Trainer(contract.Trainer):
         fixed = [slot.place for slot in slots.values() if not slot.trainable]
         shapes = {name: slot.shape for name, slot in found.items()}
         if plan.precision == "bfloat16":
-            for _, layer in named_layers(self.native):
-                layer.dtype_policy = keras.DTypePolicy("mixed_bfloat16")
+            model.lower()
         self.updates = [Update(s, plan, self.variables, shapes) for s in self.steps]
         # The generator of noise is the last of all.
         self.seed = keras.random.SeedGenerator(0)
@@ -238,7 +238,9 @@ class Trainer(contract.Trainer):
         if program not in self._predict:
             run = self.model.entry(program, self.native)
             run = run if program else partial(run, training=False)
-            self._predict[program] = backends.graph(lambda *args: flat(run(*args)))
+            self._predict[program] = backends.graph(
+                lambda *args: tuple(map(full, flat(run(*args))))
+            )
         moved = self._real(self.model.inward(inputs, program))
         tensors = list(map(ops.convert_to_tensor, moved))
         variables = self.native.variables

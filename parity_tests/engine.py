@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from parity_tests import asked, float32, kinks, tolerances, training
+from parity_tests import asked, bfloat16, float32, kinks, tolerances, training
 from parity_tests.compare import (
     NONE,
     NOTHING,
@@ -52,6 +52,7 @@ TIERS = (
     "cases",
     "training",
     "float32",
+    "bfloat16",
 )
 # What a back end of Keras other than TensorFlow is held to by default.
 FOREIGN_TIERS = ("names", "counts", "forward")
@@ -195,6 +196,7 @@ class Session:
             "cases": self._cases,
             "training": self._training,
             "float32": self._float32,
+            "bfloat16": self._bfloat16,
         }[tier]
         yield from ask(name, found)
 
@@ -218,8 +220,9 @@ class Session:
         ]
 
         def ask(framework: str) -> Evidence:
-            worker = self.workers.get(framework, dtype)
-            return measure(worker, name, VARIANTS[name], tiers, self.layers)
+            low = dtype == "bfloat16"
+            worker = self.workers.get(framework, "float32" if low else dtype)
+            return measure(worker, name, VARIANTS[name], tiers, self.layers, low)
 
         if self.together:
             with ThreadPoolExecutor(max_workers=len(self.frameworks)) as pool:
@@ -375,6 +378,55 @@ class Session:
             worst, bound = float32.judge(pairs, share)
             yield part, replace(worst, note="; ".join(notes)), bound
 
+    def _bfloat16(
+        self, name: str, found: Mapping[str, Evidence]
+    ) -> Iterator[tuple[str, Worst | str, float | None]]:
+        """Each framework's bfloat16 run against its own float64 run, and what it is
+        computed in."""
+        tiers = ("forward", "gradients", "bfloat16")
+        low = self._gather(name, tiers, "bfloat16")
+        double = self._gather(name, tiers, "float64")
+        if reason := failed(low) or failed(double):
+            yield "", reason, None
+            return
+        parts: list[tuple[str, Callable[[Evidence], Named], float, float]] = [
+            (
+                "evaluation",
+                lambda e: outputs_of(e.evaluation),
+                0.0,
+                tolerances.BFLOAT16_OUTPUTS,
+            ),
+            (
+                "training",
+                lambda e: outputs_of(e.training),
+                0.0,
+                tolerances.BFLOAT16_OUTPUTS,
+            ),
+            (
+                "gradients",
+                lambda e: gradients_of(e.training),
+                tolerances.GRADIENT_FLOOR,
+                tolerances.BFLOAT16_GRADIENTS,
+            ),
+        ]
+        for part, pick, share, limit in parts:
+            pairs = {f: (pick(double[f]), pick(low[f])) for f in self.frameworks}
+            yield part, *bfloat16.judge(pairs, share, limit)
+        yield from self._in_bfloat16(name)
+
+    def _in_bfloat16(
+        self, name: str
+    ) -> Iterator[tuple[str, Worst | str, float | None]]:
+        single = [self.workers.get(f, "float32") for f in self.frameworks]
+        worst = NONE
+        try:
+            for f, worker in zip(self.frameworks, single, strict=True):
+                worst |= bfloat16.loss(self.workers.get(f, "float64"), worker, name)
+            yield "loss", worst, tolerances.BFLOAT16_LOSS
+            yield "kept", bfloat16.lowered(single, name) or NONE, None
+        except (WorkerFailure, UsageError) as failure:
+            yield "", str(failure), None
+
     def _beside_kinks(self, name: str, pairs: dict[str, float32.Pair]) -> list[str]:
         """Puts the neighbour's gradients in the place of those that are far off."""
         notes, share = [], tolerances.GRADIENT_FLOOR
@@ -436,5 +488,5 @@ def tiers_for(variant: Variant, tiers: Sequence[str], full: bool = False) -> lis
     if variant.tiny:
         return list(tiers)
     if full:
-        return [tier for tier in tiers if tier != "training"]
+        return [tier for tier in tiers if tier not in ("training", "bfloat16")]
     return [tier for tier in tiers if tier in ("names", "counts")]

@@ -20,8 +20,8 @@ SEED = 0
 BATCH, FULL_BATCH = 4, 2
 # Which tiers look at which part of the evidence.
 PARTS = {
-    "values": {"forward", "gradients", "buffers", "float32"},
-    "gradients": {"gradients", "float32"},
+    "values": {"forward", "gradients", "buffers", "float32", "bfloat16"},
+    "gradients": {"gradients", "float32", "bfloat16"},
     "programs": {"programs"},
     "cases": {"cases"},
 }
@@ -69,10 +69,11 @@ def measure(
     variant: Variant,
     tiers: Sequence[str],
     layers: bool = True,
+    low: bool = False,
 ) -> Evidence:
     """Ask one framework what these tiers need of it; a failure is evidence too.
 
-    layers: of a tiny model, what every layer puts out.
+    layers: of a tiny model, what every layer puts out. low: in bfloat16.
     """
     parts, start = parts_of(tiers), time.monotonic()
     evidence = Evidence(parts=parts)
@@ -85,6 +86,8 @@ def measure(
         if parts:
             model.fill(SEED)
             model.move(worker.device)
+        if low:
+            model.lower()
         if "values" in parts:
             stage = "forward"
             plain = request(variant.spec, batch, training=False, gradients=False)

@@ -32,7 +32,7 @@ FOREIGN = ("pytorch", "keras[jax]", "keras[torch]")
 # The networks in NumPy are held against one of the three, which are held against each
 # other: three that agree can still be wrong.
 FROM_SCRATCH = (ORACLE, "pytorch")
-ORACLE_TIERS = tuple(tier for tier in TIERS if tier != "float32")
+ORACLE_TIERS = tuple(tier for tier in TIERS if tier not in ("float32", "bfloat16"))
 # The steps of objectives that it does not train are held against NumPy by their tests.
 
 
@@ -178,7 +178,7 @@ def _too_large(job: Job, dtype: str) -> str:
     copies = 1
     if "exchange" in job.tiers:
         copies = 3
-    if {"gradients", "float32"} & set(job.tiers):
+    if {"gradients", "float32", "bfloat16"} & set(job.tiers):
         copies = 2 + len(job.frameworks)
     size = 8 if dtype == "float64" else 4
     needed = VARIANTS[job.model].parameters * size * copies

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from pytorch_impl import definitions, models, workloads
+from pytorch_impl.precision import full, products
 from pytorch_impl.training import Trainer
 from pytorch_impl.weights import set_tensor, slots, tensor
 from shared import catalog, contract, messages, reading
@@ -162,11 +163,14 @@ class TorchModel(contract.Model):
         inputs = [self._input(value, device) for value in request.inputs]
         layers: dict[str, messages.Layer] = {}
         hooks = self._record(layers) if request.trace else []
-        with torch.set_grad_enabled(request.cotangents is not None):
+        with (
+            torch.set_grad_enabled(request.cotangents is not None),
+            products(device, self.low),
+        ):
             result = self.entry(request.program, self.native)(*inputs)
         for hook in hooks:
             hook.remove()
-        outputs = contract.flat(result)
+        outputs = tuple(map(full, contract.flat(result)))
         gradients, of_inputs = self._gradients(request, inputs, outputs)
         fixed = {k: s for k, s in self.slots().items() if not s.trainable}
         return messages.Result(
@@ -234,6 +238,9 @@ class TorchModel(contract.Model):
         else:
             self.native.to(device or "cpu")
 
+    def lower(self) -> None:
+        self.low = True
+
     def trainer(self, plan: Plan) -> Trainer:
         return Trainer(self, plan)
 
@@ -293,4 +300,6 @@ def _array(value: Any) -> Any:
     """The first tensor's values, if there is one."""
     while isinstance(value, tuple | list) and value:
         value = value[0]
-    return value.detach().cpu().numpy().copy() if isinstance(value, Tensor) else None
+    return (
+        full(value.detach()).cpu().numpy().copy() if isinstance(value, Tensor) else None
+    )

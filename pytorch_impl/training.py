@@ -14,6 +14,7 @@ from torch import Tensor
 
 from pytorch_impl import definitions, distributed, optimizers
 from pytorch_impl.objectives import losses_of
+from pytorch_impl.precision import full, products
 from pytorch_impl.updates import Update
 from pytorch_impl.weights import tensor
 from shared import contract
@@ -33,6 +34,8 @@ Losses = dict[str, Tensor]  # the first is minimised
 class Trainer(contract.Trainer):
     def __init__(self, model: Any, plan: Plan):
         self.model, self.plan = model, plan
+        if plan.precision == "bfloat16":
+            model.lower()
         self.place = distributed.place()
         self.native: torch.nn.Module = distributed.synchronized(model.native)
         self.device = next(self.native.parameters()).device
@@ -65,11 +68,7 @@ class Trainer(contract.Trainer):
     ) -> Losses:
         """The losses of one step by name; the first is minimised."""
         losses = losses_of(self.plan.objective, step)
-        with torch.autocast(
-            self.device.type,
-            torch.bfloat16,
-            enabled=self.plan.precision == "bfloat16",
-        ):
+        with products(self.device, self.model.low):
             return losses(self.plan.objective, self.network, inputs, targets, noise)
 
     def validation_step(self, inputs: Tensors) -> Tensors:
@@ -79,7 +78,9 @@ class Trainer(contract.Trainer):
         return self.predict_step(inputs)
 
     def predict_step(self, inputs: Tensors, program: str = "") -> Tensors:
-        return flat(self.model.entry(program, self.native)(*inputs))
+        with products(self.device, self.model.low):
+            found = flat(self.model.entry(program, self.native)(*inputs))
+        return tuple(map(full, found))
 
     # The loop
 

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from pytorch_impl.precision import products
 from pytorch_impl.training import Trainer
 from shared.arrays import Array
 from shared.contract import flat
@@ -45,11 +46,10 @@ def arrays(outputs: Any) -> tuple[Array, ...]:
 def inference(trainer: Trainer, work: Workload) -> Call:
     native = _arranged(trainer.native.eval(), work, freezing=True)
     inputs, _ = _tensors(trainer, work, work.batch)
-    low = work.plan.precision == "bfloat16"
 
     @torch.inference_mode()
     def call() -> Any:
-        with torch.autocast(trainer.device.type, torch.bfloat16, enabled=low):
+        with products(trainer.device, trainer.model.low):
             return native(*inputs)
 
     return call
@@ -62,11 +62,10 @@ def program(trainer: Trainer, work: Workload) -> Call:
     if work.mode.startswith("compiled"):
         run = torch.compile(run)
     inputs, _ = _tensors(trainer, work, work.batch)
-    low = work.plan.precision == "bfloat16"
 
     @torch.inference_mode()
     def call() -> Any:
-        with torch.autocast(trainer.device.type, torch.bfloat16, enabled=low):
+        with products(trainer.device, trainer.model.low):
             return run(*inputs)
 
     return call

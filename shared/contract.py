@@ -63,6 +63,7 @@ class Model(ABC):
     spec: Spec | None = None  # None for a person's own model, whose layouts are its own
     name: str = ""
     seed: int = 0  # of what is random besides the weights
+    low: bool = False  # whether it computes in bfloat16
     _predictor: "Trainer | None" = None
 
     @abstractmethod
@@ -106,6 +107,10 @@ class Model(ABC):
     def move(self, device: str) -> None:
         """Move the model to cpu, cuda or tpu; there is nothing to do where the
         framework chooses by itself."""
+
+    @abstractmethod
+    def lower(self) -> None:
+        """Compute in bfloat16 from here on, as shared/precision.py says."""
 
     @abstractmethod
     def trainer(self, plan: Plan) -> "Trainer":

@@ -51,6 +51,12 @@ TIERS = (
         "each framework's float32 run against its own float64 run",
         "4 times the best, and 1e-4",
     ),
+    (
+        "bfloat16",
+        "each framework's bfloat16 run against its own float64 run, and what it "
+        "computes in float32",
+        "4 times the best, and `tolerances.py`",
+    ),
 )
 
 

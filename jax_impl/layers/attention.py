@@ -9,6 +9,7 @@ from jax import Array
 
 from jax_impl.layers.dropout import Dropout
 from jax_impl.layers.forms import has_flash, on_cpu
+from jax_impl.precision import exact
 
 
 class Attention(nnx.Module):
@@ -42,10 +43,11 @@ class Attention(nnx.Module):
         if self.causal:
             past = jnp.tril(jnp.ones(scores.shape[-2:], bool))
             scores = jnp.where(past, scores, -math.inf)
+        (scores,) = exact((scores,))
         weights = nnx.softmax(scores)
         if not self.dropout.deterministic:
             weights = self.dropout(weights)
-        return weights @ v
+        return weights.astype(v.dtype) @ v
 
     def _fused(self, q: Array, k: Array, v: Array, bias: Array | None = None) -> Array:
         """Take JAX's own, which wants four axes and the heads third."""

@@ -7,7 +7,8 @@ from flax import nnx
 from jax import Array
 
 from jax_impl.layers import forms
-from shared.specs.base import Conv1dSpec, ConvSpec, ConvTransposeSpec
+from jax_impl.precision import exact
+from shared.specs.base import Conv1dSpec, ConvSpec, ConvTransposeSpec, Sides
 
 
 # DIFF(rngs): NNX has no global generator; every constructor passes one down.
@@ -46,12 +47,16 @@ class Conv(nnx.Conv):
         return y if bias is None else y + bias
 
     def form(self, x: Array, kernel: Array) -> Array:
+        """What a form adds up, it adds up in full precision."""
         groups, stride, pads = self.c.groups, self.c.stride, self.c.pads
+        full, kernel = exact((x, kernel))
         if groups == self.c.c_in == self.c.c_out:
-            return forms.depthwise(x, kernel, stride, pads)
-        if groups == 1:
-            return forms.convolve(x, kernel, stride, pads)
-        return forms.grouped(x, kernel, groups, stride, pads)
+            y = forms.depthwise(full, kernel, stride, pads)
+        elif groups == 1:
+            y = forms.convolve(full, kernel, stride, pads)
+        else:
+            y = forms.grouped(full, kernel, groups, stride, pads)
+        return y.astype(x.dtype)
 
     def plain(self, x: Array, kernel: Array) -> Array:
         return forms.plain(x, kernel, self.c.stride, self.c.pads, self.c.groups)
@@ -84,10 +89,15 @@ class Conv1d(nnx.Conv):
         stride, pads = self.c.stride, ((0, 0), self.c.pads)
         form, plain = (
             partial(convolve, stride=stride, pads=pads)
-            for convolve in (forms.convolve, forms.plain)
+            for convolve in (_in_full, forms.plain)
         )
         y = forms.on_cpu(form, plain, x[:, None], kernel[None])[:, 0]
         return y if bias is None else y + bias
+
+
+def _in_full(x: Array, kernel: Array, stride: int, pads: Sides) -> Array:
+    full, kernel = exact((x, kernel))
+    return forms.convolve(full, kernel, stride, pads).astype(x.dtype)
 
 
 def conv_transpose(c: ConvTransposeSpec, *, rngs: nnx.Rngs) -> "ConvTranspose":
@@ -122,7 +132,8 @@ class ConvTranspose(nnx.ConvTranspose):
         return y if bias is None else y + bias
 
     def form(self, x: Array, kernel: Array) -> Array:
-        return forms.transposed(x, kernel, self.c)
+        full, kernel = exact((x, kernel))
+        return forms.transposed(full, kernel, self.c).astype(x.dtype)
 
     def plain(self, x: Array, kernel: Array) -> Array:
         strides = (self.c.stride, self.c.stride)

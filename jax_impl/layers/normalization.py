@@ -5,6 +5,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jax import Array
 
+from jax_impl.precision import exact
 from shared.specs.base import BatchNormed
 
 
@@ -23,7 +24,7 @@ class BatchNorm(nnx.BatchNorm):
 
     def __call__(self, x: Array) -> Array:
         if self.use_running_average:
-            return super().__call__(x)
+            return super().__call__(x).astype(x.dtype)
         kept = self.mean.get_value(), self.var.get_value()
         exact = x.astype(jnp.promote_types(x.dtype, jnp.float32))
         axes, n = range(x.ndim - 1), x.size // x.shape[-1]
@@ -40,7 +41,7 @@ class BatchNorm(nnx.BatchNorm):
             (self.mean, self.var), kept, (mean, var * (n / (n - 1))), strict=True
         ):
             held.set_value(old * self.momentum + new * (1 - self.momentum))
-        return y
+        return y.astype(x.dtype)
 
 
 def norm(channels: int, spec: BatchNormed, *, rngs: nnx.Rngs) -> BatchNorm:
@@ -65,6 +66,9 @@ class LayerNorm(nnx.LayerNorm):
             rngs=rngs,
         )
 
+    def __call__(self, x: Array) -> Array:
+        return super().__call__(x).astype(x.dtype)
+
 
 def local_response_norm(
     x: Array, size: int, alpha: float, beta: float, k: float
@@ -73,10 +77,12 @@ def local_response_norm(
 
     DIFF(lrn): NNX has none; exp and log are faster than a power.
     """
+    (exact_x,) = exact((x,))
     total = jax.lax.reduce_window(
-        jnp.square(x), 0.0, jax.lax.add, (1, 1, 1, size), (1, 1, 1, 1), "SAME"
+        jnp.square(exact_x), 0.0, jax.lax.add, (1, 1, 1, size), (1, 1, 1, 1), "SAME"
     )
-    return x * jnp.exp(-beta * jnp.log(k + alpha * total))
+    y = exact_x * jnp.exp(-beta * jnp.log(k + alpha * total))
+    return y.astype(x.dtype)
 
 
 def unit(x: Array) -> Array:
@@ -84,6 +90,8 @@ def unit(x: Array) -> Array:
 
     DIFF(unit-eps): JAX has none; optax's safe_norm wants to be told a least length.
     """
-    squares = jnp.square(x).sum(-1, keepdims=True)
+    (exact_x,) = exact((x,))
+    squares = jnp.square(exact_x).sum(-1, keepdims=True)
     above = squares > 0
-    return jnp.where(above, x / jnp.sqrt(jnp.where(above, squares, 1.0)), 0.0)
+    y = jnp.where(above, exact_x / jnp.sqrt(jnp.where(above, squares, 1.0)), 0.0)
+    return y.astype(x.dtype)

@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from flax import nnx
+from flax.nnx.nn.dtypes import promote_dtype
 from jax import Array
 
 from jax_impl.layers.dropout import Dropout
@@ -21,7 +22,7 @@ class StackedLSTM(nnx.Module):
     inputs is one matmul, what is left is scanned."""
 
     def __init__(self, spec: StackSpec, *, rngs: nnx.Rngs):
-        self.spec = spec
+        self.spec, self.dtype = spec, None
         for direction in sum(spec.directions, ()):
             for name, shape in direction.shapes.items():
                 setattr(self, name, nnx.Param(jnp.zeros(shape)))
@@ -49,11 +50,14 @@ class StackedLSTM(nnx.Module):
         return zip(*state, strict=True)
 
     def scan(self, x: Array, d: Direction, start: State) -> tuple[Array, State]:
-        w_ih, w_hh, b_ih, b_hh = (getattr(self, name)[...] for name in d.shapes)
+        own = [getattr(self, name)[...] for name in d.shapes]
+        x, w_ih, w_hh, b_ih, b_hh, *start = promote_dtype(
+            (x, *own, *start), dtype=self.dtype
+        )
         batch, length, _ = x.shape
         steps = x.swapaxes(0, 1).reshape(length * batch, -1)
         gates = (steps @ w_ih.T + (b_ih + b_hh)).reshape(length, batch, -1)
-        y, state = recur(gates, w_hh.T, start, d.backward)
+        y, state = recur(gates, w_hh.T, tuple(start), d.backward)
         return y.swapaxes(0, 1), state
 
 

@@ -9,6 +9,7 @@ from keras import KerasTensor, layers, ops
 from keras_impl import backends
 from keras_impl.layers.dropout import Dropout
 from keras_impl.layers.saved import Saved
+from keras_impl.precision import exact
 
 
 class Attention(Saved, layers.Layer):
@@ -56,10 +57,11 @@ class Attention(Saved, layers.Layer):
         if self.causal:
             past = ops.tril(ops.ones(scores.shape[-2:], "bool"))
             scores = ops.where(past, scores, -math.inf)
+        (scores,) = exact((scores,))
         weights = ops.softmax(scores)
         if training:
             weights = self.dropout(weights)
-        return ops.matmul(weights, v)
+        return ops.matmul(ops.cast(weights, v.dtype), v)
 
     def _fused(
         self,

@@ -8,6 +8,7 @@ from keras import KerasTensor, layers, ops
 
 from keras_impl import distributed
 from keras_impl.layers.saved import Saved
+from keras_impl.precision import exact
 from shared.specs.base import BatchNormed
 
 
@@ -110,8 +111,10 @@ def local_response_norm(
     """
     maps = np.arange(x.shape[-1])
     band = abs(maps[:, None] - maps) <= size // 2
-    total = ops.matmul(ops.square(x), ops.cast(band, x.dtype))
-    return x * ops.exp(-beta * ops.log(k + alpha * total))
+    (exact_x,) = exact((x,))
+    total = ops.matmul(ops.square(exact_x), ops.cast(band, exact_x.dtype))
+    y = exact_x * ops.exp(-beta * ops.log(k + alpha * total))
+    return ops.cast(y, x.dtype)
 
 
 def unit(x: KerasTensor) -> KerasTensor:
@@ -119,6 +122,8 @@ def unit(x: KerasTensor) -> KerasTensor:
 
     DIFF(unit-eps): ops.normalize divides by 1e-7 at least.
     """
-    squares = ops.sum(ops.square(x), -1, keepdims=True)
+    (exact_x,) = exact((x,))
+    squares = ops.sum(ops.square(exact_x), -1, keepdims=True)
     above = squares > 0
-    return ops.where(above, x / ops.sqrt(ops.where(above, squares, 1.0)), 0.0)
+    y = ops.where(above, exact_x / ops.sqrt(ops.where(above, squares, 1.0)), 0.0)
+    return ops.cast(y, x.dtype)

@@ -747,6 +747,52 @@ def test_cross_entropy(within):
     within("jax", source, "check")
 
 
+def test_bfloat16(within):
+    """Left to themselves."""
+    torch = """
+        import torch
+        from torch.nn import functional as F
+
+        def check():
+            draw = torch.Generator().manual_seed(0)
+            x = torch.randn(50, 64, generator=draw).bfloat16()
+            w, b = torch.randn(2, 64, generator=draw)
+            norm = F.layer_norm(x, (64,), w, b)
+            exact = F.layer_norm(x.float(), (64,), w, b)
+            assert norm.dtype == torch.bfloat16
+            assert torch.equal(norm, exact.bfloat16())
+            assert torch.equal(x.mean(0), x.float().mean(0).bfloat16())
+            with torch.autocast("cpu", torch.bfloat16):
+                assert (x @ x.T).softmax(-1).dtype == torch.bfloat16
+    """
+    within("pytorch", torch, "check", "float32")
+    keras = """
+        import keras
+        from keras import ops
+
+        def check():
+            assert ops.softmax(ops.ones((2, 3), "bfloat16")).dtype == "bfloat16"
+            norm = keras.layers.LayerNormalization(dtype="mixed_bfloat16")
+            assert norm(ops.ones((2, 3))).dtype == "bfloat16"
+            assert norm.gamma.dtype == "float32"
+    """
+    within("keras", keras, "check", "float32")
+    jax = """
+        import jax.numpy as jnp
+        from flax import nnx
+
+        def check():
+            norm = nnx.LayerNorm(3, dtype=jnp.bfloat16, rngs=nnx.Rngs(0))
+            x = jnp.array([[1.0, 2.0, 4.0]])
+            before = norm(x)
+            norm.scale[...] = norm.scale[...] + 2**-10  # which bfloat16 does not tell
+            assert (norm(x) == before).all()
+            norm.dtype = None
+            assert norm(x.astype(jnp.bfloat16)).dtype == jnp.float32
+    """
+    within("jax", jax, "check", "float32")
+
+
 def test_embed_dtype(native):
     tokens = np.arange(5)[None]
     assert output(native("jax", "embed", tokens), tokens).dtype == np.float32

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pytorch_impl.layers.dropout import Dropout
+from pytorch_impl.precision import exact
 
 
 class Attention(nn.Module):
@@ -40,7 +41,9 @@ class Attention(nn.Module):
         if self.causal:
             future = torch.ones_like(scores, dtype=torch.bool).triu(1)
             scores = scores.masked_fill(future, -math.inf)
-        return self.dropout(scores.softmax(-1)) @ v
+        with exact((scores,)) as (scores,):
+            weights = self.dropout(scores.softmax(-1))
+        return weights @ v
 
     def _fused(
         self,

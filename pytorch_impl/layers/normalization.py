@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from pytorch_impl.precision import exact
 from shared.specs.base import BatchNormed
 
 
@@ -33,9 +34,11 @@ def local_response_norm(
     ones, exp and log are faster than it.
     """
     maps = torch.arange(x.shape[1], device=x.device)
-    band = ((maps[:, None] - maps).abs() <= size // 2).to(x)
-    total = F.conv2d(x.square(), band[:, :, None, None])
-    return x * torch.exp(-beta * torch.log(k + alpha * total))
+    band = (maps[:, None] - maps).abs() <= size // 2
+    with exact((x,)) as (exact_x,):
+        total = F.conv2d(exact_x.square(), band.to(exact_x)[:, :, None, None])
+        y = exact_x * torch.exp(-beta * torch.log(k + alpha * total))
+    return y.to(x.dtype)
 
 
 def unit(x: Tensor) -> Tensor:
@@ -43,6 +46,8 @@ def unit(x: Tensor) -> Tensor:
 
     DIFF(unit-eps): F.normalize divides by 1e-12 at least.
     """
-    squares = x.square().sum(-1, keepdim=True)
-    above = squares > 0
-    return torch.where(above, x / torch.where(above, squares, 1.0).sqrt(), 0.0)
+    with exact((x,)) as (exact_x,):
+        squares = exact_x.square().sum(-1, keepdim=True)
+        above = squares > 0
+        y = torch.where(above, exact_x / torch.where(above, squares, 1.0).sqrt(), 0.0)
+    return y.to(x.dtype)

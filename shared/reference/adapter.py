@@ -97,6 +97,9 @@ class NumpyModel(contract.Model):
     def layer_names(self) -> list[str]:
         return [path for path, _ in named_modules(self.native) if path]
 
+    def lower(self) -> None:
+        raise UsageError("precision is bfloat16; numpy has float32 and float64")
+
     def set_mode(self, training: bool, seed: int = 0, step: int = 0) -> None:
         """How the next runs behave, and what they draw."""
         for path, module in named_modules(self.native):

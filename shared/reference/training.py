@@ -63,7 +63,7 @@ class Trainer(contract.Trainer):
 
     def __init__(self, model: Any, plan: Plan):
         if plan.precision == "bfloat16":
-            raise UsageError("precision is bfloat16; numpy has float32 and float64")
+            model.lower()
         if not isinstance(plan.objective, TRAINED):
             kind = type(plan.objective).__name__
             allowed = ", ".join(one.__name__ for one in TRAINED)

@@ -283,6 +283,9 @@ class RemoteModel:
     def start(self, seed: int) -> None:
         self._call("start", seed)
 
+    def lower(self) -> None:
+        self._call("lower")
+
     def run(self, request: Request) -> Result:
         return self._call("run", request)
 

@@ -12,6 +12,7 @@ from jax import Array, lax
 
 from jax_impl.decoding import Sample, greedy
 from jax_impl.layers import Attention, Dropout, Embed, LayerNorm, Linear
+from jax_impl.precision import full
 from shared.specs.language.gpt import GPTSpec
 
 Cache = tuple[Array, Array]  # keys and values, [B, heads, T, head_width]
@@ -149,7 +150,7 @@ class GPT(nnx.Module):
     def cache(self, rows: int, length: int) -> list[Cache]:
         """Room for the keys and values of so many tokens."""
         shape = rows, self.spec.heads, length, self.spec.head_width
-        empty = jnp.zeros(shape, self.wte.embedding.dtype)
+        empty = jnp.zeros(shape, self.wte.dtype or self.wte.embedding.dtype)
         return [(empty, empty) for _ in self.h]
 
     def extend(
@@ -166,4 +167,4 @@ class GPT(nnx.Module):
         return self.head(x[:, -1]), grown
 
     def head(self, x: Array) -> Array:
-        return self.wte.attend(self.ln_f(x))  # [B, T, vocab_size]
+        return full(self.wte.attend(self.ln_f(x)))  # [B, T, vocab_size]

@@ -40,7 +40,7 @@ class TableConv(nnx.Module):
         c = self.c
         row, column = jnp.array(c.pairs).T
         kernel = jnp.zeros((c.c_out, c.c_in, c.k, c.k), x.dtype)
-        kernel = kernel.at[row, column].set(self.weight[...])
+        kernel = kernel.at[row, column].set(self.weight[...].astype(x.dtype))
         x = jax.lax.conv_general_dilated(
             x, kernel, (1, 1), "VALID", dimension_numbers=("NHWC", "OIHW", "NHWC")
         )

@@ -16,6 +16,7 @@ from keras_impl.layers import (
     gelu,
     unit,
 )
+from keras_impl.precision import exact
 from shared.specs.language.bert import (
     UNSEEN,
     BertForMaskedLMSpec,
@@ -144,7 +145,7 @@ class Bert(SpecModel):
     def embed(
         self, tokens: KerasTensor, mask: KerasTensor, token_types: KerasTensor
     ) -> KerasTensor:
-        x = self.encoder(tokens, mask, token_types, training=False)
+        (x,) = exact((self.encoder(tokens, mask, token_types, training=False),))
         total = ops.sum(x * ops.cast(mask[..., None], x.dtype), 1)  # [B, width]
         return unit(total)
 

@@ -20,6 +20,7 @@ from keras_impl.layers import (
     gelu_tanh,
     update_slice_in_dim,
 )
+from keras_impl.precision import full
 from shared.specs.language.gpt import GPTSpec
 
 Cache = tuple[KerasTensor, KerasTensor]  # keys and values, [B, heads, T, head_width]
@@ -137,7 +138,7 @@ class GPT(SpecModel):
         (rows, first), new = ops.shape(prompt), uniform.shape[1]
         length = self.spec.read(first, new)
         sequence = ops.cast(ops.pad(prompt, ((0, 0), (0, new))), "int32")
-        seen = ops.zeros((rows, new, self.spec.vocab_size), self.compute_dtype)
+        seen = ops.zeros((rows, new, self.spec.vocab_size), self.variable_dtype)
         cache = self.cache(rows, length)
         if cached:
             _, cache = self.extend(prompt, cache, ops.arange(first, dtype="int32"))
@@ -180,5 +181,6 @@ class GPT(SpecModel):
         return self.head(x[:, -1]), grown
 
     def head(self, x: KerasTensor) -> KerasTensor:
-        head = ops.transpose(self.wte.embeddings)
-        return ops.matmul(self.ln_f(x), head)  # [B, T, vocab_size]
+        x = self.ln_f(x)
+        head = ops.cast(ops.transpose(self.wte.embeddings), x.dtype)
+        return full(ops.matmul(x, head))  # [B, T, vocab_size]

@@ -17,6 +17,7 @@ from keras_impl.layers import (
     flatten,
     max_pool,
 )
+from keras_impl.precision import exact
 from shared.specs.vision.lenet import (
     LeNet5Spec,
     LeNetSpec,
@@ -53,8 +54,10 @@ class Subsampling(keras.Layer):
     def __init__(self, s: SubsamplingSpec):
         super().__init__()
         self.s = s
-        self.weight = self.add_weight((s.channels,), "zeros", name="weight")
-        self.bias = self.add_weight((s.channels,), "zeros", name="bias")
+        self.weight, self.bias = (
+            self.add_weight((s.channels,), "zeros", name=name, autocast=False)
+            for name in ("weight", "bias")
+        )
 
     def call(self, x: KerasTensor) -> KerasTensor:
         total = avg_pool(x, self.s.pool) * self.s.inputs
@@ -74,7 +77,8 @@ class RBF(keras.Layer):
         )
 
     def call(self, x: KerasTensor) -> KerasTensor:
-        return ops.sum(ops.square(x[:, None] - self.centers), 2)
+        x, centers = exact((x, self.centers))
+        return ops.sum(ops.square(x[:, None] - centers), 2)
 
 
 class LeNet5(SpecModel):

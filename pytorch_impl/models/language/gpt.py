@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from pytorch_impl.compiling import uncompiled
 from pytorch_impl.decoding import Sample, greedy
 from pytorch_impl.layers import Attention, Dropout
+from pytorch_impl.precision import full
 from shared.specs.language.gpt import GPTSpec
 
 Cache = tuple[Tensor, Tensor]  # keys and values, [B, heads, T, head_width]
@@ -158,4 +159,4 @@ class GPT(nn.Module):
         return self.head(x[:, -1])
 
     def head(self, x: Tensor) -> Tensor:
-        return F.linear(self.ln_f(x), self.wte.weight)  # [B, T, vocab_size]
+        return full(F.linear(self.ln_f(x), self.wte.weight))  # [B, T, vocab_size]

@@ -1,0 +1,193 @@
+"""Which operations of a training step take what in bfloat16, as each framework itself
+runs or compiles them; what shared/precision.py keeps in float32 must not.
+
+`found` runs in a framework's own process: forward and losses, of every step of the
+objective. torch's kernels of norms and sums take bfloat16 and compute in float32
+(docs/differences.md, `bfloat16`): of a norm its parameters count.
+"""
+
+import importlib
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+from parity_tests import training
+from shared import contract
+from shared.errors import UsageError
+from shared.frameworks import PACKAGES
+from shared.specs.base import Spec
+
+# By the frameworks' own names. A softmax and a norm that are written out show in these.
+TORCH = frozenset(
+    {
+        "_softmax",
+        "_log_softmax",
+        "logsumexp",
+        "exp",
+        "log",
+        "log1p",
+        "rsqrt",
+        "softplus",
+        "var_mean",
+        "var",
+        "nll_loss_forward",
+        "nll_loss2d_forward",
+        "binary_cross_entropy_with_logits",
+        "huber_loss",
+        "mse_loss",
+    }
+)
+TORCH_NORMS = frozenset(
+    {
+        "native_layer_norm",
+        "native_batch_norm",
+        "_native_batch_norm_legit",
+        "_native_batch_norm_legit_no_training",
+        "cudnn_batch_norm",
+    }
+)
+JAX = frozenset(
+    {
+        "exp",
+        "log",
+        "log1p",
+        "rsqrt",
+        "reduce_sum",
+        "cumsum",
+        "reduce_window_sum",
+    }
+)
+TENSORFLOW = frozenset(
+    {
+        "Softmax",
+        "LogSoftmax",
+        "Exp",
+        "Log",
+        "Log1p",
+        "Rsqrt",
+        "Softplus",
+        "Sum",
+        "Mean",
+        "Cumsum",
+        "SquaredDifference",
+        "FusedBatchNormV3",
+    }
+)
+TORCH_INSIDE = ("sum", "mean")
+LOW = ("bfloat16", "float16")
+Seen = set[tuple[str, str]]  # operation and dtype
+
+
+def lowered(
+    framework: str, ask: Callable[..., Any], spec: Spec, name: str
+) -> list[str]:
+    """The operations that take what they should not, as `jax: exp of bfloat16`."""
+    package = PACKAGES[framework]
+    seen = ask("parity_tests.precisions:found", package, spec, name)
+    if not seen:
+        raise UsageError(
+            f"{framework}: no operation of {name} was seen; of Keras they are seen on "
+            "TensorFlow alone"
+        )
+    return [f"{framework}: {kind} of {dtype}" for kind, dtype in seen if dtype in LOW]
+
+
+def found(package: str, spec: Spec, name: str) -> list[tuple[str, str]]:
+    adapter = importlib.import_module(f"{package}.adapter").Adapter("float32", 1)
+    model = adapter.build(spec, name)
+    model.fill(training.SEED)
+    plan = replace(training.plans(spec)["momentum"], precision="bfloat16")
+    trainer = model.trainer(plan)
+    (batch,) = training.batches(spec, 1)
+    seen: Seen = set()
+    run = {"pytorch_impl": _torch, "keras_impl": _keras, "jax_impl": _jax}[package]
+    for update in trainer.updates:
+        drawn = contract.drawn(update.step, len(batch), training.SEED, 0)
+        run(trainer, update.step, batch, drawn, seen)
+    return sorted(seen)
+
+
+def _torch(trainer: Any, step: Any, batch: Any, drawn: Any, seen: Seen) -> None:
+    torch, dispatch = map(
+        importlib.import_module, ("torch", "torch.utils._python_dispatch")
+    )
+    base: Any = dispatch.TorchDispatchMode
+
+    class Recorder(base):
+        def __torch_dispatch__(
+            self, call: Any, types: Any, args: Any = (), kwargs: Any = None
+        ) -> Any:
+            name = call.overloadpacket.__name__
+            taken = args if name in TORCH else args[1:] if name in TORCH_NORMS else ()
+            if name in TORCH_INSIDE:
+                seen.add((name, "float32 inside"))
+            for value in taken:
+                if isinstance(value, torch.Tensor) and value.is_floating_point():
+                    seen.add((name, str(value.dtype).removeprefix("torch.")))
+            return call(*args, **(kwargs or {}))
+
+    trainer.native.train()
+    with torch.no_grad(), Recorder():
+        trainer.training_step(*trainer._tensors(batch), step, trainer._inputs(drawn))
+
+
+def _keras(trainer: Any, step: Any, batch: Any, drawn: Any, seen: Seen) -> None:
+    ops, callbacks, objectives = map(
+        importlib.import_module,
+        (
+            "keras.ops",
+            "tensorflow.python.framework.op_callbacks",
+            "keras_impl.objectives",
+        ),
+    )
+
+    def record(kind: Any, inputs: Any, *_: Any, **__: Any) -> None:
+        name = kind.decode() if isinstance(kind, bytes) else kind
+        if name in TENSORFLOW:
+            seen.update((name, x.dtype.name) for x in inputs if x.dtype.is_floating)
+
+    given, wanted = (
+        tuple(map(ops.convert_to_tensor, part)) for part in trainer._arrays(batch)
+    )
+    callbacks.add_op_callback(record)
+    try:
+        if trainer.fits:
+            outputs = trainer.learner(given, training=True)
+            trainer.learner.compute_loss(None, wanted, outputs)
+        else:
+            noise = tuple(map(ops.convert_to_tensor, trainer._real(drawn)))
+            objective = trainer.plan.objective
+            losses = objectives.losses_of(objective, step)
+            losses(objective, trainer.native, given, wanted, noise)
+    finally:
+        callbacks.remove_op_callback(record)
+
+
+def _jax(trainer: Any, step: Any, batch: Any, drawn: Any, seen: Seen) -> None:
+    jax = importlib.import_module("jax")
+
+    def losses(state: Any, given: Any, wanted: Any, noise: Any) -> Any:
+        model = trainer._merge(trainer.graph, state.params, state.rest)
+        return trainer.training_step(model, given, wanted, step, noise)
+
+    traced = jax.make_jaxpr(losses)(
+        trainer.state, *trainer._arrays(batch), trainer._inputs(drawn)
+    )
+    for equation in _equations(traced.jaxpr):
+        if equation.primitive.name in JAX:
+            seen.update(
+                (equation.primitive.name, str(x.aval.dtype))
+                for x in equation.invars
+                if str(getattr(x.aval, "dtype", "")).startswith(("float", "bfloat"))
+            )
+
+
+def _equations(jaxpr: Any) -> Iterator[Any]:
+    """Of a program and of those that it calls."""
+    for equation in jaxpr.eqns:
+        yield equation
+        for value in equation.params.values():
+            for inner in value if isinstance(value, tuple | list) else (value,):
+                inner = getattr(inner, "jaxpr", inner)
+                if hasattr(inner, "eqns"):
+                    yield from _equations(inner)
