@@ -195,6 +195,7 @@ def diff(
         typer.Option(help="compare these alone: logits, or logits=0; may be repeated"),
     ] = None,
     annotate: Annotated[str, typer.Option(help="github: lines that it shows")] = "",
+    html: Annotated[Path | None, typer.Option(help="write a page too")] = None,
     json: Json = None,
 ) -> None:
     """Your own models: do the ports compute the same, and which layer diverges first?
@@ -218,6 +219,7 @@ def diff(
         inputs_from=inputs_from,
         outputs=tuple(output or ()),
         annotate=annotate,
+        html=html,
     )
     raise typer.Exit(job.run(asked, json))
 

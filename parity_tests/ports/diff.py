@@ -1,9 +1,10 @@
 """Parity of a person's own models: any frameworks, from anywhere, live or recorded."""
 
+import functools
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy as np
 from parity_tests import tolerances
 from parity_tests.compare import Array, Worst
 from parity_tests.engine import Check
-from parity_tests.ports import compare, gaps
+from parity_tests.ports import compare, gaps, noise
 from parity_tests.ports.blame import BUFFER, GRADIENT, SETTING, Blame, Guilty, placed
 from parity_tests.ports.causes import Cause
 from parity_tests.ports.codecs import Layer, layers_of
@@ -41,6 +42,7 @@ class Port:
     layers: dict[str, Layer]
     matching: Matching = field(default_factory=Matching)
     modules: dict[str, str] = field(default_factory=dict)
+    again: Callable[[str], Live] | None = None  # the same target in another precision
 
     @property
     def label(self) -> str:
@@ -100,6 +102,12 @@ def diff(
     judge.share_weights(recorders)
     with ThreadPoolExecutor(max_workers=len(ports)) as pool:
         list(pool.map(_record, ports))
+    if question.dtype == "float32":
+        judge.noises = [
+            noise.measured(recorders, port.live, port.dump, port.again)
+            for port in ports
+            if port.live and port.again
+        ]
     checks += judge.checks()
     guilty = {
         port.label: [placed(one, port.tree) for one in judge.guilty(port, checks)]
@@ -145,8 +153,13 @@ def _opened(
             dump = read(target)
             return Port(None, dump, dump, layers_of(dump))
         paths = question.outputs.values() if number else question.outputs
-        live = _live(target, inputs, recorders, question, list(paths))
-        return Port(live, live.tree, live.tree, layers_of(live.tree))
+
+        def live(dtype: str) -> Live:
+            asked = replace(question, dtype=dtype)
+            return _live(target, inputs, recorders, asked, list(paths))
+
+        one = live(question.dtype)
+        return Port(one, one.tree, one.tree, layers_of(one.tree), again=live)
 
     with ThreadPoolExecutor(max_workers=len(targets)) as pool:
         return list(pool.map(opened, range(len(targets))))
@@ -197,6 +210,7 @@ class Judge:
     reference: Port
     others: list[Port]
     question: Question
+    noises: list[noise.Noise] = field(default_factory=list)
 
     @property
     def all(self) -> list[Port]:
@@ -260,12 +274,11 @@ class Judge:
         found = []
         for mode in self.modes:
             said = self.question.program or f"forward/{mode}"
-            found.append(self._worst(said, lambda s, m=mode: compare.forward(s, m)))  # type: ignore[misc]
+            ask = functools.partial(compare.forward, mode=mode)
+            found.append(self._worst(said, ask))
             if not self.question.program:
-                tier = f"gradients/{mode}"
-                found.append(
-                    self._worst(tier, lambda s, m=mode: compare.gradients(s, m))  # type: ignore[misc]
-                )
+                of_weights = functools.partial(compare.gradients, mode=mode)
+                found.append(self._worst(f"gradients/{mode}", of_weights))
         if "training" in self.modes:
             if any(compare.buffers(self.sides(other)) for other in self.others):
                 found.append(self._worst("buffers/training", _worst_buffer))
@@ -284,9 +297,11 @@ class Judge:
                 reason = reason or answer
             else:
                 worst |= answer
-        if not reason and not worst.error <= self.question.tolerance:
+        bound = noise.bound(self.noises, ask, self.question.tolerance)
+        if not reason and not worst.error <= bound:
             reason = f"{worst.where}: {worst.error:.3g}"
-        return self._check(tier, reason, worst, time.monotonic() - start)
+        found = self._check(tier, reason, worst, time.monotonic() - start)
+        return replace(found, tolerance=bound)
 
     def _check(
         self, tier: str, reason: str, worst: Worst | None = None, seconds: float = 0.0
@@ -309,8 +324,9 @@ class Judge:
 
     def guilty(self, other: Port, checks: Sequence[Check]) -> list[Guilty]:
         """Every wrong place of a port; none where all that it gives agrees."""
-        sides, tolerance = self.sides(other), self.question.tolerance
+        sides = self.sides(other)
         for mode in self.modes:
+            tolerance = self._bound(mode)
             if not compare.forward(sides, mode).error <= tolerance:
                 whole = {p.dump.keep for p in (self.reference, other)} == {"all"}
                 live = other.live if whole else None
@@ -322,6 +338,10 @@ class Judge:
                 found = self._gradients(other, mode)
         return found
 
+    def _bound(self, mode: str) -> float:
+        ask = functools.partial(compare.forward, mode=mode)
+        return noise.bound(self.noises, ask, self.question.tolerance)
+
     def _buffers(self, other: Port, search: Blame | None) -> list[Guilty]:
         """Layers whose statistics move otherwise though their input agrees."""
         if "training" not in self.modes:
@@ -330,8 +350,9 @@ class Judge:
             modules, tolerance = other.modules, self.question.tolerance
             search = Blame(self.sides(other), modules, "training", tolerance)
         found = []
+        bound = noise.bound(self.noises, _worst_buffer, self.question.tolerance)
         for statistic in compare.buffers(self.sides(other)):
-            if statistic.error <= self.question.tolerance:
+            if statistic.error <= bound:
                 continue
             if search is not None and search.entered_bad(statistic.layer):
                 continue
@@ -356,7 +377,9 @@ class Judge:
 
     def _gradients(self, other: Port, mode: str) -> list[Guilty]:
         errors = compare.gradient_errors(self.sides(other), mode)
-        bad = [n for n, off in errors.items() if not off <= self.question.tolerance]
+        ask = functools.partial(compare.gradients, mode=mode)
+        bound = noise.bound(self.noises, ask, self.question.tolerance)
+        bad = [n for n, off in errors.items() if not off <= bound]
         if not bad:
             return []
         name = bad[-1]
@@ -374,9 +397,9 @@ class Judge:
         self, checks: Sequence[Check], guilty: Mapping[str, list[Guilty]]
     ) -> Trace:
         """The layers in the mode in which the outputs first part, and one sentence."""
-        bound = self.question.tolerance
         mode = self.modes[0]
         for candidate in self.modes:
+            bound = self._bound(candidate)
             errors = [
                 compare.forward(self.sides(o), candidate).error for o in self.others
             ]
@@ -405,7 +428,7 @@ def _worst_buffer(sides: Sides) -> Worst:
 
 def _agreement(judge: Judge, checks: Sequence[Check]) -> str:
     """The last line where no place is wrong; it says no more than was found."""
-    bound = judge.question.tolerance
+    bound = max([judge.question.tolerance, *(c.tolerance or 0.0 for c in checks)])
     failed = [check.tier for check in checks if not check.passed]
     what = "outputs" if judge.question.program else "outputs, gradients and statistics"
     if not failed:

@@ -1,5 +1,6 @@
 """Recorders at work: one process a framework, asked by lines of JSON."""
 
+import contextlib
 import itertools
 import json
 import os
@@ -41,6 +42,7 @@ class Process:
         except OSError as error:
             raise UsageError(f"--python {python}: {error.strerror}") from None
         self.lines: queue.Queue[str] = queue.Queue()
+        self.over = False
         self.lock = threading.Lock()
         threading.Thread(target=self._listen, daemon=True).start()
 
@@ -48,6 +50,7 @@ class Process:
         assert self.process.stdout is not None
         for line in self.process.stdout:
             self.lines.put(line)
+        self.over = True
         self.lines.put("")
 
     @property
@@ -62,7 +65,7 @@ class Process:
             try:
                 print(json.dumps({"do": job, **asked}), file=self.process.stdin)
                 self.process.stdin.flush()
-                line = self.lines.get(timeout=self.timeout)
+                line = "" if self.over else self.lines.get(timeout=self.timeout)
             except (BrokenPipeError, OSError):
                 line = ""
             except queue.Empty:
@@ -90,8 +93,9 @@ class Process:
             self.process.kill()
         self.process.wait()
         for pipe in (self.process.stdin, self.process.stdout, self.errors):
-            if pipe is not None:
-                pipe.close()
+            with contextlib.suppress(BrokenPipeError):  # of what was not sent
+                if pipe is not None:
+                    pipe.close()
 
 
 class Recorders:

@@ -116,6 +116,7 @@ def test_a_function_gives_the_inputs_and_a_code_host_is_told_the_line(project):
         "--output=logits=",
         "--annotate=github",
         "--json=found.json",
+        "--html=found.html",
         folder=project,
     )
     assert code == 1, said
@@ -126,6 +127,10 @@ def test_a_function_gives_the_inputs_and_a_code_host_is_told_the_line(project):
     assert found["version"] == 1
     ((first, *_),) = found["guilty"].values()
     assert first["causes"][0]["name"] == "scale"
+    written = (project / "found.html").read_text()
+    assert "scale: 1 against 2" in written
+    assert "<code>words</code>" in written  # the port's name beside `embed`
+    assert "://" not in written  # it loads nothing
 
 
 def test_a_file_gives_the_inputs(project):
@@ -159,4 +164,20 @@ def test_a_dump_may_keep_less(keep, project, recorders):
     wrong.write_text(FLAX.replace("self.out(x)", "self.out(x) * 2"))
     both = [project / keep, *targets(project, "other:Net")]
     found = diff(both, {}, recorders, Question(folder=project))
+    assert not found.trace.agrees
+
+
+def test_rounding_is_told_from_a_mistake_in_float32(project, recorders):
+    """Each side's own rounding bounds what is put down to it; a mistake is beyond."""
+    wide = TORCH.replace("x = self.embed(ids)", "x = 1e4 + self.embed(ids)")
+    (project / "asked_wide.py").write_text(wide)
+    port = FLAX.replace("x = self.words(ids)", "x = self.words(ids) + 1e4")
+    (project / "asked_port.py").write_text(port)
+    wrong = port.replace("+ 1e4", "+ 1e4 + 1e1")
+    (project / "asked_off.py").write_text(wrong)
+    inputs = {"ids": parse_input("2,3:9")}
+    question = asked(project, dtype="float32", tolerance=1e-9)
+    found = diff(targets(project, "wide:Net", "port:Net"), inputs, recorders, question)
+    assert [check.reason for check in found.checks if not check.passed] == []
+    found = diff(targets(project, "wide:Net", "off:Net"), inputs, recorders, question)
     assert not found.trace.agrees

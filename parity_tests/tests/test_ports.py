@@ -10,6 +10,7 @@ import pytest
 
 from parity_tests.ports.diff import Question, diff
 from parity_tests.ports.targets import parse_input, parse_target
+from shared.errors import UsageError
 
 TORCH = """
 import torch
@@ -543,3 +544,71 @@ def test_a_model_without_parameters_is_never_called_equal(recorders, tmp_path):
     names = found.checks[0]
     assert not names.passed
     assert "0 tensors are compared" in names.reason
+
+
+def test_a_table_may_be_partial_and_have_patterns(recorders, tmp_path):
+    """Two stacks of one shape, run in another order, under names that tell nothing."""
+    body = """
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.{one} = nn.ModuleList(nn.Linear(3, 3) for _ in range(2))
+            self.{two} = nn.ModuleList(nn.Linear(3, 3) for _ in range(2))
+
+        def forward(self, x):
+            a, b = self.{one}[1](self.{one}[0](x)), self.{two}[1](self.{two}[0](x))
+            return {result}
+    """
+    sources = {
+        "named": body.format(one="up", two="down", result="a - b"),
+        "renamed": body.format(one="p", two="s", result="b - a"),
+    }
+    for name, source in sources.items():
+        (tmp_path / f"{name}.py").write_text(TORCH + textwrap.dedent(source))
+    both = [parse_target(f"{name}:Net", tmp_path) for name in sources]
+    given = [parse_input("2,3")]
+    found = diff(both, given, recorders, Question(folder=tmp_path))
+    assert not found.trace.agrees
+    table = {"p.*": "down.*", "s.*": "up.*"}
+    question = Question(folder=tmp_path, table=table)
+    found = diff(both, given, recorders, question)
+    assert found.trace.agrees
+    whys = {why for _, _, why in found.matched["renamed:Net"]}
+    assert whys == {"the table"}
+    with pytest.raises(UsageError, match=r"rename table: q\.\* = up\.\* fits no name"):
+        diff(both, given, recorders, Question(folder=tmp_path, table={"q.*": "up.*"}))
+
+
+def test_where_it_is_not_clear_it_stops_and_lists(recorders, tmp_path):
+    """Of three layers of one shape two are left, and no name says which."""
+    for name, number in (("whole", 3), ("part", 2)):
+        made = ", ".join(["nn.Linear(3, 3)"] * number)
+        own = "abc" if number == 3 else "xy"
+        code = f"{TORCH}\nclass Net(nn.Module):\n    def __init__(self):\n"
+        code += "        super().__init__()\n"
+        code += f"        {', '.join(f'self.{n}' for n in own)} = {made}\n"
+        code += "    def forward(self, z):\n"
+        for n in own:
+            code += f"        z = self.{n}(z)\n"
+        (tmp_path / f"{name}_net.py").write_text(f"{code}        return z\n")
+    both = [parse_target(f"{name}_net:Net", tmp_path) for name in ("whole", "part")]
+    question = Question(folder=tmp_path)
+    with pytest.raises(UsageError, match=r"x may be any of a, b, c.*give --names"):
+        diff(both, [parse_input("2,3")], recorders, question)
+
+
+def test_what_the_recorder_cannot_open_is_one_line(recorders, tmp_path):
+    (tmp_path / "broken.py").write_text(
+        TORCH + "def make():\n    raise ValueError('no')"
+    )
+    (tmp_path / "ending.py").write_text(
+        TORCH + "import os\n\ndef make():\n    os._exit(3)"
+    )
+    for name, said in (
+        ("broken", "broken:make raised ValueError: no"),
+        ("ending", "ending:make: the recorder ended"),
+    ):
+        both = [parse_target(f"{name}:make", tmp_path)] * 2
+        with pytest.raises(UsageError, match=said) as error:
+            diff(both, [parse_input("2,3")], recorders, Question(folder=tmp_path))
+        assert "\n" not in str(error.value)

@@ -10,10 +10,12 @@ from parity_tests import display, tolerances
 from parity_tests.ports.diff import Difference, Question
 from parity_tests.ports.diff import diff as compared
 from parity_tests.ports.dumps import read_tensors
+from parity_tests.ports.page import page
 from parity_tests.ports.recording import Recorders
 from parity_tests.ports.table import read_table, write_table
 from parity_tests.ports.targets import Target, parse_input, parse_target, pythons
 from shared.errors import UsageError, one_line
+from shared.files.writing import write_text
 from triptych.commands.terminal import console_for, write_json
 
 VERSION = 1  # of what --json writes
@@ -36,6 +38,7 @@ class Asked:
     inputs_from: str
     outputs: tuple[str, ...]
     annotate: str
+    html: Path | None
 
 
 def run(asked: Asked, json: Path | None) -> int:
@@ -65,6 +68,8 @@ def run(asked: Asked, json: Path | None) -> int:
     display.verdicts(console, found.checks)
     display.guilty(console, [g for places in found.guilty.values() for g in places])
     console.print(found.trace.verdict)
+    if asked.html:
+        write_text(asked.html, page(found))
     if asked.annotate:
         annotations(found)
     if asked.write_names:

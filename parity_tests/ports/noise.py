@@ -1,0 +1,81 @@
+"""How much of a difference may be rounding: what each side owes to its own float32."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from parity_tests.compare import Array, Worst
+from parity_tests.ports.codecs import layers_of
+from parity_tests.ports.compare import Sides
+from parity_tests.ports.dumps import Dump, write_tensors
+from parity_tests.ports.matching import match
+from parity_tests.ports.recording import Live, Recorders
+from shared.errors import UsageError
+
+# Two models round apart by as much as each does from its float64 run; the factor is for
+# the luck of one draw. A rerun on inputs one step of float32 away shows less of it.
+LUCK, STEP = 4.0, 16.0
+
+Ask = Callable[[Sides], Worst | str]
+
+
+@dataclass(frozen=True)
+class Noise:
+    """A float32 record and the same model's twin, and what their distance counts."""
+
+    sides: Sides
+    factor: float
+
+    def of(self, ask: Ask) -> float:
+        """What rounding may make of a check."""
+        found = ask(self.sides)
+        return 0.0 if isinstance(found, str) else self.factor * found.error
+
+
+def measured(
+    recorders: Recorders,
+    live: Live,
+    dump: Dump,
+    again: Callable[[str], Live],
+) -> Noise:
+    """Runs a model in float64, or where it cannot, on inputs that rounding may give.
+
+    again: opens the same target in another precision.
+    """
+    layers = layers_of(dump)
+    try:
+        twin = again("float64")
+        twin.weights = _written(recorders, _wide(dump))
+        found, factor = twin.record(), LUCK
+    except UsageError:
+        moved = {k: _stepped(a) for k, a in dump.arrays(dump.inputs).items()}
+        found = live.record(inputs=_written(recorders, moved))
+        live.record(modes=[], inputs=_written(recorders, dump.arrays(dump.inputs)))
+        factor = STEP
+    return Noise(Sides(found, dump, match(layers_of(found), layers)), factor)
+
+
+def _wide(dump: Dump) -> dict[str, Array]:
+    return {
+        weight.name: dump.array(weight.tensor).astype(np.float64)
+        for weight in dump.weights
+    }
+
+
+def _stepped(a: Array) -> Array:
+    if a.dtype.kind != "f":
+        return a
+    step = np.where(np.arange(a.size).reshape(a.shape) % 2, np.inf, -np.inf)
+    return np.nextafter(a, step.astype(a.dtype))
+
+
+def _written(recorders: Recorders, values: Mapping[str, Array]) -> str:
+    path = recorders.place("noise")
+    write_tensors(path, values)
+    return str(path)
+
+
+def bound(noises: list[Noise], ask: Ask, tolerance: float) -> float:
+    """The tolerance, or what rounding alone may make of the check on these sides."""
+    return max([tolerance, *(noise.of(ask) for noise in noises)])
