@@ -22,6 +22,7 @@ from shared.files.writing import write_bytes, write_text
 from shared.frameworks import NATIVE
 
 ROOT = Path(__file__).resolve().parent.parent
+FAULTS = ROOT / "parity_tests" / "faults" / "record.json"
 CHECKS = RECORDS / "compare.json"
 TIMINGS = RECORDS / "compare.jsonl"
 CPU = [RECORDS / "cpu.jsonl"]
@@ -140,11 +141,28 @@ def _ratio(ratio: float | None, best: float) -> str:
     return f"**{said}**" if ratio == best else said
 
 
+def faults() -> str:
+    """What came of the last `make faults`."""
+    said = json.loads(FAULTS.read_text())
+    end = "nothing broke" if not said["broken"] else f"{said['broken']} broke something"
+    return textwrap.fill(
+        "What a stranger's file or a slip of a hand does: `make faults` gave readers, "
+        f"specs, records and command lines {said['cases']:,} damaged or odd inputs: "
+        f"{said['read']:,} were taken, with the values that another decoder gives or "
+        f"that can be, {said['refused']:,} refused in one line, and {end} "
+        f"(`{FAULTS.relative_to(ROOT)}`).",
+        92,
+        break_on_hyphens=False,
+        break_long_words=False,
+    )
+
+
 def fill(readme: str, checks: Sequence[Check], found: Sequence[Comparison]) -> str:
     """README with the tables between their markers replaced."""
     for name, table in (
         ("certificate", certificate(checks)),
         ("throughput", throughput(found)),
+        ("faults", faults()),
     ):
         pattern = rf"(<!-- {name} -->\n).*?(<!-- end -->)"
         with_table = rf"\g<1>{table}\n\g<2>"

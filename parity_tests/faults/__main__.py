@@ -31,25 +31,35 @@ def main() -> int:
             if name not in known:
                 raise unknown("target", name, known)
         chosen = [known[name] for name in asked.only.split(",")]
-    outcomes = run.run(chosen, asked.cases, asked.seed, say=print)
+    outcomes = run.run(chosen, asked.cases, asked.seed, say=_say)
     for outcome in outcomes:
         for broken in outcome.broken:
             print(f"{outcome.target}: {broken}", file=sys.stderr)
     if asked.write:
-        text = json.dumps(record(outcomes, asked.seed), indent=1) + "\n"
+        before = json.loads(RECORD.read_text())["targets"] if asked.only else []
+        text = json.dumps(record(outcomes, asked.seed, before), indent=1) + "\n"
         write_text(RECORD, text)
     return 1 if any(outcome.broken for outcome in outcomes) else 0
 
 
-def record(outcomes: list[Outcome], seed: int) -> dict[str, Any]:
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+def record(
+    outcomes: list[Outcome], seed: int, before: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """The figures of a run; of targets that it did not try those of the one before."""
+    date = datetime.now(UTC).date().isoformat()
+    tried = [{"date": date, "seed": seed, **asdict(one)} for one in outcomes]
+    names = {one["target"] for one in tried}
+    every = [one for one in before if one["target"] not in names] + tried
     return {
-        "date": datetime.now(UTC).date().isoformat(),
-        "seed": seed,
-        "cases": sum(outcome.cases for outcome in outcomes),
-        "read": sum(outcome.accepted for outcome in outcomes),
-        "refused": sum(outcome.refused for outcome in outcomes),
-        "broken": sum(len(outcome.broken) for outcome in outcomes),
-        "targets": [asdict(outcome) for outcome in outcomes],
+        "cases": sum(one["cases"] for one in every),
+        "read": sum(one["accepted"] for one in every),
+        "refused": sum(one["refused"] for one in every),
+        "broken": sum(len(one["broken"]) for one in every),
+        "targets": every,
     }
 
 

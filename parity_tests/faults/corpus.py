@@ -113,6 +113,7 @@ def graphs() -> tuple[Files, ...]:
             b"(" * 100_000,
             b"\x80\x02cnumpy\nndarray\nJ\xff\xff\xff\x7f\x85R.",
         ),
+        "ind.two.tx": (whole["ind.two.tx"].replace(b"NNNJ", b"NNNNJ"),),
         "ind.two.ally": (pickle.dumps([0, 1]), pickle.dumps(None)),
         "ind.two.test.index": (
             b"5\n5\n",

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
 from parity_tests.faults.mutations import mutated
+from parity_tests.ports import dumps
 from shared.arrays import Array
 
 Files = dict[str, bytes]
@@ -142,7 +143,20 @@ def safetensors() -> tuple[bytes, ...]:
     )
 
 
-def lines(path: str = "") -> tuple[bytes, ...]:
+def keras() -> tuple[bytes, ...]:
+    """Weights as Keras lays them out, with a counter of its optimizer."""
+    import h5py
+
+    held = BytesIO()
+    with h5py.File(held, "w") as file:
+        file["layers/dense/vars/0"] = np.arange(12, dtype=np.float32).reshape(3, 4)
+        file["layers/dense/vars/1"] = np.zeros(4, np.float32)
+        file["optimizer/vars/0"] = np.int64(3)
+    whole = held.getvalue()
+    return whole, zipped({"config.json": b"{}", "model.weights.h5": whole})
+
+
+def lines() -> tuple[bytes, ...]:
     """Records of a benchmark, of six rounds of two contenders."""
     machine = {"system": "Linux", "cpu": "a", "cores": 1, "memory_gib": 1.0}
     setting = {
@@ -232,3 +246,46 @@ CHECKS = json.dumps(
         ],
     }
 ).encode()
+
+
+def dump() -> tuple[bytes, bytes]:
+    """What `triptych dump` writes of one layer: its JSON, and its tensors."""
+    from safetensors.numpy import save
+
+    tensors = {
+        "w": np.zeros((2, 3), np.float32),
+        "x": np.zeros((1, 3), np.float32),
+        "y": np.zeros((1, 2), np.float32),
+    }
+    layer = {"path": "fc", "kind": "Linear", "package": "torch", "settings": {}}
+    weight = {"name": "fc.weight", "module": "fc", "leaf": "weight", "also": []}
+    call = {"path": "fc", "number": 1, "start": 0, "inputs": {"0": "x"}}
+    run = {
+        "calls": [{**call, "outputs": {"0": "y"}}],
+        "outputs": {"0": "y"},
+        "gradients": {},
+        "input_gradients": {},
+        "buffers": {},
+    }
+    said = {
+        "format": dumps.FORMAT,
+        "version": dumps.VERSION,
+        "target": "a:b",
+        "framework": "pytorch",
+        "dtype": "float64",
+        "program": "",
+        "keep": "all",
+        "channels_last": False,
+        "environment": {},
+        "rates": {},
+        "order": [],
+        "modules": [{**layer, "file": None, "line": None, "children": []}],
+        "weights": [{**weight, "trainable": True, "tensor": "w"}],
+        "inputs": {"0": "x"},
+        "runs": {"evaluation": run},
+        "tensors": {
+            name: {"shape": list(value.shape), "dtype": "float32"}
+            for name, value in tensors.items()
+        },
+    }
+    return json.dumps(said).encode(), save(tensors)

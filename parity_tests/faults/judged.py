@@ -5,6 +5,7 @@ import json
 import math
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from hypothesis import strategies as st
@@ -15,7 +16,8 @@ from benchmarks.report import evidence
 from parity_tests.faults import corpus, files
 from parity_tests.faults.mutations import mutated
 from parity_tests.faults.oracle import Target
-from parity_tests.faults.readers import of_file
+from parity_tests.faults.readers import memory, of_file
+from parity_tests.ports import dumps
 
 VALUES = st.recursive(
     st.one_of(
@@ -102,16 +104,35 @@ def _evidence(path: Path) -> None:
         assert isinstance(check.said, str)
 
 
+def _dump(case: tuple[bytes, bytes]) -> None:
+    with TemporaryDirectory(dir=memory()) as folder:
+        for name, content in zip(("dump.json", TENSORS), case, strict=True):
+            (Path(folder) / name).write_bytes(content)
+        found = dumps.read(Path(folder))
+        assert all(value.size for value in found.tensors.values())
+        assert {weight.tensor for weight in found.weights} <= set(found.tensors)
+
+
+TENSORS = "tensors.safetensors"
+
+
 def targets() -> list[Target]:
     seeds = files.lines()
     lines = st.one_of(changed(seeds), mutated(seeds))
     shown = st.one_of(changed((files.CHECKS,)), mutated((files.CHECKS, *seeds)))
     checks = (files.CHECKS, *seeds)
+    said, tensors = files.dump()
+    told = st.one_of(changed((said,)), mutated((said,)))
+    dumped = st.one_of(
+        st.tuples(told, st.just(tensors)),
+        st.tuples(st.just(said), mutated((tensors,))),
+    )
     return [
         Target("records", lines, of_file("x.jsonl", _records), corpus.LINES, seeds),
         Target(
             *("compare", lines, of_file("x.jsonl", _against(seeds[0]))),
             *(corpus.LINES, seeds[:1]),
         ),
+        Target("dump", dumped, _dump, (), ((said, tensors),)),
         Target("report", shown, of_file("x.json", _evidence), corpus.LINES, checks),
     ]

@@ -28,6 +28,7 @@ from shared.data import audio, graphs, images, pictures, text
 from shared.data.batches import Dataset
 from shared.data.wordpiece import WordPiece
 from shared.files import weights
+from shared.running import convert
 
 Judge = Callable[[Path], None]
 
@@ -226,6 +227,11 @@ def _safetensors(path: Path) -> None:
             assert value.tobytes() == other.tobytes()
 
 
+def _keras(path: Path) -> None:
+    """The precision of all real numbers, told before Keras reads the file."""
+    assert convert.keras_dtype(path) in ("float16", "float32", "float64")
+
+
 def _renames(path: Path) -> None:
     found = read_table(path)
     assert found == json.loads(path.read_text(encoding="utf-8"))
@@ -237,6 +243,7 @@ TEXTS = (b"abcde abcd\n", "\u00e9\u4e2dab\r\n".encode(), b"")
 
 def targets() -> list[Target]:
     packed, pictured = tuple(map(files.packed, files.IDX)), files.pictures()
+    hdf5, archive = ((content,) for content in files.keras())
     held, renames = files.safetensors(), (b'{"a.b": "c", "d": "e"}',)
     words = (WORDS.encode(),)
     graph = tuple(files.planetoid(protocol) for protocol in (2, 4))
@@ -252,6 +259,8 @@ def targets() -> list[Target]:
             *(corpus.PICTURES, pictured, 3.0),
         ),
         _target("weights", mutated(held), "x", _safetensors, (), held, 2.0),
+        _target("hdf5", mutated(hdf5), "x.weights.h5", _keras, (), hdf5),
+        _target("keras", mutated(archive), "x.keras", _keras, (), archive),
         _target("renames", mutated(renames), "x", _renames, (), renames),
         Target("mnist", _mnist_files(), _mnist),
         Target("digits", files.archives(), _spoken, corpus.archives(), recordings, 2.0),

@@ -1,6 +1,7 @@
 """Targets one after the other, each in a process of its own that may not grow."""
 
 import contextlib
+import math
 import multiprocessing
 import resource
 import tempfile
@@ -30,7 +31,7 @@ def targets() -> list[Target]:
 def shares(chosen: Sequence[Target], cases: int) -> list[int]:
     """How many of all cases each has."""
     total = sum(target.share for target in chosen)
-    return [max(1, round(cases * target.share / total)) for target in chosen]
+    return [math.ceil(cases * target.share / total) for target in chosen]
 
 
 def run(

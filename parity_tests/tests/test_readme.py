@@ -59,6 +59,15 @@ def test_what_the_benchmark_notices_is_recorded():
     assert len(record["same"]) == len(record["slower"]) == 100
 
 
+def test_the_faults_are_those_of_the_last_thorough_run():
+    said = json.loads(readme.FAULTS.read_text())
+    assert said["cases"] >= 50_000
+    assert said["cases"] == sum(target["cases"] for target in said["targets"])
+    assert said["read"] + said["refused"] == said["cases"]
+    assert said["broken"] == 0
+    assert f"{said['cases']:,} damaged or odd inputs" in flat(readme.README.read_text())
+
+
 def test_the_mutants_are_those_of_their_page():
     told = re.search(r"caught in (\d+) of (\d+)", flat(readme.README.read_text()))
     page = flat((readme.README.parent / "docs" / "mutants.md").read_text())

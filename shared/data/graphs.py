@@ -317,6 +317,7 @@ _BROKEN_PICKLE = (
     MemoryError,
     NotImplementedError,
     RuntimeError,
+    SystemError,  # NumPy's, of a dtype
     TypeError,
     ValueError,
 )

@@ -121,12 +121,12 @@ def _read(source: Path, known: _Known) -> dict[str, Array]:
         state = _read_state(source, known)
         family = catalog.family_of(known.spec)
         return checkpoints.from_public(family, known.form, state)
-    dtype = _keras_dtype(source) if known.form == "keras" else "float32"
+    dtype = keras_dtype(source) if known.form == "keras" else "float32"
     with Worker(known.form, dtype) as worker:
         return _built(worker, known).read_native(source)
 
 
-def _keras_dtype(source: Path) -> str:
+def keras_dtype(source: Path) -> str:
     """Keras casts what it reads to the precision it runs in, so look first."""
     found: set[str] = set()
     others: list[str] = []
@@ -173,7 +173,7 @@ def _hdf5(source: Path) -> Iterator[Any]:
 def _read_state(source: Path, known: _Known) -> dict[str, Array]:
     if known.form == checkpoints.KERAS:
         original = _original(known)
-        with Worker("keras", _keras_dtype(source)) as worker:
+        with Worker("keras", keras_dtype(source)) as worker:
             return worker.ask("keras_impl.applications:read", source, *original)
     if source.suffix not in _TORCH:
         return weights.read(source)[0]
