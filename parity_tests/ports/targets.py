@@ -30,6 +30,7 @@ ROOTS = {
     "flax": "nnx",
     "jax": "nnx",
 }
+NO_RECORDER = ("equinox", "haiku", "onnx", "onnxruntime")
 
 
 @dataclass(frozen=True)
@@ -61,10 +62,15 @@ def detect(module: str, folder: Path) -> str:
     while waiting:
         file = waiting.pop()
         names = list(_imports(file))
+        missing = [n for n in NO_RECORDER if any(_root(name) == n for name in names)]
+        if missing:
+            raise UsageError(
+                f"{module} imports {missing[0]}, which has no recorder yet; there are "
+                f"some for {', '.join(FRAMEWORKS)}: say pytorch={module}:name where it "
+                "is one of those all the same"
+            )
         linen = "flax.linen" in names and "flax.nnx" not in names
-        found = {
-            ROOTS[n.partition(".")[0]] for n in names if n.partition(".")[0] in ROOTS
-        }
+        found = {ROOTS[_root(name)] for name in names if _root(name) in ROOTS}
         if len(found) == 1:
             return "linen" if linen and found == {"nnx"} else found.pop()
         if found:
@@ -80,6 +86,10 @@ def detect(module: str, folder: Path) -> str:
     raise UsageError(
         f"{module} imports none of them: say which, as in pytorch={module}:name"
     )
+
+
+def _root(name: str) -> str:
+    return name.partition(".")[0]
 
 
 def pythons(texts: Sequence[str]) -> dict[str, str]:

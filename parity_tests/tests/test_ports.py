@@ -537,6 +537,14 @@ def test_packages_of_pytorch_tell_the_framework(root, tmp_path):
     assert parse_target("their:make", tmp_path).framework == "pytorch"
 
 
+@pytest.mark.parametrize("root", ["equinox", "haiku", "onnxruntime"])
+def test_what_has_no_recorder_is_said_with_those_there_are(root, tmp_path):
+    (tmp_path / "their.py").write_text(f"import {root}\nimport jax\n")
+    with pytest.raises(UsageError, match=f"imports {root}, which has no recorder yet"):
+        parse_target("their:make", tmp_path)
+    assert parse_target("nnx=their:make", tmp_path).framework == "nnx"
+
+
 def test_a_model_without_parameters_is_never_called_equal(recorders, tmp_path):
     (tmp_path / "bare.py").write_text(TORCH + "def make():\n    return nn.ReLU()\n")
     targets = [parse_target("bare:make", tmp_path)] * 2
