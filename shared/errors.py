@@ -8,6 +8,10 @@ class UsageError(Exception):
     """Wrong input: the message says what, where, and what is allowed (exit code 2)."""
 
 
+class Stopped(BaseException):
+    """A signal asked for the end; the message says how to go on (exit code 130)."""
+
+
 def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
     """An unknown name, answered with the three nearest known ones."""
     names = sorted(known)

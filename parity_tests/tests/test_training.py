@@ -283,7 +283,7 @@ def test_no_whole_checkpoint_is_one_line(run, tmp_path):
     run("pytorch", tmp_path, {"epochs": 1})
     for path in saving.found(tmp_path / "checkpoints"):
         path.write_bytes(path.read_bytes()[:50])
-    with pytest.raises(UsageError, match="no whole checkpoint to resume from"):
+    with pytest.raises(UsageError, match="no checkpoint to go on from"):
         run("pytorch", tmp_path, {"epochs": 1}, resume=True)
 
 

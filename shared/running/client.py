@@ -11,7 +11,8 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -22,7 +23,7 @@ from shared.data.batches import Samples
 from shared.definitions.losses import Loss
 from shared.definitions.schedules import ReduceOnPlateau, Schedule
 from shared.distributed import Place
-from shared.errors import UsageError, unknown
+from shared.errors import Stopped, UsageError, unknown
 from shared.files.weights import Entry
 from shared.frameworks import PACKAGES, ROOT
 from shared.messages import (
@@ -38,6 +39,7 @@ from shared.messages import (
 from shared.objectives.plan import Plan
 from shared.running.environment import TOLD, environment
 from shared.running.saving import Checkpoint
+from shared.running.stopping import ASK
 from shared.running.training import Job
 from shared.running.wire import receive, send
 from shared.specs.base import Spec
@@ -51,6 +53,10 @@ class WorkerCrashed(WorkerFailure):
     """The process died."""
 
 
+class WorkerStopped(WorkerFailure):
+    """It was asked to stop, and did."""
+
+
 class WorkerTimeout(WorkerFailure):
     """No answer within the time limit; the process was ended."""
 
@@ -61,6 +67,49 @@ class WorkerRaised(WorkerFailure):
     def __init__(self, message: str, details: str):
         super().__init__(message)
         self.details = details
+
+
+_RUNNING: dict[int, "Worker"] = {}
+GRACE = 1.0  # seconds for a run to save where it is
+
+
+class _Ended:
+    """Says whether this process starts no more workers."""
+
+    said = False
+
+
+def _not_ended(name: str) -> None:
+    """What was ended has not failed, and nothing takes its place."""
+    if _Ended.said:
+        raise Stopped(f"stopped, and {name} with it")
+
+
+def stop_all() -> None:
+    """Ask all workers of this process to end, and start no more: where one trains it
+    saves first. What has not ended soon is killed."""
+    _Ended.said = True
+    stop(list(_RUNNING.values()))
+
+
+def kill_all() -> None:
+    for worker in list(_RUNNING.values()):
+        worker._process.kill()
+
+
+def stop(workers: Iterable["Worker"]) -> None:
+    """Ask workers to end, from any thread; end what has not ended soon."""
+    asked = list(workers)
+    for worker in asked:
+        worker.ask_to_stop()
+
+    def kill() -> None:
+        for worker in asked:
+            worker.end()
+
+    late = threading.Timer(GRACE, kill)
+    late.daemon = True
+    late.start()
 
 
 class Worker:
@@ -91,6 +140,7 @@ class Worker:
     ):
         if framework not in PACKAGES:
             raise unknown("framework", framework, PACKAGES)
+        _not_ended(framework)
         self.framework, self.dtype, self.timeout = framework, dtype, timeout
         self.device, self.name = device, framework
         if place:
@@ -120,12 +170,14 @@ class Worker:
                 stdout=self._log,
                 stderr=self._log,
             )
+        _RUNNING[id(self)] = self
 
     def call(
         self, method: str, *args: Any, handle: int | None = None, **kwargs: Any
     ) -> Any:
         """Ask and wait; raises UsageError or a WorkerFailure."""
         if self._socket.fileno() < 0:
+            _not_ended(self.name)
             raise WorkerCrashed(f"{self.framework} is no longer running")
         try:
             self._socket.settimeout(self.timeout)
@@ -140,6 +192,8 @@ class Worker:
             self._crashed(method)
         if kind == "usage":
             raise UsageError(value)
+        if kind == "stopped":
+            raise WorkerStopped(f"{self.name} {value}")
         if kind == "raised":
             raise WorkerRaised(f"{self.framework}: {value[0]}", value[1])
         return value
@@ -212,6 +266,10 @@ class Worker:
         self._log.seek(0)
         return self._log.read().decode(errors="replace").splitlines()
 
+    def ask_to_stop(self) -> None:
+        with contextlib.suppress(OSError):
+            self._process.send_signal(ASK)
+
     def end(self) -> None:
         """End the process, from another thread than that which waits for an answer."""
         if self._process.poll() is None:
@@ -238,6 +296,7 @@ class Worker:
             self._process.wait(5)
         code = self._process.returncode
         self._stop()
+        _not_ended(self.name)
         how = f"exit code {code}"
         if code is not None and code < 0:
             how = signal.Signals(-code).name
@@ -249,6 +308,7 @@ class Worker:
         raise WorkerCrashed(f"{self.name} died in {method} ({how}){last}")
 
     def _stop(self) -> None:
+        _RUNNING.pop(id(self), None)
         self._socket.close()
         if self._process.poll() is None:
             self._process.kill()

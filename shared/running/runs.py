@@ -1,19 +1,21 @@
 """A task in one framework or more, each in its own worker, followed while it runs."""
 
-import shutil
+import contextlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 from rich.table import Table
 
 from shared.distributed import Place
-from shared.errors import UsageError
+from shared.errors import Stopped, UsageError
 from shared.frameworks import ORACLE
 from shared.running import curves, saving
-from shared.running.client import Worker
+from shared.running.client import Worker, stop
+from shared.running.folders import CHECKPOINTS, PROGRESS, held
 from shared.running.team import Team
 from shared.running.training import Job
 from shared.tasks.base import Task
@@ -43,28 +45,32 @@ def run(
     here = Place.told()
     data = task.read()
     _check(task, len(data.train), changes, frameworks, processes, here, device)
+    own = {framework: out / framework for framework in frameworks}
+    if resume and (fresh or source is not None):
+        raise UsageError(
+            "--resume goes on with a run, --fresh forgets it, --start-from goes on "
+            "from another: give one of them"
+        )
+    for folder in own.values() if here.first else ():
+        _make_ready(folder, resume, fresh, source)
     if data.left_out:
         say(f"left out: {len(data.left_out)} records; the first: {data.left_out[0]}")
-    folders = {framework: out / framework for framework in frameworks}
-    for folder in folders.values() if here.first else ():
-        _clear(folder, resume, fresh)
     if processes > 1 and "keras" in frameworks:
         say("keras: TensorFlow listens on every interface of this machine")
-    rest = dict(changes), resume, source, device
-    with ThreadPoolExecutor(max_workers=len(frameworks)) as pool:
-        futures = {
-            framework: pool.submit(
-                _one,
-                framework,
-                task,
-                Job(task.name, folder.absolute(), *rest),
-                processes,
-            )
-            for framework, folder in folders.items()
-        }
-        if here.first:
-            _follow(folders, futures, say)
-    outcomes = {framework: future.result() for framework, future in futures.items()}
+    jobs = {
+        framework: Job(
+            task.name, folder.absolute(), dict(changes), resume, fresh, source, device
+        )
+        for framework, folder in own.items()
+    }
+    try:
+        with _teams(frameworks, changes, processes, device) as teams:
+            outcomes = _trained(task, jobs, teams, say if here.first else None)
+    except Stopped:
+        raise Stopped(_how_to_go_on(own)) from None
+    finally:
+        for folder in own.values() if here.first and fresh else ():
+            _settle(folder)
     histories = {f: outcome["history"] for f, outcome in outcomes.items()}
     if here.first:
         drawn = out / "curves.png"
@@ -127,34 +133,88 @@ def _check(
         raise UsageError("device is tpu; allowed with several processes: cpu, cuda")
 
 
-def _one(framework: str, task: Task, job: Job, processes: int) -> dict[str, Any]:
-    precision = job.changes.get("precision", "float32")
+@contextmanager
+def _teams(
+    frameworks: list[str], changes: Mapping[str, Any], processes: int, device: str
+) -> Iterator[dict[str, Team]]:
+    """Workers of every framework, each with its device there."""
+    precision = changes.get("precision", "float32")
     dtype = "float64" if precision == "float64" else "float32"
-    options: dict[str, Any] = {"device": job.device, "timeout": None}
-
-    def train(worker: Worker) -> dict[str, Any]:
-        if job.device:
-            worker.require(job.device)
-        model = worker.build(task.spec, task.name)
-        model.start(job.changes.get("seed") or 0)
-        return model.train(job)
-
-    if processes == 1:
-        here = Place.told()
-        place = here if here.size > 1 else None
-        with Worker(framework, dtype, place=place, **options) as worker:
-            return train(worker)
-    with Team(framework, dtype, processes, **options) as team:
-        return team.each(train)[0]
+    here = Place.told()
+    place = here if here.size > 1 else None
+    with ExitStack() as stack:
+        teams = {
+            name: stack.enter_context(
+                Team(name, dtype, processes, here=place, device=device, timeout=None)
+            )
+            for name in frameworks
+        }
+        for team in teams.values() if device else ():
+            team.each(lambda worker: worker.require(device))
+        yield teams
 
 
-def _clear(folder: Path, resume: bool, fresh: bool) -> None:
-    if fresh:
-        shutil.rmtree(folder, ignore_errors=True)
-    elif not resume and saving.found(folder / "checkpoints"):
-        raise UsageError(
-            f"{folder} holds a run; --resume goes on with it, --fresh forgets it"
-        )
+def _trained(
+    task: Task, jobs: Mapping[str, Job], teams: Mapping[str, Team], say: Say | None
+) -> dict[str, dict[str, Any]]:
+    def train(name: str) -> dict[str, Any]:
+        job = jobs[name]
+
+        def one(worker: Worker) -> dict[str, Any]:
+            model = worker.build(task.spec, task.name)
+            model.start(job.changes.get("seed") or 0)
+            return model.train(job)
+
+        return teams[name].each(one)[0]
+
+    with ThreadPoolExecutor(max_workers=len(jobs)) as pool:
+        futures = {name: pool.submit(train, name) for name in jobs}
+        try:
+            if say:
+                _follow({name: job.folder for name, job in jobs.items()}, futures, say)
+            return {name: future.result() for name, future in futures.items()}
+        except BaseException as error:
+            if not isinstance(error, Exception):
+                stop(worker for team in teams.values() for worker in team.workers)
+            raise
+
+
+def _make_ready(folder: Path, resume: bool, fresh: bool, source: Path | None) -> None:
+    """Refuse at once what cannot be, and before anything is touched."""
+    if source is not None:
+        if source.resolve() == folder.resolve():
+            raise UsageError(f"--start-from {source} is this run's own folder")
+        if not saving.found(source / CHECKPOINTS):
+            raise UsageError(f"--start-from {source}: it holds no checkpoint")
+    if not folder.is_dir():
+        return
+    with held(folder):
+        if not (resume or fresh) and saving.found(folder / CHECKPOINTS):
+            raise UsageError(
+                f"{folder} holds a run; --resume goes on with it, --fresh forgets it"
+            )
+        with contextlib.suppress(OSError):
+            (folder / PROGRESS).unlink()
+
+
+def _settle(folder: Path) -> None:
+    """Bring the old run back where the new one did not come to stand."""
+    if folder.is_dir():
+        with contextlib.suppress(UsageError), held(folder):
+            pass
+
+
+def _how_to_go_on(folders: Mapping[str, Path]) -> str:
+    found = {name: saving.found(folders[name] / CHECKPOINTS) for name in folders}
+    steps = [f"{name} at step {_step(f[0])}" for name, f in found.items() if f]
+    if not steps:
+        return "stopped before anything was saved; the same command begins anew"
+    return f"stopped: {', '.join(steps)}; --resume goes on from there"
+
+
+def _step(path: Path) -> int:
+    digits = path.stem.removeprefix("step-")
+    return int(digits) if digits.isdecimal() else 0
 
 
 def _follow(
@@ -162,13 +222,12 @@ def _follow(
 ) -> None:
     """Tell what the runs say, as they say it."""
     told = dict.fromkeys(folders, 0)
-    for name in folders:
-        (folders[name] / "progress.txt").unlink(missing_ok=True)
     while True:
         done = all(future.done() for future in futures.values())
         for framework, folder in folders.items():
-            path = folder / "progress.txt"
-            lines = path.read_text().splitlines() if path.exists() else []
+            path = folder / PROGRESS
+            text = path.read_text(errors="replace") if path.is_file() else ""
+            lines = text.splitlines()
             for line in lines[told[framework] :]:
                 say(f"{framework}: {line}")
             told[framework] = len(lines)

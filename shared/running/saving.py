@@ -8,7 +8,7 @@ it. A file that does not match its digest is not used.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from shared.arrays import Array, Weights
-from shared.errors import UsageError
+from shared.errors import UsageError, brief
 from shared.files import weights
 
 FORMAT = "triptych-checkpoint-2"
@@ -24,6 +24,8 @@ BEFORE = (
     "triptych-checkpoint-1"  # one loss and its heads, where there is an objective now
 )
 KEPT = 2  # the newest, and the one before in case it is damaged
+SAID = {"plan", "position", "model", "framework", "step"}
+PARTS = ("model", "optimizer", "random")
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Checkpoint:
     def tensors(self) -> dict[str, Array]:
         return {
             f"{part}/{name}": value
-            for part in ("model", "optimizer", "random")
+            for part in PARTS
             for name, value in getattr(self, part).items()
         }
 
@@ -65,16 +67,42 @@ def read(path: Path) -> Checkpoint:
     tensors, metadata = weights.read(path)
     if metadata.get("format") not in (FORMAT, BEFORE):
         raise UsageError(f"{path}: not a checkpoint of a training run")
-    if _digest(metadata["about"], tensors) != metadata["digest"]:
+    text = metadata.get("about", "")
+    if _digest(text, tensors) != metadata.get("digest"):
         raise UsageError(f"{path}: damaged (its content does not match its digest)")
-    parts: dict[str, dict[str, Array]] = {"model": {}, "optimizer": {}, "random": {}}
+    parts: dict[str, dict[str, Array]] = {part: {} for part in PARTS}
     for name, value in tensors.items():
         part, _, rest = name.partition("/")
+        if part not in PARTS:
+            allowed = ", ".join(PARTS)
+            raise UsageError(f"{path}: {name} is of no part; allowed: {allowed}")
         parts[part][rest] = value
-    about = json.loads(metadata["about"])
+    about = _about(path, text)
     if metadata["format"] == BEFORE:
         about = _renewed(about)
     return Checkpoint(**parts, about=about)
+
+
+def _about(path: Path, text: str) -> dict[str, Any]:
+    """What a checkpoint says of its run."""
+    try:
+        about = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        why = brief(error)
+        raise UsageError(
+            f"{path}: what it says of its run is no JSON ({why})"
+        ) from None
+    objects = isinstance(about, dict) and all(
+        isinstance(about.get(part, {}), dict) for part in ("plan", "position")
+    )
+    if objects and (odd := sorted(about.keys() - SAID)):
+        raise UsageError(
+            f"{path}: what it says of its run has unknown parts: {odd[:3]}"
+        )
+    step = about.get("step") if objects else None
+    if not isinstance(step, int) or isinstance(step, bool) or step < 0:
+        raise UsageError(f"{path}: its plan, position or step is none")
+    return about
 
 
 def _renewed(about: dict[str, Any]) -> dict[str, Any]:
@@ -96,15 +124,27 @@ def _renewed(about: dict[str, Any]) -> dict[str, Any]:
     return {**about, "plan": plan, "position": position}
 
 
-def newest(folder: Path) -> tuple[Checkpoint | None, list[str]]:
-    """The newest that is whole, and what was wrong with those that are newer."""
-    warnings: list[str] = []
+def newest(
+    folder: Path, check: Callable[[Checkpoint], None] = lambda checkpoint: None
+) -> tuple[Checkpoint | None, list[str]]:
+    """Gives the newest that is whole, and what was wrong with those that are newer.
+
+    check: raises UsageError where one cannot be gone on from.
+    """
+    reasons: list[str] = []
     for path in found(folder):
         try:
-            return read(path), warnings
+            checkpoint = read(path)
         except UsageError as error:
-            warnings.append(f"{error}; using the checkpoint before it")
-    return None, warnings
+            reasons.append(str(error))
+            continue
+        try:
+            check(checkpoint)
+        except UsageError as error:
+            reasons.append(f"{path}: {error}")
+            continue
+        return checkpoint, reasons
+    return None, reasons
 
 
 def _digest(about: str, tensors: Weights) -> str:

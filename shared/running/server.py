@@ -23,11 +23,12 @@ from shared.arrays import Array
 from shared.definitions.losses import Loss
 from shared.definitions.schedules import ReduceOnPlateau, Schedule
 from shared.distributed import Place
-from shared.errors import UsageError
+from shared.errors import Stopped, UsageError
 from shared.frameworks import DEVICES
 from shared.messages import Seen, Steps, Stream
 from shared.running import training
 from shared.running.saving import Checkpoint
+from shared.running.stopping import wish
 from shared.running.training import Job
 from shared.running.wire import receive, send
 from shared.specs.base import Spec
@@ -59,6 +60,8 @@ class Server:
             return "value", getattr(target, method)(*args, **kwargs)
         except UsageError as error:
             return "usage", str(error)
+        except Stopped as stopped:
+            return "stopped", str(stopped)
         except Exception as error:
             first = (str(error).strip() or "no message").splitlines()[0]
             last = "".join(traceback.format_exc().splitlines(keepends=True)[-12:])
@@ -188,6 +191,9 @@ def _resolve(target: str) -> Any:
         value: Any = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
         raise UsageError(f"{target}: {error}") from None
+    except (Exception, SystemExit) as error:
+        kind = type(error).__name__
+        raise UsageError(f"{target}: importing it raised {kind}: {error}") from None
     for part in path.split("."):
         if not hasattr(value, part):
             raise UsageError(f"{target}: {module_name} has no {path}")
@@ -219,6 +225,7 @@ def _leave_with(sock: socket.socket) -> None:
 
 
 def main(package: str, dtype: str, descriptor: str, threads: str, cores: str) -> None:
+    wish.listen()
     if cores:
         os.sched_setaffinity(0, map(int, cores.split(",")))
     with socket.socket(fileno=int(descriptor)) as sock:

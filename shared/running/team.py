@@ -6,7 +6,7 @@ from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from shared.distributed import places
+from shared.distributed import Place, places
 from shared.running.client import Worker, WorkerCrashed, WorkerFailure
 
 T = TypeVar("T")
@@ -18,6 +18,7 @@ class Team:
     Worker.
 
     cores: divided among them, in equal parts.
+    here: the place of its only worker, among those that a launcher started.
     """
 
     def __init__(
@@ -26,15 +27,16 @@ class Team:
         dtype: str,
         size: int,
         cores: tuple[int, ...] = (),
+        here: Place | None = None,
         **options: Any,
     ):
         self.framework = framework
         self.workers: list[Worker] = []
         part = len(cores) // size
         try:
-            for place in places(size):
-                own = cores[place.rank * part : (place.rank + 1) * part]
-                options = {**options, "place": place if size > 1 else None}
+            for number, place in enumerate([here] if here else places(size)):
+                own = cores[number * part : (number + 1) * part]
+                options = {**options, "place": place if size > 1 or here else None}
                 self.workers.append(Worker(framework, dtype, cores=own, **options))
         except BaseException:
             self.close()

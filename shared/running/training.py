@@ -7,6 +7,7 @@ checkpoints, and says when to stop.
 
 import json
 import math
+import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
@@ -16,48 +17,40 @@ from typing import Any
 
 import numpy as np
 
-from shared.arrays import Array, Arrays
+from shared.arrays import Arrays
 from shared.contract import Model, Trainer, metadata
 from shared.data.ahead import DEPTH, Reader, reader
 from shared.data.batches import Dataset, Samples, Shuffled, Source, laid_out
-from shared.definitions.optimizers import LIKE, TURNED
 from shared.definitions.schedules import PlateauState
-from shared.errors import UsageError
+from shared.distributed import Place
+from shared.errors import Stopped, UsageError
 from shared.files import weights
-from shared.files.weights import Layout, Slots
 from shared.files.writing import append_line, make_folder, new, write_text
 from shared.messages import Seen
 from shared.objectives.plan import Metric, Plan
 from shared.plain import to_plain
 from shared.randomness import Draws
-from shared.running import saving
+from shared.running import folders, saving
+from shared.running.folders import CHECKPOINTS, PROGRESS
+from shared.running.position import Position
 from shared.running.saving import Checkpoint
+from shared.running.snapshots import check, restore, snapshot
+from shared.running.stopping import wish
+
+TOGETHER = 50  # batches whose losses are fetched at once
 
 
 class Diverged(Exception):
     """The loss is no longer a finite number."""
 
 
-@dataclass
-class Position:
-    """Where a run stands; all of it goes into a checkpoint.
+def _written(value: object) -> str:
+    return json.dumps(value, sort_keys=True)
 
-    step: batches done. batch: of them, in this epoch. losses: by name, the sum over
-    those, and counted: how many there were.
-    seconds: of training before the last start. plateau: the state of
-    ReduceOnPlateau.
-    """
 
-    epoch: int = 0
-    batch: int = 0
-    step: int = 0
-    losses: dict[str, float] = field(default_factory=dict)
-    counted: dict[str, int] = field(default_factory=dict)
-    best: float | None = None
-    best_epoch: int = -1
-    seconds: float = 0.0
-    plateau: list[float] | None = None
-    history: list[dict[str, Any]] = field(default_factory=list)
+def _short(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= 80 else f"{text[:80]}..."
 
 
 class Run:
@@ -83,7 +76,7 @@ class Run:
         self.trainer, self.plan, self.data, self.metric = trainer, plan, data, metric
         self.others = others
         self.folder, self.say = folder, say
-        self.saves = folder / "checkpoints"
+        self.saves = folder / CHECKPOINTS
         self.source: Source = data.stream or Shuffled(
             data.train, plan.batch_size, plan.seed, plan.accumulate
         )
@@ -92,7 +85,7 @@ class Run:
         self.pending: list[dict[str, Any]] = []
         self.started = time.monotonic()
         self.writes = trainer.place.first
-        make_folder(self.saves)
+        self.to_stop = False
 
     @property
     def per_epoch(self) -> int:
@@ -147,10 +140,16 @@ class Run:
         self.at.step += 1
         every = self.plan.save_every * self.plan.accumulate * self.plan.passes
         due = every and self.at.step % every == 0
-        if due or len(self.pending) >= 50:
+        if due or len(self.pending) >= TOGETHER:
             self._settle()
-        if due and self.at.batch < self.per_epoch:
+            self._hear()
+        elif self.trainer.place.size == 1:
+            self._hear()
+        updated = self.at.step % (self.plan.accumulate * self.plan.passes) == 0
+        if self.at.batch < self.per_epoch and (due or (self.to_stop and updated)):
+            self._settle()
             self.save()
+            self._leave()
 
     def after_epoch(self) -> None:
         self._settle()
@@ -183,6 +182,20 @@ class Run:
             f"epoch {self.at.epoch}/{self.plan.epochs}: loss {mean:.4g}, "
             f"validation {self.metric.name} {score:.4g}"
         )
+        self._hear()
+        self._leave()
+
+    def _hear(self) -> None:
+        """Learn whether to stop: several processes do so together, all or none."""
+        if self.trainer.place.size == 1:
+            self.to_stop = wish.heard
+        else:
+            self.to_stop = bool(self.trainer.gather(np.array([wish.heard + 0.0])).any())
+
+    def _leave(self) -> None:
+        """Stop where that is wished for; all is saved."""
+        if self.to_stop and not self.stopped:
+            raise Stopped(f"stopped at step {self.at.step}")
 
     def _watch(self, loss: float | None) -> None:
         plateau = self.plan.plateau
@@ -272,6 +285,16 @@ class Run:
 
     # Checkpoints
 
+    def begin(self, fresh: bool = False) -> None:
+        """Take the folder: from here on it is this run's."""
+        if not self.writes:
+            return
+        if fresh:
+            folders.set_aside(self.folder)
+        make_folder(self.saves)
+        if self.at.history:
+            self._write_history()
+
     def save(self) -> None:
         about = {
             "position": {**asdict(self.at), "seconds": self._seconds()},
@@ -281,33 +304,49 @@ class Run:
         checkpoint = snapshot(self.trainer, self.at.step, about)
         if self.writes:
             saving.write(self.saves, self.at.step, checkpoint)
+            folders.settle(self.folder)
 
     def resume(self, source: Path | None = None) -> None:
         """Go on from the newest whole checkpoint, of this folder or another run's."""
-        folder = (source or self.folder) / "checkpoints"
-        checkpoint, warnings = saving.newest(folder)
-        for warning in warnings:
-            self.say(warning)
+        folder = (source or self.folder) / CHECKPOINTS
+        checkpoint, reasons = saving.newest(folder, self._check)
+        for reason in reasons if checkpoint else ():
+            self.say(f"{reason}; using the checkpoint before it")
         if checkpoint is None:
-            if source is not None or warnings:
-                raise UsageError(f"{folder}: no whole checkpoint to resume from")
+            if source is not None or reasons:
+                why = f" ({reasons[0]})" if reasons else ""
+                raise UsageError(f"{folder}: no checkpoint to go on from{why}")
             return
-        own, then = to_plain(self.plan), checkpoint.about["plan"]
-        if odd := sorted(own.keys() ^ then.keys()):
-            raise UsageError(
-                f"{folder}: that run's plan was of another version (it differs in "
-                f"{', '.join(odd)}); --fresh begins anew"
-            )
-        for name, value in then.items():
-            if name not in ("epochs", "save_every") and own[name] != value:
-                raise UsageError(
-                    f"{folder}: that run had {name} {value}, this one {own[name]}"
-                )
-        self.at = Position(**checkpoint.about["position"])
+        self.at = self._position(checkpoint)
         restore(self.trainer, checkpoint)
         if self.at.plateau:
             self.trainer.scale(self.at.plateau[0])
-        self._write_history()
+
+    def _check(self, checkpoint: Checkpoint) -> None:
+        """UsageError unless this run can go on from it."""
+        own, then = to_plain(self.plan), checkpoint.about.get("plan", {})
+        if odd := sorted(own.keys() ^ then.keys()):
+            raise UsageError(
+                f"that run's plan was of another version (it differs in "
+                f"{', '.join(odd[:3])}); --fresh begins anew"
+            )
+        for name, value in then.items():
+            same = _written(value) == _written(own[name])
+            if name not in ("epochs", "save_every") and not same:
+                raise UsageError(
+                    f"that run had {name} {_short(value)}, this one {_short(own[name])}"
+                )
+        model, framework = (checkpoint.about.get(k) for k in ("model", "framework"))
+        if model != self.trainer.model.name or not isinstance(framework, str):
+            raise UsageError("it says no framework, or another model")
+        at = self._position(checkpoint)
+        if at.step != checkpoint.about["step"] or at.batch >= self.per_epoch:
+            raise UsageError("its position is none of this run")
+        check(self.trainer, checkpoint)
+
+    def _position(self, checkpoint: Checkpoint) -> Position:
+        given = checkpoint.about.get("position", {})
+        return Position.of(given, f"validation_{self.metric.name}")
 
     def _seconds(self) -> float:
         return self.at.seconds + time.monotonic() - self.started
@@ -345,93 +384,6 @@ class Run:
         return self.score(self.data.test)
 
 
-# Between a trainer and a checkpoint
-
-
-def snapshot(trainer: Trainer, step: int, about: dict[str, Any]) -> Checkpoint:
-    return Checkpoint(
-        trainer.weights(),
-        canonical_state(trainer),
-        _random_states(trainer),
-        {**about, "framework": _framework(trainer), "step": step},
-    )
-
-
-def restore(trainer: Trainer, checkpoint: Checkpoint) -> int:
-    """The batches done. Another framework's generators mean nothing here, and where
-    there are more processes than before some find none: dropout then draws as in a
-    new run."""
-    trainer.set_weights(dict(checkpoint.model))
-    set_canonical_state(trainer, dict(checkpoint.optimizer))
-    trainer.batches = int(checkpoint.about["step"])
-    own = f"{trainer.place.rank}/"
-    if trainer.place.first or not trainer.draws_alone:
-        own = ""
-    random = {
-        name.removeprefix(own): value
-        for name, value in checkpoint.random.items()
-        if name.startswith(own) and ("/" in name) == bool(own)
-    }
-    if random and checkpoint.about["framework"] == _framework(trainer):
-        trainer.set_random_state(random)
-    return int(checkpoint.about["step"])
-
-
-def _random_states(trainer: Trainer) -> dict[str, Array]:
-    """Give the generators' states: those of the first process by their names, of
-    another as `1/cpu`."""
-    found = trainer.random_state()
-    if trainer.place.size == 1 or not trainer.draws_alone:
-        return found
-    states = {name: trainer.gather(value) for name, value in found.items()}
-    return {
-        f"{rank}/{name}" if rank else name: value
-        for name, values in states.items()
-        for rank, value in enumerate(values)
-    }
-
-
-def _framework(trainer: Trainer) -> str:
-    return type(trainer).__module__.partition("_")[0]
-
-
-def canonical_state(trainer: Trainer) -> dict[str, Array]:
-    """What the optimizer keeps, in canonical layouts."""
-    found, slots = {}, trainer.model.slots()
-    for key, value in trainer.optimizer_state().items():
-        name, layout = _place(trainer, slots, key)
-        found[name] = np.array(layout.canonical(value) if layout else value, order="C")
-    return found
-
-
-def set_canonical_state(trainer: Trainer, state: dict[str, Array]) -> None:
-    found, slots = {}, trainer.model.slots()
-    for key, value in state.items():
-        name, layout = _place(trainer, slots, key)
-        found[name] = layout.native(value) if layout else value
-    trainer.set_optimizer_state(found)
-
-
-def _place(trainer: Trainer, slots: Slots, key: str) -> tuple[str, Layout | None]:
-    """The other side's name of what is kept, and its layout if it has the parameter's.
-
-    Where a framework stores a matrix transposed, its rows are the others' columns.
-    """
-    step, _, rest = key.rpartition(":")
-    kept, _, name = rest.partition("/")
-    if not name:
-        return key, None
-    keeps = {**trainer.optimizer_of(step).keeps, "ema": LIKE}
-    layout = slots[name].layout
-    if keeps[kept] == LIKE:
-        return key, layout
-    matrix = np.empty((2, 3))
-    if layout.native(matrix).shape == matrix.shape:
-        return key, None
-    partner = {kind: k for k, kind in keeps.items()}[TURNED[keeps[kept]]]
-    return f"{step}:{partner}/{name}" if step else f"{partner}/{name}", None
-
-
 # A run from its name
 
 
@@ -440,17 +392,27 @@ class Job:
     """A run to make: a task's name, what to change of its plan, and where.
 
     source: another run's folder to go on from, also of another framework.
+    fresh: replace the run that is there, once this one has something to show.
     """
 
     task: str
     folder: Path
     changes: dict[str, Any] = field(default_factory=dict)
     resume: bool = False
+    fresh: bool = False
     source: Path | None = None
     device: str = ""
 
 
 def train(model: Model, job: Job) -> dict[str, Any]:
+    """Makes the run of a job, in a folder that is its own meanwhile."""
+    if not Place.told().first:
+        return _train(model, job)
+    with folders.held(job.folder, f"process {os.getppid()} (its worker {os.getpid()})"):
+        return _train(model, job)
+
+
+def _train(model: Model, job: Job) -> dict[str, Any]:
     from shared.tasks import task as named
 
     task = named(job.task)
@@ -463,9 +425,13 @@ def train(model: Model, job: Job) -> dict[str, Any]:
     if job.resume or job.source:
         run.resume(job.source)
     try:
-        trainer.fit(run)
+        run.begin(job.fresh)
+        with wish.in_mind():
+            trainer.fit(run)
     finally:
         run.close()
+        if run.writes:
+            folders.settle(job.folder)
     outcome = run.finish()
     if run.writes:
         content = json.dumps(outcome, indent=1) + "\n"
@@ -479,8 +445,7 @@ def _silent(text: str) -> None:
 
 def _printer(folder: Path) -> Callable[[str], None]:
     """Lines for whoever follows the run from another process."""
-    path = folder / "progress.txt"
-    make_folder(folder)
+    path = folder / PROGRESS
     new(path)
     return lambda text: append_line(path, text, synced=False)
 
@@ -494,6 +459,9 @@ def follow(
 ) -> tuple[list[Seen], Checkpoint]:
     """Some updates in a row, each seen in full, and what could be gone on from."""
     trainer = model.trainer(plan)
-    first = restore(trainer, begin) if begin else 0
+    if begin:
+        check(trainer, begin)
+        restore(trainer, begin)
+    first = trainer.batches
     seen = [trainer.observe(batch, seed, first + k) for k, batch in enumerate(batches)]
     return seen, snapshot(trainer, first + len(batches), {})

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from shared.errors import Stopped
 from triptych.commands.asking import App
 from triptych.commands.terminal import Frameworks, Names, Progress, console_for, one_of
 
@@ -87,11 +88,15 @@ def bench(
         print(note, file=sys.stderr)
     each = len(options.tasks) * max(len(options.batches), 1)
     with Progress(len(models) * (1 if on == "ray" else each)) as progress:
-        found = (
-            job.bench_on_cluster(models, options, out, progress.step)
-            if on == "ray"
-            else job.bench(models, options, out, resume, progress.step)
-        )
+        try:
+            found = (
+                job.bench_on_cluster(models, options, out, progress.step)
+                if on == "ray"
+                else job.bench(models, options, out, resume, progress.step)
+            )
+        except Stopped:
+            again = f"stopped; --resume goes on with what {out} has"
+            raise Stopped(again) from None
     console_for(None).print(job.table(found))
     print(f"added to {out}")
     raise typer.Exit(1 if job.failures(found) else 0)

@@ -19,6 +19,7 @@ from shared.definitions.optimizers.base import Optimizer as Optimizer
 from shared.definitions.optimizers.base import State as State
 from shared.definitions.optimizers.base import accumulated as accumulated
 from shared.definitions.optimizers.base import excluded as excluded
+from shared.definitions.optimizers.base import shape_of as shape_of
 from shared.definitions.optimizers.clip import Clip as Clip
 from shared.definitions.optimizers.clip import ClipByGlobalNorm as ClipByGlobalNorm
 from shared.definitions.optimizers.clip import ClipByNorm as ClipByNorm

@@ -31,6 +31,14 @@ TURNED = {
 }
 
 
+def shape_of(kind: str, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape of a kept array next to a parameter's."""
+    if kind in (LIKE, SHARED):
+        return shape if kind == LIKE else ()
+    axis = shape[:1] if kind in (ROWS, ROWS_ROWS) else shape[1:]
+    return axis if kind in (ROWS, COLUMNS) else axis * 2
+
+
 @dataclass(frozen=True, kw_only=True)
 class Optimizer(Checked):
     lr: NonNegative
