@@ -18,6 +18,7 @@ from shared.errors import UsageError
 from shared.randomness import Cut, generator
 
 HOST = "127.0.0.1"
+EVERYWHERE = "TRIPTYCH_LISTEN_EVERYWHERE"  # set: a process may, where it cannot but
 # What a launcher tells a process; torchrun sets the first five.
 VARIABLES = (
     "RANK",

@@ -310,6 +310,13 @@ def train(
     start_from: Annotated[
         Path | None, typer.Option(help="go on from another run, of any framework")
     ] = None,
+    listen_everywhere: Annotated[
+        bool,
+        typer.Option(
+            "--listen-everywhere",
+            help="where processes cannot be held to this machine's own interface",
+        ),
+    ] = False,
     out: Annotated[Path, typer.Option(help="a folder for each task's runs")] = Path(
         "out/train"
     ),
@@ -341,6 +348,7 @@ def train(
         resume=resume,
         fresh=fresh,
         source=start_from,
+        everywhere=listen_everywhere,
         folder=out / task,
     )
     raise typer.Exit(job.run(asked, json))

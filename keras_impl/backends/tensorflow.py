@@ -9,6 +9,7 @@ import tensorflow as tf
 from keras import tree
 
 from keras_impl.backends.base import Call, Found, Scalar, Update, Variables, first
+from keras_impl.listening import on_this_machine
 
 
 def set_tf32(wanted: bool) -> None:
@@ -174,7 +175,9 @@ def apply(
 
 
 def join() -> None:
-    strategy = tf.distribute.MultiWorkerMirroredStrategy()
+    # DIFF(listening): by itself it listens on every interface of the machine.
+    with on_this_machine():
+        strategy = tf.distribute.MultiWorkerMirroredStrategy()
     tf.distribute.experimental_set_strategy(strategy)
 
 

@@ -1365,17 +1365,6 @@ from keras_impl import distributed
 def strategy():
     return tf.distribute.get_strategy()
 
-def listening():
-    lines = [line.split() for t in ("tcp", "tcp6")
-             for line in open(f"/proc/self/net/{t}").read().splitlines()[1:]]
-    return [l[1] for l in lines if l[3] == "0A"]
-
-def wildcard():
-    task = strategy().cluster_resolver.task_id
-    address = strategy().cluster_resolver.cluster_spec().task_address("worker", task)
-    port = f"{int(address.rpartition(':')[2]):04X}"
-    return [a.rpartition(":")[0] for a in listening() if a.endswith(f":{port}")]
-
 def updated(ours):
     x = keras.Variable(0.0, dtype="float64")
     optimizer = keras.optimizers.SGD(1.0, clipnorm=1.0)
@@ -1454,24 +1443,45 @@ def test_gather_types(replicas):
     assert replicas("gathered", "uint8") != ""
 
 
-def test_listening(replicas, within):
-    """On 0.0.0.0 or ::, where nothing else was asked for."""
-    assert [set(address) for address in replicas("wildcard")] == [{"0"}]
-    torch = """
+WAITING = """
+    def on(port):
+        lines = [line.split() for table in ("tcp", "tcp6")
+                 for line in open(f"/proc/self/net/{table}").read().splitlines()[1:]]
+        end = f":{port:04X}"
+        return [set(l[1].removesuffix(end)) for l in lines
+                if l[3] == "0A" and l[1].endswith(end)]
+"""
+LISTENING = {
+    "pytorch": """
     from torch.distributed import TCPStore
-
-    def waiting():
-        return [line.split()[1] for table in ("tcp", "tcp6")
-                for line in open(f"/proc/self/net/{table}").read().splitlines()[1:]
-                if line.split()[3] == "0A"]
 
     def shown():
         store = TCPStore("127.0.0.1", 0, 1, True)
-        port = f":{store.port:04X}"
-        found = [a.removesuffix(port) for a in waiting() if a.endswith(port)]
-        assert [set(address) for address in found] == [{"0"}]
-    """
-    within("pytorch", torch, "shown")
+        assert on(store.port) == [{"0"}]
+    """,
+    "keras": """
+    import tensorflow as tf
+    from keras_impl import listening
+
+    def started():
+        server = tf.distribute.Server.create_local_server()
+        return server, int(server.target.rpartition(":")[2])
+
+    def shown():
+        kept, port = started()
+        assert on(port) == [{"0"}]
+        with listening._led_here():
+            kept, port = started()
+        (address,) = on(port)
+        assert address == set("0000000000000000FFFF00000100007F")
+    """,
+}
+
+
+@pytest.mark.parametrize("framework", LISTENING)
+def test_listening(framework, within):
+    """On 0.0.0.0 or ::, where nothing else was asked for."""
+    within(framework, WAITING + LISTENING[framework], "shown")
 
 
 HIGHEST = """

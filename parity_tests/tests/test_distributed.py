@@ -311,9 +311,8 @@ def test_what_a_launcher_says_is_checked(variables, said):
     assert Place.told({}) == Place()
 
 
-@pytest.mark.parametrize("framework", ["pytorch", "jax"])
+@pytest.mark.parametrize("framework", NATIVE)
 def test_nothing_listens_beyond_this_machine(team, framework):
-    """TensorFlow does: docs/differences.md, `listening`."""
     two = team(framework)
     two.each(lambda worker: worker.describe())
     found = [a for w in two.workers for a in listening(w._process.pid)]

@@ -10,7 +10,7 @@ from typing import Any
 
 from rich.table import Table
 
-from shared.distributed import Place
+from shared.distributed import EVERYWHERE, Place
 from shared.errors import Stopped, UsageError
 from shared.frameworks import ORACLE
 from shared.running import curves, saving
@@ -34,6 +34,7 @@ def run(
     resume: bool = False,
     fresh: bool = False,
     source: Path | None = None,
+    everywhere: bool = False,
     say: Say = lambda text: None,
 ) -> dict[str, dict[str, Any]]:
     """Outcomes by framework; `out` gets a folder each, and the curves of all.
@@ -41,6 +42,8 @@ def run(
     processes: of each framework; they train one model together. Where a launcher
         started this process as one of several, it has one worker, and the first of
         them clears, tells and draws.
+    everywhere: they may wait for one another on every interface of this machine, where
+        a framework cannot be held to this machine alone.
     """
     here = Place.told()
     data = task.read()
@@ -55,8 +58,6 @@ def run(
         _make_ready(folder, resume, fresh, source)
     if data.left_out:
         say(f"left out: {len(data.left_out)} records; the first: {data.left_out[0]}")
-    if processes > 1 and "keras" in frameworks:
-        say("keras: TensorFlow listens on every interface of this machine")
     jobs = {
         framework: Job(
             task.name, folder.absolute(), dict(changes), resume, fresh, source, device
@@ -64,7 +65,7 @@ def run(
         for framework, folder in own.items()
     }
     try:
-        with _teams(frameworks, changes, processes, device) as teams:
+        with _teams(frameworks, changes, processes, device, everywhere) as teams:
             outcomes = _trained(task, jobs, teams, say if here.first else None)
     except Stopped:
         raise Stopped(_how_to_go_on(own)) from None
@@ -135,18 +136,25 @@ def _check(
 
 @contextmanager
 def _teams(
-    frameworks: list[str], changes: Mapping[str, Any], processes: int, device: str
+    frameworks: list[str],
+    changes: Mapping[str, Any],
+    processes: int,
+    device: str,
+    everywhere: bool,
 ) -> Iterator[dict[str, Team]]:
     """Workers of every framework, each with its device there."""
     precision = changes.get("precision", "float32")
     dtype = "float64" if precision == "float64" else "float32"
     here = Place.told()
-    place = here if here.size > 1 else None
+    options: dict[str, Any] = {
+        "here": here if here.size > 1 else None,
+        "device": device,
+        "timeout": None,
+        "variables": {EVERYWHERE: "1"} if everywhere else {},
+    }
     with ExitStack() as stack:
         teams = {
-            name: stack.enter_context(
-                Team(name, dtype, processes, here=place, device=device, timeout=None)
-            )
+            name: stack.enter_context(Team(name, dtype, processes, **options))
             for name in frameworks
         }
         for team in teams.values() if device else ():

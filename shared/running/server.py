@@ -16,6 +16,7 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -232,13 +233,22 @@ def main(package: str, dtype: str, descriptor: str, threads: str, cores: str) ->
         # A copy: closing the other when it fails must not cut off its last words.
         watched = sock.dup()
         threading.Thread(target=_leave_with, args=(watched,), daemon=True).start()
-        server = Server(package, dtype, int(threads))
+        answer = _answering(package, dtype, int(threads))
         while True:
             try:
                 message = receive(sock)
             except EOFError:
                 return
-            send(sock, server.answer(*message))
+            send(sock, answer(*message))
+
+
+def _answering(package: str, dtype: str, threads: int) -> Callable[..., Any]:
+    """Give what answers messages; what could not begin says why to all of them."""
+    try:
+        return Server(package, dtype, threads).answer
+    except UsageError as error:
+        refused = "usage", str(error)
+        return lambda *message: refused
 
 
 if __name__ == "__main__":

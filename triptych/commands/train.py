@@ -26,6 +26,7 @@ class Asked:
     resume: bool
     fresh: bool
     source: Path | None
+    everywhere: bool
     folder: Path
 
 
@@ -58,6 +59,7 @@ def run(asked: Asked, json: Path | None) -> int:
             resume=asked.resume,
             fresh=asked.fresh,
             source=asked.source,
+            everywhere=asked.everywhere,
             say=progress.say,
         )
     if not Place.told().first:
