@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from shared.data.batches import Samples
-from shared.errors import UsageError
+from shared.errors import UsageError, brief
 from shared.randomness import Cut, generator
 
 HOST = "127.0.0.1"
@@ -55,8 +55,7 @@ class Place:
             raise UsageError(f"RANK is {rank}; allowed: below WORLD_SIZE, {size}")
         meeting = f"{environment.get('MASTER_ADDR', HOST)}:"
         meeting += str(_number(environment, "MASTER_PORT"))
-        config = json.loads(environment.get("TF_CONFIG", "{}"))
-        addresses = config.get("cluster", {}).get("worker", [meeting])
+        addresses = _addresses(environment.get("TF_CONFIG", ""), size) or [meeting]
         local = _number(environment, "LOCAL_RANK", rank)
         return cls(rank, size, local, tuple(addresses))
 
@@ -64,18 +63,20 @@ class Place:
         """Give the variables of the process that takes this place, which it needs
         before it imports its framework."""
         host, _, port = self.addresses[0].rpartition(":")
-        config = {
-            "cluster": {"worker": list(self.addresses)},
-            "task": {"type": "worker", "index": self.rank},
-        }
-        return {
+        found = {
             "RANK": str(self.rank),
             "WORLD_SIZE": str(self.size),
             "LOCAL_RANK": str(self.local),
             "MASTER_ADDR": host,
             "MASTER_PORT": port,
-            "TF_CONFIG": json.dumps(config),
         }
+        if len(self.addresses) == self.size:  # torchrun tells where they meet, no more
+            config = {
+                "cluster": {"worker": list(self.addresses)},
+                "task": {"type": "worker", "index": self.rank},
+            }
+            found["TF_CONFIG"] = json.dumps(config)
+        return found
 
     @property
     def first(self) -> bool:
@@ -110,6 +111,29 @@ def places(size: int) -> list[Place]:
             one.bind((HOST, 0))
         addresses = tuple(f"{HOST}:{one.getsockname()[1]}" for one in held)
     return [Place(rank, size, rank, addresses) for rank in range(size)]
+
+
+def _addresses(config: str, size: int) -> list[str]:
+    """The addresses that TF_CONFIG names, one a process; none where it is not set."""
+    if not config:
+        return []
+    try:
+        found = json.loads(config)["cluster"]["worker"]
+        fine = isinstance(found, list) and all(map(_is_address, found))
+    except (ValueError, KeyError, TypeError, RecursionError):
+        fine = False
+    if not fine or len(found) != size:
+        raise UsageError(
+            f"TF_CONFIG is {brief(ValueError(config))}; allowed: "
+            '{"cluster": {"worker": ["host:port", ...]}}, '
+            f"with {size} addresses, as WORLD_SIZE says"
+        )
+    return list(found)
+
+
+def _is_address(value: object) -> bool:
+    host, _, port = value.rpartition(":") if isinstance(value, str) else ("", "", "")
+    return bool(host) and port.isdecimal() and len(port) < 6 and 0 < int(port) < 2**16
 
 
 def _number(

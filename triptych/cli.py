@@ -39,7 +39,7 @@ app = App(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     help="One architecture, three panels: PyTorch, Keras 3 and JAX side by side.",
-    epilog="Exit codes: 0 it holds, 1 it falls short, 2 wrong use.",
+    epilog="Exit codes: 0 it holds, 1 it falls short, 2 wrong use, 130 stopped.",
 )
 app.add_typer(bench.app, name="bench")
 app.add_typer(weights.app, name="weights")

@@ -311,6 +311,29 @@ def test_what_a_launcher_says_is_checked(variables, said):
     assert Place.told({}) == Place()
 
 
+@pytest.mark.parametrize(
+    "config",
+    [
+        "{",
+        "null",
+        "[" * 100_000,
+        '{"cluster": {"worker": "a:1"}}',
+        '{"cluster": {"worker": ["a:1"]}}',
+        '{"cluster": {"worker": ["a:1", "b"]}}',
+        '{"cluster": {"worker": ["a:1", ":2"]}}',
+        '{"cluster": {"worker": ["a:1", "b:70000"]}}',
+        '{"cluster": {"worker": ["a:1", 2]}}',
+        '{"cluster": ["a:1", "b:2"]}',
+    ],
+    ids=str,
+)
+def test_addresses_that_cannot_be_are_one_line(config):
+    told = {"WORLD_SIZE": "2", "RANK": "0", "MASTER_PORT": "1", "TF_CONFIG": config}
+    with pytest.raises(UsageError, match=r"TF_CONFIG is .*with 2 addresses") as error:
+        Place.told(told)
+    assert len(str(error.value)) < 500
+
+
 @pytest.mark.parametrize("framework", NATIVE)
 def test_nothing_listens_beyond_this_machine(team, framework):
     two = team(framework)
