@@ -16,12 +16,17 @@ from triptych.commands.asking import MOST_SEED, App, named_once
 from triptych.commands.ending import ended
 from triptych.commands.terminal import (
     Dtype,
+    Everywhere,
     Frameworks,
+    Fresh,
     Json,
     Names,
+    Patience,
     Progress,
+    Resume,
     Seed,
     Several,
+    StartFrom,
     Timeout,
     Tolerance,
     console_for,
@@ -291,9 +296,7 @@ def train(
         str, typer.Option(help="float32, bfloat16 or float64")
     ] = "float32",
     accumulate: Annotated[int, typer.Option(help="batches for one update")] = 1,
-    patience: Annotated[
-        int | None, typer.Option(help="epochs without a better one before it stops")
-    ] = None,
+    patience: Patience = None,
     save_every: Annotated[
         int, typer.Option(help="updates between checkpoints within an epoch")
     ] = 0,
@@ -301,22 +304,10 @@ def train(
         int, typer.Option(help="of each framework, that train one model together")
     ] = 1,
     device: Annotated[str, typer.Option(help="cpu, cuda or tpu")] = "",
-    resume: Annotated[
-        bool, typer.Option("--resume", help="go on where it was")
-    ] = False,
-    fresh: Annotated[
-        bool, typer.Option("--fresh", help="forget what is there")
-    ] = False,
-    start_from: Annotated[
-        Path | None, typer.Option(help="go on from another run, of any framework")
-    ] = None,
-    listen_everywhere: Annotated[
-        bool,
-        typer.Option(
-            "--listen-everywhere",
-            help="where processes cannot be held to this machine's own interface",
-        ),
-    ] = False,
+    resume: Resume = False,
+    fresh: Fresh = False,
+    start_from: StartFrom = None,
+    listen_everywhere: Everywhere = False,
     out: Annotated[Path, typer.Option(help="a folder for each task's runs")] = Path(
         "out/train"
     ),

@@ -38,6 +38,24 @@ Seed = Annotated[
     int, typer.Option(min=0, max=MOST_SEED, help="of start, order and dropout")
 ]
 Dtype = Annotated[str, typer.Option(help="float64 or float32")]
+Resume = Annotated[bool, typer.Option("--resume", help="go on where it was")]
+Fresh = Annotated[
+    bool,
+    typer.Option("--fresh", help="replace what is there, once there is a checkpoint"),
+]
+Patience = Annotated[
+    int | None, typer.Option(help="epochs without a better one before it stops")
+]
+Everywhere = Annotated[
+    bool,
+    typer.Option(
+        "--listen-everywhere",
+        help="where processes cannot be held to this machine's own interface",
+    ),
+]
+StartFrom = Annotated[
+    Path | None, typer.Option(help="go on from another run, of any framework")
+]
 Json = Annotated[
     Path | None, typer.Option("--json", help="write JSON here too (- for stdout)")
 ]
