@@ -290,7 +290,8 @@ def compared(recorders, tmp_path):
         given, *sources, _ = PAIRS[name]
         targets = []
         for i, source in enumerate(sources):
-            module = "".join(c if c.isalnum() else "_" for c in f"{name}{i}{change[1]}")
+            kind = "wrong" if change[0] else "right"
+            module = "".join(c if c.isalnum() else "_" for c in f"{kind} {name}")
             assert not i or change[0] in source
             code = source.replace(*change, 1) if i and change[0] else source
             (tmp_path / f"{module[:60]}{i}.py").write_text(code)
