@@ -5,15 +5,18 @@ import re
 import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import typer
 
 from benchmarks import readme
 from shared.catalog import FAMILIES, VARIANTS
+from shared.errors import UsageError
 from shared.frameworks import ROOT
 from shared.tasks import TASKS
 from triptych.cli import app
+from triptych.commands import train
 
 TEXT = readme.README.read_text()
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
@@ -74,6 +77,56 @@ def test_readme_says_where_the_command_is_after_the_first_one():
     before, _, after = TEXT.partition("`source .venv/bin/activate`")
     assert "`.venv/bin/triptych`" in before
     assert "## What comes out" in after
+
+
+@pytest.mark.parametrize(
+    ("changes", "name"),
+    [
+        ({}, "digits_lenet"),
+        ({"epochs": 5, "save_every": 2, "seed": 0}, "digits_lenet"),
+        ({"lr": TASKS["digits_lenet"].optimizer.lr}, "digits_lenet"),
+        (
+            {"optimizer": "lion", "lr": 3e-4, "epochs": 5},
+            "digits_lenet-lion-lr0.0003",
+        ),
+        ({"batch_size": 7, "seed": 3}, "digits_lenet-seed3-batch7"),
+        (
+            {"precision": "bfloat16", "accumulate": 2, "patience": 9},
+            "digits_lenet-bfloat16-accumulate2-patience9",
+        ),
+    ],
+)
+def test_a_run_s_folder_says_what_is_changed(changes, name):
+    recipe = TASKS["digits_lenet"]
+    folder = train.own_folder(Path("out/train/digits_lenet"), recipe, changes)
+    assert folder == Path("out/train", name)
+
+
+def test_an_unknown_optimizer_is_said_before_there_is_a_folder():
+    with pytest.raises(UsageError, match="lyon"):
+        train.own_folder(Path("a"), TASKS["digits_lenet"], {"optimizer": "lyon"})
+
+
+def test_other_settings_are_another_run_and_resume_finds_it(tmp_path):
+    def run(*more):
+        words = ("train", "diabetes", "--framework", "pytorch", "--out", str(tmp_path))
+        return subprocess.run(
+            [sys.executable, "-m", "triptych", *words, "--epochs", "2", *more],
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+        )
+
+    other = ("--optimizer", "lion", "--lr", "3e-4")
+    assert run().returncode in (0, 1)
+    done = run(*other)
+    assert done.returncode in (0, 1), done.stderr
+    assert "-lion-lr0.0003/curves.png" in done.stdout.replace("\n", "")
+    assert "--resume goes on with it" in run(*other).stderr
+    again = run(*other, "--resume")
+    assert again.returncode in (0, 1), again.stderr
+    (history,) = tmp_path.glob("diabetes-lion-*/pytorch/history.jsonl")
+    assert len(history.read_text().splitlines()) == 2
 
 
 def test_the_example_of_a_port_prints_what_readme_shows(tmp_path):

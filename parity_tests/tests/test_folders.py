@@ -246,7 +246,7 @@ def killed_at(folder, moves, work):
 def test_killed_while_it_trains_the_old_run_comes_back(old):
     """SIGKILL to the whole group of the command; the next command finds the old."""
     before = content(old)
-    folder = old.parent / "x" / "digits_mlp" / "numpy"
+    folder = old.parent / "x" / "digits_mlp-batch8" / "numpy"
     folder.parent.mkdir(parents=True)
     old.rename(folder)
     long = ("--batch-size", "8", "--fresh", "--out", old.parent / "x")
