@@ -7,7 +7,7 @@ export TF_CPP_MIN_LOG_LEVEL := 2
 export HF_HUB_OFFLINE := 1
 
 .PHONY: setup compare test lint weights parity train distributed kills faults mutants builtins
-.PHONY: records gpu readme report clean
+.PHONY: records gpu tpu-dry readme report clean
 
 setup: .venv/.done
 
@@ -106,6 +106,10 @@ records: setup
 # Wants a GPU, and the frameworks of the machine that has it; nothing is installed.
 gpu:
 	@$(PYTHON) -m benchmarks.gpu
+
+# XLA's device on a CPU, in an environment with torch_xla: PYTHON=... make tpu-dry
+tpu-dry:
+	@PJRT_DEVICE=CPU $(PYTHON) -m benchmarks.tpu
 
 readme: setup
 	@$(BIN)/triptych compare --json out/compare.json

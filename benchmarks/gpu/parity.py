@@ -113,7 +113,7 @@ class Sweep:
                 yield found
 
     def _serve(self, place: Place) -> None:
-        worker = _started(place)
+        worker = started(place)
         deaths, answer = 0, Answer()  # in a row
         try:
             while self.waiting[place] and not self.clock.over:
@@ -121,9 +121,9 @@ class Sweep:
                 if deaths < DEATHS:
                     if not worker.alive:
                         worker.close()
-                        worker = _started(place)
+                        worker = started(place)
                     worker.timeout = max(1.0, self.clock.left)
-                    answer = _ask(worker, job)
+                    answer = ask(worker, job)
                     deaths = 0 if worker.alive else deaths + 1
                 if not self.clock.over:
                     self.answers.put((job, place, answer))
@@ -134,12 +134,12 @@ class Sweep:
             self.answers.put(None)
 
 
-def _started(place: Place) -> Worker:
+def started(place: Place) -> Worker:
     variables = QUICK if place.device == "cuda" else {}
     return Worker(place.framework, "float64", device=place.device, variables=variables)
 
 
-def _ask(worker: Worker, job: Job) -> Answer:
+def ask(worker: Worker, job: Job) -> Answer:
     variant = VARIANTS[job.model]
     try:
         if job.kind == VALUES:
