@@ -55,6 +55,7 @@ def gradient_penalty(
 ) -> KerasTensor:
     """Give the mean of (|gradient| - 1)^2 between data and samples
     (arXiv:1704.00028, eq. 3)."""
+    real, made, between = exact((real, made, between))
     share = ops.reshape(between, (-1, *(1,) * (len(real.shape) - 1)))
     x = share * real + (1 - share) * made
 

@@ -9,6 +9,7 @@ from flax import nnx
 from jax import Array
 
 from jax_impl.layers import Linear, conv, conv_transpose, flatten, unflatten
+from jax_impl.precision import full
 from shared.specs.generative.vae import ConvVAESpec, VAESpec
 
 ACTIVATIONS = {"relu": nnx.relu, "tanh": nnx.tanh}
@@ -26,7 +27,7 @@ class Encoder(nnx.Module):
     def __call__(self, x: Array) -> tuple[Array, Array]:
         for layer in self.hidden:
             x = self.activation(layer(x))
-        return self.mean(x), self.log_variance(x)  # [B, latent] each
+        return full(self.mean(x)), full(self.log_variance(x))  # [B, latent] each
 
 
 class Decoder(nnx.Module):
@@ -54,7 +55,7 @@ class ConvEncoder(nnx.Module):
         for layer in self.convs:
             x = nnx.relu(layer(x))  # [B, H/2, W/2, width]
         x = nnx.relu(self.hidden(flatten(x)))
-        return self.mean(x), self.log_variance(x)  # [B, latent] each
+        return full(self.mean(x)), full(self.log_variance(x))  # [B, latent] each
 
 
 class ConvDecoder(nnx.Module):

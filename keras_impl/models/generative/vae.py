@@ -14,6 +14,7 @@ from keras_impl.layers import (
     flatten,
     unflatten,
 )
+from keras_impl.precision import full
 from shared.specs.generative.vae import ConvVAESpec, VAESpec
 
 ACTIVATIONS = {"relu": ops.relu, "tanh": ops.tanh}
@@ -32,7 +33,7 @@ class Encoder(keras.Layer):
     def call(self, x: KerasTensor) -> tuple[KerasTensor, KerasTensor]:
         for layer in self.hidden:
             x = self.activation(layer(x))
-        return self.mean(x), self.log_variance(x)  # [B, latent] each
+        return full(self.mean(x)), full(self.log_variance(x))  # [B, latent] each
 
 
 class Decoder(keras.Layer):
@@ -62,7 +63,7 @@ class ConvEncoder(keras.Layer):
         for layer in self.convs:
             x = ops.relu(layer(x))  # [B, H/2, W/2, width]
         x = ops.relu(self.hidden(flatten(x)))
-        return self.mean(x), self.log_variance(x)  # [B, latent] each
+        return full(self.mean(x)), full(self.log_variance(x))  # [B, latent] each
 
 
 class ConvDecoder(keras.Layer):
@@ -89,7 +90,7 @@ class Autoencoder(SpecModel):
         self, image: KerasTensor, noise: KerasTensor
     ) -> tuple[KerasTensor, KerasTensor, KerasTensor]:
         mean, log_variance = self.encoder(image)
-        z = mean + ops.exp(log_variance / 2) * noise  # section 2.4
+        z = mean + ops.exp(log_variance / 2) * full(noise)  # section 2.4
         return self.decoder(z), mean, log_variance
 
     def encode(self, image: KerasTensor) -> tuple[KerasTensor, KerasTensor]:

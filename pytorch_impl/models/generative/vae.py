@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pytorch_impl.layers import conv, conv_transpose
+from pytorch_impl.precision import full
 from shared.specs.generative.vae import ConvVAESpec, VAESpec
 
 ACTIVATIONS = {"relu": torch.relu, "tanh": torch.tanh}
@@ -26,7 +27,7 @@ class Encoder(nn.Module):
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         for layer in self.hidden:
             x = self.activation(layer(x))
-        return self.mean(x), self.log_variance(x)  # [B, latent] each
+        return full(self.mean(x)), full(self.log_variance(x))  # [B, latent] each
 
 
 class Decoder(nn.Module):
@@ -56,7 +57,7 @@ class ConvEncoder(nn.Module):
         for layer in self.convs:
             x = F.relu(layer(x))  # [B, width, H/2, W/2]
         x = F.relu(self.hidden(x.flatten(1)))
-        return self.mean(x), self.log_variance(x)  # [B, latent] each
+        return full(self.mean(x)), full(self.log_variance(x))  # [B, latent] each
 
 
 class ConvDecoder(nn.Module):
