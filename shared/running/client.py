@@ -171,6 +171,9 @@ class Worker:
                 stderr=self._log,
             )
         _RUNNING[id(self)] = self
+        if _Ended.said:  # while it was being started
+            self._stop()
+            _not_ended(framework)
 
     def call(
         self, method: str, *args: Any, handle: int | None = None, **kwargs: Any
