@@ -112,7 +112,9 @@ class Recorders:
     def get(self, framework: str, dtype: str, python: str = "") -> Process:
         key = (framework, dtype, python or sys.executable)
         with self._starting:
-            if key not in self._running or not self._running[key].alive:
+            if key in self._running and not self._running[key].alive:
+                self._running.pop(key).close()
+            if key not in self._running:
                 home = self.place("process")
                 home.mkdir()
                 self._running[key] = Process(framework, key[2], home, self.timeout)

@@ -131,7 +131,9 @@ def run_of(tmp_path, depth=2, **changes):
     data = Samples((inputs,), spec.wanted((inputs,), 0))
     metric = Metric("size", lambda y, target: float(np.abs(y).mean()), True)
     split = Dataset(data, data, data)
-    return Run(model.trainer(plan), plan, split, metric, tmp_path, depth=depth)
+    run = Run(model.trainer(plan), plan, split, metric, tmp_path, depth=depth)
+    run.begin()
+    return run
 
 
 def test_a_run_is_the_same_whatever_waits(tmp_path):
