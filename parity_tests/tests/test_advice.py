@@ -164,11 +164,12 @@ def test_student_s_points_are_those_of_the_tables():
 
 
 def test_each_model_stands_once_for_each_setting(committed):
+    """A row is of one machine."""
     found = advise(committed)
     assert len(found) > 10
     settings = [
-        (s.model, str(s.changes), s.task, s.dtype, s.device, s.batch, s.threads)
-        for one in found
+        (row, s.model, str(s.changes), s.task, s.dtype, s.device, s.batch, s.threads)
+        for row, one in enumerate(found)
         for s in (run.setting for run in one.runs)
     ]
     assert len(settings) == len(set(settings))
