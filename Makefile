@@ -55,7 +55,7 @@ kills: setup
 
 # Fifty thousand damaged files, odd specs and command lines; its figures are recorded.
 faults: setup
-	@$(BIN)/python -m parity_tests.faults --write
+	@$(BIN)/python -m triptych.faults --write
 	@$(BIN)/python -m benchmarks.readme
 
 # Every pair of models that packages bring, right and with a mistake; `test` asks a few.

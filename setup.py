@@ -16,10 +16,11 @@ ROOMS = (
 
 
 def folders(room: str) -> list[str]:
-    """Every folder of a room that holds files, as Python names a package; no tests."""
+    """Every folder that holds files, as Python names a package; what only tries the
+    others (tests, faults) stays out."""
     found = {path.parent for path in Path(room).rglob("*") if path.is_file()}
     names = {".".join(path.parts) for path in found if "__pycache__" not in path.parts}
-    return sorted(name for name in names if ".tests" not in name)
+    return sorted(n for n in names if not n.endswith((".tests", ".faults")))
 
 
 setup(

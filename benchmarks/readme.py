@@ -22,7 +22,7 @@ from shared.files.writing import write_bytes, write_text
 from shared.frameworks import NATIVE
 
 ROOT = Path(__file__).resolve().parent.parent
-FAULTS = ROOT / "parity_tests" / "faults" / "record.json"
+FAULTS = ROOT / "triptych" / "faults" / "record.json"
 CHECKS = RECORDS / "compare.json"
 TIMINGS = RECORDS / "compare.jsonl"
 CPU = [RECORDS / "cpu.jsonl"]

@@ -30,7 +30,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ("triptych.commands",),
     ("triptych.cli",),
     ("triptych.__main__",),
-    ("parity_tests.faults",),  # tries all of it
+    ("triptych.faults",),  # tries all of it
 )
 FRAMEWORKS = {
     "pytorch_impl": {"torch"},

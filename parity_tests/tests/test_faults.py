@@ -7,9 +7,9 @@ import time
 import pytest
 from hypothesis import strategies as st
 
-from parity_tests.faults import run
-from parity_tests.faults.oracle import Target
 from shared.errors import UsageError
+from triptych.faults import run
+from triptych.faults.oracle import Target
 
 CASES = 60  # of each target, beside its corpus
 TARGETS = {target.name: target for target in run.targets()}
@@ -66,7 +66,7 @@ def test_memory_and_death_are_seen():
 
 
 def test_slowness_is_seen(monkeypatch):
-    monkeypatch.setattr("parity_tests.faults.oracle.SECONDS", 0.01)
+    monkeypatch.setattr("triptych.faults.oracle.SECONDS", 0.01)
 
     def wait(case):
         until = time.process_time() + 0.02

@@ -9,7 +9,6 @@ from typing import Annotated, Literal, get_args, get_origin, get_type_hints
 
 import pytest
 
-from parity_tests.faults.fields import changed, places, smallest
 from shared import catalog, frameworks
 from shared.catalog import FAMILIES, VARIANTS, place_of
 from shared.contract import metadata
@@ -24,6 +23,7 @@ from shared.plain import from_plain, plain, to_plain
 from shared.specs.base import Spec
 from shared.specs.vision.lenet import LeNetSpec
 from shared.specs.vision.resnet import ResNetSpec
+from triptych.faults.fields import changed, places, smallest
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = [frameworks.PACKAGES[framework] for framework in frameworks.NATIVE]

@@ -375,7 +375,7 @@ OWN = (
     "shared.running.server",
     "parity_tests.model_judge",
     "parity_tests.definition_judge",
-    "parity_tests.faults.",
+    "triptych.faults.",
     "parity_tests.ports.",
     "triptych.recorders.",
     "triptych.commands.dump",

@@ -8,17 +8,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from parity_tests.faults import run
-from parity_tests.faults.oracle import Outcome
 from shared.errors import unknown
 from shared.files.writing import write_text
+from triptych.faults import run
+from triptych.faults.oracle import Outcome
 
 RECORD = Path(__file__).with_name("record.json")
 CASES = 50_000
 
 
 def main() -> int:
-    options = argparse.ArgumentParser(prog="python -m parity_tests.faults")
+    options = argparse.ArgumentParser(prog="python -m triptych.faults")
     options.add_argument("--cases", type=int, default=CASES)
     options.add_argument("--seed", type=int, default=0)
     options.add_argument("--only", default="", help="targets, by comma")

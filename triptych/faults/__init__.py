@@ -1,8 +1,8 @@
 """Hostile input by the thousand: files, fields of specs and command lines that nobody
 would write, each of which must end in one line or in values that are right.
 
-    python -m parity_tests.faults                     # 50,000 cases, about 20 minutes
-    python -m parity_tests.faults --cases 2000 --seed 3 --only wav
+    python -m triptych.faults                     # 50,000 cases, about 20 minutes
+    python -m triptych.faults --cases 2000 --seed 3 --only wav
 
 A target is a strategy of cases and a function that tries one (`readers.py`,
 `judged.py`, `fields.py`, `lines.py`). What ever broke something stands in `corpus.py`

@@ -10,12 +10,12 @@ from unittest import mock
 
 from hypothesis import strategies as st
 
-from parity_tests.faults import corpus
-from parity_tests.faults.oracle import Broken, Target
-from parity_tests.faults.readers import memory
 from shared.errors import UsageError
 from triptych import cli
 from triptych.commands.ending import ended
+from triptych.faults import corpus
+from triptych.faults.oracle import Broken, Target
+from triptych.faults.readers import memory
 
 # Each command, its arguments and options; what an option takes follows from its name.
 COMMANDS: dict[str, tuple[int, tuple[str, ...]]] = {

@@ -8,7 +8,6 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from parity_tests.faults.oracle import Target
 from shared.catalog import VARIANTS
 from shared.definitions.losses import LOSSES
 from shared.definitions.optimizers import OPTIMIZERS
@@ -17,6 +16,7 @@ from shared.objectives.plan import Plan
 from shared.objectives.supervised import Supervised
 from shared.plain import from_plain, to_plain
 from shared.specs.base import Spec
+from triptych.faults.oracle import Target
 
 EXTREMES: tuple[Any, ...] = (
     *(0, 1, -1, 2, 3, 1000, 1001, 2**24, 2**31 - 1, 2**31, 2**53, 2**63, 10**400),

@@ -18,10 +18,6 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
-from parity_tests.faults import corpus, files
-from parity_tests.faults.files import Files
-from parity_tests.faults.mutations import mutated
-from parity_tests.faults.oracle import Target
 from parity_tests.ports.table import read_table
 from shared.arrays import Array
 from shared.data import audio, graphs, images, pictures, text
@@ -29,6 +25,10 @@ from shared.data.batches import Dataset
 from shared.data.wordpiece import WordPiece
 from shared.files import weights
 from shared.running import convert
+from triptych.faults import corpus, files
+from triptych.faults.files import Files
+from triptych.faults.mutations import mutated
+from triptych.faults.oracle import Target
 
 Judge = Callable[[Path], None]
 

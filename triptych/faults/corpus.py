@@ -5,8 +5,8 @@ import pickle
 import zlib
 from typing import Any
 
-from parity_tests.faults import files
-from parity_tests.faults.files import Files
+from triptych.faults import files
+from triptych.faults.files import Files
 
 _ZEROS = bytes(1 << 20)
 

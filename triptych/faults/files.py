@@ -14,9 +14,9 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
-from parity_tests.faults.mutations import mutated
 from parity_tests.ports import dumps
 from shared.arrays import Array
+from triptych.faults.mutations import mutated
 
 Files = dict[str, bytes]
 

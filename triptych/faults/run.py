@@ -15,8 +15,8 @@ from typing import Any
 import hypothesis
 from hypothesis import HealthCheck, Phase, Verbosity
 
-from parity_tests.faults import fields, judged, lines, readers
-from parity_tests.faults.oracle import Broken, Outcome, Target, judge
+from triptych.faults import fields, judged, lines, readers
+from triptych.faults.oracle import Broken, Outcome, Target, judge
 
 MIB = 1 << 20
 # Hypothesis keeps what it drew, so a round is not too long.

@@ -13,11 +13,11 @@ from hypothesis.strategies import DrawFn
 
 from benchmarks import bench, records, regressions
 from benchmarks.report import evidence
-from parity_tests.faults import corpus, files
-from parity_tests.faults.mutations import mutated
-from parity_tests.faults.oracle import Target
-from parity_tests.faults.readers import memory, of_file
 from parity_tests.ports import dumps
+from triptych.faults import corpus, files
+from triptych.faults.mutations import mutated
+from triptych.faults.oracle import Target
+from triptych.faults.readers import memory, of_file
 
 VALUES = st.recursive(
     st.one_of(
