@@ -336,8 +336,10 @@ TORCHVISION = """
     from parity_tests import originals
     from pytorch_impl import boxes as own
 
+    drawn = torch.Generator().manual_seed(0)
+
     def some(*shape):
-        corners, sizes = torch.rand(2, *shape, 2)
+        corners, sizes = torch.rand(2, *shape, 2, generator=drawn)
         return torch.cat([corners, corners + sizes], -1)
 
     def overlaps():
@@ -367,7 +369,9 @@ TORCHVISION = """
         found = other.decode_single(codes, anchors)
         assert torch.allclose(mine.decode(codes, anchors), found, rtol=1e-11)
         matcher = theirs.Matcher(0.5, 0.2, allow_low_quality_matches=False)
-        anchors[:40] = boxes[:8].repeat(5, 1) + 0.2 * torch.rand(40, 4)
+        anchors[:40] = boxes[:8].repeat(5, 1) + 0.2 * torch.rand(
+            40, 4, generator=drawn
+        )
         found = matcher(own.iou(boxes[:8], anchors))
         mine = own.Matching(high=0.5, low=0.2, force=False)
         valid = torch.ones(1, 8) > 0
