@@ -80,7 +80,7 @@ def place_of(family: str) -> Path:
 
 
 def select(names: list[str]) -> dict[str, Variant]:
-    """The variants of these models and families; all of them for no name."""
+    """Give the variants of these models and families; all of them for no name."""
     if not names:
         return dict(VARIANTS)
     chosen: dict[str, Variant] = {}

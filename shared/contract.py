@@ -68,11 +68,11 @@ class Model(ABC):
 
     @abstractmethod
     def slots(self) -> dict[str, Slot]:
-        """Where each canonical tensor lives, in order of definition."""
+        """Say where each canonical tensor lives, in order of definition."""
 
     @abstractmethod
     def get(self, slot: Slot) -> Array:
-        """The value in the framework's own layout."""
+        """Give the value in the framework's own layout."""
 
     @abstractmethod
     def put(self, slot: Slot, value: Array) -> None:
@@ -93,7 +93,8 @@ class Model(ABC):
 
     @abstractmethod
     def numbers(self, outputs: Any) -> tuple[Array, ...]:
-        """What such a call returned; the framework's own layout, float32 or more."""
+        """Give what such a call returned as arrays, in the framework's own layout, of
+        float32 or more."""
 
     @abstractmethod
     def write_native(self, path: Path, weights: Weights) -> None:
@@ -114,11 +115,11 @@ class Model(ABC):
 
     @abstractmethod
     def trainer(self, plan: Plan) -> "Trainer":
-        """This model under training."""
+        """Put this model under training."""
 
     @abstractmethod
     def layer_names(self) -> list[str]:
-        """Every named layer, in order of definition."""
+        """Name every layer, in order of definition."""
 
     def run(self, request: Request) -> Result:
         """Run once; the model's own weights and buffers stay as they were."""
@@ -145,7 +146,7 @@ class Model(ABC):
         return asked.inputs, asked.outputs
 
     def inward(self, inputs: tuple[Array, ...], program: str = "") -> tuple[Array, ...]:
-        """Canonical inputs in the framework's own layout; noise may be left out."""
+        """Turn canonical inputs into the native layout; noise may be left out."""
         if self.spec is None or not self.channels_last:
             return inputs
         own, _ = self.tensors(program)
@@ -154,13 +155,13 @@ class Model(ABC):
     def outward(
         self, outputs: tuple[Array, ...], training: bool, program: str = ""
     ) -> tuple[Array, ...]:
-        """The framework's own outputs in the canonical layout."""
+        """Turn the framework's own outputs into the canonical layout."""
         if self.spec is None or not self.channels_last:
             return outputs
         return _move(outputs, self.tensors(program, training)[1], -1, 1)
 
     def entry(self, program: str, native: Any) -> Callable[..., Any]:
-        """The native method of a program, with its settings; empty for the model."""
+        """Give the native method of a program, with its settings; of "" the model."""
         if not program:
             return native
         if self.spec is None:
@@ -300,7 +301,7 @@ class Trainer(ABC):
         return {self.label(step, name): value for name, value in values.items()}
 
     def prefixed(self, step: Step, state: Mapping[str, T]) -> dict[str, T]:
-        """A step's optimizer state among that of all steps."""
+        """Name a step's optimizer state among that of all steps."""
         begin = f"{step.name}:" if len(self.steps) > 1 else ""
         return {f"{begin}{key}": value for key, value in state.items()}
 
@@ -314,7 +315,7 @@ class Trainer(ABC):
         }
 
     def optimizer_of(self, step: str) -> Optimizer:
-        """The definition of a step's optimizer; empty for the only step."""
+        """Give the definition of a step's optimizer; "" means the only step."""
         found = [one for one in self.steps if one.name == (step or one.name)]
         return self.plan.optimizer_of(found[0])
 
@@ -343,14 +344,15 @@ class Trainer(ABC):
 
     @abstractmethod
     def optimizer_state(self) -> dict[str, Array]:
-        """`t`, and `m/conv1.weight`; the framework's own layouts."""
+        """Give the optimizer's state by names like `t` and `m/conv1.weight`, in the
+        framework's own layouts."""
 
     @abstractmethod
     def set_optimizer_state(self, state: dict[str, Array]) -> None: ...
 
     @abstractmethod
     def random_state(self) -> dict[str, Array]:
-        """The framework's own generators."""
+        """Give the states of the framework's own generators."""
 
     @abstractmethod
     def set_random_state(self, state: dict[str, Array]) -> None: ...
@@ -381,19 +383,19 @@ class Framework(ABC):
 
     @abstractmethod
     def describe(self) -> dict[str, Any]:
-        """Versions, devices, threads."""
+        """Tell versions, devices and threads."""
 
     @abstractmethod
     def memory(self) -> int | None:
-        """The most bytes that the accelerator held; None without one."""
+        """Give the most bytes that the accelerator held; None without one."""
 
     @abstractmethod
     def build(self, spec: Spec, name: str) -> Model:
-        """This suite's model of the spec, abstract."""
+        """Build this suite's model of the spec, abstract."""
 
     @abstractmethod
     def adopt(self, native: Any, inputs: tuple[Array, ...], program: str = "") -> Model:
-        """A person's own model, with its weights; its dropout is turned off."""
+        """Take a person's own model, with its weights, and turn off its dropout."""
 
     @abstractmethod
     def optimize(self, stream: Stream) -> Steps:
@@ -401,11 +403,11 @@ class Framework(ABC):
 
     @abstractmethod
     def factors(self, schedule: Schedule, number: int) -> list[float]:
-        """A schedule's factors at the first updates."""
+        """Give a schedule's factors at the first updates."""
 
     @abstractmethod
     def observe(self, schedule: ReduceOnPlateau, values: list[float]) -> list[float]:
-        """The factor after each of these observations."""
+        """Give the factor after each of these observations."""
 
     @abstractmethod
     def evaluate(
@@ -417,7 +419,7 @@ class Framework(ABC):
 def drawn(
     step: Step, rows: int, seed: int, number: int, cut: Cut | None = None
 ) -> tuple[Array, ...]:
-    """The suite's own noise of a step at a batch."""
+    """Draw the suite's own noise of a step at a batch."""
     return tuple(
         tensor.noise(Draws(seed, f"noise/{step.name}/{tensor.name}", number, cut), rows)
         for tensor in step.noise
@@ -434,12 +436,12 @@ def call_of(layers: Mapping[str, Any], path: str) -> str:
 
 
 def path_of(call: str) -> str:
-    """The layer whose call `call_of` named."""
+    """Give the layer whose call `call_of` named."""
     return call.partition("#")[0]
 
 
 def flat(result: Any) -> tuple[Any, ...]:
-    """What a model returned, tuples within tuples laid out in a row."""
+    """Lay what a model returned, tuples within tuples, out in a row."""
     if not isinstance(result, tuple | list):
         return (result,)
     return tuple(value for part in result for value in flat(part))

@@ -97,7 +97,8 @@ class Place:
         return None if self.size == 1 else (self.rows(number), number)
 
     def seed(self, seed: int) -> int:
-        """Each draws its own dropout; the first as if it were alone."""
+        """Give each process a seed of its own for dropout; the first draws as if it
+        were alone."""
         if self.first:
             return seed
         return int(generator("rank", seed, self.rank).integers(2**31))
@@ -114,7 +115,7 @@ def places(size: int) -> list[Place]:
 
 
 def _addresses(config: str, size: int) -> list[str]:
-    """The addresses that TF_CONFIG names, one a process; none where it is not set."""
+    """Give the addresses that TF_CONFIG names, one a process; none without it."""
     if not config:
         return []
     try:

@@ -13,7 +13,7 @@ class Stopped(BaseException):
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
-    """An unknown name, answered with the three nearest known ones."""
+    """Answer an unknown name with the three nearest known ones."""
     names = sorted(known)
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.0)
     return UsageError(f"unknown {kind} {name!r}; the nearest are {', '.join(near)}")

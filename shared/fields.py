@@ -78,7 +78,7 @@ def require(place: str, name: str, value: object, hint: Any) -> None:
 
 
 def told(value: object) -> str:
-    """A value for people: a number of hundreds of digits by how many they are."""
+    """Write a value for people: a number of hundreds of digits by how many they are."""
     if isinstance(value, int) and not -(10**40) < value < 10**40:
         return f"a number of about {int(value.bit_length() * math.log10(2))} digits"
     try:

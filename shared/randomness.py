@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 
 def generator(*place: object) -> np.random.Generator:
-    """A generator that depends on `place` alone, on every machine and version."""
+    """Make a generator that depends on `place` alone, on every machine and version."""
     text = "/".join(str(part) for part in place).encode()
     key = int.from_bytes(hashlib.blake2b(text, digest_size=16).digest(), "little")
     return np.random.Generator(np.random.Philox(key=key))

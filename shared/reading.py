@@ -57,7 +57,7 @@ def unreadable(path: object, error: Exception) -> UsageError:
 
 
 def text(path: Path, most: int = 64 * MEGABYTE) -> str:
-    """A file of UTF-8, its lines ended as anywhere."""
+    """Read a file of UTF-8, its lines ended as anywhere."""
     found = content(path, most)
     try:
         whole = found.decode("utf-8")
@@ -87,7 +87,7 @@ def _no_number(word: str) -> None:
 
 @contextmanager
 def archive(path: Path) -> Iterator[zipfile.ZipFile]:
-    """A zip archive; the list of its members is no longer than the file."""
+    """Open a zip archive; the list of its members is no longer than the file."""
     try:
         opened = zipfile.ZipFile(path)
     except (*_ARCHIVE, ValueError) as error:

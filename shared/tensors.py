@@ -40,7 +40,7 @@ class Tensor:
     drawn: str = ""
 
     def noise(self, draws: randomness.Draws, rows: int) -> Array:
-        """The suite's own noise of this tensor in one training step."""
+        """Draw the suite's own noise of this tensor in one training step."""
         shape = (rows, *self.shape)
         if self.drawn == NORMAL:
             return draws.normal(shape)
@@ -55,7 +55,8 @@ MOST_VALUES = 1 << 28
 
 
 def sample(tensor: Tensor, batch: int, seed: int) -> NDArray[np.generic]:
-    """A batch for this input: whole numbers, or reals that float32 holds exactly."""
+    """Draw a batch for this input: whole numbers, or reals that float32 holds
+    exactly."""
     number = batch * math.prod(tensor.shape)
     if number > MOST_VALUES:
         raise UsageError(
@@ -77,17 +78,17 @@ def mask(name: str, shape: tuple[int, ...], rows: str = SAMPLES) -> Tensor:
 
 
 def lengths(name: str, longest: int) -> Tensor:
-    """One whole number a sample, from 0 to `longest`."""
+    """Take one whole number a sample, from 0 to `longest`."""
     return Tensor(name, (), below=longest + 1)
 
 
 def edges(name: str) -> Tensor:
-    """Pairs of nodes, source and target, one row an edge."""
+    """Take pairs of nodes, source and target, one row an edge."""
     return Tensor(name, (2,), below=ANY, rows=EDGES)
 
 
 def owners(name: str) -> Tensor:
-    """Of each node the number of its sample in the batch."""
+    """Take of each node the number of its sample in the batch."""
     return Tensor(name, (), below=ANY, rows=NODES)
 
 

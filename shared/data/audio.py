@@ -115,7 +115,7 @@ class LogMel(Checked):
         return (length - self.window) // self.hop + 1
 
     def __call__(self, samples: Array) -> Array:
-        """[..., length] to [..., bands, frames], float32."""
+        """Turn a recording, [..., length], into [..., bands, frames], float32."""
         self.frames(samples.shape[-1])
         turn = 2 * np.pi * np.arange(self.window) / self.window
         windows = np.lib.stride_tricks.sliding_window_view(samples, self.window, -1)
@@ -136,8 +136,9 @@ def _hertz(mel: Array) -> Array:
 def tones(
     number: int = 1800, length: int = 400, pitches: int = 6, seed: int = 0
 ) -> Dataset:
-    """Which of some pitches sounds, three semitones apart: [N, 1, length], each a
-    little out of tune, of any phase, and in noise that is as loud."""
+    """Draw tones, of which the target is the pitch that sounds, three semitones apart:
+    [N, 1, length], each a little out of tune, of any phase, and in noise that is as
+    loud."""
     draw = generator("tones", seed)
     pitch = draw.integers(0, pitches, number)
     detuned = pitch + draw.uniform(-0.2, 0.2, number)

@@ -199,8 +199,8 @@ Box = tuple[int, int, int, int]
 
 
 def box(rows: int, columns: int, share: float, y: int, x: int) -> Box:
-    """Top, left, bottom and right of a box about (y, x), cut off at the borders, of the
-    picture's shape and 1 - share of its area."""
+    """Give top, left, bottom and right of a box about (y, x), cut off at the borders,
+    of the picture's shape and 1 - share of its area."""
     half = math.sqrt(1 - share) / 2
     high, wide = int(half * rows), int(half * columns)
     top, bottom = max(y - high, 0), min(y + high, rows)
@@ -209,7 +209,8 @@ def box(rows: int, columns: int, share: float, y: int, x: int) -> Box:
 
 
 def paste(images: Array, box: Box) -> tuple[Array, float]:
-    """The box of the one before; and what share each keeps of itself."""
+    """Put into each picture the box of the one before, and give what share each keeps
+    of itself."""
     top, left, bottom, right = box
     inside = (..., slice(top, bottom), slice(left, right))
     pasted = images.copy()

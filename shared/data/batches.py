@@ -61,8 +61,8 @@ Part = Any  # an Array, or Ragged
 
 
 def laid_out(inputs: tuple[Part, ...]) -> Arrays:
-    """Plain arrays of one batch: the samples' rows end to end, and what points at
-    them moved along."""
+    """Lay one batch out as plain arrays: the samples' rows end to end, and what points
+    at them moved along."""
     arrays = []
     for part in inputs:
         if not isinstance(part, Ragged):
@@ -162,7 +162,7 @@ class Source(Protocol):
         """How many batches an epoch has."""
 
     def epoch(self, number: int, start: int = 0) -> Iterator[Samples]:
-        """The batches of an epoch, from batch `start` on."""
+        """Yield the batches of an epoch, from batch `start` on."""
 
 
 @dataclass(frozen=True)

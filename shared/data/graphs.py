@@ -60,7 +60,7 @@ WITH_INSTRUCTOR = (0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12, 13, 16, 17, 19, 21)
 
 
 def both_ways(links: dict[int, tuple[int, ...]]) -> Array:
-    """Rows of (source, target): each link is an edge there and one back."""
+    """Turn links into rows of (source, target): each is an edge there and one back."""
     pairs = np.array([(a, b) for a, others in links.items() for b in others])
     return np.concatenate([pairs, pairs[:, ::-1]])
 
@@ -161,7 +161,7 @@ def _classes(path: Path, rows: int) -> Array:
 
 
 def _links(path: Path) -> dict[int, list[int]]:
-    """Each node's neighbours, all of them nodes."""
+    """Read each node's neighbours, and refuse what is no node."""
     found = read_pickle(path)
     if not isinstance(found, dict) or not found:
         raise UsageError(f"{path}: no dictionary of nodes")

@@ -35,7 +35,7 @@ HELD_OUT = 5000  # of the training images, to validate
 
 
 def mnist() -> Dataset:
-    """The four files of http://yann.lecun.com/exdb/mnist, packed or not."""
+    """Read the four files of http://yann.lecun.com/exdb/mnist, packed or not."""
     folder = data_folder("mnist", [name for pair in MNIST.values() for name in pair])
     train, test = (_pair(folder, *names) for names in MNIST.values())
     if len(train) <= HELD_OUT or not len(test):
@@ -78,7 +78,7 @@ MOST_DIMENSIONS = 4
 
 
 def read_idx(path: Path) -> Array:
-    """An IDX file of unsigned bytes, also with `.gz` behind its name."""
+    """Read an IDX file of unsigned bytes, also with `.gz` behind its name."""
     if not path.is_file():
         path = path.with_name(path.name + ".gz")
     found = content(path, IDX_BYTES)

@@ -28,7 +28,8 @@ def triplets(split: Samples, each: int, seed: int = 0) -> Samples:
 def _drawn(
     classes: Array, each: int, draw: np.random.Generator
 ) -> tuple[Array, Array, Array]:
-    """Which samples, with which of their class and with which of another."""
+    """Draw which samples are paired, with which of their class and with which of
+    another."""
     first = np.repeat(np.arange(len(classes)), each)
     alike, other = np.empty_like(first), np.empty_like(first)
     for k, sample in enumerate(first):

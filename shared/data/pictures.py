@@ -55,7 +55,7 @@ def read(path: Path, channels: Literal[1, 3] = 3) -> "Image":
 
 
 def _refuse_large(size: Pair, where: str = "") -> None:
-    """size: width and height."""
+    """Refuse a picture of too many pixels. size: width and height."""
     width, height = size
     if width * height > PIXELS:
         raise UsageError(
@@ -145,13 +145,14 @@ def rotate(
     expand: bool = False,
     fill: int = 0,
 ) -> "Image":
-    """Degrees, against the clock, about the middle; expand: until all of it is seen."""
+    """Turn a picture by degrees, against the clock, about the middle. expand: until all
+    of it is seen."""
     corners = filled(image, fill)
     return image.rotate(angle, resampling(interpolation), expand, fillcolor=corners)
 
 
 def grayscale(image: "Image", channels: Literal[1, 3] = 1) -> "Image":
-    """Rec. 601's weights of red, green and blue."""
+    """Weigh red, green and blue as Rec. 601 does."""
     from PIL import Image
 
     gray = image.convert("L")
@@ -193,7 +194,7 @@ def adjust_hue(image: "Image", turn: float) -> "Image":
 
 
 def to_tensor(image: "Image") -> Array:
-    """[channels, rows, columns] from 0 to 1, float32."""
+    """Turn a picture into [channels, rows, columns] from 0 to 1, float32."""
     pixels = np.atleast_3d(np.asarray(image, np.float32))
     return np.ascontiguousarray(pixels.transpose(2, 0, 1)) / np.float32(255)
 

@@ -35,6 +35,6 @@ def picture(name: str) -> Path:
 
 
 def picture_from(name: str) -> str:
-    """The package that ships it, and its version."""
+    """Name the package that ships the picture, and its version."""
     distribution = _DISTRIBUTIONS[PICTURES[name][0]]
     return f"{distribution} {version(distribution)}"

@@ -8,8 +8,8 @@ from shared.data.batches import Dataset, Samples, divided
 
 
 def diabetes() -> Dataset:
-    """442 patients, 10 measurements; the disease a year later, 25 to 346 (Efron,
-    Hastie, Johnstone, Tibshirani 2004). Both standardised."""
+    """Give 442 patients with 10 measurements, and the disease a year later, 25 to 346
+    (Efron, Hastie, Johnstone, Tibshirani 2004). Both are standardised."""
     from sklearn.datasets import load_diabetes
 
     found = load_diabetes(scaled=False)
@@ -20,7 +20,7 @@ def diabetes() -> Dataset:
 
 
 def breast_cancer() -> Dataset:
-    """569 tumours, 30 measurements; 1 benign, 0 malignant (Street, Wolberg,
+    """Give 569 tumours with 30 measurements; 1 benign, 0 malignant (Street, Wolberg,
     Mangasarian 1993)."""
     from sklearn.datasets import load_breast_cancer
 

@@ -17,7 +17,10 @@ from shared.reading import MEGABYTE
 
 @dataclass(frozen=True)
 class Text:
-    """characters: the vocabulary, sorted."""
+    """A text is kept as numbers of its characters.
+
+    characters: the vocabulary, sorted.
+    """
 
     characters: str
     numbers: Array
@@ -29,8 +32,9 @@ class Text:
         return cls(characters, np.array([table[c] for c in text], np.int64))
 
     def dataset(self, length: int, stride: int) -> Dataset:
-        """Windows of `length`, one every `stride`, and the same one further on; the
-        last tenth is to test, the tenth before to validate."""
+        """Cut the text into windows of `length`, one every `stride`, each with the same
+        one further on as its target; the last tenth is to test, the tenth before to
+        validate."""
         n = len(self.numbers)
         a, b = n * 8 // 10, n * 9 // 10
         return Dataset(
@@ -41,7 +45,7 @@ class Text:
 
 
 def sonnets() -> Text:
-    """Ten of Shakespeare's."""
+    """Give ten of Shakespeare's sonnets."""
     return Text.of(_sonnets())
 
 
@@ -53,7 +57,8 @@ CHARACTERS = 65  # of Tiny Shakespeare
 
 
 def shakespeare() -> Text:
-    """Tiny Shakespeare of char-rnn, from $TRIPTYCH_DATA/tinyshakespeare/input.txt."""
+    """Read Tiny Shakespeare of char-rnn, from
+    $TRIPTYCH_DATA/tinyshakespeare/input.txt."""
     folder = data_folder("tinyshakespeare", ["input.txt"])
     path = folder / "input.txt"
     found = Text.of(reading.text(path, most=32 * MEGABYTE))
@@ -125,6 +130,6 @@ def _pair(one: str, other: str) -> int:
 
 
 def spelled(tokens: Array) -> str:
-    """The text of one sample of these, without its padding."""
+    """Spell the text of one sample of these, without its padding."""
     firsts, seconds = np.divmod(tokens[tokens > FIRST] - FIRST - 1, len(LETTERS))
     return "".join(LETTERS[i] for i in (*firsts, *seconds[-1:]))

@@ -109,8 +109,8 @@ class RandomResizedCrop(Transform):
                 self.refuse(name, (low, high), "the smaller first")
 
     def place(self, rows: int, columns: int, draw: Draw) -> tuple[int, int, int, int]:
-        """Top, left, height and width; after ten draws that do not fit the largest
-        crop in the middle."""
+        """Draw top, left, height and width; after ten draws that do not fit it takes
+        the largest crop in the middle."""
         low, high = map(math.log, self.ratio)
         for _ in range(10):
             area = rows * columns * draw.uniform(*self.scale)

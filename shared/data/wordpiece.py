@@ -36,7 +36,10 @@ _CHINESE = (
 
 @dataclass(frozen=True)
 class WordPiece:
-    """numbers: of each piece of the vocabulary."""
+    """A tokenizer splits words into the longest pieces of its vocabulary.
+
+    numbers: of each piece of the vocabulary.
+    """
 
     numbers: Mapping[str, int]
 
@@ -56,8 +59,8 @@ class WordPiece:
     def encode(
         self, texts: Sequence[str], longest: int
     ) -> tuple[tuple[Array, Array, Array], list[bool]]:
-        """Tokens, mask and token types, [texts, the longest's tokens]; and which texts
-        were cut, since they have more than `longest` tokens."""
+        """Give tokens, mask and token types, [texts, the longest's tokens], and say
+        which texts were cut, since they have more than `longest` tokens."""
         rows, cut = [], []
         for text in texts:
             inner = self.pieces(text)
@@ -88,7 +91,8 @@ class WordPiece:
 
 
 def words(text: str) -> list[str]:
-    """In lower case and without accents; every mark and Chinese character by itself."""
+    """Split a text into words, in lower case and without accents; every mark and
+    Chinese character is one by itself."""
     return "".join(_spaced(_plain(_clean(text)))).split()
 
 

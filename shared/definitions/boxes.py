@@ -57,7 +57,7 @@ def to_pixels(boxes: Array, sizes: Array) -> Array:
 
 
 def clipped(boxes: Array, sizes: Array) -> Array:
-    """Boxes in pixels, cut at the picture's borders."""
+    """Cut boxes in pixels at the picture's borders."""
     return np.clip(boxes, 0, sizes[..., None, [1, 0, 1, 0]])
 
 
@@ -70,8 +70,8 @@ def area(boxes: Array) -> Array:
 
 
 def iou(a: Array, b: Array) -> Array:
-    """Intersection over union of each of a [..., n, 4] with each of b [..., m, 4]; 0
-    where both are empty."""
+    """Give the intersection over union of each of a [..., n, 4] with each of b
+    [..., m, 4]; 0 where both are empty."""
     intersection, union = _overlap(a, b)
     return _ratio(intersection, union)
 
@@ -141,8 +141,11 @@ class BoxCoder(Checked):
 
 
 class Kept(NamedTuple):
-    """indices: [batch, limit] of the boxes that are kept, the best first, then 0s.
-    valid: [batch, limit] where there is one."""
+    """Suppression gives what it kept.
+
+    indices: [batch, limit] of the boxes that are kept, the best first, then 0s.
+    valid: [batch, limit] where there is one.
+    """
 
     indices: Array
     valid: Array
@@ -160,7 +163,7 @@ class NMS(Checked):
     limit: Size = 100
 
     def select(self, boxes: Array, scores: Array, valid: Array) -> Kept:
-        """boxes: [batch, n, 4]; scores, valid: [batch, n]."""
+        """Select what stays. boxes: [batch, n, 4]; scores, valid: [batch, n]."""
         return self.select_by_class(boxes, scores, valid, np.zeros(scores.shape, int))
 
     def select_by_class(
@@ -252,7 +255,8 @@ class Matching(Checked):
         return least
 
     def _overlaps(self, anchors: Array, truths: Array, valid: Array) -> Array:
-        """[batch, n, m + 1]: below 0 where there is no true box; the last is none."""
+        """Give the overlaps, [batch, n, m + 1]: below 0 where there is no true box; the
+        last is none."""
         found = np.where(valid[:, None], iou(anchors, truths), -1.0)
         return np.concatenate([found, np.full((*found.shape[:2], 1), -1.0)], -1)
 
@@ -300,7 +304,7 @@ class MeanAP(Checked):
         return float(np.mean([self.of_class(found, wanted, c) for c in classes]))
 
     def of_class(self, found: Detected, wanted: Detected, of: int) -> Array:
-        """One average precision a threshold."""
+        """Give one average precision a threshold."""
         scores: list[Array] = []
         hits: list[Array] = []
         total = 0
@@ -316,8 +320,8 @@ class MeanAP(Checked):
         return np.array([_interpolated(each, total) for each in right.T])
 
     def _hits(self, overlaps: Array) -> Array:
-        """[detections, thresholds]: whether each, from the best on, takes a true box
-        that none before it took."""
+        """Say for each detection, from the best on, whether it takes a true box that
+        none before it took: [detections, thresholds]."""
         hits = np.full((len(overlaps), len(self.thresholds)), False)
         for k, threshold in enumerate(self.thresholds):
             left = overlaps.copy()
@@ -334,7 +338,8 @@ def _of_class(given: Detected, picture: int, of: int) -> tuple[Array, Array]:
 
 
 def _interpolated(right: Array, total: int) -> float:
-    """right: how many of the best 1, 2, ... detections are right."""
+    """Average the precision at points of recall. right: how many of the best 1, 2, ...
+    detections are right."""
     precision = right / np.arange(1, len(right) + 1)
     precision = np.maximum.accumulate(precision[::-1])[::-1]
     places = np.searchsorted(right / total, np.linspace(0, 1, 101))

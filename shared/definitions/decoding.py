@@ -26,7 +26,7 @@ Scorer = Callable[[Array, int], Array]
 
 
 def greedy(logits: Array) -> Array:
-    """The token with the highest logit."""
+    """Choose the token with the highest logit."""
     return logits.argmax(-1)
 
 
@@ -59,15 +59,15 @@ class Sample(Checked):
         return np.take_along_axis(p, order.argsort(-1), -1)
 
     def next_token(self, logits: Array, uniform: Array) -> Array:
-        """The first token up to which the probabilities exceed the uniform number."""
+        """Choose the first token whose cumulated probability exceeds `uniform`."""
         p = self.probabilities(logits)
         up_to = p.cumsum(-1)
         passed = up_to <= uniform[..., None]
         return np.minimum(passed.sum(-1), _last(p))
 
     def margin(self, logits: Array, uniform: Array) -> Array:
-        """The least of three gaps: of logits at top_k, of probabilities at top_p and at
-        the uniform number."""
+        """Give the least of three gaps: of logits at top_k, of probabilities at top_p
+        and at the uniform number."""
         gaps = [lead(logits, self.top_k or logits.shape[-1])]
         if self.top_p is not None and self.top_p < 1:
             _, p, before = self._ranked(logits)
@@ -131,7 +131,7 @@ class BeamSearch(Checked):
     length_penalty: NonNegative = 0.0
 
     def start(self, batch: int) -> Beams:
-        """One empty sequence each, and places for the others."""
+        """Begin with one empty sequence each, and places for the others."""
         shape = (batch, self.width)
         scores = np.where(np.arange(self.width) == 0, 0.0, -np.inf)
         return Beams(
@@ -143,7 +143,7 @@ class BeamSearch(Checked):
         )
 
     def step(self, beams: Beams, log_p: Array, position: int) -> Beams:
-        """The best continuations; log_p: [batch, width, vocabulary]."""
+        """Keep the best continuations. log_p: [batch, width, vocabulary]."""
         scores, ranks = self._candidates(beams, log_p)
         best = falling(ranks)[:, : self.width]
         parents, tokens = np.divmod(best, log_p.shape[-1])
@@ -160,7 +160,8 @@ class BeamSearch(Checked):
         )
 
     def margin(self, beams: Beams, log_p: Array, position: int) -> Array:
-        """The least gap between neighbours among the best and the first left out."""
+        """Give the least gap between neighbours among the best and the first left
+        out."""
         ranks = -np.sort(-self._candidates(beams, log_p)[1], -1)[:, : self.width + 1]
         gaps = _gap(ranks[:, :-1], ranks[:, 1:])
         return gaps.min(-1, initial=np.inf)
@@ -176,8 +177,8 @@ class BeamSearch(Checked):
         return beams
 
     def _candidates(self, beams: Beams, log_p: Array) -> tuple[Array, Array]:
-        """[batch, width * vocabulary]: each one's log probability, and what it is
-        ranked by."""
+        """Give each continuation's log probability and what it is ranked by, [batch,
+        width * vocabulary]."""
         only_end = np.where(np.arange(log_p.shape[-1]) == self.end, 0.0, -np.inf)
         log_p = np.where(beams.finished[..., None], only_end, log_p)
         scores = beams.scores[..., None] + log_p
@@ -187,7 +188,7 @@ class BeamSearch(Checked):
         return scores.reshape(flat), ranks.reshape(flat)
 
     def penalty(self, lengths: Array) -> Array:
-        """((5 + length) / 6) ^ alpha."""
+        """Compute ((5 + length) / 6) ^ alpha."""
         return ((5 + lengths) / 6) ** self.length_penalty
 
 
@@ -195,7 +196,7 @@ class BeamSearch(Checked):
 
 
 def falling(values: Array) -> Array:
-    """The order from the highest on, along the last axis."""
+    """Give the order from the highest on, along the last axis."""
     return np.argsort(-values, -1, kind="stable")
 
 

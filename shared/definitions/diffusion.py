@@ -73,7 +73,7 @@ class CosineNoise(Noising):
 
 
 def noised(x0: Array, noise: Array, a: Array) -> Array:
-    """A sample of q(x_t | x_0): Ho et al. 2020, equation 4."""
+    """Draw from q(x_t | x_0): Ho et al. 2020, equation 4."""
     a = _beside(a, x0)
     return np.sqrt(a) * x0 + np.sqrt(1 - a) * noise
 
@@ -89,7 +89,7 @@ def noise_of_x0(x: Array, x0: Array, a: Array) -> Array:
 
 
 def velocity(x0: Array, noise: Array, a: Array) -> Array:
-    """Salimans, Ho 2022 (arXiv:2202.00512), section 4."""
+    """Compute v of Salimans, Ho 2022 (arXiv:2202.00512), section 4."""
     a = _beside(a, x0)
     return np.sqrt(a) * noise - np.sqrt(1 - a) * x0
 
@@ -128,7 +128,7 @@ class Sampler(Checked):
         noising: Noising,
         times: Array,
     ) -> Array:
-        """The steps of all times, which rise: the last is taken first.
+        """Make the steps of all times, which rise: the last is taken first.
 
         predict: the noise in x [batch, ...] at times [batch]. normals: one a time.
         """

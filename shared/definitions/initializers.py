@@ -200,7 +200,7 @@ def gain(activation: Activation, slope: float = 0.0) -> float:
 
 
 def of_torch(fan_in: int) -> Uniform:
-    """What torch's own linear and convolution layers start from, biases too."""
+    """Give what torch's own linear and convolution layers start from, biases too."""
     return Uniform(bound=1 / math.sqrt(fan_in))
 
 

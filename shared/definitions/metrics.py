@@ -50,7 +50,7 @@ def recall(predicted: Array, target: Array, average: Average = "macro") -> float
 
 
 def f1(predicted: Array, target: Array, average: Average = "macro") -> float:
-    """The harmonic mean of both, class by class."""
+    """Compute the harmonic mean of both, class by class."""
     return _score("f1", predicted, target, average)
 
 
@@ -77,15 +77,15 @@ def iou(predicted: Array, target: Array, classes: int) -> float:
 
 
 def roc(scores: Array, target: Array) -> Curve:
-    """Rates of false and of true positives, and the thresholds, falling."""
+    """Give the rates of false and of true positives, and the thresholds, falling."""
     _two("roc", scores, target)
     library = _library("roc", "sklearn.metrics", "scikit-learn")
     return library.roc_curve(target, scores, drop_intermediate=False)
 
 
 def auc(scores: Array, target: Array) -> float:
-    """The area below that curve; of scores [n, classes], of each class against the
-    rest, then their mean."""
+    """Compute the area below that curve; of scores [n, classes], of each class against
+    the rest, then their mean."""
     if scores.ndim == 1:
         _two("auc", scores, target)
         library = _library("auc", "sklearn.metrics", "scikit-learn")
@@ -96,8 +96,8 @@ def auc(scores: Array, target: Array) -> float:
 
 
 def pr_curve(scores: Array, target: Array) -> Curve:
-    """Precision and recall, and the thresholds, rising; the last point, (1, 0), has
-    none."""
+    """Give precision and recall, and the thresholds, rising; the last point, (1, 0),
+    has none."""
     _two("pr_curve", scores, target)
     library = _library("pr_curve", "sklearn.metrics", "scikit-learn")
     return library.precision_recall_curve(target, scores)
@@ -107,16 +107,17 @@ def pr_curve(scores: Array, target: Array) -> Curve:
 
 
 def perplexity(z: Array, target: Array, ignore: int | None = None) -> float:
-    """exp of the mean cross-entropy of logits, [..., tokens]: among how many tokens
-    the model is as good as guessing."""
+    """Compute exp of the mean cross-entropy of logits, [..., tokens]: among how many
+    tokens the model is as good as guessing."""
     _alike("perplexity", z[..., 0], target)
     return float(np.exp(CrossEntropy(ignore=ignore).value((z,), (target,))))
 
 
 def bleu(predicted: Sequence[str], references: Sequence[Sequence[str]]) -> float:
-    """Papineni et al. 2002 (https://doi.org/10.3115/1073083.1073135), from 0 to 100, as
-    sacrebleu's defaults have it (Post 2018, arXiv:1804.08771): one reference or more a
-    sentence, whole sentences, not tokens."""
+    """Compute BLEU from 0 to 100 (Papineni et al. 2002,
+    https://doi.org/10.3115/1073083.1073135), as sacrebleu's defaults have it (Post
+    2018, arXiv:1804.08771): one reference or more a sentence, whole sentences, not
+    tokens."""
     if not predicted or len(predicted) != len(references):
         found = f"{len(predicted)} sentences, {len(references)} sets of references"
         raise UsageError(f"bleu: {found}; allowed: as many of both, at least 1")

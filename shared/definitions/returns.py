@@ -35,7 +35,7 @@ class TemporalDifference(Checked):
     gamma: Share = 0.99
 
     def target(self, rewards: Array, done: Array, next_values: Array) -> Array:
-        """r + gamma V(next state)."""
+        """Compute r + gamma V(next state)."""
         return rewards + self.gamma * np.where(done, 0, next_values)
 
 
@@ -52,7 +52,8 @@ class GAE(Checked):
     def advantages(
         self, rewards: Array, values: Array, done: Array, last: Array
     ) -> Array:
-        """values: of the states that the rewards were earned in."""
+        """Compute the advantages. values: of the states that the rewards were earned
+        in."""
         next_values = np.concatenate([values, last[None]])[1:]
         delta = TemporalDifference(gamma=self.gamma).target(rewards, done, next_values)
         delta = delta - values

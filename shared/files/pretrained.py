@@ -211,7 +211,7 @@ def class_names(name: str) -> tuple[str, ...]:
 
 
 def rows() -> list[dict[str, Any]]:
-    """The whole table, an entry a row."""
+    """Write the whole table, an entry a row."""
     return [
         {
             "name": name,

@@ -44,7 +44,7 @@ def renamed(name: str, names: Mapping[str, str]) -> str:
 
 
 def split(weights: Weights) -> dict[str, Array]:
-    """Queries, keys and values apart: `qkv` becomes `q`, `k` and `v`."""
+    """Take queries, keys and values apart: `qkv` becomes `q`, `k` and `v`."""
     found: dict[str, Array] = {}
     for name, value in weights.items():
         if ".qkv." in name:
@@ -56,7 +56,7 @@ def split(weights: Weights) -> dict[str, Array]:
 
 
 def joined(state: Weights) -> dict[str, Array]:
-    """The inverse; a part that lacks the others stays by itself."""
+    """Join `q`, `k` and `v` to `qkv`; a part that lacks the others stays."""
     found: dict[str, Array] = {}
     for name, value in state.items():
         whole = re.sub(r"\.attn\.[qkv]\.", ".attn.qkv.", name)

@@ -37,8 +37,8 @@ class Aligned:
 
 
 def aligned(name: str) -> list[Aligned]:
-    """The definitions of a family or an optimizer, in the order of their files; of a
-    variant its family's, behind its own numbers."""
+    """Give the definitions of a family or an optimizer, in the order of their files; of
+    a variant its family's, behind its own numbers."""
     if name in FAMILIES or name in VARIANTS:
         family = name if name in FAMILIES else family_of(VARIANTS[name].spec)
         found = [path_of(framework, family) for framework in implementations(family)]
@@ -80,7 +80,7 @@ def path_of(framework: str, family: str) -> Path:
 
 
 def optimizers(framework: str) -> Path:
-    """The folder of a framework's optimizers; NumPy's are the definitions."""
+    """Give the folder of a framework's optimizers; NumPy's are the definitions."""
     if framework == ORACLE:
         return ROOT / "shared" / "definitions" / "optimizers"
     return ROOT / PACKAGES[framework] / "optimizers"
@@ -94,7 +94,8 @@ def native_name(framework: str, kind: str) -> str:
 
 
 def with_state(found: dict[str, str], kind: str) -> str:
-    """An optimizer's source; in JAX with the state that goes before the function."""
+    """Give an optimizer's source, in JAX with the state that goes before the
+    function."""
     if kind in found:
         return found[kind]
     parts = [found.get(f"{kind}State", ""), found[native_name("jax", kind)]]
@@ -102,7 +103,7 @@ def with_state(found: dict[str, str], kind: str) -> str:
 
 
 def _of_optimizer(framework: str, preset: str) -> dict[str, str]:
-    """Its file's definitions, JAX's by the names of the others."""
+    """Give the definitions of an optimizer's file, JAX's by the names of the others."""
     kind = type(OPTIMIZERS[preset])
     file = f"{kind.__module__.rpartition('.')[2]}.py"
     found = definitions((optimizers(framework) / file).read_text())

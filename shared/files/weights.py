@@ -31,7 +31,7 @@ class Layout:
     native: Callable[[Array], Array]
 
     def shape(self, native: tuple[int, ...]) -> tuple[int, ...]:
-        """The canonical shape of a native one."""
+        """Give the canonical shape of a native one."""
         return self.canonical(np.broadcast_to(np.float32(0), native)).shape
 
 
@@ -70,7 +70,8 @@ TURNED = Layout(_turned_to_first, _turned_to_last)
 
 
 def depthwise(channels: int) -> Layout:
-    """(h, w, channels, multiplier) <-> (channels * multiplier, 1, h, w)"""
+    """Turn (h, w, channels, multiplier) into (channels * multiplier, 1, h, w) and
+    back."""
     return Layout(_depthwise_to_first, _depthwise_to_last(channels))
 
 
@@ -106,7 +107,7 @@ def describe(slots: Slots) -> dict[str, Entry]:
 
 
 def count(slots: Mapping[str, Slot] | Mapping[str, Entry]) -> int:
-    """The trainable parameters."""
+    """Count the trainable parameters."""
     return sum(math.prod(s.shape) for s in slots.values() if s.trainable)
 
 
@@ -166,7 +167,8 @@ def _not_weights(path: Path, why: object) -> UsageError:
 
 
 def read_header(path: Path) -> tuple[dict[str, str], dict[str, Any]]:
-    """The file's metadata and its tensors' entries, without reading the tensors."""
+    """Read the file's metadata and its tensors' entries, without reading the
+    tensors."""
     try:
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
@@ -184,7 +186,8 @@ def read_header(path: Path) -> tuple[dict[str, str], dict[str, Any]]:
 
 
 def read(path: Path) -> tuple[dict[str, Array], dict[str, str]]:
-    """A file's tensors and its metadata; what is broken or hostile is one line."""
+    """Read a file's tensors and its metadata; what is broken or hostile is refused in
+    one line."""
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 

@@ -24,7 +24,10 @@ _BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, Runtim
 
 @dataclass(frozen=True)
 class Package:
-    """licence: of what is taken from it, as it says itself."""
+    """A package on a registry ships what is wanted.
+
+    licence: of what is taken from it, as it says itself.
+    """
 
     name: str
     version: str

@@ -205,7 +205,7 @@ def _straight(target: Path, found: os.stat_result | None) -> Iterator[IO[bytes]]
 
 
 def _stream(found: os.stat_result | None, target: Path) -> int:
-    """A descriptor; of our own output the one there is, whose place in a file it
+    """Give a descriptor; of our own output the one there is, whose place in a file it
     keeps."""
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError, AttributeError):
@@ -299,7 +299,7 @@ def _make_room(descriptor: int, size: int) -> None:
 
 
 def _end_of_lines(file: IO[bytes]) -> int:
-    """Bytes up to the last line's end."""
+    """Count the bytes up to the last line's end."""
     end = file.seek(0, os.SEEK_END)
     while end > 0:
         start = max(0, end - 4096)

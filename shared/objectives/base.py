@@ -40,7 +40,7 @@ class Step:
     optimizer: Optimizer | None = None
 
     def chosen(self, names: Iterable[str]) -> list[str]:
-        """The names of the parameters that it moves."""
+        """Give the names of the parameters that it moves."""
         return [n for n in names if any(fnmatchcase(n, p) for p in self.trains)]
 
     def due(self, batches: int) -> bool:

@@ -78,12 +78,13 @@ class Plan(Checked):
         return step.optimizer or self.optimizer
 
     def rate(self, name: str) -> float:
-        """The factor on this parameter's learning rate."""
+        """Give the factor on this parameter's learning rate."""
         fitting = (rate for pattern, rate in self.rates if fnmatchcase(name, pattern))
         return next(fitting, 1.0)
 
     def parts(self, step: Step, names: list[str]) -> dict[float, list[str]]:
-        """The parameters that a step moves, by the factor on their learning rate."""
+        """Give the parameters that a step moves, by the factor on their learning
+        rate."""
         found: dict[float, list[str]] = {}
         for name in step.chosen(names):
             if rate := self.rate(name):

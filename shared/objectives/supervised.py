@@ -17,7 +17,9 @@ from shared.tensors import rows_of, sample
 
 @dataclass(frozen=True, kw_only=True)
 class Supervised(Objective):
-    """heads: the weight of each output in the loss, in their order; those beyond have
+    """One loss judges all outputs, or each output with its weight.
+
+    heads: the weight of each output in the loss, in their order; those beyond have
         none. None: the loss takes all outputs together.
     trains: shell patterns of the parameters that are trained; fine-tuning leaves the
         others as they are.
@@ -44,7 +46,7 @@ class Supervised(Objective):
         return sum(weight * loss(output, *targets) for weight, output in heads)
 
     def judged(self, outputs: Arrays) -> Arrays:
-        """The first head alone; the others are there in training only."""
+        """Judge by the first head alone; the others are there in training only."""
         return outputs if self.heads is None else outputs[:1]
 
     def share(self, part: Samples, whole: Samples) -> float:
@@ -54,8 +56,8 @@ class Supervised(Objective):
         return own / total if total else 0.0
 
     def wanted(self, spec: Subject, inputs: Arrays, seed: int) -> Arrays:
-        """For losses of classes, of yes and no, and of numbers; a family with another
-        says what its targets are."""
+        """Draw targets for losses of classes, of yes and no, and of numbers; a family
+        with another says what its targets are."""
         tensor = spec.outputs(True)[0]
         rows = rows_of(tensor, spec.inputs(), inputs)
         draw = generator("target", 0, seed)

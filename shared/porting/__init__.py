@@ -24,7 +24,8 @@ def of_kind(kind: str) -> list[Entry]:
 
 
 def find(name: str) -> list[Entry]:
-    """The entries that a name leads to: `nn.Conv2d`, `Conv2D`, `nnx.Conv`, `conv2d`."""
+    """Find the entries that a name leads to: `nn.Conv2d`, `Conv2D`, `nnx.Conv`,
+    `conv2d`."""
     wanted = whole_name(name.strip().removesuffix("()")).lower()
     if wanted in ENTRIES:
         return [ENTRIES[wanted]]

@@ -50,7 +50,9 @@ class Form:
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """inputs: shapes as PyTorch has them; whole: those that are whole numbers below n.
+    """An entry names one layer or function in the three frameworks.
+
+    inputs: shapes as PyTorch has them; whole: those that are whole numbers below n.
     weights: PyTorch's names and shapes; zeros: those that have to be 0, since another
         framework has no place for them.
     last: the inputs whose channels Keras and JAX have last, and `y` for the output.
@@ -88,7 +90,7 @@ class Entry:
 
 
 def whole_name(name: str) -> str:
-    """`torch.nn.Conv2d` for `nn.Conv2d`."""
+    """Write a name in full: `torch.nn.Conv2d` for `nn.Conv2d`."""
     for short, long in LONG.items():
         if name.startswith(short):
             return long + name.removeprefix(short)

@@ -101,14 +101,14 @@ class NumpyModel(contract.Model):
         raise UsageError("precision is bfloat16; numpy has float32 and float64")
 
     def set_mode(self, training: bool, seed: int = 0, step: int = 0) -> None:
-        """How the next runs behave, and what they draw."""
+        """Settle whether the next runs train, and what they draw."""
         for path, module in named_modules(self.native):
             module.training = training
             if isinstance(module, Random):
                 module.draws = Draws(seed, path, step)
 
     def inputs(self, arrays: tuple[Array, ...]) -> tuple[Array, ...]:
-        """Real numbers in the model's precision."""
+        """Give real numbers in the model's precision."""
         return tuple(a.astype(self.dtype) if a.dtype.kind == "f" else a for a in arrays)
 
     def backward(
@@ -181,7 +181,7 @@ class NumpyModel(contract.Model):
         return Trainer(self, plan)
 
     def write_native(self, path: Path, values: Weights) -> None:
-        """An archive of np.savez."""
+        """Write an archive of np.savez."""
         if path.suffix != ".npz":
             raise UsageError(f"{path}: NumPy writes .npz files")
         content = io.BytesIO()

@@ -123,7 +123,7 @@ class Node:
         return Node(value, (self,), lambda g: (g.transpose(back),))
 
     def sum(self, axis: int | tuple[int, ...] | None = None) -> "Node":
-        """Over all, or over some axes, which stay with a length of 1."""
+        """Add over all, or over some axes, which stay with a length of 1."""
         value = self.value.sum(axis, keepdims=axis is not None)
         return Node(value, (self,), lambda g: (np.broadcast_to(g, self.shape),))
 
@@ -188,7 +188,7 @@ def relu(x: Node) -> Node:
 
 
 def maximum(one: Value, other: Value) -> Node:
-    """The larger of two; where they are equal, the other has the gradient."""
+    """Take the larger of two; where they are equal, the other has the gradient."""
     a, b = _node(one), _node(other)
     first = a.value > b.value
     return Node(
@@ -199,7 +199,8 @@ def maximum(one: Value, other: Value) -> Node:
 
 
 def log_softmax(x: Node) -> Node:
-    """Over the last axis; what is subtracted first keeps exp from overflowing."""
+    """Take the logarithm of the softmax over the last axis; what is subtracted first
+    keeps exp from overflowing."""
     x = x - x.value.max(-1, keepdims=True)
     return x - log(exp(x).sum(-1))
 

@@ -80,7 +80,7 @@ class Module(Operation):
         return outputs
 
     def parameters(self) -> dict[str, Parameter]:
-        """The tensors of its own, by their names in it, in order of definition."""
+        """Give the tensors of its own, by their names in it, in order of definition."""
         return {k: v for k, v in vars(self).items() if isinstance(v, Parameter)}
 
 
@@ -150,14 +150,14 @@ class Random(Module):
 
 
 def named_modules(module: Module, path: str = "") -> Iterator[tuple[str, Module]]:
-    """Every module with its path, in order of definition; the root's is empty."""
+    """Yield every module with its path, in order of definition; the root's is empty."""
     yield path, module
     for name, value in vars(module).items():
         yield from _inside(value, f"{path}.{name}" if path else name)
 
 
 def _inside(value: Any, path: str) -> Iterator[tuple[str, Module]]:
-    """The modules of a module's own, or of lists of them."""
+    """Yield the modules of a module's own, or of lists of them."""
     if isinstance(value, Module):
         yield from named_modules(value, path)
     elif isinstance(value, list):
@@ -166,7 +166,7 @@ def _inside(value: Any, path: str) -> Iterator[tuple[str, Module]]:
 
 
 def named_parameters(model: Module) -> dict[str, Parameter]:
-    """Every tensor of a model by its canonical name, in order of definition."""
+    """Give every tensor of a model by its canonical name, in order of definition."""
     return {
         f"{path}.{leaf}" if path else leaf: parameter
         for path, module in named_modules(model)

@@ -31,7 +31,7 @@ class Perceptron:
         self.b = np.zeros(self.targets)
 
     def predict(self, x: Array) -> Array:
-        """[..., features] -> [..., targets], 1 or 0."""
+        """Predict [..., features] -> [..., targets], 1 or 0."""
         return np.where(x @ self.w.T + self.b > 0, 1.0, 0.0)
 
     def fit(self, x: Array, target: Array, epochs: int) -> bool:
@@ -43,7 +43,7 @@ class Perceptron:
         return False
 
     def learn(self, x: Array, target: Array) -> int:
-        """One sample; how many of the units were wrong."""
+        """Learn from one sample, and say how many of the units were wrong."""
         wrong = target - self.predict(x)
         self.w += np.outer(wrong, x)
         self.b += wrong

@@ -31,7 +31,7 @@ TRAINED = (Supervised, Evidence)
 def supervised(
     s: Supervised, outputs: Arrays, targets: Arrays
 ) -> tuple[Losses, Arrays]:
-    """A loss of all outputs, or of each with its weight."""
+    """Compute a loss of all outputs, or of each with its weight."""
     if s.heads is None:
         value = float(s.loss.value(outputs, targets))
         return {"loss": value}, s.loss.gradient(outputs, targets)
@@ -43,7 +43,7 @@ def supervised(
 
 
 def bounded(s: Evidence, outputs: Arrays, image: Arrays) -> tuple[Losses, Arrays]:
-    """The bound and its two terms."""
+    """Compute the bound and its two terms."""
     bound = EvidenceLowerBound(likelihood=s.likelihood, beta=s.beta)
     losses = {
         "loss": bound.value(outputs, image),
@@ -111,8 +111,8 @@ class Trainer(contract.Trainer):
     def differentiate(
         self, batch: Samples, seed: int, number: int
     ) -> tuple[Losses, Gradients]:
-        """A batch's losses and the gradients of the first; what is random is drawn for
-        its number."""
+        """Compute a batch's losses and the gradients of the first; what is random is
+        drawn for its number."""
         self.model.set_mode(True, seed, number)
         for copy in self.objective.copies if self.batches == 0 else ():
             self.copy(copy, 0.0)

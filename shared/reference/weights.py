@@ -5,7 +5,7 @@ from shared.reference.module import Module, named_parameters
 
 
 def slots(model: Module, dtype: str) -> dict[str, Slot]:
-    """Every tensor of the model, in order of definition."""
+    """Give every tensor of the model, in order of definition."""
     return {
         name: Slot(parameter, parameter.shape, dtype, parameter.trainable)
         for name, parameter in named_parameters(model).items()

@@ -211,7 +211,7 @@ class Worker:
         paths: tuple[str, ...] = (),
         program: str = "",
     ) -> "RemoteModel":
-        """A person's own model: `package.module:name`, imported over there.
+        """Take a person's own model: `package.module:name`, imported over there.
 
         inputs: what it will be called with, or its method `program`.
         """
@@ -243,7 +243,7 @@ class Worker:
         return self.call("ask", target, arguments, paths)
 
     def memory(self) -> float | None:
-        """MiB: the most that the device held since `forget_memory`, on a CPU the
+        """Give the most MiB that the device held since `forget_memory`, on a CPU the
         process; None where the system does not tell."""
         return self.call("memory")
 
@@ -370,7 +370,7 @@ class RemoteModel:
         return self._call("read_native", path)
 
     def train(self, job: Job) -> dict[str, Any]:
-        """A whole run, over there; its folder tells how far it is."""
+        """Train a whole run over there; its folder tells how far it is."""
         return self.worker.call("train", self.handle, job)
 
     def follow(

@@ -28,7 +28,7 @@ _DTYPES = ("float16", "float32", "float64")
 
 
 def read(source: Path, model: str, from_: str = "") -> dict[str, Array]:
-    """The canonical weights of this model, from any form."""
+    """Read the canonical weights of this model, from any form."""
     _there(source, from_)
     known = _know(source, from_, model)
     held = header(source).get("model", model)
@@ -159,7 +159,7 @@ _BROKEN_HDF5 = (
 
 @contextlib.contextmanager
 def _hdf5(source: Path) -> Iterator[Any]:
-    """The weights in a `.weights.h5` file, or inside a `.keras` archive."""
+    """Open the weights in a `.weights.h5` file, or inside a `.keras` archive."""
     import h5py
 
     with contextlib.ExitStack() as stack:

@@ -31,7 +31,7 @@ def draw(
     metric: str,
     target: float,
 ) -> None:
-    """Training loss, validation loss and validation metric over epochs."""
+    """Draw training loss, validation loss and validation metric over epochs."""
     import matplotlib
 
     matplotlib.use("Agg")

@@ -91,7 +91,7 @@ def broken(packages: Sequence[str], seconds: float = IMPORT_SECONDS) -> dict[str
 
 
 def _ended(process: subprocess.Popen[str], ends: float) -> str:
-    """The last line of a process that failed; empty where it did not."""
+    """Give the last line of a process that failed; empty where it did not."""
     try:
         _, said = process.communicate(timeout=max(0.0, ends - time.monotonic()))
     except subprocess.TimeoutExpired:
@@ -105,7 +105,7 @@ def _ended(process: subprocess.Popen[str], ends: float) -> str:
 
 
 def _way_on(report: Report, package: str) -> str:
-    """One line: what does not fit, and the command that mends it."""
+    """Write one line: what does not fit, and the command that mends it."""
     beside = report.versions.get("torch")
     named = f"{package} {report.originals[package]}"
     if package == "torchvision" and beside:

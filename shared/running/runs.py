@@ -37,7 +37,8 @@ def run(
     everywhere: bool = False,
     say: Say = lambda text: None,
 ) -> dict[str, dict[str, Any]]:
-    """Outcomes by framework; `out` gets a folder each, and the curves of all.
+    """Train in every framework, and give the outcomes by framework; `out` gets a folder
+    each, and the curves of all.
 
     processes: of each framework; they train one model together. Where a launcher
         started this process as one of several, it has one worker, and the first of
@@ -142,7 +143,7 @@ def _teams(
     device: str,
     everywhere: bool,
 ) -> Iterator[dict[str, Team]]:
-    """Workers of every framework, each with its device there."""
+    """Start workers of every framework, each with its device there."""
     precision = changes.get("precision", "float32")
     dtype = "float64" if precision == "float64" else "float32"
     here = Place.told()

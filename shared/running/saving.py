@@ -48,7 +48,7 @@ def path_of(folder: Path, step: int) -> Path:
 
 
 def found(folder: Path) -> list[Path]:
-    """The newest first."""
+    """Find the checkpoints, the newest first."""
     return sorted(folder.glob("step-*.safetensors"), reverse=True)
 
 

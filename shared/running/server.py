@@ -177,14 +177,14 @@ class Server:
 
 
 def _status(name: str) -> float | None:
-    """MiB, as Linux counts."""
+    """Read one of the process's numbers in MiB, as Linux counts."""
     lines = STATUS.read_text().splitlines() if CLEAR.exists() else []
     found = [line for line in lines if line.startswith(f"{name}:")]
     return int(found[0].split()[1]) / 1024 if found else None
 
 
 def _resolve(target: str) -> Any:
-    """The object at `package.module:name`; a class or a function is called."""
+    """Find the object at `package.module:name`; a class or a function is called."""
     module_name, _, path = target.partition(":")
     if not module_name or not path:
         raise UsageError(f"{target!r} is not of the form package.module:name")

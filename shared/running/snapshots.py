@@ -99,9 +99,9 @@ def _kind(value: Array) -> tuple[tuple[int, ...], str]:
 
 
 def _own_random(trainer: Trainer, checkpoint: Checkpoint) -> dict[str, Array]:
-    """The states of this process's generators. Another framework's mean nothing here,
-    and where there are more processes than before some find none: dropout then draws as
-    in a new run."""
+    """Find the states of this process's generators. Another framework's mean nothing
+    here, and where there are more processes than before some find none: dropout then
+    draws as in a new run."""
     if checkpoint.about.get("framework") != _framework(trainer):
         return {}
     own = f"{trainer.place.rank}/"

@@ -43,8 +43,8 @@ class Team:
             raise
 
     def each(self, work: Callable[[Worker], T]) -> list[T]:
-        """What each made of it, by rank. When one fails and others do not answer, or
-        one has died, all end: they would wait for it."""
+        """Give what each made of it, by rank. When one fails and others do not answer,
+        or one has died, all end: they would wait for it."""
         if len(self.workers) == 1:
             return [work(self.workers[0])]
         with ThreadPoolExecutor(max_workers=len(self.workers)) as pool:

@@ -35,7 +35,7 @@ def _sides(padding: int | Pair | Sides) -> Sides:
 
 
 def same(size: int, k: int, stride: int) -> Pair:
-    """TensorFlow's padding "same": what is odd goes to the end."""
+    """Pad as TensorFlow's "same" does: what is odd goes to the end."""
     total = max((-(-size // stride) - 1) * stride + k - size, 0)
     return total // 2, total - total // 2
 
@@ -84,7 +84,7 @@ class ConvSpec:
     def depthwise(
         cls, channels: int, k: int, stride: int = 1, bias: bool = True
     ) -> Self:
-        """Each map by itself, padded."""
+        """Convolve each map by itself, padded."""
         return cls.padded(channels, channels, k, stride, channels, bias)
 
     @property
@@ -368,5 +368,5 @@ class Original:
         without: tuple[str, ...] = (),
         **changes: Any,
     ) -> Self:
-        """That of a variant, with these fields of its spec changed."""
+        """Take a variant's original, with these fields of its spec changed."""
         return cls(source, name, said, replace(variant.spec, **changes), without)

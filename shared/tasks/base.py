@@ -22,7 +22,7 @@ def constant(updates: int) -> Schedule:
 
 
 def warmup_cosine(updates: int) -> Schedule:
-    """A tenth of the updates rising, the others falling to 0."""
+    """Let the factor rise for a tenth of the updates, and fall to 0 in the others."""
     rising = max(updates // 10, 1)
     return Warmup(steps=rising, then=Cosine(steps=max(updates - rising, 1)))
 
@@ -63,7 +63,7 @@ class Task:
         return found
 
     def plan_for(self, samples: int, changes: dict[str, Any]) -> Plan:
-        """The plan for this many training samples.
+        """Give the plan for this many training samples.
 
         changes: fields of Plan by name; `optimizer` may be a name, `lr` is its own.
         """

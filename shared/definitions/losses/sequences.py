@@ -30,7 +30,7 @@ class CTC(Loss):
 
 
 def _ctc(z: Array, labels: Array, steps: int, length: int) -> tuple[float, Array]:
-    """One sequence's loss and gradient."""
+    """Compute one sequence's loss and gradient."""
     spaced = np.zeros(2 * length + 1, int)
     spaced[1::2] = labels[:length]
     log_p, gradient = log_softmax(z), np.zeros_like(z)
@@ -49,8 +49,8 @@ def _ctc(z: Array, labels: Array, steps: int, length: int) -> tuple[float, Array
 
 
 def _forward(seen: Array, spaced: Array) -> Array:
-    """log alpha, [steps, places]: a place is reached from itself, the one before, and
-    past a blank where the labels differ."""
+    """Compute log alpha, [steps, places]: a place is reached from itself, the one
+    before, and past a blank where the labels differ."""
     alpha = np.full(seen.shape, -np.inf)
     alpha[0, :2] = seen[0, :2]
     over = np.full(len(spaced), False)

@@ -32,7 +32,7 @@ TURNED = {
 
 
 def shape_of(kind: str, shape: tuple[int, ...]) -> tuple[int, ...]:
-    """The shape of a kept array next to a parameter's."""
+    """Give the shape of a kept array next to a parameter's."""
     if kind in (LIKE, SHARED):
         return shape if kind == LIKE else ()
     axis = shape[:1] if kind in (ROWS, ROWS_ROWS) else shape[1:]
@@ -53,7 +53,7 @@ class Optimizer(Checked):
         return {k: np.zeros_like(x) for k, kind in self.keeps.items() if kind == LIKE}
 
     def share(self, gs: Weights, state: Weights, lr: float) -> State:
-        """What all tensors share in this update; kept where `keeps` names it."""
+        """Compute what all tensors share in an update, kept where `keeps` names it."""
         return {}
 
     def evaluated(self, xs: Weights, state: Weights) -> dict[str, Array]:
@@ -132,6 +132,6 @@ class Layerwise(Optimizer):
 
 
 def accumulated(gradients: Sequence[Weights]) -> dict[str, Array]:
-    """One update's gradients from those of parts of its batch, of equal size."""
+    """Average the gradients of parts of one batch, of equal size."""
     names = gradients[0]
     return {n: np.mean([gs[n] for gs in gradients], axis=0) for n in names}

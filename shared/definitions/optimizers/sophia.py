@@ -27,7 +27,7 @@ class SophiaG(Optimizer):
     keeps = {"m": LIKE, "h": LIKE}
 
     def estimate(self, gs: Weights, state: Weights) -> dict[str, Array]:
-        """The state with the curvature of these gradients in h."""
+        """Give the state with the curvature of these gradients in h."""
         if not state:
             state = {f"{k}/{n}": np.zeros_like(g) for n, g in gs.items() for k in "mh"}
             state["t"] = np.array(0)

@@ -116,7 +116,7 @@ def _renamed(state: Weights, table: dict[str, str]) -> dict[str, Array]:
 
 
 def _table(names: _Names, stages: _Stages) -> dict[str, str]:
-    """Every layer, canonical -> public."""
+    """Name every layer, canonical -> public."""
     ends = {0: names.stem, len(stages) + 1: names.head}
     found = {
         f"features.{place}.{i}": public

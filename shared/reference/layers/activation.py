@@ -30,7 +30,7 @@ class Sigmoid(Operation):
 
 
 def sigmoid(x: Array) -> Array:
-    """1 / (1 + exp(-x)), without an exponential that overflows."""
+    """Compute 1 / (1 + exp(-x)), without an exponential that overflows."""
     small = np.exp(-np.abs(x))
     return np.where(x >= 0, 1, small) / (1 + small)
 

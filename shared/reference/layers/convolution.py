@@ -23,7 +23,7 @@ def unpadded(x: Array, pads: Sides) -> Array:
 
 
 def windows(x: Array, size: Pair, stride: int) -> Array:
-    """Every place of a window: [B, channels, rows, columns, *size]."""
+    """Give every place of a window: [B, channels, rows, columns, *size]."""
     return sliding_window_view(x, size, (2, 3))[:, :, ::stride, ::stride]
 
 

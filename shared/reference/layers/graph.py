@@ -9,7 +9,7 @@ from shared.reference.module import Operation
 
 
 def adjacency_of(edges: Array, nodes: Array) -> Array:
-    """A, with in row t and column s the number of edges from s to t."""
+    """Build A, with in row t and column s the number of edges from s to t."""
     adjacency = np.zeros_like(nodes, shape=(len(nodes), len(nodes)))
     for source, target in edges:
         adjacency[target, source] += 1

@@ -83,7 +83,7 @@ class LayerNorm(Module):
 
 
 def unnormed(g: Array, normed: Array, axis: int | tuple[int, ...]) -> Array:
-    """The gradient in front of the statistics, times sqrt(var + eps).
+    """Give the gradient in front of the statistics, times sqrt(var + eps).
 
     With z = (x - mean) s and s = 1 / sqrt(var + eps): dmean/dx_j = 1 / n and ds/dx_j =
     -s^2 z_j / n, so dL/dx_j = s (g_j - mean of g - z_j mean of g z).

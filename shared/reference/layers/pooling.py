@@ -25,7 +25,7 @@ class _Pool2d(Operation):
         return padded(x, self.pads, self.value)
 
     def _read(self, r: int, c: int) -> tuple[slice, slice]:
-        """The rows and columns of a window."""
+        """Give the rows and columns of a window."""
         top, left = self.p.stride * r, self.p.stride * c
         return slice(top, top + self.p.size), slice(left, left + self.p.size)
 

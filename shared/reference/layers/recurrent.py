@@ -24,7 +24,7 @@ class Recurrence(Operation):
         self.reversed = backward
 
     def forward(self, x: Array) -> tuple[Array, Array, Array]:
-        """x: [B, T, c_in]. Every hidden state, the last one and the last cell."""
+        """Give every hidden state, the last one and the last cell. x: [B, T, c_in]."""
         self.x = x[:, ::-1] if self.reversed else x
         of_inputs = self.x @ self.w_ih.value.T + self.b_ih.value + self.b_hh.value
         h = c = np.zeros_like(of_inputs, shape=(len(x), self.w_hh.shape[1]))

@@ -44,7 +44,10 @@ from shared.tensors import NODES, edges, owners
 
 @dataclass(frozen=True, kw_only=True)
 class _Graphs(Spec):
-    """hidden: the widths of the layers before the last."""
+    """Graphs are read by layers of these widths.
+
+    hidden: the widths of the layers before the last.
+    """
 
     features: Size
     hidden: tuple[Size, ...]
@@ -83,8 +86,8 @@ class _Graphs(Spec):
         return Tensor("adjacency", (self.nodes,), rows=NODES)
 
     def graphs(self, batch: int, seed: int, case: str = "") -> tuple[Ragged, Ragged]:
-        """The features and the edges of so many graphs, each one node smaller than the
-        one before it."""
+        """Draw the features and the edges of so many graphs, each one node smaller than
+        the one before it."""
         draw = generator("graphs", seed)
         counts = np.array([self.nodes - k % self.nodes for k in range(batch)])
         if case == "single nodes":
@@ -97,7 +100,7 @@ class _Graphs(Spec):
         return Ragged(x, counts), ends
 
     def _pairs(self, draw: np.random.Generator, nodes: int, case: str) -> Array:
-        """The edges of one graph."""
+        """Draw the edges of one graph."""
         if case == "no edges" or nodes == 0:
             return np.zeros((0, 2), np.int64)
         reached = max(nodes // 2, 1) if case == "isolated nodes" else nodes
@@ -162,7 +165,7 @@ class PooledGCNSpec(_Graphs):
 
 
 def as_matrix(inputs: Arrays) -> Arrays:
-    """The same inputs with the matrix A in the place of the edges."""
+    """Give the same inputs with the matrix A in the place of the edges."""
     x, ends, *others = inputs
     adjacency = np.zeros((len(x), len(x)), np.float32)
     np.add.at(adjacency, (ends[:, 1], ends[:, 0]), 1)

@@ -93,8 +93,8 @@ class BertSpec(Spec):
         return Supervised(loss=MSE(), trains=("encoder.*",))
 
     def examples(self, batch: int, seed: int, case: str = "") -> Arrays:
-        """Texts of different lengths, of at least one token, then padding; in the case
-        first one of no token, then one of one, then one of all."""
+        """Draw texts of different lengths, of at least one token, then padding; in the
+        case first one of no token, then one of one, then one of all."""
         tokens, _, token_types = (sample(t, batch, seed) for t in self.inputs())
         lengths = generator("lengths", seed).integers(1, self.tokens + 1, batch)
         if case:

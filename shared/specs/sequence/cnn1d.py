@@ -26,7 +26,10 @@ Stage = tuple[int, int, int]
 
 @dataclass(frozen=True, kw_only=True)
 class CNN1DSpec(Spec):
-    """stages: how many convolutions, how wide, and their kernel."""
+    """A stack of 1-D convolutions reads a series of `length` steps.
+
+    stages: how many convolutions, how wide, and their kernel.
+    """
 
     channels: Size = 1
     length: Size = 32_000
@@ -79,7 +82,7 @@ def _waves(pools: int, *stages: Stage) -> CNN1DSpec:
 
 
 def _series(length: int, num_classes: int) -> CNN1DSpec:
-    """A variant for series of the UCR archive, z-normalised."""
+    """Make a variant for series of the UCR archive, z-normalised."""
     return CNN1DSpec(
         length=length,
         stages=((1, 128, 8), (1, 256, 5), (1, 128, 3)),

@@ -27,7 +27,10 @@ class Direction:
 
 @dataclass(frozen=True)
 class StackSpec:
-    """features: of each step of the input; dropout: between two layers."""
+    """A stack of recurrent layers reads a sequence.
+
+    features: of each step of the input; dropout: between two layers.
+    """
 
     features: int
     hidden: int

@@ -45,7 +45,7 @@ POOLED = (0, 1, 4)  # the convolutions that a pooling follows
 def _convs(
     widths: tuple[int, ...], padding: int, groups: tuple[int, ...]
 ) -> tuple[ConvSpec, ...]:
-    """The five convolutions; `padding` of the first."""
+    """Give the five convolutions. padding: of the first."""
     form = ((11, 4, padding), (5, 1, 2), (3, 1, 1), (3, 1, 1), (3, 1, 1))
     sizes = pairwise((3, *widths))
     return tuple(

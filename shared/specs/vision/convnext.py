@@ -27,7 +27,10 @@ from shared.specs.base import ConvSpec, Original, Spec, Tensor, Variant, image
 
 @dataclass(frozen=True)
 class BlockSpec:
-    """inner: the width between the two linear layers; drop_path: of the branch."""
+    """A block is a depthwise convolution and two linear layers.
+
+    inner: the width between the two linear layers; drop_path: of the branch.
+    """
 
     width: int
     inner: int
@@ -40,7 +43,10 @@ class BlockSpec:
 
 @dataclass(frozen=True)
 class StageSpec:
-    """downsample: the patches of the image, or the downsampling of the last map."""
+    """A stage is a downsampling and its blocks.
+
+    downsample: the patches of the image, or the downsampling of the last map.
+    """
 
     downsample: ConvSpec
     blocks: tuple[BlockSpec, ...]

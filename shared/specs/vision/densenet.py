@@ -25,7 +25,10 @@ from shared.specs.base import ConvSpec, Original, Pool, Spec, Tensor, Variant, i
 
 @dataclass(frozen=True)
 class LayerSpec:
-    """convs: the bottleneck's 1x1, and the 3x3 whose maps the layer adds."""
+    """A dense layer adds its maps to those before it.
+
+    convs: the bottleneck's 1x1, and the 3x3 whose maps the layer adds.
+    """
 
     name: str
     convs: tuple[ConvSpec, ConvSpec]

@@ -88,7 +88,7 @@ class BlockSpec:
 
 @dataclass(frozen=True)
 class StageSpec:
-    """pool: in front of the blocks."""
+    """A stage is a pooling and its blocks. pool: in front of the blocks."""
 
     pool: Pool
     blocks: tuple[BlockSpec, ...]

@@ -105,7 +105,7 @@ class InceptionBase(Spec):
         return max(1, int(self.width * width))
 
     def convs(self, c_in: int, *wanted: Wanted) -> Chain:
-        """One after the other."""
+        """Chain convolutions, one after the other."""
         found = []
         for width, k, *stride in wanted:
             c_out = self.scaled(width)
@@ -119,7 +119,8 @@ class InceptionBase(Spec):
     def mixed(
         self, c_in: int, *branches: tuple[Wanted, ...], pooled: int = 0
     ) -> MixedSpec:
-        """pooled: the maps of a pooling that stands beside the branches."""
+        """Put branches side by side. pooled: the maps of a pooling that stands beside
+        them."""
         chains = tuple(self.convs(c_in, *branch) for branch in branches)
         return MixedSpec(chains, sum(chain[-1].c_out for chain in chains) + pooled)
 
@@ -225,7 +226,7 @@ class InceptionV3Spec(InceptionBase):
         return _HEAD.map_size(*self.map_sizes[1])
 
     def _a(self, c_in: int, pooled: int) -> MixedSpec:
-        """Figure 5; of its two branches with 3x3, one has 5x5."""
+        """Build figure 5; of its two branches with 3x3, one has 5x5."""
         return self.mixed(
             c_in,
             ((64, 1),),
@@ -235,7 +236,7 @@ class InceptionV3Spec(InceptionBase):
         )
 
     def _c(self, c_in: int, w: int) -> MixedSpec:
-        """Figure 6 with n = 7."""
+        """Build figure 6 with n = 7."""
         row, column = (1, 7), (7, 1)
         return self.mixed(
             c_in,
@@ -246,7 +247,7 @@ class InceptionV3Spec(InceptionBase):
         )
 
     def _e(self, c_in: int, width: int) -> MixedSpec:
-        """Figure 7."""
+        """Build figure 7."""
         one, pooled = self.convs(c_in, (320, 1)), self.convs(c_in, (192, 1))
         three = self.forked(c_in, (384, 1), width=width)
         double = self.forked(c_in, (448, 1), (384, 3), width=width)

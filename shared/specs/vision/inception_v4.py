@@ -47,7 +47,10 @@ class ResidualSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class InceptionV4Spec(InceptionBase):
-    """depths: of the blocks A, B and C (figure 9)."""
+    """The network is made of blocks A, B and C with reductions between them.
+
+    depths: of the blocks A, B and C (figure 9).
+    """
 
     depths: tuple[Depth, Depth, Depth] = (4, 7, 3)
     dropout: Rate = 0.2
@@ -110,7 +113,7 @@ class InceptionV4Spec(InceptionBase):
         return self.inception_c[-1].c_out
 
     def _a(self, c_in: int) -> MixedSpec:
-        """Figure 4."""
+        """Build figure 4."""
         return self.mixed(
             c_in,
             ((96, 1),),
@@ -120,7 +123,7 @@ class InceptionV4Spec(InceptionBase):
         )
 
     def _b(self, c_in: int) -> MixedSpec:
-        """Figure 5."""
+        """Build figure 5."""
         return self.mixed(
             c_in,
             ((384, 1),),
@@ -130,7 +133,7 @@ class InceptionV4Spec(InceptionBase):
         )
 
     def _c(self, c_in: int) -> MixedSpec:
-        """Figure 6."""
+        """Build figure 6."""
         one, pooled = self.convs(c_in, (256, 1)), self.convs(c_in, (256, 1))
         two = self.forked(c_in, (384, 1), width=256)
         chain: tuple[Wanted, ...] = ((384, 1), (448, (3, 1)), (512, (1, 3)))

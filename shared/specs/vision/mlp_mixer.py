@@ -77,7 +77,7 @@ class MLPMixerSpec(Spec):
 
 
 def _mixer(patch: int, width: int, depth: int) -> MLPMixerSpec:
-    """Table 1's."""
+    """Fill in a column of table 1."""
     return MLPMixerSpec(
         patch=patch,
         width=width,

@@ -42,8 +42,11 @@ Slope = Annotated[float, Range(0.0, 1e4, "a number of at least 0, below 10000")]
 
 @dataclass(frozen=True)
 class BlockSpec:
-    """convs: a, b and c; squeeze: between b and c, or none; proj: the shortcut's
-    convolution, or none."""
+    """A block is a residual branch of three convolutions beside its shortcut.
+
+    convs: a, b and c; squeeze: between b and c, or none; proj: the shortcut's
+    convolution, or none.
+    """
 
     name: str
     convs: tuple[ConvSpec, ConvSpec, ConvSpec]

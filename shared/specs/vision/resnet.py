@@ -22,7 +22,10 @@ from shared.specs.base import ConvSpec, Original, Pool, Spec, Tensor, Variant, i
 
 @dataclass(frozen=True)
 class BlockSpec:
-    """convs: the residual branch in order; downsample: the projection, if any."""
+    """A block is a residual branch beside its shortcut.
+
+    convs: the residual branch in order; downsample: the projection, if any.
+    """
 
     convs: tuple[ConvSpec, ...]
     downsample: ConvSpec | None

@@ -90,7 +90,10 @@ class _Towers(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class SiameseSpec(_Towers):
-    """normed: each place is divided by its length."""
+    """One tower is called for each of two or three inputs.
+
+    normed: each place is divided by its length.
+    """
 
     tower: MLPSpec | SimpleCNNSpec | LeNetSpec
     loss: Contrastive | Triplet
@@ -127,7 +130,10 @@ class SiameseSpec(_Towers):
 
 @dataclass(frozen=True, kw_only=True)
 class OneShotSpec(_Towers):
-    """widths, kernels: of the convolutions; hidden: how many numbers a place has."""
+    """One tower is called twice, and a layer weighs where the two places differ.
+
+    widths, kernels: of the convolutions; hidden: how many numbers a place has.
+    """
 
     channels: Size = 1
     image_size: tuple[Side, Side] = (105, 105)

@@ -126,7 +126,10 @@ def _parts(length: int, side: int, shift: int) -> Array:
 
 @dataclass(frozen=True)
 class BlockSpec:
-    """inner: the MLP's width; drop_path: of both branches."""
+    """A block is attention within windows, then an MLP.
+
+    inner: the MLP's width; drop_path: of both branches.
+    """
 
     width: int
     heads: int

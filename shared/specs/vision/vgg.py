@@ -89,7 +89,7 @@ def _vgg(*depths: int, batch_norm: bool) -> VGGSpec:
 
 
 def _pair(name: str, *depths: int, plain: int, batch_norm: int) -> dict[str, Variant]:
-    """A column of table 1 without and with batch norm, and how many parameters."""
+    """Make a column of table 1 without and with batch norm, of so many parameters."""
     source = "torchvision 0.28.0"
     return {
         name: Variant(_vgg(*depths, batch_norm=False), plain, source),

@@ -145,12 +145,12 @@ def _tiny(image_size: tuple[int, int], depth: int) -> ViTSpec:
 
 
 def _base(patch: int) -> ViTSpec:
-    """Table 1's."""
+    """Fill in a column of table 1."""
     return ViTSpec(patch=patch, width=768, depth=12, heads=12, mlp_width=3072)
 
 
 def _deit(width: int, heads: int, distilled: bool = False) -> ViTSpec:
-    """DeiT's tables 1 and 9."""
+    """Fill in a row of DeiT's tables 1 and 9."""
     return ViTSpec(
         width=width,
         depth=12,

@@ -30,7 +30,7 @@ def data() -> Dataset:
 
 
 def verified(a: Array, b: Array, other: Array) -> float:
-    """The share of pairs on the right side of half the margin."""
+    """Give the share of pairs on the right side of half the margin."""
     apart = np.sqrt(np.square(a - b).sum(-1)) > MARGIN / 2
     return metrics.accuracy(apart, other > 0)
 

@@ -26,7 +26,7 @@ def norm(spec: GPTSpec) -> LayerNorm:
 
 
 def chooser(temperature: float, top_k: int | None, top_p: float | None) -> Choose:
-    """The likeliest token at temperature 0, else one that the uniform number draws."""
+    """Choose the likeliest token at temperature 0, else one by the uniform number."""
     if temperature == 0:
         return lambda logits, uniform: greedy(logits)
     return Sample(temperature=temperature, top_k=top_k, top_p=top_p).next_token
