@@ -243,7 +243,8 @@ class JaxModel(contract.Model):
         return Trainer(self, plan)
 
     def write_native(self, path: Path, values: Weights) -> None:
-        """NNX's own names and layouts: flat `.safetensors`, or an Orbax folder."""
+        """Write NNX's own names and layouts: flat `.safetensors`, or an Orbax
+        folder."""
         slots = self.slots()
         weights.check(slots, values)
         native = {

@@ -30,7 +30,8 @@ def settings(definition: Any) -> dict[str, Any]:
 
 
 def maker(module: ModuleType, definition: Any) -> Callable[..., Any]:
-    """CrossEntropy -> cross_entropy, AdamW -> adamw."""
+    """Give the function that makes such an object: `cross_entropy` for CrossEntropy,
+    `adamw` for AdamW."""
     name = re.sub("(?<=[a-z])(?=[A-Z][a-z])", "_", type(definition).__name__)
     return getattr(module, name.lower())
 
@@ -152,13 +153,13 @@ def drawn(stream: Stream, t: int) -> dict[str, Any]:
 
 
 def factors(definition: Schedule, number: int) -> list[float]:
-    """The factors of the first updates."""
+    """Give the factors of the first updates."""
     native = schedule(definition)
     return [float(native(jnp.asarray(t))) for t in range(number)]
 
 
 def observe(definition: ReduceOnPlateau, values: list[float]) -> list[float]:
-    """The factor after each of these observations."""
+    """Give the factor after each of these observations."""
     native = schedules.reduce_on_plateau(**settings(definition))
     one = jnp.ones(())
     kept = native.init(one)

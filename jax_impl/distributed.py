@@ -19,7 +19,7 @@ from shared.errors import UsageError
 
 
 def join() -> None:
-    """Meet the others; returns when all are there."""
+    """Meet the others, and return when all are there."""
     here = Place.told()
     meeting = here.addresses[0]
     jax.config.update("jax_cpu_collectives_implementation", "gloo")
@@ -64,7 +64,8 @@ def _replicated(leaf: jax.Array) -> jax.Array:
 
 
 def sharded(arrays: tuple[jax.Array, ...]) -> tuple[jax.Array, ...]:
-    """Rows over the devices: every process has the whole batch, and keeps its part."""
+    """Spread the rows over the devices: every process has the whole batch, and keeps
+    its part."""
     if jax.process_count() == 1:
         return arrays
     for array in arrays:
@@ -83,7 +84,7 @@ def everywhere() -> NamedSharding | None:
 
 
 def local(tree: Any) -> Any:
-    """Such arrays, as this process's own."""
+    """Give such arrays as this process's own."""
     if jax.process_count() == 1:
         return tree
     return jax.tree.map(lambda leaf: leaf.addressable_data(0), tree)

@@ -182,7 +182,7 @@ def reduce_on_plateau(
     cooldown: int = 0,
     lowest: float = 0.0,
 ) -> optax.GradientTransformationExtraArgs:
-    """A transformation to chain after an optimizer; its `update` is given what is
+    """Make a transformation to chain after an optimizer; its `update` is given what is
     observed as `value`."""
     # DIFF(plateau): optax's own waits one observation less.
     settings = locals()

@@ -109,7 +109,7 @@ class Trainer(contract.Trainer):
     def training_step(
         self, model: Any, inputs: Arrays, targets: Arrays, step: Step, noise: Arrays
     ) -> dict[str, jax.Array]:
-        """The losses of one step by name; the first is minimised."""
+        """Give the losses of one step by name; the first is minimised."""
         losses = losses_of(self.plan.objective, step)
         return losses(self.plan.objective, model, inputs, targets, noise)
 
@@ -133,7 +133,7 @@ class Trainer(contract.Trainer):
         factor: jax.Array,
         batches: jax.Array,
     ) -> tuple[State, dict[str, jax.Array]]:
-        """The step of this number, with noise that depends on the batches done."""
+        """Make the step of this number, with noise that depends on the batches done."""
         update = self.updates[number]
         key = jax.random.fold_in(jax.random.key(self.plan.seed), batches)
         key = jax.random.fold_in(key, number)

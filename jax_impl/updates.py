@@ -58,7 +58,8 @@ class Update:
 def _optimizer(
     plan: Plan, definition: Optimizer, rate: float, shapes: Any, dtype: str
 ) -> optax.GradientTransformation:
-    """One for a group of parameters; a clip that all groups share is not its own."""
+    """Make the optimizer of a group of parameters; a clip that all groups share is not
+    its own."""
     if rate != 1.0:
         definition = replace(definition, lr=definition.lr * rate)
     made: Any = definitions.optimizer(definition, excluded(shapes), plan.schedule)
@@ -73,7 +74,7 @@ def _optimizer(
 def _clipped(
     clip: optax.GradientTransformation, optimizer: optax.GradientTransformation
 ) -> optax.GradientTransformation:
-    """The optimizer's state stays its own; a clip has none."""
+    """Clip in front of an optimizer, whose state stays its own."""
 
     def update(grads: Any, kept: Any, params: Any) -> Any:
         grads, _ = clip.update(grads, clip.init(params), params)

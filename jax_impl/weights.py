@@ -39,7 +39,7 @@ def children(module: Any) -> Iterator[tuple[str, Any]]:
 
 
 def named_modules(module: Any, path: str = "") -> Iterator[tuple[str, nnx.Module]]:
-    """Every module but containers, each at its path; the root's is empty."""
+    """Yield every module but containers, each with its path; the root's is empty."""
     if isinstance(module, nnx.Module) and not isinstance(module, nnx.List | nnx.Dict):
         yield path, module
     for name, value in children(module):
@@ -48,7 +48,7 @@ def named_modules(module: Any, path: str = "") -> Iterator[tuple[str, nnx.Module
 
 
 def _variables(model: nnx.Module) -> Iterator[tuple[str, nnx.Module, str, Any]]:
-    """Real variables, each once, in order of definition, with where they live."""
+    """Yield the real variables, each once, in order, with where they live."""
     seen: set[int] = set()
     for path, module in named_modules(model):
         for name, value in children(module):
@@ -71,7 +71,7 @@ def slots(model: nnx.Module, dtype: str) -> dict[str, Slot]:
 
 
 def native_names(model: nnx.Module) -> dict[str, str]:
-    """Canonical name -> NNX's own."""
+    """Give NNX's own name for each canonical one."""
     return {
         prefix + _rule(module).get(name, (name, SAME))[0]: prefix + name
         for prefix, module, name, _ in _variables(model)

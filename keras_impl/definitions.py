@@ -38,7 +38,7 @@ def optimizer(
     scheduled: Schedule | None = None,
     **options: Any,
 ) -> keras.optimizers.Optimizer:
-    """excluded: the tensors that weight decay leaves alone.
+    """Make the native optimizer. excluded: the tensors that weight decay leaves alone.
     options: those of any Keras optimizer."""
     values = settings(definition)
     rate = values.pop("lr")
@@ -162,13 +162,13 @@ def optimize(stream: Stream) -> Steps:
 
 
 def factors(definition: Schedule, number: int) -> list[float]:
-    """The factors of the first updates."""
+    """Give the factors of the first updates."""
     native = schedule(definition)
     return [float(ops.convert_to_numpy(native(t))) for t in range(number)]
 
 
 def observe(definition: ReduceOnPlateau, values: list[float]) -> list[float]:
-    """The factor after each of these observations."""
+    """Give the factor after each of these observations."""
     native = schedules.ReduceOnPlateau(**settings(definition))
     return [native.observe(value) for value in values]
 

@@ -20,7 +20,7 @@ from shared.errors import UsageError
 
 
 def join() -> None:
-    """Meet the others; returns when all are there. What is made from here on, is made
+    """Meet the others, and return when all are there. What is made from here on is made
     in each and starts with the same value."""
     if backends.BACKEND != "tensorflow":
         raise UsageError("Keras trains in several processes on TensorFlow only")
@@ -75,7 +75,7 @@ def sharded(batches: Callable[[], Iterator[Any]]) -> Any:
 
 
 def in_replica(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function as the strategy of several processes runs it, in each."""
+    """Let the strategy of several processes run the function, in each."""
     strategy = backends.strategy()
     if strategy is None:
         return function
@@ -83,7 +83,7 @@ def in_replica(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def summed(losses: dict[str, Any]) -> dict[str, Any]:
-    """The losses of the whole batch, within a step, from the parts of each process."""
+    """Add up the losses of a batch, within a step, from each process's part."""
     return dict(zip(losses, total(list(losses.values())), strict=True))
 
 

@@ -116,7 +116,7 @@ class _Loaded(ctypes.Structure):
 
 
 def _slots(library: str, name: bytes) -> list[int]:
-    """The places of an imported function's address in libraries of this name."""
+    """Find where libraries of this name keep an imported function's address."""
     kinds = _IMPORTED.get(platform.machine(), ())
     found: list[int] = []
     visit = ctypes.CFUNCTYPE(

@@ -236,7 +236,7 @@ class ReduceOnPlateau(keras.callbacks.Callback):
         self.base = math.nan
 
     def observe(self, value: float) -> float:
-        """The factor from here on."""
+        """Give the factor from here on."""
         margin = self.threshold * abs(self.best) if math.isfinite(self.best) else 0.0
         better = value < self.best - margin
         if better:

@@ -145,7 +145,7 @@ class Trainer(contract.Trainer):
         return self.updates[0].optimizers[0]
 
     def fuse(self) -> None:
-        """Compile the updates, for a loop; a few are not worth the compilation."""
+        """Compile the updates, for a loop; for a few it is not worth while."""
         if self.to_fuse:
             for update in self.updates:
                 for optimizer in update.optimizers:
@@ -380,7 +380,7 @@ class Trainer(contract.Trainer):
                 variable.assign(value)
 
     def _generators(self) -> list[keras.Variable]:
-        """The states of the layers' own random generators, and of the noise's."""
+        """Give the states of the layers' own random generators, and of the noise's."""
         own = [
             layer.seed_generator.state
             for _, layer in named_layers(self.native)

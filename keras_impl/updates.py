@@ -67,7 +67,7 @@ class Update:
         noise: Tensors,
         share: Any,
     ) -> tuple[dict[str, KerasTensor], dict[str, Any]]:
-        """The losses by name, and the gradients of the first."""
+        """Give the losses by name, and the gradients of the first."""
         losses = losses_of(self.plan.objective, self.step)
         names: list[str] = []
 
@@ -91,7 +91,7 @@ class Update:
             optimizer.apply([gradients[n] for n in part], list(part.values()))
 
     def noise(self, rows: int, seed: keras.random.SeedGenerator) -> Tensors:
-        """What the step draws, by Keras's own generator."""
+        """Draw the noise of the step by Keras's own generator."""
         found = []
         for noise in self.step.noise:
             shape = (rows, *noise.shape)

@@ -59,7 +59,7 @@ def _is_functional(model: keras.Model) -> bool:
 
 
 def named_layers(layer: Any, path: str = "") -> Iterator[tuple[str, keras.Layer]]:
-    """Every layer but containers, each at its path; the root's is empty."""
+    """Yield every layer but containers, each with its path; the root's is empty."""
     if isinstance(layer, layers.Layer):
         yield path, layer
     for name, value in children(layer):
@@ -68,7 +68,7 @@ def named_layers(layer: Any, path: str = "") -> Iterator[tuple[str, keras.Layer]
 
 
 def slots(model: keras.Layer, dtype: str) -> dict[str, Slot]:
-    """Real variables, each once, in order of definition."""
+    """Give the real variables, each once, in order of definition."""
     found: dict[str, Slot] = {}
     seen: set[int] = set()
     for path, layer in named_layers(model):

@@ -35,8 +35,8 @@ def optimizer(
     excluded: frozenset[str] = frozenset(),
     rates: Mapping[float, list[str]] | None = None,
 ) -> torch.optim.Optimizer:
-    """excluded: the tensors that weight decay leaves alone. rates: the parameters by
-    the factor on their learning rate."""
+    """Make the native optimizer. excluded: the tensors that weight decay leaves alone.
+    rates: the parameters by the factor on their learning rate."""
     kind, values = getattr(optimizers, type(definition).__name__), settings(definition)
     groups: list[dict[str, Any]] = []
     for rate, names in (rates or {1.0: list(parameters)}).items():
@@ -65,7 +65,7 @@ def state(
 
 
 def _whole(value: Any) -> Tensor:
-    """A number of Python with all its digits."""
+    """Write a number of Python with all its digits."""
     if isinstance(value, float):
         return torch.tensor(value, dtype=torch.float64)
     return torch.as_tensor(value)
@@ -165,13 +165,13 @@ def copies(tensors: Mapping[str, Tensor]) -> dict[str, Array]:
 
 
 def factors(definition: Schedule, number: int) -> list[float]:
-    """The factors of the first updates."""
+    """Give the factors of the first updates."""
     native = schedule(definition)
     return [float(native(t)) for t in range(number)]
 
 
 def observe(definition: ReduceOnPlateau, values: list[float]) -> list[float]:
-    """The factor after each of these observations."""
+    """Give the factor after each of these observations."""
     optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(()))], lr=1.0)
     native = schedules.ReduceOnPlateau(optimizer, **settings(definition))
     found = []

@@ -22,7 +22,7 @@ from shared.distributed import HOST, Place
 
 
 def join() -> None:
-    """Meet the others; returns when all are there."""
+    """Meet the others, and return when all are there."""
     here = Place.told()
     backend = "gloo"
     if torch.cuda.is_available():
@@ -137,7 +137,7 @@ class BatchNorm(_BatchNorm):
         return y.to(x.dtype)
 
     def _check_input_dim(self, x: Tensor) -> None:
-        """Any number of axes."""
+        """Let any number of axes pass."""
 
 
 def total(value: Tensor) -> Tensor:

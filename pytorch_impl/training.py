@@ -49,8 +49,8 @@ class Trainer(contract.Trainer):
         torch.manual_seed(self.place.seed(plan.seed))
 
     def _replicated(self) -> Any:
-        """Replicate the network for one step; what several take is added up step by
-        step."""
+        """Replicate the network for one step, since what several steps take is added up
+        step by step."""
         heads, spec = getattr(self.plan.objective, "heads", None), self.model.spec
         partial = not spec or (heads and len(heads) < len(spec.outputs(True)))
         partial = partial or not self.updates[0].whole
@@ -66,7 +66,7 @@ class Trainer(contract.Trainer):
     def training_step(
         self, inputs: Tensors, targets: Tensors, step: Step, noise: Tensors = ()
     ) -> Losses:
-        """The losses of one step by name; the first is minimised."""
+        """Give the losses of one step by name; the first is minimised."""
         losses = losses_of(self.plan.objective, step)
         with products(self.device, self.model.low):
             return losses(self.plan.objective, self.network, inputs, targets, noise)
@@ -119,7 +119,7 @@ class Trainer(contract.Trainer):
         noise: Tensors,
         share: float,
     ) -> Losses:
-        """The losses of one process's rows; those of all add up to the batch's."""
+        """Give the losses of one process's rows; those of all add up to the batch's."""
         losses = self.training_step(*tensors, step, noise)
         if share == 1.0:
             return losses

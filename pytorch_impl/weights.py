@@ -7,7 +7,7 @@ from shared.files.weights import Slot
 
 
 def slots(model: nn.Module, dtype: str) -> dict[str, Slot]:
-    """Real parameters and buffers, each once, in order of definition.
+    """Give the real parameters and buffers, each once, in order of definition.
 
     `num_batches_tracked` and index buffers are no part of the function's values.
     """

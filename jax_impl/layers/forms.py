@@ -25,7 +25,7 @@ BLOCKS = 7
 
 
 def on_cpu(form: Callable[..., Any], other: Callable[..., Any], *arrays: Any) -> Any:
-    """The form where the program runs on a CPU, elsewhere the other.
+    """Choose one form where the program runs on a CPU, elsewhere the other.
 
     DIFF(platform): which device that is, a trace does not know. Both are traced, which
     takes time, only where there are others than the CPU.
@@ -43,7 +43,7 @@ def has_flash(q: Array) -> bool:
 
 
 def local_capability() -> float:
-    """Of an NVIDIA GPU the generation, of others 0."""
+    """Give the generation of an NVIDIA GPU, of other devices 0."""
     said = str(getattr(jax.local_devices()[0], "compute_capability", ""))
     return float(said) if said.replace(".", "").isdigit() else 0.0
 
@@ -57,8 +57,8 @@ def apart(function: Callable[..., Any], *arguments: Any) -> Any:
 
 @partial(jax.custom_jvp, nondiff_argnums=(2, 3))
 def convolve(x: Array, kernel: Array, stride: int, pads: Sides) -> Array:
-    """x: [B, H, W, c_in]; kernel: [rows, columns, c_in, c_out]. Value, gradient of x
-    and gradient of the kernel each have a form of their own."""
+    """Convolve, where value, gradient of x and gradient of the kernel each have a form
+    of their own. x: [B, H, W, c_in]; kernel: [rows, columns, c_in, c_out]."""
     return _forms(x, kernel, stride, pads)[0](x, kernel, stride, pads)
 
 
@@ -128,7 +128,8 @@ def plain(x: Array, kernel: Array, stride: int, pads: Sides, groups: int = 1) ->
 
 
 def _product(x: Array, kernel: Array, stride: int, pads: Sides) -> Array:
-    """One matrix product of patches [B * H' * W', places * c_in] with the kernel."""
+    """Convolve by one matrix product of patches [B * H' * W', places * c_in] with the
+    kernel."""
     window = kernel.shape[:2]
 
     def patch(x: Array) -> Array:
@@ -152,7 +153,8 @@ def _tiles(x: Array, kernel: Array, stride: int, pads: Sides) -> Array:
 
 
 def _terms(x: Array, kernel: Array, stride: int, pads: Sides) -> Array:
-    """A sum of places * c_in terms; XLA makes one loop of it, whose lanes are maps."""
+    """Convolve by a sum of places * c_in terms; XLA makes one loop of it, whose lanes
+    are maps."""
     *_, c_in, c_out = kernel.shape
 
     def total(x: Array, kernel: Array) -> Array:
@@ -165,8 +167,9 @@ def _terms(x: Array, kernel: Array, stride: int, pads: Sides) -> Array:
 
 
 def transposed(x: Array, kernel: Array, c: ConvTransposeSpec) -> Array:
-    """kernel: [rows, columns, c_out, c_in]. Places as far apart as the stride see the
-    same places of the kernel: each such grid is a convolution of its own."""
+    """Convolve transposed: places as far apart as the stride see the same places of the
+    kernel, so each such grid is a convolution of its own. kernel: [rows, columns,
+    c_out, c_in]."""
     map_size, size = x.shape[1:3], c.map_size(*x.shape[1:3])
     rows, columns = (
         [_grid(k, n, whole, cut + at, c.stride) for at in range(c.stride)]
@@ -207,8 +210,9 @@ def _on_grid(
 
 
 def grouped(x: Array, kernel: Array, groups: int, stride: int, pads: Sides) -> Array:
-    """kernel: [rows, columns, c_in of a group, c_out of all]. Narrow groups are joined
-    to a convolution of WIDE channels, whose kernel is zero between them."""
+    """Convolve in groups: narrow ones are joined to a convolution of WIDE channels,
+    whose kernel is zero between them. kernel: [rows, columns, c_in of a group, c_out of
+    all]."""
     *window, c_in, c_out = kernel.shape
     kernels = kernel.reshape(*window, c_in, groups, c_out // groups)
     ends = np.arange(0, groups, max(1, WIDE // c_in))[1:]
@@ -231,8 +235,9 @@ def _dense(kernels: Array) -> Array:
 
 @partial(jax.custom_jvp, nondiff_argnums=(2, 3))
 def depthwise(x: Array, kernel: Array, stride: int, pads: Sides) -> Array:
-    """x: [B, H, W, channels]; kernel: [rows, columns, 1, channels]. A sum of as many
-    shifted maps as the kernel has places: XLA's own is slow here."""
+    """Convolve each map by itself, as a sum of as many shifted maps as the kernel has
+    places: XLA's own is slow here. x: [B, H, W, channels]; kernel: [rows, columns, 1,
+    channels]."""
 
     def total(x: Array, kernel: Array) -> Array:
         shifted = _shifted(x, kernel.shape[:2], stride, pads)
@@ -270,8 +275,8 @@ def _scattered(x: Array, kernel: Array, stride: int, pads: Sides) -> Array:
 
 
 def _framed(x: Array, rows: Pair, columns: Pair) -> Array:
-    """Zeros around it; what is negative is cut off. jnp.pad would stay a computation of
-    its own within another."""
+    """Put zeros around it, and cut off what is negative. jnp.pad would stay a
+    computation of its own within another."""
     zero = jnp.zeros((), x.dtype)
     return jax.lax.pad(x, zero, ((0, 0, 0), (*rows, 0), (*columns, 0), (0, 0, 0)))
 
@@ -359,7 +364,7 @@ def _max_pool_jvp(
 
 @partial(jax.custom_jvp, nondiff_argnums=(1, 2, 3))
 def mean_pool(x: Array, size: int, stride: int, pads: Sides) -> Array:
-    """Padding counts as zeros."""
+    """Average each window; padding counts as zeros."""
 
     def mean(x: Array) -> Array:
         return sum(_shifted(x, (size, size), stride, pads)) / size**2

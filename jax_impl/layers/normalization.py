@@ -86,7 +86,7 @@ def local_response_norm(
 
 
 def unit(x: Array) -> Array:
-    """Vectors, along the last axis, of length 1; 0 stays 0, with a gradient of 0.
+    """Scale vectors, along the last axis, to length 1; 0 stays 0, with a gradient of 0.
 
     DIFF(unit-eps): JAX has none; optax's safe_norm wants to be told a least length.
     """

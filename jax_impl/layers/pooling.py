@@ -29,7 +29,7 @@ def max_pool(x: Array, p: Pool) -> Array:
 
 
 def max_pool1d(x: Array, size: int) -> Array:
-    """Windows beside each other; the last is as short as it falls."""
+    """Take the maximum of windows side by side; the last is as short as it falls."""
     pads = (0, -x.shape[1] % size), (0, 0)
     y = forms.on_cpu(
         lambda x: forms.max_pool(x, (size, 1), size, pads),  # DIFF(pooling)

@@ -71,8 +71,8 @@ def _cell(state: State, gates: Array, w: Array) -> tuple[State, tuple[Array, ...
 
 @partial(jax.custom_jvp, nondiff_argnums=(3,))
 def recur(gates: Array, w: Array, start: State, reverse: bool) -> tuple[Array, State]:
-    """gates: [T, B, 4 * hidden], of the inputs; w: [hidden, 4 * hidden]; start: before
-    the first step.
+    """Run one direction of one layer over its steps. gates: [T, B, 4 * hidden], of the
+    inputs; w: [hidden, 4 * hidden]; start: before the first step.
 
     DIFF(lstm-gradient): left to itself JAX adds to the gradient of w at every step;
     with the derivative written out it is one product over all steps.

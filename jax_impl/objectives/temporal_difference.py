@@ -33,5 +33,5 @@ def temporal_difference(
 
 
 def _each(values: Array, action: Array) -> Array:
-    """The value of one action a row."""
+    """Give the value of one action a row."""
     return jnp.take_along_axis(values, action[:, None], -1)[:, 0]

@@ -57,12 +57,12 @@ def used(setting: Any) -> bool:
 
 
 def rate_of(learning_rate: Rate, t: Array) -> Any:
-    """The rate of update t, counted from 1."""
+    """Give the rate of update t, counted from 1."""
     return learning_rate(t - 1) if callable(learning_rate) else learning_rate
 
 
 def decay_of_each(mask: Mask, weight_decay: float, params: Any) -> Any:
-    """Each tensor's weight decay."""
+    """Give each tensor's weight decay."""
     tree = mask(params) if callable(mask) else mask
     if tree is None:
         return jax.tree.map(lambda _: weight_decay, params)
@@ -74,7 +74,7 @@ def zeros_like(params: Any) -> Any:
 
 
 def coupled(grads: Any, params: Any, mask: Mask, weight_decay: float) -> Any:
-    """The gradients, weight decay in them."""
+    """Add the weight decay to the gradients."""
     if not used(weight_decay):
         return grads
     decays = decay_of_each(mask, weight_decay, params)
@@ -82,7 +82,7 @@ def coupled(grads: Any, params: Any, mask: Mask, weight_decay: float) -> Any:
 
 
 def mean(of: Any, new: Any, beta: Any) -> Any:
-    """The moving average."""
+    """Move the average on by one value."""
     return jax.tree.map(lambda m, g: beta * m + (1 - beta) * g, of, new)
 
 

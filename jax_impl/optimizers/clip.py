@@ -7,7 +7,7 @@ from jax import Array
 
 
 def clip_by_norm(limit: float) -> optax.GradientTransformation:
-    """Each tensor's norm."""
+    """Clip each tensor by its own norm."""
 
     def bound(g: Array) -> Array:
         norm = jnp.sqrt(jnp.sum(jnp.square(g)))

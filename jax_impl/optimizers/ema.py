@@ -14,7 +14,7 @@ class EmaState(NamedTuple):
 
 
 def ema(*, decay: float) -> optax.GradientTransformation:
-    """The moving average of the parameters; the last of a chain, it changes nothing."""
+    """Keep the moving average of the parameters, as the last of a chain."""
     check("ema", locals())
 
     def init(params: Any) -> EmaState:

@@ -159,7 +159,7 @@ class Conv2DTranspose(Saved, layers.Conv2DTranspose):
 
 
 def grown(shape: Shape, sides: tuple[Pair, ...]) -> Shape:
-    """The shape of a map with so much more at its sides; None is not known."""
+    """Give the shape of a map with so much more at its sides; None is not known."""
     batch, *size, channels = shape
     pairs = zip(size, sides, strict=True)
     more = (n if n is None else n + first + last for n, (first, last) in pairs)

@@ -30,7 +30,7 @@ class SpecModel(keras.Model):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
-        """The model of such a configuration; its weights are not in it."""
+        """Make the model of such a configuration; its weights are not in it."""
         family = importlib.import_module(
             cls.__module__.replace("keras_impl.models", "shared.specs")
         )
@@ -87,7 +87,7 @@ class _Branch:
 
 
 def _inside(layer: Any, path: str = "") -> Iterator[tuple[str, keras.Layer]]:
-    """The layers right inside one, also those in lists."""
+    """Yield the layers right inside one, also those in lists."""
     for name, value in children(layer):
         here = f"{path}.{name}" if path else name
         if isinstance(value, keras.Layer):

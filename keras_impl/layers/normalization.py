@@ -118,7 +118,7 @@ def local_response_norm(
 
 
 def unit(x: KerasTensor) -> KerasTensor:
-    """Vectors, along the last axis, of length 1; 0 stays 0, with a gradient of 0.
+    """Scale vectors, along the last axis, to length 1; 0 stays 0, with a gradient of 0.
 
     DIFF(unit-eps): ops.normalize divides by 1e-7 at least.
     """

@@ -30,7 +30,7 @@ def max_pool(x: KerasTensor, p: Pool) -> KerasTensor:
 
 
 def max_pool1d(x: KerasTensor, size: int) -> KerasTensor:
-    """Windows beside each other; the last is as short as it falls."""
+    """Take the maximum of windows side by side; the last is as short as it falls."""
     # DIFF(pool-padding): "same" would shorten the first window too.
     missing = -x.shape[1] % size
     if missing:

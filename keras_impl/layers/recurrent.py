@@ -87,8 +87,9 @@ class StackedLSTM(Saved, keras.Layer):
 
 @ops.custom_gradient
 def recur(gates: KerasTensor, w: KerasTensor, h: KerasTensor, c: KerasTensor) -> Any:
-    """gates: [B, T, 4 * hidden], of the inputs; w: [hidden, 4 * hidden]; h, c: before
-    the first step. What it gives is hidden and cell of every step, beside each other.
+    """Run one direction of one layer over its steps, and give hidden and cell of every
+    step, beside each other. gates: [B, T, 4 * hidden], of the inputs; w: [hidden, 4 *
+    hidden]; h, c: before the first step.
 
     DIFF(lstm-gradient): left to itself the gradient of a loop adds to that of w at
     every step; with the derivative written out it is one product over all steps.
@@ -119,7 +120,7 @@ def _back(
     seen: KerasTensor,
     upstream: KerasTensor,
 ) -> tuple[KerasTensor, ...]:
-    """The gradients of the gates, of w and of the start. What a step computed is
+    """Give the gradients of the gates, of w and of the start. What a step computed is
     computed anew, all steps at once: cheaper than to keep it."""
     first = ops.concatenate(start, -1)[:, None]
     h, before = ops.split(ops.concatenate([first, seen[:, :-1]], 1), 2, -1)

@@ -29,7 +29,7 @@ MODULES: dict[str, ModuleType] = {
 def losses_of(
     objective: Objective, step: Step
 ) -> Callable[..., dict[str, KerasTensor]]:
-    """The function of a step: (objective, model, inputs, targets, noise) to losses by
-    name, of which the first is minimised."""
+    """Give the function of a step: (objective, model, inputs, targets, noise) to losses
+    by name, of which the first is minimised."""
     found: Any = getattr(MODULES[type(objective).__name__], step.name)
     return found

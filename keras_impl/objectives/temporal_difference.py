@@ -32,6 +32,6 @@ def temporal_difference(
 
 
 def _each(values: KerasTensor, action: KerasTensor) -> KerasTensor:
-    """The value of one action a row."""
+    """Give the value of one action a row."""
     one = ops.expand_dims(ops.cast(action, "int32"), -1)
     return ops.squeeze(ops.take_along_axis(values, one, -1), -1)

@@ -120,7 +120,7 @@ class Optimizer(keras.optimizers.Optimizer):
         return [getattr(self, f"kept_{name}")[index] for name in self.needs()]
 
     def t(self, dtype: str) -> KerasTensor:
-        """The number of this update, from 1."""
+        """Give the number of this update, from 1."""
         return ops.cast(self.iterations + 1, dtype)
 
     def decay(self, variable: keras.Variable) -> float:
@@ -134,7 +134,7 @@ class Optimizer(keras.optimizers.Optimizer):
         return clipped
 
     def coupled(self, gradient: KerasTensor, variable: keras.Variable) -> KerasTensor:
-        """The gradient, weight decay in it."""
+        """Add the weight decay to the gradient."""
         decay = self.decay(variable)
         return gradient + decay * variable if decay else gradient
 
@@ -154,7 +154,7 @@ def total(xs: list[Any]) -> KerasTensor:
 def adam_step(
     optimizer: Any, g: KerasTensor, variable: Any, m: Any, v: Any
 ) -> KerasTensor:
-    """Adam's step, before the learning rate."""
+    """Give Adam's step, before the learning rate."""
     beta1, beta2, t = optimizer.beta1, optimizer.beta2, optimizer.t(variable.dtype)
     m.assign(beta1 * m + (1 - beta1) * g)
     v.assign(beta2 * v + (1 - beta2) * ops.square(g))

@@ -42,7 +42,7 @@ def local_response_norm(
 
 
 def unit(x: Tensor) -> Tensor:
-    """Vectors, along the last axis, of length 1; 0 stays 0, with a gradient of 0.
+    """Scale vectors, along the last axis, to length 1; 0 stays 0, with a gradient of 0.
 
     DIFF(unit-eps): F.normalize divides by 1e-12 at least.
     """

@@ -29,7 +29,7 @@ def max_pool(x: Tensor, p: Pool) -> Tensor:
 
 
 def max_pool1d(x: Tensor, size: int) -> Tensor:
-    """Windows beside each other; the last is as short as it falls."""
+    """Take the maximum of windows side by side; the last is as short as it falls."""
     return F.max_pool1d(x, size, ceil_mode=True)
 
 

@@ -133,7 +133,7 @@ def norms(xs: Tensors) -> Tensor:
 
 
 def adam_step(group: dict[str, Any], gs: Tensors, ms: Tensors, vs: Tensors) -> Tensors:
-    """Adam's steps, before the learning rate."""
+    """Give Adam's steps, before the learning rate."""
     beta1, beta2, t = group["beta1"], group["beta2"], group["t"]
     torch._foreach_lerp_(ms, gs, 1 - beta1)
     torch._foreach_mul_(vs, beta2)

@@ -17,18 +17,18 @@ Map = Callable[[Array], Array]
 
 
 def over_edges(edges: Array) -> Map:
-    """A x, edge by edge: at each target the sum over its sources."""
+    """Compute A x, edge by edge: at each target the sum over its sources."""
     source, target = edges.T
     return lambda x: segment_sum(x[source], target, len(x))
 
 
 def over_matrix(adjacency: Array) -> Map:
-    """A x."""
+    """Compute A x by a matrix product."""
     return lambda x: adjacency @ x
 
 
 def normalized(neighbours: Map, features: Array) -> Map:
-    """D^-1/2 (A + I) D^-1/2 x (equation 2)."""
+    """Compute D^-1/2 (A + I) D^-1/2 x (equation 2)."""
     (ones,) = exact((jnp.ones_like(features[:, :1]),))
     degree = neighbours(ones) + 1
     root = 1 / jnp.sqrt(degree)  # [N, 1]
@@ -41,7 +41,7 @@ def normalized(neighbours: Map, features: Array) -> Map:
 
 
 def mean(x: Array, graph: Array, sizes: Array) -> Array:
-    """Over the nodes of each graph."""
+    """Average over the nodes of each graph."""
     (full,) = exact((x,))
     total = segment_sum(full, graph, len(sizes))
     return (total / jnp.maximum(sizes, 1)[:, None]).astype(x.dtype)  # [B, width]

@@ -25,7 +25,7 @@ def norm(spec: GPTSpec, *, rngs: nnx.Rngs) -> LayerNorm:
 
 
 def chooser(temperature: float, top_k: int | None, top_p: float | None) -> Choose:
-    """The likeliest token at temperature 0, else one that the uniform number draws."""
+    """Choose the likeliest token at temperature 0, else one by the uniform number."""
     if temperature == 0:
         return lambda logits, uniform: greedy(logits)
     return Sample(temperature=temperature, top_k=top_k, top_p=top_p).next_token
@@ -46,7 +46,7 @@ class SelfAttention(nnx.Module):
     def extend(
         self, x: Array, cache: Cache, places: Array, mask: Array
     ) -> tuple[Array, Cache]:
-        """The same of further tokens: they see what is in the cache, themselves too."""
+        """Attend from further tokens to what is in the cache and to themselves."""
         q, k, v = self.qkv(x)
         keys, values = cache
         keys = lax.dynamic_update_slice_in_dim(keys, k, places[0], 2)
@@ -148,7 +148,7 @@ class GPT(nnx.Module):
         return sequence[:, first:], seen.swapaxes(0, 1)
 
     def cache(self, rows: int, length: int) -> list[Cache]:
-        """Room for the keys and values of so many tokens."""
+        """Make room for the keys and values of so many tokens."""
         shape = rows, self.spec.heads, length, self.spec.head_width
         empty = jnp.zeros(shape, self.wte.dtype or self.wte.embedding.dtype)
         return [(empty, empty) for _ in self.h]

@@ -17,7 +17,7 @@ from shared.specs.vision.resnet import BlockSpec, ResNetSpec
 
 
 def projection(c: ConvSpec, spec: ResNetSpec, *, rngs: nnx.Rngs) -> nnx.Sequential:
-    """1x1 projection of the residual (eq. 2)."""
+    """Make the 1x1 projection of the residual (eq. 2)."""
     return nnx.Sequential(conv(c, rngs=rngs), norm(c.c_out, spec, rngs=rngs))
 
 

@@ -32,7 +32,7 @@ def padded(x: Array, pads: Pair) -> Array:
 
 
 def windows_of(x: Array, w: WindowSpec) -> Array:
-    """A map cut into windows, shifted before (fig. 4)."""
+    """Cut a map into windows, after shifting it (fig. 4)."""
     x = padded(x, w.pads)  # [B, H, W, width]
     if any(w.shift):
         x = jnp.roll(x, w.back, (1, 2))

@@ -20,7 +20,7 @@ from shared.specs.vision.vgg import VGGSpec
 
 
 def features(spec: VGGSpec, *, rngs: nnx.Rngs) -> nnx.List:
-    """The stages of table 1, one after the other."""
+    """Build the stages of table 1, one after the other."""
     found, pool = nnx.List(), spec.pool
     for convs in spec.convs:
         for c in convs:

@@ -28,7 +28,7 @@ class SeparableConv2d(nnx.Module):
 
 
 def rep(b: BlockSpec, spec: XceptionSpec, *, rngs: nnx.Rngs) -> list[nnx.Module]:
-    """A block without its shortcut."""
+    """Build a block without its shortcut."""
     found: list[nnx.Module] = []
     for i, s in enumerate(b.separables):
         if i or b.relu_first:

@@ -16,18 +16,18 @@ Map = Callable[[KerasTensor], KerasTensor]
 
 
 def over_edges(edges: KerasTensor) -> Map:
-    """A x, edge by edge: at each target the sum over its sources."""
+    """Compute A x, edge by edge: at each target the sum over its sources."""
     source, target = ops.unstack(edges, 2, 1)
     return lambda x: segment_sum(ops.take(x, source, 0), target, ops.shape(x)[0])
 
 
 def over_matrix(adjacency: KerasTensor) -> Map:
-    """A x."""
+    """Compute A x by a matrix product."""
     return lambda x: ops.matmul(adjacency, x)
 
 
 def normalized(neighbours: Map, features: KerasTensor) -> Map:
-    """D^-1/2 (A + I) D^-1/2 x (equation 2)."""
+    """Compute D^-1/2 (A + I) D^-1/2 x (equation 2)."""
     (ones,) = exact((ops.ones_like(features[:, :1]),))
     degree = neighbours(ones) + 1
     root = 1 / ops.sqrt(degree)  # [N, 1]
@@ -40,7 +40,7 @@ def normalized(neighbours: Map, features: KerasTensor) -> Map:
 
 
 def mean(x: KerasTensor, graph: KerasTensor, sizes: KerasTensor) -> KerasTensor:
-    """Over the nodes of each graph."""
+    """Average over the nodes of each graph."""
     (full,) = exact((x,))
     total = segment_sum(full, graph, ops.shape(sizes)[0])
     count = ops.cast(ops.maximum(sizes, 1), total.dtype)[:, None]

@@ -33,7 +33,7 @@ def norm(spec: GPTSpec) -> LayerNormalization:
 
 
 def chooser(temperature: float, top_k: int | None, top_p: float | None) -> Choose:
-    """The likeliest token at temperature 0, else one that the uniform number draws."""
+    """Choose the likeliest token at temperature 0, else one by the uniform number."""
     if temperature == 0:
         return lambda logits, uniform: greedy(logits)
     return Sample(temperature=temperature, top_k=top_k, top_p=top_p).next_token
@@ -55,7 +55,7 @@ class SelfAttention(keras.Layer):
     def extend(
         self, x: KerasTensor, cache: Cache, places: KerasTensor, mask: KerasTensor
     ) -> tuple[KerasTensor, Cache]:
-        """The same of further tokens: they see what is in the cache, themselves too."""
+        """Attend from further tokens to what is in the cache and to themselves."""
         q, k, v = self.qkv(x)
         keys, values = cache
         keys = update_slice_in_dim(keys, k, places[0], 2)
@@ -161,7 +161,7 @@ class GPT(SpecModel):
         return sequence[:, first:], seen
 
     def cache(self, rows: int, length: int) -> list[Cache]:
-        """Room for the keys and values of so many tokens."""
+        """Make room for the keys and values of so many tokens."""
         shape = rows, self.spec.heads, length, self.spec.head_width
         empty = ops.zeros(shape, self.compute_dtype)
         return [(empty, empty) for _ in self.h]

@@ -18,7 +18,7 @@ from shared.specs.vision.resnet import BlockSpec, ResNetSpec
 
 
 def projection(c: ConvSpec, spec: ResNetSpec) -> keras.Sequential:
-    """1x1 projection of the residual (eq. 2)."""
+    """Make the 1x1 projection of the residual (eq. 2)."""
     return keras.Sequential([conv(c), norm(c.c_out, spec)])
 
 

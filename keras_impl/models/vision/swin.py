@@ -32,7 +32,7 @@ def padded(x: KerasTensor, pads: Pair) -> KerasTensor:
 
 
 def windows_of(x: KerasTensor, w: WindowSpec) -> KerasTensor:
-    """A map cut into windows, shifted before (fig. 4)."""
+    """Cut a map into windows, after shifting it (fig. 4)."""
     x = padded(x, w.pads)  # [B, H, W, width]
     if any(w.shift):
         x = ops.roll(x, w.back, (1, 2))

@@ -21,7 +21,7 @@ from shared.specs.vision.vgg import VGGSpec
 
 
 def features(spec: VGGSpec) -> list[keras.Layer]:
-    """The stages of table 1, one after the other."""
+    """Build the stages of table 1, one after the other."""
     found, pool = [], spec.pool
     for convs in spec.convs:
         for c in convs:

@@ -30,7 +30,7 @@ class SeparableConv2d(keras.Layer):
 
 
 def rep(b: BlockSpec, spec: XceptionSpec) -> list[keras.Layer]:
-    """A block without its shortcut."""
+    """Build a block without its shortcut."""
     found: list[keras.Layer] = []
     for i, s in enumerate(b.separables):
         if i or b.relu_first:

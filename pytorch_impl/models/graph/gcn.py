@@ -16,18 +16,18 @@ Map = Callable[[Tensor], Tensor]
 
 
 def over_edges(edges: Tensor) -> Map:
-    """A x, edge by edge: at each target the sum over its sources."""
+    """Compute A x, edge by edge: at each target the sum over its sources."""
     source, target = edges.unbind(1)
     return lambda x: segment_sum(x.index_select(0, source), target, len(x))
 
 
 def over_matrix(adjacency: Tensor) -> Map:
-    """A x."""
+    """Compute A x by a matrix product."""
     return lambda x: adjacency @ x
 
 
 def normalized(neighbours: Map, features: Tensor) -> Map:
-    """D^-1/2 (A + I) D^-1/2 x (equation 2)."""
+    """Compute D^-1/2 (A + I) D^-1/2 x (equation 2)."""
     ones = torch.ones_like(features[:, :1])
     degree = neighbours(ones) + 1
     root = 1 / degree.sqrt()  # [N, 1]
@@ -40,7 +40,7 @@ def normalized(neighbours: Map, features: Tensor) -> Map:
 
 
 def mean(x: Tensor, graph: Tensor, sizes: Tensor) -> Tensor:
-    """Over the nodes of each graph."""
+    """Average over the nodes of each graph."""
     total = segment_sum(x, graph, len(sizes))
     return total / sizes.clamp(min=1)[:, None]  # [B, width]
 

@@ -25,7 +25,7 @@ def norm(spec: GPTSpec) -> nn.LayerNorm:
 
 
 def chooser(temperature: float, top_k: int | None, top_p: float | None) -> Choose:
-    """The likeliest token at temperature 0, else one that the uniform number draws."""
+    """Choose the likeliest token at temperature 0, else one by the uniform number."""
     if temperature == 0:
         return lambda logits, uniform: greedy(logits)
     return Sample(temperature=temperature, top_k=top_k, top_p=top_p).next_token
@@ -45,7 +45,7 @@ class SelfAttention(nn.Module):
         return self.project(self.attend(*self.qkv(x)))
 
     def extend(self, x: Tensor, cache: Cache, places: Tensor, mask: Tensor) -> Tensor:
-        """The same of further tokens: they see what is in the cache, themselves too."""
+        """Attend from further tokens to what is in the cache and to themselves."""
         q, k, v = self.qkv(x)
         keys, values = cache
         keys.index_copy_(2, places, k.to(keys.dtype))
@@ -143,7 +143,7 @@ class GPT(nn.Module):
         return sequence[:, first:], torch.stack(seen, 1)
 
     def cache(self, rows: int, length: int) -> list[Cache]:
-        """Room for the keys and values of so many tokens."""
+        """Make room for the keys and values of so many tokens."""
         shape = rows, self.spec.heads, length, self.spec.head_width
         empty = self.wte.weight.new_zeros
         return [(empty(shape), empty(shape)) for _ in self.h]

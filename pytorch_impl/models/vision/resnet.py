@@ -16,7 +16,7 @@ from shared.specs.vision.resnet import BlockSpec, ResNetSpec
 
 
 def projection(c: ConvSpec, spec: ResNetSpec) -> nn.Sequential:
-    """1x1 projection of the residual (eq. 2)."""
+    """Make the 1x1 projection of the residual (eq. 2)."""
     return nn.Sequential(conv(c), norm(c.c_out, spec))
 
 

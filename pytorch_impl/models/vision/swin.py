@@ -31,7 +31,7 @@ def padded(x: Tensor, pads: Pair) -> Tensor:
 
 
 def windows_of(x: Tensor, w: WindowSpec) -> Tensor:
-    """A map cut into windows, shifted before (fig. 4)."""
+    """Cut a map into windows, after shifting it (fig. 4)."""
     x = padded(x, w.pads)  # [B, H, W, width]
     if any(w.shift):
         x = x.roll(w.back, (1, 2))

@@ -16,7 +16,7 @@ from shared.specs.vision.vgg import VGGSpec
 
 
 def features(spec: VGGSpec) -> nn.ModuleList:
-    """The stages of table 1, one after the other."""
+    """Build the stages of table 1, one after the other."""
     found, pool = nn.ModuleList(), spec.pool
     for convs in spec.convs:
         for c in convs:

@@ -27,7 +27,7 @@ class SeparableConv2d(nn.Module):
 
 
 def rep(b: BlockSpec, spec: XceptionSpec) -> list[nn.Module]:
-    """A block without its shortcut."""
+    """Build a block without its shortcut."""
     found: list[nn.Module] = []
     for i, s in enumerate(b.separables):
         if i or b.relu_first:
