@@ -46,7 +46,7 @@ def places(tree: ast.AST) -> dict[ast.AST, ast.AST]:
 
 
 def replacements(node: ast.AST, parent: ast.AST | None) -> Iterator[ast.expr]:
-    """parent: what `places` says of it."""
+    """Yield what may stand in the node's place. parent: what `places` says of it."""
     if isinstance(node, ast.expr) and isinstance(parent, ast.If | ast.IfExp):
         yield ast.UnaryOp(ast.Not(), node)
     if isinstance(node, ast.Call):

@@ -36,7 +36,7 @@ def cotangents(
 
 
 def of_program(spec: Spec, name: str, batch: int, seed: int) -> Request:
-    """A program on inputs that the spec draws."""
+    """Compare a program on inputs that the spec draws."""
     program, inputs = spec.programs()[name], spec.asked(name, batch, seed)
     wanted = None
     if program.differentiable:
@@ -45,7 +45,7 @@ def of_program(spec: Spec, name: str, batch: int, seed: int) -> Request:
 
 
 def of_case(spec: Spec, case: str, batch: int, seed: int) -> tuple[Request, Request]:
-    """An awkward case in evaluation, and with gradients in training mode."""
+    """Compare an awkward case in evaluation, and with gradients in training mode."""
     inputs, own = spec.examples(batch, seed, case), spec.inputs()
     wanted = cotangents(spec.outputs(True), own, inputs, seed + 1)
     return (
@@ -130,7 +130,7 @@ def _ties(program: Program, inputs: Arrays, sides: Sides, tie: float) -> Array |
 
 
 def _margins(program: Program, inputs: Arrays, side: Mapping[str, Array]) -> Array:
-    """By how much one side made each decision of each row."""
+    """Give by how much one side made each decision of each row."""
     if callable(program.margin):
         return program.margin(inputs, tuple(side[t.name] for t in program.outputs))
     if program.margin:

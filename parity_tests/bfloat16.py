@@ -25,8 +25,8 @@ from shared.specs.base import Spec
 def judge(
     pairs: Mapping[str, tuple[Named, Named]], share: float, limit: float
 ) -> tuple[Worst, float]:
-    """What each framework loses on average, its float64 run first: at most some times
-    what the best does."""
+    """Give the worst of what the frameworks lose on average, and its bound: at most
+    some times what the best loses. pairs: the float64 run first."""
     zero = tolerances.ZERO_GRADIENT
     lost = {f: Worst(mean_error(*pair, share, zero), f) for f, pair in pairs.items()}
     best = max(min(w.error for w in lost.values()), tolerances.BFLOAT16_FLOOR)
@@ -89,6 +89,6 @@ def _rounded_norms(worker: Worker, name: str) -> bool:
 
 
 def rounded(value: Array) -> Array:
-    """To the nearest bfloat16, in float32: its first 16 bits."""
+    """Round to the nearest bfloat16, kept in float32: its first 16 bits."""
     bits = value.astype(np.float32).view(np.uint32)
     return ((bits + 0x7FFF + (bits >> 16 & 1)) & 0xFFFF0000).view(np.float32)

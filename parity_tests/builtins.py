@@ -363,7 +363,7 @@ def table(rows: Iterable[Row]) -> str:
 
 
 def fill(page: str, rows: Iterable[Row]) -> str:
-    """The page with the table between its markers replaced."""
+    """Write the page with the table between its markers replaced."""
     pattern = r"(<!-- builtins -->\n).*?(<!-- end -->)"
     shown = table(rows)
     return re.sub(pattern, lambda m: f"{m[1]}{shown}\n{m[2]}", page, flags=re.DOTALL)

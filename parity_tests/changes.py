@@ -24,7 +24,7 @@ REAL = ("eps", "epsilon", "decay", "momentum", "dropout", "rate", "slope", "alph
 
 
 def changed(text: str, definition: bool = False) -> Iterator[tuple[int, str, str]]:
-    """Every change in one place: its line, the change, the whole source after it.
+    """Yield every change in one place: its line, the change, the whole source after it.
 
     definition: with the changes of arithmetic.
     """
@@ -47,7 +47,7 @@ def changed(text: str, definition: bool = False) -> Iterator[tuple[int, str, str
 
 
 def _inside(tree: ast.Module) -> Iterator[tuple[int, ast.AST]]:
-    """Every node, with the number of its outermost statement."""
+    """Yield every node, with the number of its outermost statement."""
     for i, statement in enumerate(tree.body):
         for node in ast.walk(statement):
             yield i, node
@@ -162,7 +162,7 @@ def _call(node: ast.Call) -> Iterator[ast.expr]:
 
 
 def _swapped(node: ast.Call) -> Iterator[ast.expr]:
-    """A permutation's last two axes; of two axes alone the order says nothing."""
+    """Swap a permutation's last two axes; of two axes alone the order says nothing."""
     *first, last = node.args or [ast.Constant(None)]
     if isinstance(last, ast.Tuple) and len(last.elts) > 2:
         *rest, a, b = last.elts

@@ -31,7 +31,8 @@ NOTHING = Worst(0.0, "nothing to compare")
 
 
 def error(a: Array, b: Array, floor: float = 0.0) -> float:
-    """Largest |a - b| over the largest |value|; infinite where it cannot be told."""
+    """Give the largest |a - b| over the largest |value|; infinite where it cannot be
+    told."""
     if a.shape != b.shape or not (np.isfinite(a).all() and np.isfinite(b).all()):
         return math.inf
     if a.size == 0:
@@ -52,7 +53,8 @@ def floors_of(named: Named, share: float, zero: float) -> dict[str, float]:
 
 
 def mean_error(a: Named, b: Named, share: float = 0.0, zero: float = 0.0) -> float:
-    """Root mean square over all values of |a - b| over its tensor's largest |value|."""
+    """Give the root mean square over all values of |a - b| over its tensor's largest
+    |value|."""
     floors = floors_of(a, share, zero)
     total, number = 0.0, 0
     for name, value in a.items():
@@ -78,7 +80,7 @@ def worst_of(
 
 
 def worst_pair(sets: Mapping[str, Named], share: float = 0.0) -> Worst:
-    """The worst tensor over all pairs of frameworks."""
+    """Find the worst tensor over all pairs of frameworks."""
     found = NONE
     for (one, a), (two, b) in itertools.combinations(sets.items(), 2):
         found |= worst_of(a, b, f"{one} vs {two}", share)

@@ -66,7 +66,7 @@ def of_case(worker: Worker, case: Case) -> Found:
 
 
 def wanted(case: Case) -> tuple[Array, ...]:
-    """The definition's own answer."""
+    """Compute the definition's own answer."""
     arguments = case.arguments
     if case.callback:
         given, *rest = arguments
@@ -215,7 +215,7 @@ def following_table(table: Array) -> decoding.Scorer:
 
 
 def rows_of_boxes() -> Array:
-    """[2, 12, 4]: any, equal ones, inside one another, touching, empty, turned."""
+    """Draw [2, 12, 4]: any, equal, inside one another, touching, empty, turned."""
     draw = generator("defined", "boxes")
     found = draw.random((2, 12, 4)) * 4
     found[..., 2:] += found[..., :2]

@@ -16,7 +16,7 @@ from shared.catalog import VARIANTS
 
 
 def certificate(checks: Sequence[Check]) -> Table:
-    """One row a model and set of frameworks, one column a tier: the worst error."""
+    """Show the worst error: one row a model and set of frameworks, a column a tier."""
     tiers = [t for t in TIERS if any(_tier(c) == t for c in checks)]
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("model")
@@ -79,7 +79,7 @@ def _plain(*columns: str) -> Table:
 
 
 def failures(console: Console, checks: Sequence[Check]) -> None:
-    """One line a reason: a model that cannot be built fails every tier by the same."""
+    """Print one line a reason; a model that cannot be built fails all tiers by it."""
     tiers: dict[tuple[str, str, str], list[str]] = {}
     for check in checks:
         if not check.passed:
@@ -111,7 +111,7 @@ def verdicts(console: Console, checks: Sequence[Check]) -> None:
 
 
 def guilty(console: Console, places: Sequence[Guilty], most: int = 12) -> None:
-    """Every wrong place but the first, which the last line names, and the causes."""
+    """Print the wrong places but the first, which the last line names, with causes."""
     for i, place in enumerate(places[:most]):
         if i:
             console.print(place.said)

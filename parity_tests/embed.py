@@ -45,8 +45,11 @@ class Encoder:
 
 @dataclass(frozen=True)
 class Embedded:
-    """vectors: of each framework. difference: the largest between two of them, over the
-    largest number. cut: the sentence had more tokens than the model reads."""
+    """A sentence was embedded in each framework.
+
+    vectors: of each framework. difference: the largest between two of them, over the
+    largest number. cut: the sentence had more tokens than the model reads.
+    """
 
     sentence: str
     vectors: dict[str, list[float]]
@@ -64,7 +67,7 @@ class Similar:
 
 
 def known() -> list[str]:
-    """The models whose weights and vocabulary a package ships."""
+    """Give the models whose weights and vocabulary a package ships."""
     return [n for n, one in pretrained.PRETRAINED.items() if VOCABULARY in one.files]
 
 
@@ -126,7 +129,7 @@ def _in_batches(model: RemoteModel, inputs: tuple[Array, ...]) -> Array:
 
 
 def similarities(found: Sequence[Embedded]) -> list[Similar]:
-    """Every pair, the most similar first."""
+    """Compare every pair, the most similar first."""
     frameworks = found[0].vectors
     pairs = [
         Similar(
@@ -159,7 +162,7 @@ def vectors_table(found: Sequence[Embedded]) -> Table:
 
 
 def pairs_table(pairs: Sequence[Similar]) -> Table:
-    """Cosines, framework beside framework."""
+    """Show the cosines, framework beside framework."""
     told = Table(box=None, pad_edge=False, header_style="bold")
     told.add_column("sentences")
     for framework in pairs[0].cosines:

@@ -358,7 +358,7 @@ class Session:
     def _float32(
         self, name: str, found: Mapping[str, Evidence]
     ) -> Iterator[tuple[str, Worst | str, float]]:
-        """Each framework's float32 run against its own float64 run."""
+        """Hold each framework's float32 run against its own float64 run."""
         tiers = ("forward", "gradients", "float32")
         single = self._gather(name, tiers, "float32")
         double = self._gather(name, tiers, "float64")
@@ -460,7 +460,7 @@ def verdict(
     tolerance: float | None,
     seconds: float,
 ) -> Check:
-    """worst: the largest error, or why there is none."""
+    """Make a check's verdict. worst: the largest error, or why there is none."""
     reason, where, off, note = "", None, None, ""
     if isinstance(worst, str):
         reason = worst

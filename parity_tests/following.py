@@ -97,7 +97,8 @@ def of_foreach(worker: Worker, given: Stream) -> float:
 
 
 def leaves_of_no_tensors(worker: Worker, chosen: Optimizer) -> float:
-    """0: JAX's trees may be empty."""
+    """Count the leaves of an optimizer of no tensors: none, since JAX's trees may be
+    empty."""
     leaves: int = worker.ask("parity_tests.natives:of_no_tensors", chosen)
     return leaves
 

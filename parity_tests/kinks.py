@@ -25,7 +25,10 @@ TRIES, STEPS = 24, 8
 
 @dataclass(frozen=True)
 class Kink:
-    """gradients: those of the neighbour. units: how many changed side, by layer."""
+    """A neighbour's gradients were found beside a kink.
+
+    gradients: those of the neighbour. units: how many changed side, by layer.
+    """
 
     gradients: Named
     units: Mapping[str, int]
@@ -61,7 +64,7 @@ def beside(
 
 
 def _ways(weights: Mapping[str, Array]) -> Iterator[dict[str, Array]]:
-    """Random directions, each weight's share of its own size."""
+    """Yield random directions, each weight's a share of its own size."""
     draw = np.random.default_rng(SEED)
     for _ in range(TRIES):
         yield {n: w * draw.uniform(-1, 1, w.shape) for n, w in weights.items()}

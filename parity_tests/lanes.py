@@ -58,6 +58,7 @@ def run_in_lanes(
 
 
 def _work(mine: Sequence[Job]) -> tuple[int, int]:
-    """Tiers first, then size: a tiny model is asked more than a full-size one."""
+    """Rank jobs by tiers first, then by size: a tiny model is asked more than a
+    full-size one."""
     tiers = sum(len(job.tiers) for job in mine)
     return tiers, VARIANTS[mine[0].model].parameters

@@ -49,7 +49,7 @@ ASIDE = ("starts", "start", "examples", "wanted", "unnamed_products", "programs"
 
 
 def mutants_of(framework: str, path: Path) -> Iterator[Mutant]:
-    """Every mutant of one file."""
+    """Make every mutant of one file."""
     text, name = path.read_text(), str(path.relative_to(ROOT))
     lines, definition = text.splitlines(), part_of(name) in PARTS
     owners = _owners(text) if definition else {}
@@ -170,7 +170,7 @@ def collect(names: list[str], frameworks: list[str]) -> list[Mutant]:
 
 
 def everything() -> list[Mutant]:
-    """Every mutant of a family, of what families share, and of a definition."""
+    """Make every mutant of a family, of what families share, and of a definition."""
     return collect([*FAMILIES, LAYERS, OBJECTIVES, *PARTS], list(NATIVE))
 
 
@@ -196,7 +196,7 @@ def common(family: str) -> list[Mutant]:
 
 
 def read(files: list[Path]) -> list[Outcome]:
-    """Outcomes of earlier runs, with the explanations of today."""
+    """Read outcomes of earlier runs, and give them the explanations of today."""
     lines = [line for file in files for line in file.read_text().splitlines()]
     outcomes = [Outcome(**json.loads(line)) for line in lines]
     explained = explanations()
@@ -204,7 +204,7 @@ def read(files: list[Path]) -> list[Outcome]:
 
 
 def again(outcomes: list[Outcome]) -> list[Outcome]:
-    """The survivors of earlier runs judged anew, by the tests of today."""
+    """Judge the survivors of earlier runs anew, by the tests of today."""
     wanted = {key(o) for o in outcomes if not o.caught}
     parts = {part_of(o.path) for o in outcomes if not o.caught}
     frameworks = sorted({o.framework for o in outcomes})

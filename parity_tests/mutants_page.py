@@ -57,7 +57,7 @@ def recorded() -> list[Judged]:
 
 
 def merged(outcomes: Iterable[Outcome], everything: Iterable[Mutant]) -> list[Judged]:
-    """The record with these runs in the place of older ones of the same files.
+    """Put these runs into the record, in the place of older ones of the same files.
 
     everything: the mutants that there are.
     """

@@ -57,13 +57,13 @@ def of_family(family: str) -> tuple[Original, ...]:
 
 
 def named(family: str) -> list[str]:
-    """All oracles of a family in words."""
+    """Name all oracles of a family in words."""
     found = [one.said for one in of_family(family)]
     return found + [IN_NUMPY] * (family in reference.FAMILIES)
 
 
 def home(family: str) -> str:
-    """The framework in which the family meets its oracles."""
+    """Give the framework in which the family meets its oracles."""
     return next((_home(original) for original in of_family(family)), "pytorch")
 
 
@@ -78,7 +78,7 @@ def missing(original: Original) -> str:
 
 
 def measure(family: str, workers: Workers) -> Iterator[Held]:
-    """Against every oracle of the family."""
+    """Measure the family against each of its oracles."""
     for original in of_family(family):
         worst = against(original, workers)
         yield Held(family, original.said, worst.error, worst.where)
@@ -88,7 +88,7 @@ def measure(family: str, workers: Workers) -> Iterator[Held]:
 
 
 def in_numpy(family: str, workers: Workers) -> Worst:
-    """The worst of the tiny variants, in PyTorch."""
+    """Find the worst of the tiny variants in PyTorch, held against NumPy."""
     found = []
     session = Session(workers, FROM_SCRATCH)
     for name, variant in catalog.select([family]).items():
@@ -148,7 +148,7 @@ def _channels_last(asked: Request) -> Request:
 
 
 def recorded() -> dict[str, list[Held]]:
-    """The committed errors by family; none where a family has no oracle."""
+    """Read the committed errors by family; none where a family has no oracle."""
     found = json.loads(RECORD.read_text())
     return {family: [Held(family, **one) for one in of] for family, of in found.items()}
 

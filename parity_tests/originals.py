@@ -27,7 +27,7 @@ def _torchvision(name: str, **arguments: Any) -> Any:
 
 
 def small_convnext() -> Any:
-    """ConvNeXt at the sizes of the oracle of convnext; it drops no branch."""
+    """Make ConvNeXt at the sizes of the oracle of convnext; it drops no branch."""
     _without_operators()
     own = importlib.import_module("torchvision.models.convnext")
     stages = [own.CNBlockConfig(12, 20, 2), own.CNBlockConfig(20, None, 3)]
@@ -35,7 +35,7 @@ def small_convnext() -> Any:
 
 
 def small_swin() -> Any:
-    """Swin at the sizes of the oracle of swin; it drops no branch."""
+    """Make Swin at the sizes of the oracle of swin; it drops no branch."""
     _without_operators()
     own = importlib.import_module("torchvision.models.swin_transformer")
     return own.SwinTransformer(
@@ -44,12 +44,12 @@ def small_swin() -> Any:
 
 
 def gpt2() -> Any:
-    """transformers' GPT-2 at its published size."""
+    """Make transformers' GPT-2 at its published size."""
     return _logits()
 
 
 def small_gpt2() -> Any:
-    """transformers' GPT-2 at the sizes of the oracle of gpt."""
+    """Make transformers' GPT-2 at the sizes of the oracle of gpt."""
     return _logits(vocab_size=101, n_positions=32, n_embd=48, n_layer=3, n_head=4)
 
 
@@ -74,7 +74,7 @@ def googlenet_no_aux() -> Any:
 
 
 def small_bert() -> Any:
-    """transformers' BERT at the sizes of the spec's ORACLES."""
+    """Make transformers' BERT at the sizes of the spec's ORACLES."""
     return _bert("BertModel", **_SMALL_BERT)
 
 
@@ -87,7 +87,7 @@ def small_bert_classes() -> Any:
 
 
 def minilm_l6() -> Any:
-    """transformers' BERT at the sizes of MiniLM-L6."""
+    """Make transformers' BERT at the sizes of MiniLM-L6."""
     return _bert(
         "BertModel",
         hidden_size=384,
@@ -153,7 +153,7 @@ def keras_xception() -> Any:
 
 
 def small_vit() -> Any:
-    """torchvision's Vision Transformer at the sizes of the oracle of vit."""
+    """Make torchvision's Vision Transformer at the sizes of the oracle of vit."""
     _without_operators()
     models = importlib.import_module("torchvision.models")
     return models.VisionTransformer(
@@ -168,12 +168,12 @@ def small_vit() -> Any:
 
 
 def small_vit_huggingface() -> Any:
-    """transformers' Vision Transformer of the same sizes."""
+    """Make transformers' Vision Transformer of the same sizes."""
     return _classifier("ViT", "ForImageClassification")
 
 
 def small_deit_huggingface() -> Any:
-    """transformers' DeiT, with a distillation token."""
+    """Make transformers' DeiT, with a distillation token."""
     return _classifier("DeiT", "ForImageClassificationWithTeacher")
 
 
@@ -212,8 +212,8 @@ def _sizes(family: str) -> Any:
 
 
 def short_deit() -> Any:
-    """timm's distilled DeiT, of two blocks and a small image; while it trains it has
-    two outputs."""
+    """Make timm's distilled DeiT, of two blocks and a small image; while it trains it
+    has two outputs."""
     model = _timm("deit_tiny_distilled_patch16_224", img_size=(48, 32), depth=2)
     model.set_distilled_training(True)
     return model
@@ -233,8 +233,8 @@ def _timm(name: str, **arguments: Any) -> Any:
 
 
 def __getattr__(name: str) -> Any:
-    """`resnet18` and every other torchvision classifier by its own name, of another
-    width `mobilenet_v2_x0_5`; `keras_VGG16` of keras.applications,
+    """Make an original by its name: `resnet18` and every other torchvision classifier,
+    of another width `mobilenet_v2_x0_5`; `keras_VGG16` of keras.applications,
     `timm_inception_v4`."""
     if name.startswith("_"):
         raise AttributeError(name)

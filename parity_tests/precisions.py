@@ -185,7 +185,7 @@ def _jax(trainer: Any, step: Any, batch: Any, drawn: Any, seen: Seen) -> None:
 
 
 def _equations(jaxpr: Any) -> Iterator[Any]:
-    """Of a program and of those that it calls."""
+    """Yield the equations of a program and of those that it calls."""
     for equation in jaxpr.eqns:
         yield equation
         for value in equation.params.values():

@@ -45,8 +45,11 @@ class Guess:
 
 @dataclass(frozen=True)
 class Prediction:
-    """guesses: of each framework, the likeliest first. difference: the largest between
-    the outputs of two, over the largest output."""
+    """Each framework guessed what a picture shows.
+
+    guesses: of each framework, the likeliest first. difference: the largest between
+    the outputs of two, over the largest output.
+    """
 
     picture: str
     guesses: dict[str, list[Guess]]
@@ -142,7 +145,7 @@ def question(
 
 
 def _reads(model: str, spec: Spec) -> tuple[int, int, tuple[int, int]]:
-    """Number of classes, channels, rows and columns."""
+    """Give the number of classes, of channels, and rows and columns."""
     inputs, outputs = spec.inputs(), spec.outputs(False)
     shape = inputs[0].shape
     pictured = len(inputs) == 1 and inputs[0].channels_first and len(shape) == 3
@@ -212,7 +215,7 @@ def _passed_over(path: Path) -> bool:
 def predict(
     asked: Question, frameworks: Sequence[str], paths: Sequence[Path], workers: Workers
 ) -> Iterator[list[Found]]:
-    """Batch after batch; no more than one is held at a time."""
+    """Predict batch after batch, so that no more than one is held at a time."""
 
     def ready(framework: str) -> RemoteModel:
         worker = workers.get(framework, asked.dtype)
@@ -285,7 +288,7 @@ def _guesses(asked: Question, output: Array) -> list[Guess]:
 def table(
     asked: Question, frameworks: Sequence[str], found: Sequence[Found], first: bool
 ) -> Table:
-    """One block a picture; header and widths are those of the first batch."""
+    """Show one block a picture; header and widths are those of the first batch."""
     told = Table(box=None, pad_edge=False, header_style="bold", show_header=first)
     told.add_column("picture", min_width=24, overflow="fold")
     width = min(max(map(len, asked.classes)), 32)

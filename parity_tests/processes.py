@@ -46,7 +46,7 @@ def listening(process: int) -> list[str]:
 
 
 def is_loopback(address: str) -> bool:
-    """127.0.0.1, ::1, and the former written as the latter."""
+    """Say whether it is 127.0.0.1, ::1, or the former written as the latter."""
     plain = ("0100007F", "00000000000000000000000001000000")
     return address in plain or address.endswith("FFFF00000100007F")
 

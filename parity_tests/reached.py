@@ -42,7 +42,8 @@ def _users(package: str, owner: str) -> set[str]:
 
 @cache
 def _of_layers(package: str) -> dict[str, set[str]]:
-    """Every name that the layers define, and the names that its definition mentions.
+    """Find every name that the layers define, and the names that its definition
+    mentions.
 
     A rule of derivation is part of the function that it is given to, as a decorator.
     """
@@ -88,8 +89,8 @@ def _outside(package: str) -> set[str]:
 
 @cache
 def _of_model(package: str, family: str) -> set[str]:
-    """The names that a family's file mentions, and the files of the families that it
-    imports."""
+    """Give the names that a family's file mentions, and those in the files of the
+    families that it imports."""
     models = ROOT / package / "models"
     return _of_file(models / place_of(family), models)
 

@@ -118,8 +118,8 @@ def run(
     full: bool = False,
     optimizers: Sequence[str] = tuple(OPTIMIZERS),
 ) -> Iterator[Check]:
-    """Model by model: what a framework said in one job is not asked again for the
-    next job of the same model."""
+    """Run the jobs model by model: what a framework said in one is not asked again for
+    the next of the same model."""
     known: Known = {}
     for job in jobs:
         session = Session(

@@ -85,9 +85,9 @@ def dense(optimizer: Optimizer, updates: int = UPDATES) -> Stream:
 
 
 def nothing(optimizer: Optimizer, start: float) -> Stream:
-    """One tensor of one number, without decay, at first at a rate of 0 and without a
-    gradient; then of one sign, since a number that comes back to 0 has no digits left.
-    """
+    """Give one tensor of one number, without decay, at first at a rate of 0 and without
+    a gradient; then of one sign, since a number that comes back to 0 has no digits
+    left."""
     rising = OneCycle(steps=40, leg=16, start=0.0)
     given = stream(replace(optimizer, weight_decay=0.0), rising, updates=20)
     draws = [-np.abs(generator("number", t).standard_normal((1, 1))) for t in range(20)]
@@ -101,7 +101,7 @@ def nothing(optimizer: Optimizer, start: float) -> Stream:
 
 
 def matrices(given: Stream) -> Stream:
-    """The matrices alone."""
+    """Keep of a stream the matrices alone."""
     kept = [name for name, shape in SHAPES.items() if len(shape) == 2]
     return replace(
         given,

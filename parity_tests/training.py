@@ -26,8 +26,8 @@ SEED = 0
 
 
 def plans(spec: Spec, updates: int = UPDATES) -> dict[str, Plan]:
-    """The spec's objective with two optimizers, both with warm-up and cosine and
-    everything decaying."""
+    """Give plans of the spec's objective with two optimizers, both with warm-up and
+    cosine and everything decaying."""
     rising = max(updates // 10, 2)
     schedule = Warmup(steps=rising, then=Cosine(steps=updates - rising, final=0.1))
     return {
@@ -57,7 +57,7 @@ def batches(spec: Spec, updates: int = UPDATES) -> list[Samples]:
 
 
 def joined(parts: Sequence[Samples]) -> Samples:
-    """Several batches as one."""
+    """Join several batches to one."""
     inputs = zip(*(part.inputs for part in parts), strict=True)
     targets = zip(*(part.targets for part in parts), strict=True)
     return Samples(
