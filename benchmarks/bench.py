@@ -86,7 +86,7 @@ def bench(
     resume: bool,
     say: Callable[[str], None],
 ) -> list[Comparison]:
-    """Every model in every task, one comparison each."""
+    """Compare every model in every task, one comparison each."""
     _refuse_unknown(names, options)
     refuse_unwritable(path)
     begun = {_key(c): c for c in _unfinished(path)} if resume else {}
@@ -115,8 +115,9 @@ def bench(
 def bench_on_cluster(
     names: Sequence[str], options: Options, path: Path, say: Callable[[str], None]
 ) -> list[Comparison]:
-    """The same, a model a job; the lines come back and are added here. A job takes as
-    many cores as this machine has, so that none disturbs another."""
+    """Compare as `bench` does, with a model a job on the cluster; the lines come back
+    and are added here. A job takes as many cores as this machine has, so that none
+    disturbs another."""
     _refuse_unknown(names, options)
     refuse_unwritable(path)
     jobs = [(name, options) for name in names]
@@ -377,8 +378,8 @@ def failures(found: Sequence[Comparison]) -> int:
 
 
 def chosen(names: Sequence[str], everything: bool) -> list[str]:
-    """Models by their names or their families'; the tiny ones only by name. A name of
-    both is the model's."""
+    """Give the models that these names of models or families mean; a tiny one only by
+    its own name. A name of both is the model's."""
     if bool(names) == everything:
         raise UsageError("bench wants models, families or --all")
     families = [name for name in names if name not in catalog.VARIANTS]

@@ -48,7 +48,7 @@ TIMED = (
 def compare(
     path: Path, say: Callable[[str], None]
 ) -> tuple[list[Check], list[Comparison]]:
-    """Parity of the first small model of each family, then the timing of a few: of
+    """Check parity of the first small model of each family, then time a few of the
     families that passed. path: where the lines of the timing are added."""
     names = [_first_tiny(family) for family in FAMILIES]
     checks: list[Check] = []

@@ -93,7 +93,7 @@ class Stable:
         return found
 
     def probe(self, dtype: str) -> float | None:
-        """GFLOP/s of a matrix product, by PyTorch."""
+        """Measure GFLOP/s of a matrix product, by PyTorch."""
         size, seconds = PROBE[self.device]
         kind, tf32 = ("float32", True) if dtype == "tf32" else (dtype, False)
         try:
@@ -387,7 +387,7 @@ def _rounds(
 
 
 def cores(threads: int, processes: int = 1) -> tuple[int, ...]:
-    """The last ones; the first is where a system does its own work."""
+    """Give the last cores, since a system does its own work on the first."""
     mine, wanted = sorted(os.sched_getaffinity(0)), threads * processes
     if not 1 <= wanted <= len(mine):
         told = f"threads is {threads}"

@@ -106,7 +106,10 @@ def kind_of(spec: Spec) -> str:
 
 @dataclass(frozen=True)
 class Other:
-    """speed: of the mode over the recommended one's of the same framework."""
+    """A mode that is not the recommended one has its speed beside it.
+
+    speed: of the mode over the recommended one's of the same framework.
+    """
 
     model: str
     kind: str

@@ -67,7 +67,7 @@ def compared(
 
 
 def holds(rows: list[dict[str, Any]]) -> bool:
-    """Any one of the bounds of a framework's optimizer."""
+    """Say whether a framework's optimizer keeps any one of its bounds."""
     bounded = [row for row in rows if row["bound"] is not None]
     return not bounded or any(row["ratio"] <= row["bound"] for row in bounded)
 
@@ -96,7 +96,7 @@ def run(framework: str, rounds: int, device: str = "cpu") -> dict[str, Any]:
 
 
 def recorded(found: dict[str, Any], rounds: int, device: str = "cpu") -> dict[str, Any]:
-    """A line of the record: each framework's `run`, and where it ran."""
+    """Write a line of the record: each framework's `run`, and where it ran."""
     where = here(device)
     return {
         **where,

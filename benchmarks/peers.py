@@ -24,8 +24,11 @@ _IN_TIMM = {"xception": "legacy_xception"}
 
 @dataclass(frozen=True)
 class Peer:
-    """known: as which people know it. weights: ours, under the peer's own names and in
-    its layouts."""
+    """A public implementation is timed beside ours.
+
+    known: as which people know it. weights: ours, under the peer's own names and in
+    its layouts.
+    """
 
     framework: str
     known: str
@@ -39,7 +42,7 @@ class Peer:
 
 
 def ways_of(model: str, offered: Mapping[str, Sequence[str]]) -> list[Way]:
-    """The peers of one model, in the same modes as ours."""
+    """Give the peers of one model, in the same modes as ours."""
     return [
         Way(peer.framework, mode, peer=model, label=peer.label)
         for peer in peers(model)
@@ -97,7 +100,8 @@ def _huggingface(ours: Weights) -> dict[str, Array]:
 
 
 def _keras_vgg(ours: Weights) -> dict[str, Array]:
-    """keras.applications counts blocks, and flattens with the channels last."""
+    """Rename ours for keras.applications, which counts blocks and flattens with the
+    channels last."""
     renamed = dict(zip(_blocks(ours), _convolutions(ours), strict=True))
     dense = {
         "fc1": "classifier.0",

@@ -33,7 +33,7 @@ SHOWN = 3
 
 
 def weights(model: str = MODEL) -> dict[str, Array]:
-    """Canonical."""
+    """Give the canonical weights of a pretrained model."""
     file = pretrained.fetched(model)[pretrained.WEIGHTS]
     return convert.read(file, model, pretrained.named(model).form)
 
@@ -47,7 +47,7 @@ def prepared(model: str = MODEL) -> Array:
 
 
 def logits(worker: Worker, values: Mapping[str, Array], name: str = MODEL) -> Array:
-    """[pictures, classes]"""
+    """Give the logits of the pictures, [pictures, classes]."""
     x = prepared(name)
     model = worker.build(variant(name).spec, name)
     model.load({name: value.astype(worker.dtype) for name, value in values.items()})

@@ -71,7 +71,8 @@ def measured(package: str) -> dict[str, list[float]]:
 
 
 def seconds(model: Any, wait: float, depth: int) -> float:
-    """The median time from one step's end to the next one's; the first few compile."""
+    """Measure the median time from one step's end to the next one's; the first few
+    compile."""
     spec, ends = model.spec, list[float]()
     inputs = spec.examples(BATCH, 0)
     batch = Samples(inputs, spec.wanted(inputs, 0))

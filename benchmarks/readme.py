@@ -40,7 +40,7 @@ def committed() -> tuple[list[Check], list[Comparison]]:
 
 
 def certificate(checks: Sequence[Check]) -> str:
-    """One row a model: the largest difference of any two frameworks, by tier."""
+    """Write one row a model: the largest difference of any two frameworks, by tier."""
     found = {(check.model, check.tier): check for check in checks}
     models = dict.fromkeys(check.model for check in checks)
     lines = [
@@ -57,7 +57,7 @@ def certificate(checks: Sequence[Check]) -> str:
 
 
 def _oracles(family: str) -> str:
-    """What others made of the same weights, and the largest difference from it."""
+    """Name a family's oracles, each with the largest difference from it."""
     held = oracles.recorded().get(family, [])
     return "; ".join(f"{one.oracle}: {_size(one.error)}" for one in held) or "none"
 
@@ -67,7 +67,7 @@ def _size(error: float) -> str:
 
 
 def picture(timings: Sequence[Comparison]) -> str:
-    """Bars of speed relative to PyTorch; it reads in light and in dark."""
+    """Draw bars of speed relative to PyTorch, to be read in light and in dark."""
     ended = [(t.setting, t.end.results) for t in timings if t.end]
     best = max(result.ratio for _, found in ended for result in found)
     parts, y = [], 24
@@ -99,8 +99,8 @@ def picture(timings: Sequence[Comparison]) -> str:
 
 
 def throughput(found: Sequence[Comparison]) -> str:
-    """One row a model and task: speed over the first contender's, which is 1. Of each
-    the last comparison; * where the machine was disturbed."""
+    """Write one row a model and task: speed over the first contender's, which is 1. Of
+    each it takes the last comparison; * marks a disturbed machine."""
     last = {(c.setting.model, c.setting.task): c for c in found if c.end}
     names = list(
         dict.fromkeys(k.name for c in last.values() for k in c.start.contenders)
@@ -158,7 +158,7 @@ def faults() -> str:
 
 
 def fill(readme: str, checks: Sequence[Check], found: Sequence[Comparison]) -> str:
-    """README with the tables between their markers replaced."""
+    """Write README with the tables between their markers replaced."""
     for name, table in (
         ("certificate", certificate(checks)),
         ("throughput", throughput(found)),

@@ -107,8 +107,11 @@ class Start:
 
 @dataclass(frozen=True, kw_only=True)
 class Round:
-    """seconds: a call took, in each sample; contenders in the order of their turns.
-    busy: CPU time over wall time.  probe: of a matrix product, in GFLOP/s."""
+    """Each contender was measured once in a round.
+
+    seconds: a call took, in each sample; contenders in the order of their turns.
+    busy: CPU time over wall time.  probe: of a matrix product, in GFLOP/s.
+    """
 
     schema: int = SCHEMA
     kind: Literal["round"] = "round"
@@ -145,7 +148,10 @@ class Result:
 
 @dataclass(frozen=True, kw_only=True)
 class End:
-    """dropped: rounds in which the probe was below 90 % of its best; noisy: many."""
+    """A run ends with its results.
+
+    dropped: rounds in which the probe was below 90 % of its best; noisy: many.
+    """
 
     schema: int = SCHEMA
     kind: Literal["end"] = "end"

@@ -31,7 +31,10 @@ BEHIND = 0.95
 
 @dataclass(frozen=True)
 class Row:
-    """values: as the page shows them. explained: why it is beyond its bound."""
+    """A row of the page about speed tells of one model and task.
+
+    values: as the page shows them. explained: why it is beyond its bound.
+    """
 
     key: str
     values: tuple[str, ...]
@@ -45,7 +48,8 @@ def explanations() -> dict[str, str]:
 
 
 def apart(found: Sequence[Comparison]) -> Iterator[Row]:
-    """Each framework in its fastest mode; of each model and task the last."""
+    """Give a row for each framework's fastest mode, from the last comparison of each
+    model and task."""
     why = explanations()
     last = {
         (c.setting.model, c.setting.task): (c, ratios)
@@ -63,7 +67,8 @@ def apart(found: Sequence[Comparison]) -> Iterator[Row]:
 
 
 def _fastest(comparison: Comparison) -> dict[str, float]:
-    """Each framework's speed in its fastest mode, where the recommended ones ran."""
+    """Give each framework's speed in its fastest mode, where the recommended ones
+    ran."""
     setting, end = comparison.setting, comparison.end
     if end is None or setting.task not in APART:
         return {}

@@ -42,7 +42,7 @@ def results(found: Comparison) -> End:
 
 
 def kept(rounds: Sequence[Round]) -> tuple[list[Round], list[int]]:
-    """The undisturbed ones, and the numbers of the others."""
+    """Give the undisturbed rounds, and the numbers of the others."""
     best = max((r.probe for r in rounds if r.probe is not None), default=0.0)
     quiet = [r for r in rounds if r.probe is None or r.probe >= PROBE_SHARE * best]
     numbers = {r.number for r in quiet}
@@ -83,7 +83,7 @@ def _result(
 
 
 def interval(ratios: Sequence[float]) -> tuple[float, float]:
-    """The bootstrap's 95 % of the median."""
+    """Give the bootstrap's 95 % interval of the median."""
     draw = np.random.default_rng(0)
     medians = np.median(draw.choice(ratios, (RESAMPLES, len(ratios))), axis=1)
     low, high = np.quantile(medians, (0.025, 0.975))
@@ -104,6 +104,6 @@ def verdict(low: float, high: float, rounds: int) -> Verdict:
 
 
 def spanned(low: float, high: float, digits: int) -> str:
-    """An interval for people; none where there is nothing between its ends, as with one
-    round, or the reference beside itself."""
+    """Write an interval for people; it is empty where there is nothing between its
+    ends, as with one round, or the reference beside itself."""
     return "" if low == high else f"{low:.{digits}f}, {high:.{digits}f}"

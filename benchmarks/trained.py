@@ -67,7 +67,7 @@ ROWS, BESIDE, SIDE = 3, 4, 8
 
 
 def _strip(images: Array | Sequence[Array]) -> Cell:
-    """Pictures side by side, a column of white between them."""
+    """Lay pictures side by side, with a column of white between them."""
     apart = np.zeros((len(images[0]), 1))
     parts = [part for image in images for part in (image, apart)][:-1]
     levels = np.rint(255 * np.clip(np.concatenate(parts, 1), 0, 1)).astype(np.uint8)
@@ -92,7 +92,7 @@ def _digits(outputs: Arrays) -> list[Cell]:
 
 
 def _some_pairs(task: Task) -> Arrays:
-    """As many of one digit as of two."""
+    """Give as many pairs of one digit as of two."""
     test = task.data().test
     half = len(test) // 2
     which = np.linspace(0, half - 1, 3).astype(int)

@@ -39,7 +39,10 @@ class Place:
 
 @dataclass(frozen=True)
 class Job:
-    """kind: VALUES, one forward and backward pass; TRAINING, some updates."""
+    """One model is asked for one kind of evidence.
+
+    kind: VALUES, one forward and backward pass; TRAINING, some updates.
+    """
 
     model: str
     kind: str
@@ -50,7 +53,10 @@ class Job:
 
 @dataclass(frozen=True)
 class Answer:
-    """failure: why there is nothing else."""
+    """A framework answers a job with its values, or with its updates.
+
+    failure: why there is nothing else.
+    """
 
     values: Evidence | None = None
     updates: list[Seen] | None = None
@@ -58,7 +64,7 @@ class Answer:
 
 
 def jobs(models: Sequence[str]) -> list[Job]:
-    """The first small model of every family, then the others."""
+    """Give the jobs: the first small model of every family, then the others."""
     firsts = {_first(models, family) for family in FAMILIES}
     ordered = sorted(models, key=lambda name: name not in firsts)
     half = sum(name in firsts for name in models)

@@ -34,7 +34,10 @@ RESERVE = 8.0
 
 @dataclass(frozen=True)
 class Item:
-    """gib: what a contender needs at most, about, in float32."""
+    """A contender is one of these models in a task, at a batch.
+
+    gib: what a contender needs at most, about, in float32.
+    """
 
     models: tuple[str, ...]  # the first that the catalog has
     task: str
@@ -154,7 +157,10 @@ class Turn:
 
 
 class Records:
-    """memory: of the device, in GiB; nothing is known of a CPU's."""
+    """The lines of a run are written here, wave by wave.
+
+    memory: of the device, in GiB; nothing is known of a CPU's.
+    """
 
     def __init__(
         self,
@@ -208,7 +214,7 @@ class Records:
         return wave
 
     def _prepare(self, wave: Sequence[Turn], following: Sequence[Turn]) -> None:
-        """Compile all of a wave; the processes of the next import meanwhile."""
+        """Compile all of a wave, while the processes of the next one import."""
         late = Timer(max(self.clock.left, 0), _end, (wave,))
         late.daemon = True
         late.start()
@@ -251,7 +257,7 @@ def _end(wave: Sequence[Turn]) -> None:
 
 
 def done(path: Path) -> Iterator[tuple[str, str, int, str]]:
-    """What an earlier run recorded."""
+    """Give what an earlier run recorded."""
     for found in records.read([path]):
         s = found.setting
         if found.end:

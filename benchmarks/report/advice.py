@@ -101,8 +101,8 @@ class Run:
         return draw.integers(0, self.rounds, (RESAMPLES, self.rounds))
 
     def paired(self, one: str, other: str) -> Numbers:
-        """The logarithm of a framework's speed over another's: the median over rounds,
-        and then that of every resample of the rounds."""
+        """Give the logarithm of a framework's speed over another's: its median over
+        rounds, then that of every resample of the rounds."""
         differences = self._seconds[other] - self._seconds[one]
         medians = np.median(differences[self._drawn], axis=1)
         return np.concatenate([[np.median(differences)], medians])
@@ -209,7 +209,7 @@ class Advice:
         return dict(found)
 
     def ratio(self, one: str, other: str) -> Ratio:
-        """The geometric mean over models of a framework's speed over another's."""
+        """Give the geometric mean over models of a framework's speed over another's."""
         logs = [
             np.mean([run.paired(one, other) for run in mine], axis=0)
             for mine in self.models.values()
@@ -290,8 +290,8 @@ class Advice:
 
 
 def mean_of(logs: Numbers) -> Ratio:
-    """The geometric mean over models; a row a model: the logarithm of its ratio, then
-    those of the resamples of its rounds.
+    """Give the geometric mean over models. A row a model: the logarithm of its ratio,
+    then those of the resamples of its rounds.
 
     The interval resamples models, and of each drawn one a resample of its rounds. Of n
     models the percentiles are those of Hesterberg's expanded interval (2015, "What
@@ -309,7 +309,7 @@ def mean_of(logs: Numbers) -> Ratio:
 
 
 def _student(v: int) -> float:
-    """The 97.5 % point of Student's t (Abramowitz and Stegun, 26.7.5)."""
+    """Give the 97.5 % point of Student's t (Abramowitz and Stegun, 26.7.5)."""
     z = NormalDist().inv_cdf(0.975)
     terms = (
         z,

@@ -14,7 +14,10 @@ PHASES = (("import", "import_s"), ("build", "build_s"), ("first call", "first_s"
 
 @dataclass(frozen=True)
 class Bar:
-    """parts: lengths one behind the other, each with its class; faint for a peer."""
+    """A bar is drawn of its parts.
+
+    parts: lengths one behind the other, each with its class; faint for a peer.
+    """
 
     name: str
     framework: str
@@ -39,7 +42,8 @@ def _drawn(
     limit: float = 0.0,
     above: str = "",
 ) -> str:
-    """A row each: mark, name and value, and under them the bar; limit: a line."""
+    """Draw a row for each bar: mark, name and value, and the bar under them. limit:
+    where a line stands."""
     top = 24.0 if above else 4.0
     scale = svg.across(0, max(limit, *(b.length for b in bars)) * 1.02 or 1.0)
     base = len(bars) * ROW + top + 2

@@ -148,7 +148,7 @@ def _apart(one: Run, other: Run) -> str:
 
 
 def behind(advice: Advice, pages: dict[str, str]) -> list[dict[str, Any]]:
-    """Each model once for each setting; pages: by run."""
+    """Give each model once for each setting. pages: by run."""
     return [_behind(run, pages) for run in advice.runs]
 
 
@@ -182,7 +182,8 @@ def _one(run: Run, framework: str) -> dict[str, Any]:
 
 
 def figure(advice: Advice) -> Figure:
-    """A row a model and setting, and on it each framework beside PyTorch's fastest."""
+    """Draw a row for each model and setting, and on it each framework beside PyTorch's
+    fastest."""
     return overview(title(advice), [(_short(run), _marks(run)) for run in advice.runs])
 
 

@@ -21,7 +21,7 @@ def _pygments() -> tuple[Any, Any, Any]:
 
 @cache
 def coloured(source: str, root: str = "") -> str:
-    """HTML for inside <pre>; root: the way to the site's own folder.
+    """Write code as HTML for inside <pre>. root: the way to the site's own folder.
 
     Each line knows its indent, so that what is wrapped hangs below where it began.
     """
@@ -40,13 +40,14 @@ def _indent(line: str) -> int:
 
 
 def tags(source: str) -> list[str]:
-    """The differences that a source names, each once."""
+    """Give the differences that a source names, each once."""
     return list(dict.fromkeys(DIFF.findall(source)))
 
 
 @cache
 def names(source: str) -> frozenset[str]:
-    """What a definition refers to; not what its texts mention."""
+    """Give the names that a definition refers to; what its texts mention does not
+    count."""
     nodes = ast.walk(ast.parse(source))
     return frozenset(node.id for node in nodes if isinstance(node, ast.Name))
 
@@ -74,7 +75,7 @@ def paper(doc: str) -> tuple[str, str]:
 
 
 def links(text: str) -> list[str]:
-    """Addresses in a text, arXiv numbers as such, each once."""
+    """Make links of the addresses in a text, arXiv numbers among them, each once."""
     joined = re.sub(r"(https?://\S+)\n", r"\1 ", text)
     found = (address(one) for one in LINK.findall(joined))
     return list(dict.fromkeys(found))
@@ -92,6 +93,7 @@ def linked(escaped: str) -> str:
 
 
 def shown(said: str) -> str:
-    """An address as people read it: no scheme, and of a long one the ends."""
+    """Write an address as people read it: without a scheme, and of a long one the
+    ends."""
     text = re.sub(r"^https?://(www\.)?", "", said)
     return text if len(text) <= 48 else f"{text[:30]}…{text[-14:]}"

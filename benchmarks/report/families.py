@@ -155,7 +155,7 @@ def panels(name: str) -> tuple[Panel, ...]:
 
 
 def example(family: str, name: str) -> Panel:
-    """One definition, for a page in the site's own folder."""
+    """Show one definition, for a page in the site's own folder."""
     part = next(one for one in sources.aligned(family) if one.name == name)
     return Panel(name, family, tuple(code.coloured(s) for s in part.sources))
 
@@ -164,7 +164,7 @@ def example(family: str, name: str) -> Panel:
 
 
 def _imported(package: str, name: str) -> list[str]:
-    """The layers of its own package that a model file imports."""
+    """Give the layers of its own package that a model file imports."""
     path = ROOT / package / "models" / place_of(name)
     if not path.exists():
         return []
@@ -178,8 +178,8 @@ def _imported(package: str, name: str) -> list[str]:
 
 @cache
 def _known(folder: Path) -> dict[str, str]:
-    """The sources of a package's layers by name: what its `__init__` offers, and what
-    else stands in the same files."""
+    """Give the sources of a package's layers by name: what its `__init__` offers, and
+    what else stands in the same files."""
     offers = ast.parse((folder / "__init__.py").read_text()).body
     files = (
         str(n.module).rsplit(".")[-1] for n in offers if isinstance(n, ast.ImportFrom)
@@ -221,7 +221,7 @@ def below(name: str) -> tuple[Below, ...]:
 
 
 def surfaces(name: str) -> tuple[Panel, ...]:
-    """The layers' sources side by side, by name."""
+    """Show the layers' sources side by side, by name."""
     parts = [_layers(framework, name) for framework in NATIVE]
     names = dict.fromkeys(layer for part in parts for layer in part)
     return tuple(

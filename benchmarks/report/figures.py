@@ -9,8 +9,11 @@ ROW = 38.0  # of a picture with a row a contender
 
 @dataclass(frozen=True)
 class Figure:
-    """key: its anchor. Without a picture the note says why there is none.
-    records: what each is called, and its address in the site."""
+    """A figure stands on a page with its note and its records.
+
+    key: its anchor. Without a picture the note says why there is none.
+    records: what each is called, and its address in the site.
+    """
 
     key: str
     title: str

@@ -16,8 +16,11 @@ Shape = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Traced:
-    """tensors: the shape of each, and whether it is trained.
-    left: what each named layer put out, without the batch; empty if it was not run."""
+    """A model was built, and perhaps run, to see its shapes.
+
+    tensors: the shape of each, and whether it is trained.
+    left: what each named layer put out, without the batch; empty if it was not run.
+    """
 
     model: str
     tensors: Mapping[str, tuple[Shape, bool]] = field(default_factory=dict)
@@ -82,13 +85,14 @@ def _built(worker: Worker, name: str) -> Traced:
 
 
 def _alone(array: Array, rows: set[int]) -> Shape:
-    """The shape of one row, where the first axis counts samples, nodes or the like."""
+    """Give the shape of one row, where the first axis counts samples, nodes or the
+    like."""
     found = tuple(int(n) for n in array.shape)
     return found[1:] if rows.intersection(found[:1]) else found
 
 
 def smallest(family: str) -> str:
-    """The family's first variant that runs in milliseconds."""
+    """Give the family's first variant that runs in milliseconds."""
     variants = FAMILIES[family].VARIANTS
     return next(name for name, found in variants.items() if found.tiny)
 

@@ -115,7 +115,8 @@ def by_date(found: Iterable[Recorded]) -> list[Recorded]:
 
 
 def latest(found: Iterable[Recorded]) -> list[Recorded]:
-    """The last finished one of each setting and machine, in order of setting."""
+    """Give the last finished comparison of each setting and machine, in order of
+    setting."""
     last = {alike(one, revision=False): one for one in by_date(finished(found))}
     return sorted(last.values(), key=_order)
 
@@ -181,7 +182,7 @@ class BreakEven:
 
 
 def break_evens(comparison: Comparison) -> list[BreakEven]:
-    """Each compiled contender beside the eager one of its framework and maker."""
+    """Compare each compiled contender with the eager one of its framework and maker."""
     ran = [(c, r) for c, r in timed(comparison) if c.first_s is not None]
     eager = {(c.framework, c.peer): (c, r) for c, r in ran if c.mode == EAGER}
     return [
@@ -198,7 +199,7 @@ def _pair(
 
 
 def best_of(comparison: Comparison, framework: str) -> tuple[Contender, Result] | None:
-    """The fastest of this suite's own in a framework."""
+    """Give the fastest of this suite's own contenders in a framework."""
     mine = [
         (c, r)
         for c, r in timed(comparison)

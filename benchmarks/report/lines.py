@@ -52,7 +52,7 @@ def _dash(i: int, series: Sequence[Series]) -> str:
 
 
 def _frame(series: Sequence[Series]) -> tuple[float, float]:
-    """The top and the base of the axes, below the keys."""
+    """Give the top and the base of the axes, below the keys."""
     top = 40.0 + 18 * -(-len(series) // _columns(series))
     return top, top + TALL
 
@@ -105,7 +105,7 @@ def _scales(
 
 
 def sweep(group: Sequence[Recorded]) -> Figure:
-    """Throughput over the batch."""
+    """Draw throughput over the batch."""
     model = groups.model_name(group[0].comparison.setting)
     title, series = f"Throughput over the batch: {model}", _rates(group)
     top, base = _frame(series)
@@ -214,7 +214,7 @@ def _pays(pair: BreakEven, named: dict[str, str]) -> tuple[str, ...]:
 
 
 def history(group: Sequence[Recorded]) -> Figure:
-    """The ratio at each revision, in order of date."""
+    """Draw the ratio at each revision, in order of date."""
     title = f"By revision: {groups.title(group[0].comparison.setting)}"
     tracks = _tracks_by_revision(group)
     if not tracks:
@@ -251,7 +251,7 @@ def _tracks_by_revision(group: Sequence[Recorded]) -> dict[str, Track]:
 
 
 def _course(name: str, i: int, tracks: dict[str, Track]) -> Series:
-    """Each a little aside, so that none hides another."""
+    """Draw one course a little aside, so that none hides another."""
     track, aside = tracks[name], (i - (len(tracks) - 1) / 2) * 0.05
     return Series(
         name,

@@ -58,7 +58,7 @@ class Kind:
 
 
 def kinds() -> dict[str, list[str]]:
-    """Class -> its presets, in the order of the catalog."""
+    """Give the presets of each class, in the order of the catalog."""
     found: dict[str, list[str]] = {}
     for name, preset in OPTIMIZERS.items():
         found.setdefault(type(preset).__name__, []).append(name)

@@ -23,7 +23,8 @@ def _markdown() -> Any:
 
 
 def markdown(text: str) -> str:
-    """HTML; what only marks a place for a generator is left out, tables may scroll."""
+    """Turn Markdown into HTML; what only marks a place for a generator is left out, and
+    tables may scroll."""
     without = re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL)
     found = _markdown().render(without)
     found = re.sub(r'href="([\w-]+)\.md', r'href="\1.html', found)
@@ -53,7 +54,7 @@ class Chapter:
 
 
 def differences(text: str | None = None) -> tuple[str, list[Chapter]]:
-    """The introduction, and the chapters with an entry each."""
+    """Give the introduction, and the chapters with an entry each."""
     page = DIFFERENCES.read_text() if text is None else text
     intro, *parts = re.split(r"^# ", page, flags=re.MULTILINE)[1:]
     places = _places()
@@ -87,7 +88,7 @@ def _entry(section: str, places: Mapping[str, Sequence[str]]) -> Difference:
 
 
 def _test_of(key: str) -> str:
-    """`test_bn_var`; several tags may share one."""
+    """Find the test of a tag, such as `test_bn_var`; several tags may share one."""
     said = key.replace("-", "_")
     return next((name for name in _tests() if said in name), "")
 
@@ -131,7 +132,8 @@ class Settled:
 
 
 def paragraphs(doc: str) -> list[Settled]:
-    """HTML of each; `Settled here:` with indented lines becomes terms."""
+    """Turn each paragraph into HTML; `Settled here:` with indented lines becomes
+    terms."""
     found = []
     for part in doc.strip().split("\n\n"):
         head, _, rest = part.partition(":\n ")

@@ -30,7 +30,7 @@ class Ratio:
 
 
 def scale_of(ratios: Sequence[Ratio], at_least: float = 1.1) -> svg.Scale:
-    """Logarithmic, with 1 on it."""
+    """Give a logarithmic scale with 1 on it."""
     low = min(1 / at_least, *(r.low for r in ratios))
     high = max(at_least, *(r.high for r in ratios))
     return svg.across(low * 0.97, high * 1.03, log=True)
@@ -43,7 +43,7 @@ def marked(scale: svg.Scale, y: float, ratio: Ratio) -> str:
 
 
 def rows_of(title: str, ratios: Sequence[Ratio], below: str, described: str) -> str:
-    """A row each: the name and the numbers, and under them the mark."""
+    """Draw a row for each ratio: the name and the numbers, and the mark under them."""
     scale, base = scale_of(ratios), len(ratios) * ROW + 10
     parts = [svg.bottom(scale, base, 4, below, svg.short)]
     parts.append(svg.line(scale(1), 4, scale(1), base, "one"))
@@ -64,7 +64,7 @@ def _ratio(name: str, c: Contender, r: Result) -> Ratio:
 
 
 def forest(one: Recorded) -> Figure:
-    """Speed over the reference's, contender by contender."""
+    """Draw speed over the reference's, contender by contender."""
     comparison, end = one.comparison, one.comparison.end
     named, title = labels(comparison), "Speed beside the reference"
     results = end.results if end else []
@@ -98,7 +98,7 @@ def forest(one: Recorded) -> Figure:
 
 
 def overview(title: str, found: Sequence[tuple[str, Sequence[Ratio]]]) -> Figure:
-    """A named row each, and on it a mark for each framework."""
+    """Draw a named row for each, and on it a mark for each framework."""
     every = [ratio for _, row in found for ratio in row]
     scale, base = scale_of(every), len(found) * ROW + 30
     parts = [_key(every), svg.bottom(scale, base, 24, "times the reference", svg.short)]

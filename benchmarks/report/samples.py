@@ -84,8 +84,8 @@ def _shown(task: Task, found: Samples) -> str:
 
 
 def _graph(found: Samples) -> str:
-    """Of the first graph a few nodes: from where edges lead to them, and what is wanted
-    where something is."""
+    """Show a few nodes of the first graph: from where edges lead to them, and what is
+    wanted of them."""
     (_, edges, *_), (wanted,) = found.take(slice(0, 1)).arrays
     rows = []
     for node in np.flatnonzero(wanted >= 0)[:6]:
@@ -125,7 +125,7 @@ def _images(images: list[Array], targets: Array | list[str]) -> str:
 
 
 def strip(width: int, levels: str) -> str:
-    """An image of grey levels from 0 to 255 in hexadecimal, so many a row."""
+    """Write an image as grey levels from 0 to 255 in hexadecimal, so many a row."""
     image = np.frombuffer(bytes.fromhex(levels), np.uint8).reshape(-1, width)
     scale = 5
     return (
@@ -157,7 +157,7 @@ def _chunk(kind: bytes, content: bytes) -> bytes:
 
 
 def _sequences(x: Array, y: Array) -> str:
-    """One-hot symbols as letters, the two that count made plain."""
+    """Write one-hot symbols as letters, the two that count in bold."""
     rows = []
     for sequence, target in zip(x, y, strict=True):
         letters = [LETTERS[int(i)] for i in sequence.argmax(-1)]

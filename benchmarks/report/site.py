@@ -296,7 +296,7 @@ class Site:
             )
 
     def _updates(self, presets: set[str]) -> list[dict[str, Any]]:
-        """The latest comparisons of these presets' updates."""
+        """Give the latest comparisons of these presets' updates."""
         mine = [
             one
             for one in self.latest
@@ -412,7 +412,7 @@ class Site:
 
 
 def _sources(entry: porting.Entry) -> list[str]:
-    """The code of the three, as HTML."""
+    """Show the code of the three, as HTML."""
     return [code.coloured("\n".join(form.lines)) for form in entry.forms.values()]
 
 

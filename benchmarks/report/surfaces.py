@@ -126,7 +126,7 @@ def _within(point: Point, surface: Surface) -> bool:
 
 @cache
 def _contours(number: int) -> str:
-    """Lines of equal value, at levels about equal factors apart."""
+    """Draw lines of equal value, at levels about equal factors apart."""
     from contourpy import contour_generator
 
     surface = SURFACES[number]

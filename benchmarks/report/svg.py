@@ -20,7 +20,8 @@ def number(value: float) -> str:
 
 
 def tag(name: str, *inside: str, **attributes: object) -> str:
-    """An element; `class_` stands for class and `stroke_width` for stroke-width."""
+    """Write an element; `class_` stands for class and `stroke_width` for
+    stroke-width."""
     shown = "".join(
         f' {key.rstrip("_").replace("_", "-")}="{_value(value)}"'
         for key, value in attributes.items()
@@ -54,7 +55,8 @@ def bar(x: float, y: float, width: float, height: float, kind: str) -> str:
 
 
 def picture(title: str, inside: str, height: float, described: str = "") -> str:
-    """An image to a screen reader, by its title; the numbers are in a table below."""
+    """Write a picture that a screen reader takes for an image with its title; the
+    numbers are in a table below."""
     told = tag("title", html.escape(title))
     told += tag("desc", html.escape(described)) if described else ""
     label = f"{title}. {described}" if described else title
@@ -68,13 +70,13 @@ def picture(title: str, inside: str, height: float, described: str = "") -> str:
 
 
 def colour(framework: str) -> str:
-    """The class of a framework's colour; `keras[jax]` has that of Keras."""
+    """Give the class of a framework's colour; `keras[jax]` has that of Keras."""
     base = framework.partition("[")[0]
     return f"f-{base}" if base in SHAPES else "f-other"
 
 
 def mark(framework: str, x: float, y: float, kind: str = "", size: float = 5.5) -> str:
-    """kind: `hollow` for what is not decided, or not ours."""
+    """Draw a mark. kind: `hollow` for what is not decided, or not ours."""
     shape = SHAPES.get(framework.partition("[")[0], _triangle)
     return shape(x, y, size, f"mark {colour(framework)} {kind}".strip())
 
@@ -164,7 +166,7 @@ def _nice(step: float) -> float:
 
 
 def across(low: float, high: float, log: bool = False, margin: float = 0.0) -> Scale:
-    """Over the width of a picture."""
+    """Give a scale over the width of a picture."""
     return Scale(low, high, 8 + margin, WIDTH - 8, log)
 
 
@@ -191,7 +193,7 @@ def bottom(
 
 
 def left(scale: Scale, x: float, end: float, say: Callable[[float], str]) -> str:
-    """Ticks of an upright axis at x, with grid lines as far as `end`."""
+    """Draw the ticks of an upright axis at x, with grid lines as far as `end`."""
     parts = []
     for tick in scale.ticks():
         y = scale(tick)
@@ -201,7 +203,7 @@ def left(scale: Scale, x: float, end: float, say: Callable[[float], str]) -> str
 
 
 def short(value: float) -> str:
-    """12k, 3.4M, 0.05: for ticks."""
+    """Write a number short, for ticks: 12k, 3.4M, 0.05."""
     for limit, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if abs(value) >= limit:
             return f"{value / limit:g}{letter}"

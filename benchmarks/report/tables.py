@@ -69,7 +69,7 @@ def tiers(checks: Iterable[Check]) -> list[str]:
 
 
 def certificate(checks: Sequence[Check]) -> list[dict[str, Any]]:
-    """One row a model and set of frameworks."""
+    """Write one row a model and set of frameworks."""
     columns = tiers(checks)
     found: dict[tuple[str, str], dict[str, Check]] = {}
     for check in checks:
@@ -176,7 +176,7 @@ def _fact(value: str, said: str, to: str, kind: str = "") -> dict[str, str]:
 
 
 def machines(found: Sequence[Recorded]) -> list[tuple[str, ...]]:
-    """Each machine of the records once."""
+    """Give each machine of the records once."""
     used: dict[tuple[str, ...], list[Recorded]] = {}
     for one in groups.by_date(found):
         machine = one.comparison.start.machine
