@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from shared.errors import UsageError
-from triptych.commands import bench, port, weights
+from triptych.commands import bench, port, ports, weights
 from triptych.commands.asking import MOST_SEED, App, named_once
 from triptych.commands.ending import ended
 from triptych.commands.terminal import (
@@ -28,7 +28,6 @@ from triptych.commands.terminal import (
     Several,
     StartFrom,
     Timeout,
-    Tolerance,
     console_for,
     one_of,
     split,
@@ -166,111 +165,8 @@ def trace(
     raise typer.Exit(0 if found.agrees else 1)
 
 
-_PYTHON = "interpreter of a framework's models: PATH or pytorch=PATH; may be repeated"
-
-
-@app.command()
-def diff(
-    targets: Annotated[
-        list[str],
-        typer.Argument(help="[pytorch=]package.module:name, or the folder of a dump"),
-    ],
-    inputs: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--input",
-            help="2,3,32,32 or, whole, 2,16:100; named: ids=2,16:100; may be repeated",
-        ),
-    ] = None,
-    names: Annotated[Path | None, typer.Option(help="a rename table (JSON)")] = None,
-    write_names: Annotated[
-        Path | None, typer.Option(help="write the table used")
-    ] = None,
-    dtype: Dtype = "float64",
-    tolerance: Tolerance = None,
-    same_layout: Annotated[bool, typer.Option(help="move no channel axis")] = False,
-    program: Annotated[str, typer.Option(help="a method, instead of a call")] = "",
-    python: Annotated[list[str] | None, typer.Option(help=_PYTHON)] = None,
-    inputs_from: Annotated[
-        str,
-        typer.Option(help="module:function that gives them, or a .safetensors file"),
-    ] = "",
-    output: Annotated[
-        list[str] | None,
-        typer.Option(help="compare these alone: logits, or logits=0; may be repeated"),
-    ] = None,
-    annotate: Annotated[str, typer.Option(help="github: lines that it shows")] = "",
-    html: Annotated[Path | None, typer.Option(help="write a page too")] = None,
-    json: Json = None,
-) -> None:
-    """Your own models: do the ports compute the same, and which layer diverges first?
-
-    The first target is the reference; its weights are loaded into the others.
-    """
-    from triptych.commands import diff as job
-
-    one_of("dtype", dtype, ("float64", "float32"))
-    one_of("annotate", annotate, ("", "github"))
-    asked = job.Asked(
-        targets=tuple(targets),
-        inputs=tuple(inputs or ()),
-        names=names,
-        write_names=write_names,
-        dtype=dtype,
-        tolerance=tolerance,
-        same_layout=same_layout,
-        program=program,
-        python=tuple(python or ()),
-        inputs_from=inputs_from,
-        outputs=tuple(output or ()),
-        annotate=annotate,
-        html=html,
-    )
-    raise typer.Exit(job.run(asked, json))
-
-
-@app.command()
-def dump(
-    target: Annotated[
-        str, typer.Argument(help="[pytorch=]package.module:name, or file.py:name")
-    ] = "",
-    inputs: Annotated[
-        list[str] | None, typer.Option("--input", help="as for diff; may be repeated")
-    ] = None,
-    out: Annotated[Path, typer.Option(help="the folder to write")] = Path("dump"),
-    weights: Annotated[
-        Path | None, typer.Option(help="safetensors under the model's own names")
-    ] = None,
-    dtype: Dtype = "float64",
-    keep: Annotated[str, typer.Option(help="all, statistics or hash")] = "all",
-    same_layout: Annotated[bool, typer.Option(help="move no channel axis")] = False,
-    program: Annotated[str, typer.Option(help="a method, instead of a call")] = "",
-    python: Annotated[list[str] | None, typer.Option(help=_PYTHON)] = None,
-    write_recorder: Annotated[
-        Path | None,
-        typer.Option(help="write the recorder of --framework as one file instead"),
-    ] = None,
-    framework: Annotated[str, typer.Option(help="pytorch, keras, nnx or linen")] = "",
-) -> None:
-    """Record a model: layers, calls, gradients, in a folder that diff takes."""
-    from triptych.commands import dump as job
-
-    one_of("dtype", dtype, ("float64", "float32"))
-    if write_recorder is not None:
-        job.write_recorder(framework, write_recorder)
-        return
-    asked = job.Asked(
-        target=target,
-        inputs=tuple(inputs or ()),
-        out=out,
-        weights=weights,
-        dtype=dtype,
-        keep=keep,
-        same_layout=same_layout,
-        program=program,
-        python=tuple(python or ()),
-    )
-    raise typer.Exit(job.run(asked))
+app.command()(ports.diff)
+app.command()(ports.dump)
 
 
 @app.command()

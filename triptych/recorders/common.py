@@ -118,6 +118,24 @@ def _said(value: Any) -> Any:
     return name if callable(value) and isinstance(name, str) else _NOTHING
 
 
+def module_of(
+    path: str,
+    module: Any,
+    children: list[str],
+    settings: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """A dump's entry of a module; its settings are its attributes unless given."""
+    kind = type(module)
+    return {
+        "path": path,
+        "kind": kind.__name__,
+        "package": kind.__module__,
+        "settings": settings_of(vars(module)) if settings is None else settings,
+        "children": children,
+        **source_of(kind),
+    }
+
+
 def source_of(kind: type) -> dict[str, Any]:
     """Says where a class is written."""
     try:

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from triptych.recorders.common import Tape
+from triptych.recorders.common import Tape, module_of
 from triptych.recorders.values import weights_of
 
 # Of values, inputs and a tape: the outputs by path, and what is kept but not trained.
@@ -24,12 +24,33 @@ def array(value: Any) -> Any:
     return np.asarray(value)
 
 
-def device() -> str:
-    return str(jax.devices()[0])
-
-
-def widened(dtype: str) -> None:
+def prepare(dtype: str) -> None:
     jax.config.update("jax_enable_x64", dtype == "float64")
+
+
+def environment_of(package: Any) -> dict[str, Any]:
+    """The versions of JAX and of the package that models are written in."""
+    own = {"jax": jax.__version__, package.__name__: package.__version__}
+    return {**own, "device": str(jax.devices()[0])}
+
+
+def tree_of(modules: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The entries of modules, whose paths tell which holds which."""
+    return [
+        module_of(path, module, [p for p in modules if p and _parent(p) == path != p])
+        for path, module in modules.items()
+    ]
+
+
+def _parent(path: str) -> str:
+    return path.rpartition(".")[0]
+
+
+def slot_of(name: str, trained: bool, also: list[str]) -> dict[str, Any]:
+    """The entry of a variable, which is said by its path."""
+    module, _, leaf = name.rpartition(".")
+    entry = {"name": name, "module": module, "leaf": leaf, "also": also}
+    return {**entry, "trainable": trained}
 
 
 def traced(call: Call, values: Any, given: Mapping[str, Any]) -> Tape:

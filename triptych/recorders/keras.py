@@ -9,20 +9,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from triptych.recorders.common import (
-    Tape,
-    quiet,
-    run,
-    settings_of,
-    source_of,
-)
-from triptych.recorders.values import (
-    Refused,
-    arguments_of,
-    leaves,
-    picked,
-    weights_of,
-)
+from triptych.recorders.common import Tape, module_of, quiet, run, settings_of
+from triptych.recorders.values import Refused, arguments_of, leaves, picked, weights_of
 
 FRAMEWORK, LAST, KIND = "keras", True, "keras.Layer or keras.Model"
 RATES = ("rate", "dropout", "recurrent_dropout", "_dropout", "drop_prob", "drop_rate")
@@ -140,17 +128,11 @@ class Model:
         return args, kwargs
 
     def modules(self) -> list[dict[str, Any]]:
-        return [
-            {
-                "path": path,
-                "kind": type(layer).__name__,
-                "package": type(layer).__module__,
-                "settings": self._settings(layer),
-                "children": [f"{path}.{n}" if path else n for n in children(layer)],
-                **source_of(type(layer)),
-            }
-            for path, layer in self.layers.items()
-        ]
+        found = []
+        for path, layer in self.layers.items():
+            inner = [f"{path}.{n}" if path else n for n in children(layer)]
+            found.append(module_of(path, layer, inner, self._settings(layer)))
+        return found
 
     def _settings(self, layer: keras.Layer) -> dict[str, Any]:
         found = settings_of(vars(layer))

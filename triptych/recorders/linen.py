@@ -10,14 +10,18 @@ import jax
 import jax.numpy as jnp
 from flax import linen
 
-from triptych.recorders.common import Tape, quiet, run, settings_of, source_of
+from triptych.recorders.common import Tape, quiet, run
 from triptych.recorders.jaxed import (
     array,
-    device,
+    environment_of,
     is_tensor,
     recorded_run,
+    slot_of,
     traced,
-    widened,
+    tree_of,
+)
+from triptych.recorders.jaxed import (
+    prepare as prepare,
 )
 from triptych.recorders.values import Refused, arguments_of, picked
 
@@ -28,10 +32,6 @@ ON, OFF = ("train", "training", "is_training"), ("deterministic", "eval", "infer
 SKIPPED = ("intermediates", "cache")
 
 
-def prepare(dtype: str) -> None:
-    widened(dtype)
-
-
 def is_model(value: Any) -> bool:
     """A module, or a pair of one and its variables."""
     if isinstance(value, tuple) and len(value) == 2:
@@ -40,7 +40,7 @@ def is_model(value: Any) -> bool:
 
 
 def environment() -> dict[str, Any]:
-    return {"jax": jax.__version__, "flax": flax.__version__, "device": device()}
+    return environment_of(flax)
 
 
 def flat(tree: Any, path: str = "") -> Iterator[tuple[str, Any]]:
@@ -94,20 +94,7 @@ class Model:
         return {k: v for k, v in self.values.items() if self.places[k] == "params"}
 
     def modules(self) -> list[dict[str, Any]]:
-        paths = list(self.known)
-        return [
-            {
-                "path": path,
-                "kind": type(module).__name__,
-                "package": type(module).__module__,
-                "settings": settings_of(vars(module)),
-                "children": [
-                    p for p in paths if p and p.rpartition(".")[0] == path and p != path
-                ],
-                **source_of(type(module)),
-            }
-            for path, module in self.known.items()
-        ]
+        return tree_of(self.known)
 
     def weights(self) -> Iterator[tuple[dict[str, Any], Any]]:
         for name, value in self.values.items():
@@ -115,9 +102,7 @@ class Model:
                 value.dtype, jnp.floating
             ):
                 continue
-            module, _, leaf = name.rpartition(".")
-            entry = {"name": name, "module": module, "leaf": leaf, "also": []}
-            yield entry | {"trainable": self.places[name] == "params"}, array(value)
+            yield slot_of(name, self.places[name] == "params", []), array(value)
 
     def load(self, values: Mapping[str, Any]) -> None:
         for name, value in values.items():

@@ -7,19 +7,22 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import flax
-import jax
 import jax.numpy as jnp
 from flax import nnx
 from jax.extend.core import get_opaque_trace_state
 
-from triptych.recorders.common import Tape, quiet, run, settings_of, source_of
+from triptych.recorders.common import Tape, quiet, run
 from triptych.recorders.jaxed import (
     array,
-    device,
+    environment_of,
     is_tensor,
     recorded_run,
+    slot_of,
     traced,
-    widened,
+    tree_of,
+)
+from triptych.recorders.jaxed import (
+    prepare as prepare,
 )
 from triptych.recorders.values import Refused, arguments_of, picked
 
@@ -27,16 +30,12 @@ FRAMEWORK, LAST, KIND = "nnx", True, "flax.nnx.Module"
 RATES = ("rate", "dropout_rate", "drop_rate", "dropout", "drop_prob")
 
 
-def prepare(dtype: str) -> None:
-    widened(dtype)
-
-
 def is_model(value: Any) -> bool:
     return isinstance(value, nnx.Module)
 
 
 def environment() -> dict[str, Any]:
-    return {"jax": jax.__version__, "flax": flax.__version__, "device": device()}
+    return environment_of(flax)
 
 
 def value_of(variable: nnx.Variable) -> Any:
@@ -123,27 +122,12 @@ class Model:
                 setattr(module, name, jnp.dtype(dtype).type)
 
     def modules(self) -> list[dict[str, Any]]:
-        own = modules_of(self.native)
-        return [
-            {
-                "path": path,
-                "kind": type(module).__name__,
-                "package": type(module).__module__,
-                "settings": settings_of(vars(module)),
-                "children": [
-                    p for p in own if p and p.rpartition(".")[0] == path and p != path
-                ],
-                **source_of(type(module)),
-            }
-            for path, module in own.items()
-        ]
+        return tree_of(modules_of(self.native))
 
     def weights(self) -> Iterator[tuple[dict[str, Any], Any]]:
         for name, (variable, also) in slots_of(self.native).items():
-            module, _, leaf = name.rpartition(".")
-            entry = {"name": name, "module": module, "leaf": leaf, "also": also}
             trained = isinstance(variable, nnx.Param)
-            yield entry | {"trainable": trained}, array(value_of(variable))
+            yield slot_of(name, trained, also), array(value_of(variable))
 
     def load(self, values: Mapping[str, Any]) -> None:
         slots = slots_of(self.native)

@@ -8,19 +8,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from triptych.recorders.common import (
-    Tape,
-    quiet,
-    run,
-    settings_of,
-    source_of,
-)
-from triptych.recorders.values import (
-    Refused,
-    arguments_of,
-    picked,
-    weights_of,
-)
+from triptych.recorders.common import Tape, module_of, quiet, run
+from triptych.recorders.values import Refused, arguments_of, picked, weights_of
 
 FRAMEWORK, LAST, KIND = "pytorch", False, "torch.nn.Module"
 
@@ -72,14 +61,9 @@ class Model:
 
     def modules(self) -> list[dict[str, Any]]:
         return [
-            {
-                "path": path,
-                "kind": type(module).__name__,
-                "package": type(module).__module__,
-                "settings": settings_of(vars(module)),
-                "children": [f"{path}.{n}" if path else n for n in module._modules],
-                **source_of(type(module)),
-            }
+            module_of(
+                path, module, [f"{path}.{n}" if path else n for n in module._modules]
+            )
             for path, module in self.paths.items()
         ]
 
