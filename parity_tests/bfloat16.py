@@ -2,11 +2,10 @@
 in float32 what shared/precision.py says."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import numpy as np
 
-from parity_tests import precisions, tolerances, training
+from parity_tests import precisions, tolerances
 from parity_tests.compare import NONE, Array, Named, Worst, mean_error
 from parity_tests.evidence import (
     BATCH,
@@ -17,9 +16,8 @@ from parity_tests.evidence import (
 )
 from shared.catalog import VARIANTS
 from shared.definitions.initializers import Ones
-from shared.objectives.plan import Plan
+from shared.frameworks import PACKAGES
 from shared.running.client import Worker
-from shared.specs.base import Spec
 
 
 def judge(
@@ -36,22 +34,16 @@ def judge(
 
 def loss(double: Worker, single: Worker, name: str) -> Worst:
     """How far the losses of a first batch are off, over their size."""
-    spec = VARIANTS[name].spec
-    plan = training.plans(spec)["momentum"]
-    told = [
-        _losses(double, name, spec, plan),
-        _losses(single, name, spec, replace(plan, precision="bfloat16")),
-    ]
+    spec, package = VARIANTS[name].spec, PACKAGES[double.framework]
+    exact, low = (
+        worker.ask("parity_tests.precisions:losses", package, spec, name, precision)
+        for worker, precision in ((double, "float64"), (single, "bfloat16"))
+    )
     worst = NONE
-    for label, value in told[0].items():
-        off = abs(value - told[1][label]) / max(abs(value), 1.0)
+    for label, value in exact.items():
+        off = abs(value - low[label]) / max(abs(value), 1.0)
         worst |= Worst(off, f"{double.framework}: {label}")
     return worst
-
-
-def _losses(worker: Worker, name: str, spec: Spec, plan: Plan) -> dict[str, float]:
-    (seen,) = training.follow(worker, name, spec, plan, updates=1)
-    return seen.losses
 
 
 def lowered(workers: Sequence[Worker], name: str) -> str:

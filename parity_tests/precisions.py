@@ -15,6 +15,7 @@ from parity_tests import training
 from shared import contract
 from shared.errors import UsageError
 from shared.frameworks import PACKAGES
+from shared.objectives.plan import Plan
 from shared.specs.base import Spec
 
 # By the frameworks' own names. A softmax and a norm that are written out show in these.
@@ -93,20 +94,96 @@ def lowered(
 
 
 def found(package: str, spec: Spec, name: str) -> list[tuple[str, str]]:
-    adapter = importlib.import_module(f"{package}.adapter").Adapter("float32", 1)
-    model = adapter.build(spec, name)
-    model.fill(training.SEED)
+    """List what operations took in bfloat16, in forward and losses of every step."""
     plan = replace(training.plans(spec)["momentum"], precision="bfloat16")
     if getattr(plan.objective, "penalty", 0.0):  # which goes back, and that is not seen
         plan = replace(plan, objective=replace(plan.objective, penalty=0.0))  # type: ignore[call-arg]
+    seen: Seen = set()
+    steps = _steps(package, spec, name, plan)
+    run = {"pytorch_impl": _torch, "keras_impl": _keras, "jax_impl": _jax}[package]
+    for trainer, step, batch, drawn in steps:
+        run(trainer, step, batch, drawn, seen)
+    return sorted(seen)
+
+
+def losses(package: str, spec: Spec, name: str, precision: str) -> dict[str, float]:
+    """Give the losses of a first batch, by step; nothing goes back, none is updated."""
+    plan = replace(training.plans(spec)["momentum"], precision=precision)
+    run = {
+        "pytorch_impl": _torch_losses,
+        "keras_impl": _keras_losses,
+        "jax_impl": _jax_losses,
+    }[package]
+    told: dict[str, float] = {}
+    for trainer, step, batch, drawn in _steps(package, spec, name, plan):
+        here = {k: float(v) for k, v in run(trainer, step, batch, drawn).items()}
+        told |= trainer.named(step, here)
+    return told
+
+
+def _steps(
+    package: str, spec: Spec, name: str, plan: Plan
+) -> Iterator[tuple[Any, Any, Any, Any]]:
+    """Every step of a first batch, from the same start, with the suite's own draws."""
+    dtype = "float64" if plan.precision == "float64" else "float32"
+    adapter = importlib.import_module(f"{package}.adapter").Adapter(dtype, 1)
+    model = adapter.build(spec, name)
+    model.fill(training.SEED)
     trainer = model.trainer(plan)
     (batch,) = training.batches(spec, 1)
-    seen: Seen = set()
-    run = {"pytorch_impl": _torch, "keras_impl": _keras, "jax_impl": _jax}[package]
     for update in trainer.updates:
         drawn = contract.drawn(update.step, len(batch), training.SEED, 0)
-        run(trainer, update.step, batch, drawn, seen)
-    return sorted(seen)
+        yield trainer, update.step, batch, drawn
+
+
+def _torch_losses(trainer: Any, step: Any, batch: Any, drawn: Any) -> Any:
+    trainer.native.train()
+    trainer._draw(step, training.SEED, 0, None)
+    return trainer.training_step(*trainer._tensors(batch), step, trainer._inputs(drawn))
+
+
+def _keras_losses(trainer: Any, step: Any, batch: Any, drawn: Any) -> Any:
+    ops, objectives = map(
+        importlib.import_module, ("keras.ops", "keras_impl.objectives")
+    )
+    trainer._draw(training.SEED, 0, None, step)
+    given, wanted = (
+        tuple(map(ops.convert_to_tensor, part)) for part in trainer._arrays(batch)
+    )
+    if trainer.fits:
+        outputs = trainer.learner(given, training=True)
+        return {"loss": trainer.learner.compute_loss(None, wanted, outputs)}
+    noise = tuple(map(ops.convert_to_tensor, trainer._real(drawn)))
+    objective = trainer.plan.objective
+    native = objectives.losses_of(objective, step)
+    return native(objective, trainer.native, given, wanted, noise)
+
+
+def _jax_losses(trainer: Any, step: Any, batch: Any, drawn: Any) -> Any:
+    jax, kept = map(importlib.import_module, ("jax", "jax_impl.training"))
+    number = jax.numpy.asarray(0)
+
+    def draws(path: str) -> Any:
+        return kept.StepDraws(training.SEED, trainer.label(step, path), number)
+
+    trainer.draws = draws
+    try:
+        arguments = (
+            trainer.state,
+            *trainer._arrays(batch),
+            trainer._inputs(drawn),
+        )
+        return jax.jit(_jax_step(trainer, step))(*arguments)
+    finally:
+        trainer.draws = None
+
+
+def _jax_step(trainer: Any, step: Any) -> Callable[..., Any]:
+    def losses(state: Any, given: Any, wanted: Any, noise: Any) -> Any:
+        model = trainer._merge(trainer.graph, state.params, state.rest)
+        return trainer.training_step(model, given, wanted, step, noise)
+
+    return losses
 
 
 def _torch(trainer: Any, step: Any, batch: Any, drawn: Any, seen: Seen) -> None:
@@ -128,51 +205,27 @@ def _torch(trainer: Any, step: Any, batch: Any, drawn: Any, seen: Seen) -> None:
                     seen.add((name, str(value.dtype).removeprefix("torch.")))
             return call(*args, **(kwargs or {}))
 
-    trainer.native.train()
     with Recorder():  # with gradients, which a penalty takes of its own
-        trainer.training_step(*trainer._tensors(batch), step, trainer._inputs(drawn))
+        _torch_losses(trainer, step, batch, drawn)
 
 
 def _keras(trainer: Any, step: Any, batch: Any, drawn: Any, seen: Seen) -> None:
-    ops, callbacks, objectives = map(
-        importlib.import_module,
-        (
-            "keras.ops",
-            "tensorflow.python.framework.op_callbacks",
-            "keras_impl.objectives",
-        ),
-    )
+    callbacks = importlib.import_module("tensorflow.python.framework.op_callbacks")
 
     def record(kind: Any, inputs: Any, *_: Any, **__: Any) -> None:
         name = kind.decode() if isinstance(kind, bytes) else kind
         if name in TENSORFLOW:
             seen.update((name, x.dtype.name) for x in inputs if x.dtype.is_floating)
 
-    given, wanted = (
-        tuple(map(ops.convert_to_tensor, part)) for part in trainer._arrays(batch)
-    )
     callbacks.add_op_callback(record)
     try:
-        if trainer.fits:
-            outputs = trainer.learner(given, training=True)
-            trainer.learner.compute_loss(None, wanted, outputs)
-        else:
-            noise = tuple(map(ops.convert_to_tensor, trainer._real(drawn)))
-            objective = trainer.plan.objective
-            losses = objectives.losses_of(objective, step)
-            losses(objective, trainer.native, given, wanted, noise)
+        _keras_losses(trainer, step, batch, drawn)
     finally:
         callbacks.remove_op_callback(record)
 
 
 def _jax(trainer: Any, step: Any, batch: Any, drawn: Any, seen: Seen) -> None:
-    jax = importlib.import_module("jax")
-
-    def losses(state: Any, given: Any, wanted: Any, noise: Any) -> Any:
-        model = trainer._merge(trainer.graph, state.params, state.rest)
-        return trainer.training_step(model, given, wanted, step, noise)
-
-    traced = jax.make_jaxpr(losses)(
+    traced = importlib.import_module("jax").make_jaxpr(_jax_step(trainer, step))(
         trainer.state, *trainer._arrays(batch), trainer._inputs(drawn)
     )
     for equation in _equations(traced.jaxpr):

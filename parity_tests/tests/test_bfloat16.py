@@ -4,7 +4,7 @@ that belong in float32 are seen."""
 import numpy as np
 import pytest
 
-from parity_tests import asked, bfloat16
+from parity_tests import asked, bfloat16, training
 from parity_tests.engine import SEED, Session
 from parity_tests.evidence import BATCH, gradients_of, outputs_of, request
 from parity_tests.tests.lowered_parts import PARTS
@@ -24,6 +24,19 @@ def test_the_tier_holds(workers, name):
     parts = ("evaluation", "training", "gradients", "loss", "kept")
     assert list(found) == [f"bfloat16/{part}" for part in parts]
     assert found["bfloat16/training"].error > 1e-4  # it is no float32
+
+
+@pytest.mark.parametrize("framework", NATIVE)
+def test_the_losses_are_those_of_a_first_update(workers, framework):
+    """With dropout, of which one draw is the suite's as it is in training."""
+    name = "gpt_tiny"
+    worker, spec = workers.get(framework, "float64"), VARIANTS[name].spec
+    (seen,) = training.follow(worker, name, spec, training.plans(spec)["adamw"], 1)
+    question = "parity_tests.precisions:losses"
+    told = worker.ask(question, PACKAGES[framework], spec, name, "float64")
+    assert told.keys() == seen.losses.keys()
+    for label, value in seen.losses.items():
+        assert told[label] == pytest.approx(value, rel=1e-13, abs=0)
 
 
 @pytest.mark.parametrize("part", PARTS)
