@@ -28,8 +28,10 @@ def run_in_lanes(
     timeout: float = 600.0,
     say: Callable[[str], None] = lambda model: None,
 ) -> Iterator[Check]:
-    """The checks of `run` in its order, whichever lane ends first; say: a model is
-    done. What takes longest begins first, so that no lane is left with it at the end.
+    """The checks of `run` in its order, whichever lane ends first. What takes longest
+    begins first, so that no lane is left with it at the end.
+
+    say: is told each model that is done, and whether it holds.
     """
     models = [list(mine) for _, mine in groupby(jobs, key=lambda job: job.model)]
     idle: SimpleQueue[Workers] = SimpleQueue()
@@ -39,7 +41,7 @@ def run_in_lanes(
         try:
             checks = list(run(mine, workers, dtype, full))
             workers.trim(WORKER)
-            say(mine[0].model)
+            say(told(mine[0].model, checks))
             return checks
         finally:
             idle.put(workers)
@@ -55,6 +57,15 @@ def run_in_lanes(
         running = {i: pool.submit(work, models[i]) for i in longest}
         for i in range(len(models)):
             yield from running[i].result()
+
+
+def told(model: str, checks: Sequence[Check]) -> str:
+    """The verdict of one model, as it comes."""
+    failed = [check for check in checks if not check.passed]
+    if not failed:
+        return f"{model}: {len(checks)} of {len(checks)} checks hold"
+    first = f"{failed[0].tier}: {failed[0].reason}"
+    return f"{model}: FAIL, {len(failed)} of {len(checks)} checks, {first}"
 
 
 def _work(mine: Sequence[Job]) -> tuple[int, int]:

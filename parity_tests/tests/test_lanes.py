@@ -21,7 +21,19 @@ def test_two_lanes_give_what_one_does(workers):
     found = list(run_in_lanes(jobs, 2, "float64", say=done.append))
     assert what(found) == what(run(jobs, workers, "float64"))
     assert all(check.passed for check in found)
-    assert sorted(done) == sorted({job.model for job in jobs})
+    models = sorted({job.model for job in jobs})
+    assert sorted(said.partition(":")[0] for said in done) == models
+    assert all(said.endswith("checks hold") for said in done)
+
+
+def test_a_model_that_fails_says_so_as_it_comes(workers):
+    (check,) = run(
+        plan(["mlp_tiny"], ["names"], ["pytorch", "numpy"]), workers, "float64"
+    )
+    wrong = replace(check, passed=False, reason="hidden.0.weight is only in numpy")
+    assert lanes.told("mlp_tiny", [check, wrong]) == (
+        "mlp_tiny: FAIL, 1 of 2 checks, names: hidden.0.weight is only in numpy"
+    )
 
 
 def test_the_longest_begins_first():
