@@ -8,7 +8,8 @@ from itertools import groupby
 from queue import SimpleQueue
 
 from parity_tests.engine import Check, Workers
-from parity_tests.run import Job, free_memory, run
+from parity_tests.run import Job, free_memory, in_turns, run
+from parity_tests.training import OPTIMIZERS
 from shared.catalog import VARIANTS
 
 # What a lane's workers may hold together, and one of them between two models.
@@ -27,11 +28,13 @@ def run_in_lanes(
     full: bool = False,
     timeout: float = 600.0,
     say: Callable[[str], None] = lambda model: None,
+    turns: bool = False,
 ) -> Iterator[Check]:
     """The checks of `run` in its order, whichever lane ends first. What takes longest
     begins first, so that no lane is left with it at the end.
 
-    say: is told each model that is done, and whether it holds.
+    say: is told each model that is done, and whether it holds. turns: each is trained
+    with one optimizer, in turns.
     """
     models = [list(mine) for _, mine in groupby(jobs, key=lambda job: job.model)]
     idle: SimpleQueue[Workers] = SimpleQueue()
@@ -39,7 +42,8 @@ def run_in_lanes(
     def work(mine: list[Job]) -> list[Check]:
         workers = idle.get()
         try:
-            checks = list(run(mine, workers, dtype, full))
+            optimizers = in_turns(mine[0].model) if turns else tuple(OPTIMIZERS)
+            checks = list(run(mine, workers, dtype, full, optimizers))
             workers.trim(WORKER)
             say(told(mine[0].model, checks))
             return checks

@@ -137,6 +137,13 @@ def run(
             yield from session.check(job.model, job.tiers)
 
 
+def in_turns(name: str) -> tuple[str, ...]:
+    """Choose one of the optimizers for a model, the next for the next: a family's
+    models see both, each in half the time."""
+    number = list(VARIANTS).index(name) % len(OPTIMIZERS)
+    return (list(OPTIMIZERS)[number],)
+
+
 def trace_model(
     name: str,
     frameworks: Sequence[str],

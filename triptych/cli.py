@@ -102,7 +102,10 @@ def show(
 @app.command()
 def parity(
     names: Names = None,
-    all_: Annotated[bool, typer.Option("--all", help="the whole catalog")] = False,
+    all_: Annotated[
+        bool,
+        typer.Option("--all", help="the whole catalog; optimizers take turns"),
+    ] = False,
     tier: Annotated[list[str] | None, typer.Option(help="may be repeated")] = None,
     frameworks: Frameworks = "",
     dtype: Dtype = "float64",

@@ -2,8 +2,8 @@
 
 What a family costs here is bounded (CONTRIBUTING.md), and `make parity` does all of it:
 here float32 and Keras's other back ends are asked of one tiny model of each family,
-bfloat16 of two models in all, and
-of the full sizes one is built in all three, the others in PyTorch.
+training of one for each of its objectives, bfloat16 of two models in all, and of the
+full sizes one is built in all three, the others in PyTorch.
 """
 
 import functools
@@ -11,8 +11,7 @@ import functools
 import pytest
 
 from parity_tests.engine import TIERS, Workers
-from parity_tests.run import FOREIGN, plan, run
-from parity_tests.training import OPTIMIZERS
+from parity_tests.run import FOREIGN, in_turns, plan, run
 from shared.catalog import VARIANTS, family_of
 from shared.files import weights
 
@@ -24,8 +23,16 @@ LARGEST = {
     family_of(VARIANTS[name].spec): name
     for name in sorted(FULL, key=lambda name: VARIANTS[name].parameters)
 }
+TRAINED = {
+    (family_of(VARIANTS[name].spec), VARIANTS[name].spec.objective()): name
+    for name in TINY
+}
 # bfloat16 is asked in test_bfloat16.py, of two.
-LESS: dict[str, list[str]] = {"float32": [*WHOLE.values()], "bfloat16": []}
+LESS: dict[str, list[str]] = {
+    "training": [*TRAINED.values()],
+    "float32": [*WHOLE.values()],
+    "bfloat16": [],
+}
 ASKED = [
     (name, tier)
     for name in TINY
@@ -45,9 +52,7 @@ def checks_of(workers: Workers):
         jobs = [job for job in plan([name], tiers) if job.model == name]
         if name in TINY and name not in WHOLE.values():
             jobs = [job for job in jobs if job.frameworks != FOREIGN]
-        # In turns; `make parity` trains each with both.
-        optimizer = (*OPTIMIZERS,)[list(VARIANTS).index(name) % len(OPTIMIZERS)]
-        return list(run(jobs, workers, "float64", optimizers=[optimizer]))
+        return list(run(jobs, workers, "float64", optimizers=in_turns(name)))
 
     return of
 

@@ -43,4 +43,7 @@ def _checks(asked: Asked) -> list[Check]:
         if asked.on == "ray":
             return list(run_on_cluster(jobs, dtype, full, timeout, progress.step))
         number = min(asked.lanes or (1 if full else fitting()), len(models))
-        return list(run_in_lanes(jobs, number, dtype, full, timeout, progress.step))
+        turns = not asked.names  # of --all
+        return list(
+            run_in_lanes(jobs, number, dtype, full, timeout, progress.step, turns)
+        )
