@@ -9,7 +9,7 @@ objective. torch's kernels of norms and sums take bfloat16 and compute in float3
 import importlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 from parity_tests import training
 from shared import contract
@@ -106,7 +106,9 @@ def found(package: str, spec: Spec, name: str) -> list[tuple[str, str]]:
     return sorted(seen)
 
 
-def losses(package: str, spec: Spec, name: str, precision: str) -> dict[str, float]:
+def losses(
+    package: str, spec: Spec, name: str, precision: Literal["float64", "bfloat16"]
+) -> dict[str, float]:
     """Give the losses of a first batch, by step; nothing goes back, none is updated."""
     plan = replace(training.plans(spec)["momentum"], precision=precision)
     run = {
