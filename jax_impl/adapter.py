@@ -181,7 +181,8 @@ class JaxModel(contract.Model):
             for i, value in zip(real, reals, strict=True):
                 arguments[i] = value
             with _record(model, request.trace) as layers:
-                result = self.entry(request.program, model)(*arguments)
+                run = self.entry(request.program, model, request.settings)
+                result = run(*arguments)
             recorded[:] = layers
             outputs = tuple(map(full, contract.flat(result)))
             buffers = [s.place.get_value() for s in places.values() if not s.trainable]
@@ -223,6 +224,12 @@ class JaxModel(contract.Model):
                 for name, (entered, left) in zip(recorded, layers, strict=True)
             },
         )
+
+    def streamed(self, request: messages.Request) -> Iterator[Array]:
+        self.native.eval()
+        inputs = [self._input(value) for value in request.inputs]
+        for token in self.native.stream(*inputs, **request.settings):
+            yield np.asarray(token)
 
     def repeated(self, work: messages.Workload) -> Callable[[], Any]:
         return workloads.make(self, work)

@@ -23,6 +23,6 @@ def lower(model: nnx.Module) -> None:
     """Products and convolutions in bfloat16 from here on. DIFF(bfloat16): a norm that
     has no dtype computes in its parameters'."""
     for _, module in named_modules(model):
-        norm = isinstance(module, nnx.BatchNorm | nnx.LayerNorm)
+        norm = isinstance(module, nnx.BatchNorm | nnx.LayerNorm | nnx.RMSNorm)
         if hasattr(module, "dtype") and not norm:
             module.dtype = jnp.bfloat16

@@ -169,7 +169,7 @@ class KerasModel(contract.Model):
         inputs = [self._input(value) for value in request.inputs]
 
         def call(arguments: list[Any]) -> tuple[Any, ...]:
-            run = self.entry(request.program, self.native)
+            run = self.entry(request.program, self.native, request.settings)
             if not request.program:
                 run = functools.partial(run, training=request.training)
             return tuple(map(full, contract.flat(run(*arguments))))
@@ -204,6 +204,11 @@ class KerasModel(contract.Model):
             },
             layers=layers,
         )
+
+    def streamed(self, request: messages.Request) -> Iterator[Array]:
+        inputs = [self._input(value) for value in request.inputs]
+        for token in self.native.stream(*inputs, **request.settings):
+            yield ops.convert_to_numpy(token)
 
     def repeated(self, work: messages.Workload) -> Callable[[], Any]:
         return workloads.make(self, work)

@@ -43,6 +43,90 @@ def small_swin() -> Any:
     )
 
 
+def small_llama() -> Any:
+    """transformers' LLaMA at the sizes of the oracles of llama."""
+    return _exact_logits("Llama", **_SMALL_LLAMA)
+
+
+def small_llama_tied() -> Any:
+    return _exact_logits("Llama", **_SMALL_LLAMA, tie_word_embeddings=True)
+
+
+def small_mistral() -> Any:
+    return _exact_logits("Mistral", **_SMALL_LLAMA, sliding_window=5)
+
+
+def smollm2_135m() -> Any:
+    """transformers' LLaMA at the sizes of SmolLM2-135M."""
+    return _exact_logits(
+        "Llama",
+        vocab_size=49152,
+        max_position_embeddings=8192,
+        hidden_size=576,
+        num_hidden_layers=30,
+        num_attention_heads=9,
+        num_key_value_heads=3,
+        intermediate_size=1536,
+        rms_norm_eps=1e-5,
+        rope_parameters={"rope_type": "default", "rope_theta": 100_000.0},
+        tie_word_embeddings=True,
+    )
+
+
+_SMALL_LLAMA: dict[str, Any] = {
+    "vocab_size": 101,
+    "max_position_embeddings": 32,
+    "hidden_size": 48,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 6,
+    "num_key_value_heads": 2,
+    "intermediate_size": 40,
+    "rms_norm_eps": 1e-3,
+    "rope_parameters": {"rope_type": "default", "rope_theta": 300.0},
+}
+
+
+def _exact_logits(family: str, **sizes: Any) -> Any:
+    """A causal language model of transformers. What it computes in float32 whatever the
+    weights are, norms, angles and routes, it computes in float64 here."""
+    _without_operators()
+    transformers = importlib.import_module("transformers")
+    model: Any = getattr(transformers, f"{family}ForCausalLM")
+    exact = _in_float64()
+
+    class Logits(model):
+        def forward(self, tokens: Any) -> Any:
+            with exact:
+                return super().forward(tokens, use_cache=False).logits
+
+    with exact:
+        made = Logits(getattr(transformers, f"{family}Config")(**sizes))
+    for module in made.modules():  # tables that it makes are no weights
+        for name in [*module._buffers]:
+            setattr(module, name, module._buffers.pop(name).clone())
+    return made
+
+
+def _in_float64() -> Any:
+    """Inside it float64 is computed where float32 is asked for by name."""
+    torch = importlib.import_module("torch")
+    mode: Any = importlib.import_module("torch.overrides").TorchFunctionMode
+
+    class Exact(mode):
+        def __torch_function__(
+            self, function: Any, types: Any, args: Any = (), kwargs: Any = None
+        ) -> Any:
+            def widened(value: Any) -> Any:
+                return torch.float64 if value is torch.float32 else value
+
+            if function is torch.Tensor.float:
+                function = torch.Tensor.double
+            named = {name: widened(value) for name, value in (kwargs or {}).items()}
+            return function(*map(widened, args), **named)
+
+    return Exact()
+
+
 def gpt2() -> Any:
     """Make transformers' GPT-2 at its published size."""
     return _logits()

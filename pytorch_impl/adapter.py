@@ -3,7 +3,7 @@
 import importlib.util
 import io
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -167,7 +167,8 @@ class TorchModel(contract.Model):
             torch.set_grad_enabled(request.cotangents is not None),
             products(device, self.low),
         ):
-            result = self.entry(request.program, self.native)(*inputs)
+            run = self.entry(request.program, self.native, request.settings)
+            result = run(*inputs)
         for hook in hooks:
             hook.remove()
         outputs = tuple(map(full, contract.flat(result)))
@@ -225,6 +226,13 @@ class TorchModel(contract.Model):
             for path, module in self.native.named_modules()
             if path
         ]
+
+    def streamed(self, request: messages.Request) -> Iterator[Array]:
+        self.native.eval()
+        first = next(self.native.parameters())
+        inputs = [self._input(value, first.device) for value in request.inputs]
+        for token in self.native.stream(*inputs, **request.settings):  # type: ignore[operator]
+            yield token.cpu().numpy()
 
     def repeated(self, work: messages.Workload) -> Callable[[], Any]:
         return workloads.make(self, work)

@@ -8,7 +8,7 @@ import functools
 import json
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -86,6 +86,10 @@ class Model(ABC):
     def execute(self, request: Request) -> Result:
         """`run`, with all arrays in the framework's own layout."""
 
+    def streamed(self, request: Request) -> Iterator[Array]:
+        """Give the tokens of `generate`, as soon as each is there."""
+        raise NotImplementedError(f"{type(self).__name__} has no token by token")
+
     @abstractmethod
     def repeated(self, work: Workload) -> Callable[[], Any]:
         """Give the call to repeat, as the framework's users would run it; it returns
@@ -160,14 +164,26 @@ class Model(ABC):
             return outputs
         return _move(outputs, self.tensors(program, training)[1], -1, 1)
 
-    def entry(self, program: str, native: Any) -> Callable[..., Any]:
-        """Give the native method of a program, with its settings; of "" the model."""
+    def entry(
+        self, program: str, native: Any, settings: Mapping[str, Any] | None = None
+    ) -> Callable[..., Any]:
+        """Give the native method of a program, with these settings or its own; the
+        model where the name is empty."""
         if not program:
             return native
         if self.spec is None:
             return getattr(native, program)
         asked = self.spec.programs()[program]
-        return functools.partial(getattr(native, asked.method), **asked.settings)
+        chosen = settings or asked.settings
+        return functools.partial(getattr(native, asked.method), **chosen)
+
+    def say(self, request: Request) -> None:
+        """Begin to generate, token by token; `go_on` gives the next."""
+        self._said = self.streamed(request)
+
+    def go_on(self) -> Array | None:
+        """Give the next token of each row; None where all were given."""
+        return next(self._said, None)
 
     def prepare(self, work: Workload) -> Prepared:
         """Ready the workload and call it twice."""

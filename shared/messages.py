@@ -1,7 +1,7 @@
 """What is asked of a framework and what it answers: data, for a pickle to carry."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +23,7 @@ class Request:
     trace: asks for the output of every named layer.
     program: which of the spec's programs is run, of a person's own model which method;
         empty for `forward`.
+    settings: of the program, in place of the spec's own.
     """
 
     inputs: tuple[Array, ...]
@@ -32,6 +33,7 @@ class Request:
     cotangents: tuple[Array, ...] | None = None
     trace: bool = False
     program: str = ""
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

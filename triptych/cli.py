@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from shared.errors import UsageError
-from triptych.commands import bench, port, ports, weights
+from triptych.commands import bench, generate, port, ports, weights
 from triptych.commands.asking import MOST_SEED, App, named_once
 from triptych.commands.ending import ended
 from triptych.commands.terminal import (
@@ -48,10 +48,11 @@ app = App(
 app.add_typer(bench.app, name="bench")
 app.add_typer(weights.app, name="weights")
 app.command()(port.port)
+app.command()(generate.generate)
 
 _FORMS = (
-    "canonical, pytorch, keras, jax; huggingface, keras.applications, lite, timm or "
-    "torchvision, as the family has them"
+    "canonical, pytorch, keras, jax; gguf, huggingface, keras.applications, lite, timm "
+    "or torchvision, as the family has them"
 )
 
 

@@ -14,11 +14,14 @@ from jax_impl.layers.dropout import Dropout as Dropout
 from jax_impl.layers.dropout import DropPath as DropPath
 from jax_impl.layers.dropout import MapDropout as MapDropout
 from jax_impl.layers.embedding import Embed as Embed
+from jax_impl.layers.generation import Cache as Cache
+from jax_impl.layers.generation import Generates as Generates
 from jax_impl.layers.linear import Linear as Linear
 from jax_impl.layers.linear import flatten as flatten
 from jax_impl.layers.linear import unflatten as unflatten
 from jax_impl.layers.normalization import BatchNorm as BatchNorm
 from jax_impl.layers.normalization import LayerNorm as LayerNorm
+from jax_impl.layers.normalization import RMSNorm as RMSNorm
 from jax_impl.layers.normalization import local_response_norm as local_response_norm
 from jax_impl.layers.normalization import norm as norm
 from jax_impl.layers.normalization import norm1d as norm1d
@@ -31,5 +34,8 @@ from jax_impl.layers.pooling import max_pool1d as max_pool1d
 from jax_impl.layers.recurrent import StackedLSTM as StackedLSTM
 from jax_impl.layers.recurrent import State as State
 from jax_impl.layers.recurrent import recur as recur
+from jax_impl.layers.rotary import Turn as Turn
+from jax_impl.layers.rotary import rotate as rotate
+from jax_impl.layers.rotary import turn as turn
 from jax_impl.layers.segment import segment_sum as segment_sum
 from jax_impl.layers.squeeze import SqueezeExcitation as SqueezeExcitation

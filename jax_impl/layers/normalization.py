@@ -95,3 +95,13 @@ def unit(x: Array) -> Array:
     above = squares > 0
     y = jnp.where(above, exact_x / jnp.sqrt(jnp.where(above, squares, 1.0)), 0.0)
     return y.astype(x.dtype)
+
+
+class RMSNorm(nnx.RMSNorm):
+    """Vectors over the root of their mean square (Zhang and Sennrich 2019)."""
+
+    def __init__(self, width: int, eps: float, *, rngs: nnx.Rngs):
+        super().__init__(width, epsilon=eps, rngs=rngs)
+
+    def __call__(self, x: Array) -> Array:
+        return super().__call__(x).astype(x.dtype)

@@ -20,12 +20,15 @@ from keras_impl.layers.dropout import Dropout as Dropout
 from keras_impl.layers.dropout import DropPath as DropPath
 from keras_impl.layers.dropout import MapDropout as MapDropout
 from keras_impl.layers.embedding import Embedding as Embedding
+from keras_impl.layers.generation import Cache as Cache
+from keras_impl.layers.generation import Generates as Generates
 from keras_impl.layers.linear import Dense as Dense
 from keras_impl.layers.linear import flatten as flatten
 from keras_impl.layers.linear import unflatten as unflatten
 from keras_impl.layers.model import SpecModel as SpecModel
 from keras_impl.layers.normalization import BatchNormalization as BatchNormalization
 from keras_impl.layers.normalization import LayerNormalization as LayerNormalization
+from keras_impl.layers.normalization import RMSNormalization as RMSNormalization
 from keras_impl.layers.normalization import local_response_norm as local_response_norm
 from keras_impl.layers.normalization import norm as norm
 from keras_impl.layers.normalization import norm1d as norm1d
@@ -38,6 +41,9 @@ from keras_impl.layers.pooling import max_pool1d as max_pool1d
 from keras_impl.layers.recurrent import StackedLSTM as StackedLSTM
 from keras_impl.layers.recurrent import State as State
 from keras_impl.layers.recurrent import recur as recur
+from keras_impl.layers.rotary import Turn as Turn
+from keras_impl.layers.rotary import rotate as rotate
+from keras_impl.layers.rotary import turn as turn
 from keras_impl.layers.segment import segment_sum as segment_sum
 from keras_impl.layers.slices import update_slice_in_dim as update_slice_in_dim
 from keras_impl.layers.squeeze import SqueezeExcitation as SqueezeExcitation

@@ -127,3 +127,15 @@ def unit(x: KerasTensor) -> KerasTensor:
     above = squares > 0
     y = ops.where(above, exact_x / ops.sqrt(ops.where(above, squares, 1.0)), 0.0)
     return ops.cast(y, x.dtype)
+
+
+class RMSNormalization(Saved, layers.RMSNormalization):
+    """Vectors over the root of their mean square (Zhang and Sennrich 2019)."""
+
+    def __init__(
+        self, width: int, epsilon: float, *, name: str | None = None, dtype: Any = None
+    ):
+        # DIFF(bfloat16): Keras would round the scale too.
+        super().__init__(epsilon=epsilon, name=name, dtype=dtype, autocast=False)
+        self.width = width
+        self.build((None, width))

@@ -10,7 +10,10 @@ from pytorch_impl.layers.convolution import conv1d as conv1d
 from pytorch_impl.layers.convolution import conv_transpose as conv_transpose
 from pytorch_impl.layers.dropout import Dropout as Dropout
 from pytorch_impl.layers.dropout import DropPath as DropPath
+from pytorch_impl.layers.generation import Cache as Cache
+from pytorch_impl.layers.generation import Generates as Generates
 from pytorch_impl.layers.normalization import LayerNorm2d as LayerNorm2d
+from pytorch_impl.layers.normalization import RMSNorm as RMSNorm
 from pytorch_impl.layers.normalization import local_response_norm as local_response_norm
 from pytorch_impl.layers.normalization import norm as norm
 from pytorch_impl.layers.normalization import norm1d as norm1d
@@ -21,5 +24,8 @@ from pytorch_impl.layers.pooling import max_pool as max_pool
 from pytorch_impl.layers.pooling import max_pool1d as max_pool1d
 from pytorch_impl.layers.recurrent import StackedLSTM as StackedLSTM
 from pytorch_impl.layers.recurrent import State as State
+from pytorch_impl.layers.rotary import Turn as Turn
+from pytorch_impl.layers.rotary import rotate as rotate
+from pytorch_impl.layers.rotary import turn as turn
 from pytorch_impl.layers.segment import segment_sum as segment_sum
 from pytorch_impl.layers.squeeze import SqueezeExcitation as SqueezeExcitation

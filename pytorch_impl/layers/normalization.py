@@ -51,3 +51,15 @@ def unit(x: Tensor) -> Tensor:
         above = squares > 0
         y = torch.where(above, exact_x / torch.where(above, squares, 1.0).sqrt(), 0.0)
     return y.to(x.dtype)
+
+
+class RMSNorm(nn.RMSNorm):
+    """Vectors over the root of their mean square (Zhang and Sennrich 2019)."""
+
+    def __init__(self, width: int, eps: float):
+        super().__init__(width, eps=eps)
+
+    def forward(self, x: Tensor) -> Tensor:
+        with exact((x,)) as (exact_x,):
+            y = super().forward(exact_x)
+        return y.to(x.dtype)

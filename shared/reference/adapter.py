@@ -138,7 +138,7 @@ class NumpyModel(contract.Model):
         if request.trace:
             self._record(layers)
         try:
-            run = self.entry(request.program, self.native)
+            run = self.entry(request.program, self.native, request.settings)
             outputs = contract.flat(run(*self.inputs(request.inputs)))
             gradients: dict[str, Array] = {}
             of_inputs: tuple[Array | None, ...] = ()

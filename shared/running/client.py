@@ -357,6 +357,12 @@ class RemoteModel:
     ) -> tuple[Array, ...]:
         return self._call("predict", inputs, program)
 
+    def say(self, request: Request) -> None:
+        self._call("say", request)
+
+    def go_on(self) -> Array | None:
+        return self._call("go_on")
+
     def save(self, path: Path) -> None:
         self._call("save", path)
 

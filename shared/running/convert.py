@@ -15,6 +15,8 @@ from shared.arrays import Array
 from shared.contract import metadata
 from shared.errors import UsageError, brief, one_line, unknown
 from shared.files import checkpoints, weights
+from shared.files.gguf import FORM as GGUF_FORM
+from shared.files.gguf import GGUF
 from shared.frameworks import NATIVE
 from shared.plain import from_plain
 from shared.running.client import RemoteModel, Worker
@@ -89,6 +91,8 @@ def _guess(source: Path) -> str:
         return "jax"
     if source.suffix in _TORCH:
         return "pytorch"
+    if source.suffix == ".gguf":
+        return GGUF_FORM
     if source.name.endswith(".weights.h5") or source.suffix == ".keras":
         return "keras"
     raise UsageError(
@@ -175,6 +179,8 @@ def _read_state(source: Path, known: _Known) -> dict[str, Array]:
         original = _original(known)
         with Worker("keras", keras_dtype(source)) as worker:
             return worker.ask("keras_impl.applications:read", source, *original)
+    if known.form == GGUF_FORM:
+        return GGUF.read(source).state(known.spec)
     if source.suffix not in _TORCH:
         return weights.read(source)[0]
     with Worker("pytorch") as worker:
@@ -241,6 +247,8 @@ def _apart(worker: Worker, name: str, shapes: dict[str, tuple[int, ...]]) -> int
 def _write(
     target: Path, to: str, known: _Known, values: Mapping[str, Array], dtype: str
 ) -> None:
+    if to == GGUF_FORM:
+        raise UsageError(f"{target}: a GGUF is read here, not written")
     framework = "keras" if to == checkpoints.KERAS else "pytorch"
     with Worker(to if to in NATIVE else framework, dtype) as worker:
         model = worker.build(known.spec, known.name)

@@ -7,7 +7,12 @@ from shared.tasks.base import Task
 from shared.tasks.classic import breast_cancer, diabetes, digits_mlp
 from shared.tasks.generative import digits_gan, digits_vae
 from shared.tasks.graph import cora_gcn, karate_gcn
-from shared.tasks.language import jumbled_bert, shakespeare_gpt, sonnets_gpt
+from shared.tasks.language import (
+    jumbled_bert,
+    shakespeare_gpt,
+    sonnets_gpt,
+    sonnets_llama,
+)
 from shared.tasks.sequence import temporal_order_lstm, tones_cnn1d
 from shared.tasks.vision import (
     digits_lenet,

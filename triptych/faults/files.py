@@ -289,3 +289,41 @@ def dump() -> tuple[bytes, bytes]:
         },
     }
     return json.dumps(said).encode(), save(tensors)
+
+
+def _text(value: bytes) -> bytes:
+    return struct.pack("<Q", len(value)) + value
+
+
+def gguf() -> tuple[bytes, ...]:
+    """A header with values of each kind, and two tensors."""
+    fields = (
+        *(_text(b"general.architecture"), struct.pack("<I", 8), _text(b"llama")),
+        *(_text(b"a"), struct.pack("<If", 6, 0.5)),
+        *(_text(b"b"), struct.pack("<IIQ3i", 9, 5, 3, 1, -2, 3)),
+        *(_text(b"c"), struct.pack("<IIQ", 9, 8, 2), _text(b"x"), _text(b"\xc3\xa9")),
+    )
+    rows = (
+        *(_text(b"w"), struct.pack("<IQQIQ", 2, 3, 2, 0, 0)),
+        *(_text(b"q"), struct.pack("<IQQIQ", 2, 32, 1, 3, 32)),
+    )
+    head = b"GGUF" + struct.pack("<IQQ", 3, 2, 4) + b"".join((*fields, *rows))
+    start = head + bytes(-len(head) % 32)
+    packed = np.arange(6, dtype="<f4").tobytes() + bytes(8) + bytes(range(20))
+    return (start + packed,)
+
+
+def tokenizer() -> tuple[bytes, ...]:
+    """Byte pairs as Hugging Face writes them."""
+    model = {
+        "type": "BPE",
+        "vocab": {"a": 0, "b": 1, "ab": 2},
+        "merges": [["a", "b"]],
+    }
+    held = {
+        "added_tokens": [{"id": 3, "content": "<s>", "special": True}],
+        "pre_tokenizer": {"type": "ByteLevel"},
+        "model": model,
+    }
+    other = {**model, "merges": ["a b"], "unk_token": "<s>"}
+    return tuple(json.dumps({**held, "model": m}).encode() for m in (model, other))

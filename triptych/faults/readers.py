@@ -22,8 +22,10 @@ from parity_tests.ports.table import read_table
 from shared.arrays import Array
 from shared.data import audio, graphs, images, pictures, text
 from shared.data.batches import Dataset
+from shared.data.bpe import BytePair
 from shared.data.wordpiece import WordPiece
 from shared.files import weights
+from shared.files.gguf import GGUF
 from shared.running import convert
 from triptych.faults import corpus, files
 from triptych.faults.files import Files
@@ -199,6 +201,27 @@ def _vocabulary(path: Path) -> None:
     assert set(tokens.ravel()) <= set(known.numbers.values())
 
 
+def _tokenizer(path: Path) -> None:
+    """What it splits comes together again, where all bytes are known."""
+    known = BytePair.read(path)
+    tokens = known.split("ab b")
+    assert "".join(tokens) == "ab\u0120b"
+    assert set(known.ranks) <= {(a, b) for a in known.numbers for b in known.numbers}
+    assert sorted(known.numbers.values()) == [*range(len(known.numbers))]
+
+
+def _gguf(path: Path) -> None:
+    """Its tensors are what lies where it says."""
+    file, content = GGUF.read(path), path.read_bytes()
+    found = file.tensors()
+    assert found.keys() == file.entries.keys()
+    for name, entry in file.entries.items():
+        assert found[name].shape == entry.shape
+        if entry.kind == 0:
+            held = content[entry.place : entry.place + entry.size]
+            assert found[name].tobytes() == held
+
+
 def _picture(path: Path) -> None:
     found = pictures.read(path)
     assert found.mode == "RGB"
@@ -246,6 +269,7 @@ def targets() -> list[Target]:
     hdf5, archive = ((content,) for content in files.keras())
     held, renames = files.safetensors(), (b'{"a.b": "c", "d": "e"}',)
     words = (WORDS.encode(),)
+    pairs, quantised = files.tokenizer(), files.gguf()
     graph = tuple(files.planetoid(protocol) for protocol in (2, 4))
     recordings = (files.zipped({"0_ann_0.wav": files.RECORDING}),)
     texts = st.builds(_as_input, mutated(TEXTS))
@@ -258,6 +282,8 @@ def targets() -> list[Target]:
             *("picture", mutated(pictured), "x", _picture),
             *(corpus.PICTURES, pictured, 3.0),
         ),
+        _target("tokenizer", mutated(pairs), "x", _tokenizer, (), pairs),
+        _target("gguf", mutated(quantised), "x.gguf", _gguf, (), quantised, 2.0),
         _target("weights", mutated(held), "x", _safetensors, (), held, 2.0),
         _target("hdf5", mutated(hdf5), "x.weights.h5", _keras, (), hdf5),
         _target("keras", mutated(archive), "x.keras", _keras, (), archive),

@@ -4,31 +4,26 @@ Spec, names, paper: shared/specs/language/gpt.py.
 """
 
 import math
-from collections.abc import Callable
 
 import jax.numpy as jnp
 from flax import nnx
 from jax import Array, lax
 
-from jax_impl.decoding import Sample, greedy
-from jax_impl.layers import Attention, Dropout, Embed, LayerNorm, Linear
+from jax_impl.layers import (
+    Attention,
+    Cache,
+    Dropout,
+    Embed,
+    Generates,
+    LayerNorm,
+    Linear,
+)
 from jax_impl.precision import full
 from shared.specs.language.gpt import GPTSpec
-
-Cache = tuple[Array, Array]  # keys and values, [B, heads, T, head_width]
-State = tuple[Array, list[Cache]]  # all tokens, and what is known of those read
-Choose = Callable[[Array, Array], Array]
 
 
 def norm(spec: GPTSpec, *, rngs: nnx.Rngs) -> LayerNorm:
     return LayerNorm(spec.width, spec.ln_eps, use_bias=spec.bias, rngs=rngs)
-
-
-def chooser(temperature: float, top_k: int | None, top_p: float | None) -> Choose:
-    """Choose the likeliest token at temperature 0, else one by the uniform number."""
-    if temperature == 0:
-        return lambda logits, uniform: greedy(logits)
-    return Sample(temperature=temperature, top_k=top_k, top_p=top_p).next_token
 
 
 class SelfAttention(nnx.Module):
@@ -96,7 +91,7 @@ class Block(nnx.Module):
         return x + self.mlp(self.ln_2(x)), cache
 
 
-class GPT(nnx.Module):
+class GPT(Generates, nnx.Module):
     def __init__(self, spec: GPTSpec, *, rngs: nnx.Rngs):
         self.spec = spec
         self.wte = Embed(spec.vocab_size, spec.width, rngs=rngs)
@@ -111,41 +106,6 @@ class GPT(nnx.Module):
         for block in self.h:
             x = block(x)
         return self.head(x)
-
-    def generate(
-        self,
-        prompt: Array,
-        uniform: Array,
-        *,
-        temperature: float = 1.0,
-        top_k: int | None = None,
-        top_p: float | None = None,
-        cached: bool = True,
-    ) -> tuple[Array, Array]:
-        """The prompt goes on, a token for each uniform number; beside the tokens the
-        logits that each was chosen by. [B, T], [B, T, vocab_size]"""
-        choose = chooser(temperature, top_k, top_p)
-        (rows, first), new = prompt.shape, uniform.shape[1]
-        length = self.spec.read(first, new)
-        sequence = jnp.pad(prompt, ((0, 0), (0, new)))
-        cache = self.cache(rows, length)
-        if cached:
-            _, cache = self.extend(prompt, cache, jnp.arange(first))
-
-        def follow(state: State, step: tuple[Array, Array]) -> tuple[State, Array]:
-            sequence, cache = state
-            place, drawn = step
-            if cached:
-                token = lax.dynamic_slice_in_dim(sequence, place, 1, 1)
-                logits, cache = self.extend(token, cache, place[None])
-            else:
-                logits = self(sequence[:, :length])[:, place]
-            token = choose(logits, drawn).astype(sequence.dtype)
-            return (sequence.at[:, place + 1].set(token), cache), logits
-
-        steps = jnp.arange(first - 1, length), uniform.T
-        (sequence, _), seen = lax.scan(follow, (sequence, cache), steps)
-        return sequence[:, first:], seen.swapaxes(0, 1)
 
     def cache(self, rows: int, length: int) -> list[Cache]:
         """Make room for the keys and values of so many tokens."""

@@ -4,17 +4,17 @@ Spec, names, paper: shared/specs/language/gpt.py.
 """
 
 import math
-from collections.abc import Callable
 
 import keras
 from keras import KerasTensor, ops
 
-from keras_impl.decoding import Sample, greedy
 from keras_impl.layers import (
     Attention,
+    Cache,
     Dense,
     Dropout,
     Embedding,
+    Generates,
     LayerNormalization,
     SpecModel,
     gelu_tanh,
@@ -23,20 +23,9 @@ from keras_impl.layers import (
 from keras_impl.precision import full
 from shared.specs.language.gpt import GPTSpec
 
-Cache = tuple[KerasTensor, KerasTensor]  # keys and values, [B, heads, T, head_width]
-State = tuple[KerasTensor, KerasTensor, list[Cache]]
-Choose = Callable[[KerasTensor, KerasTensor], KerasTensor]
-
 
 def norm(spec: GPTSpec) -> LayerNormalization:
     return LayerNormalization(spec.width, spec.ln_eps, use_bias=spec.bias)
-
-
-def chooser(temperature: float, top_k: int | None, top_p: float | None) -> Choose:
-    """Choose the likeliest token at temperature 0, else one by the uniform number."""
-    if temperature == 0:
-        return lambda logits, uniform: greedy(logits)
-    return Sample(temperature=temperature, top_k=top_k, top_p=top_p).next_token
 
 
 class SelfAttention(keras.Layer):
@@ -106,7 +95,7 @@ class Block(keras.Layer):
         return x + self.mlp(self.ln_2(x)), cache
 
 
-class GPT(SpecModel):
+class GPT(Generates, SpecModel):
     def __init__(self, spec: GPTSpec):
         super().__init__(spec)
         self.wte = Embedding(spec.vocab_size, spec.width)
@@ -121,44 +110,6 @@ class GPT(SpecModel):
         for block in self.h:
             x = block(x)
         return self.head(x)
-
-    def generate(
-        self,
-        prompt: KerasTensor,
-        uniform: KerasTensor,
-        *,
-        temperature: float = 1.0,
-        top_k: int | None = None,
-        top_p: float | None = None,
-        cached: bool = True,
-    ) -> tuple[KerasTensor, KerasTensor]:
-        """The prompt goes on, a token for each uniform number; beside the tokens the
-        logits that each was chosen by. [B, T], [B, T, vocab_size]"""
-        choose = chooser(temperature, top_k, top_p)
-        (rows, first), new = ops.shape(prompt), uniform.shape[1]
-        length = self.spec.read(first, new)
-        sequence = ops.cast(ops.pad(prompt, ((0, 0), (0, new))), "int32")
-        seen = ops.zeros((rows, new, self.spec.vocab_size), self.variable_dtype)
-        cache = self.cache(rows, length)
-        if cached:
-            _, cache = self.extend(prompt, cache, ops.arange(first, dtype="int32"))
-
-        def follow(place: KerasTensor, state: State) -> State:
-            sequence, seen, cache = state
-            if cached:
-                token = ops.take(sequence, [place], 1)
-                logits, cache = self.extend(token, cache, ops.stack([place]))
-            else:
-                logits = self(sequence[:, :length], training=False)[:, place]
-            done = place - first + 1
-            token = ops.cast(choose(logits, uniform[:, done]), "int32")
-            sequence = update_slice_in_dim(sequence, token[:, None], place + 1, 1)
-            seen = update_slice_in_dim(seen, logits[:, None], done, 1)
-            return sequence, seen, cache
-
-        state = sequence, seen, cache
-        sequence, seen, _ = ops.fori_loop(first - 1, length, follow, state)
-        return sequence[:, first:], seen
 
     def cache(self, rows: int, length: int) -> list[Cache]:
         """Make room for the keys and values of so many tokens."""

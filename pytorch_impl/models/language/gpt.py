@@ -4,31 +4,18 @@ Spec, names, paper: shared/specs/language/gpt.py.
 """
 
 import math
-from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pytorch_impl.compiling import uncompiled
-from pytorch_impl.decoding import Sample, greedy
-from pytorch_impl.layers import Attention, Dropout
+from pytorch_impl.layers import Attention, Cache, Dropout, Generates
 from pytorch_impl.precision import full
 from shared.specs.language.gpt import GPTSpec
-
-Cache = tuple[Tensor, Tensor]  # keys and values, [B, heads, T, head_width]
-Choose = Callable[[Tensor, Tensor], Tensor]
 
 
 def norm(spec: GPTSpec) -> nn.LayerNorm:
     return nn.LayerNorm(spec.width, eps=spec.ln_eps, bias=spec.bias)
-
-
-def chooser(temperature: float, top_k: int | None, top_p: float | None) -> Choose:
-    """Choose the likeliest token at temperature 0, else one by the uniform number."""
-    if temperature == 0:
-        return lambda logits, uniform: greedy(logits)
-    return Sample(temperature=temperature, top_k=top_k, top_p=top_p).next_token
 
 
 class SelfAttention(nn.Module):
@@ -91,7 +78,7 @@ class Block(nn.Module):
         return x + self.mlp(self.ln_2(x))
 
 
-class GPT(nn.Module):
+class GPT(Generates, nn.Module):
     def __init__(self, spec: GPTSpec):
         super().__init__()
         self.spec = spec
@@ -107,40 +94,6 @@ class GPT(nn.Module):
         for block in self.h:
             x = block(x)
         return self.head(x)
-
-    @torch.no_grad()
-    @uncompiled  # what a step calls can be compiled, the loop would be written out
-    def generate(
-        self,
-        prompt: Tensor,
-        uniform: Tensor,
-        *,
-        temperature: float = 1.0,
-        top_k: int | None = None,
-        top_p: float | None = None,
-        cached: bool = True,
-    ) -> tuple[Tensor, Tensor]:
-        """The prompt goes on, a token for each uniform number; beside the tokens the
-        logits that each was chosen by. [B, T], [B, T, vocab_size]"""
-        choose = chooser(temperature, top_k, top_p)
-        (rows, first), new = prompt.shape, uniform.shape[1]
-        length = self.spec.read(first, new)
-        places = torch.arange(length, device=prompt.device)
-        sequence = F.pad(prompt, (0, new))
-        seen = []
-        if cached:
-            cache = self.cache(rows, length)
-            self.extend(prompt, cache, places[:first])
-        for place in range(first - 1, length):
-            here = places[place : place + 1]
-            if cached:
-                logits = self.extend(sequence[:, here], cache, here)
-            else:
-                logits = self(sequence[:, :length])[:, place]
-            seen.append(logits)
-            drawn = uniform[:, place - first + 1]
-            sequence[:, place + 1] = choose(logits, drawn)
-        return sequence[:, first:], torch.stack(seen, 1)
 
     def cache(self, rows: int, length: int) -> list[Cache]:
         """Make room for the keys and values of so many tokens."""

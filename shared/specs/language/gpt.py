@@ -11,9 +11,7 @@ Settled here because the paper says little; as its published code and weights ha
             (https://github.com/karpathy/nanoGPT); an embedding has no bias
   start     normal, of deviation 0.02, of positions 0.01; what ends in a residual sum is
             divided by the square root of how many do (section 2.3)
-  generate  a token for each uniform number, drawn as shared/definitions/decoding.py has
-            it, the likeliest at temperature 0; cached, each token is read once, else
-            all anew for each: the tokens are the same
+  generate  as all decoders do (shared/specs/decoder.py)
 
 Names are Hugging Face's without their `transformer.` in front:
 wte wpe h.{i}.{ln_1,attn.c_attn,attn.c_proj,ln_2,mlp.c_fc,mlp.c_proj} ln_f
@@ -22,23 +20,15 @@ Their matrices are (in, out), ours (out, in): shared/files/checkpoints/gpt.py
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
 
-from shared.arrays import Array, Arrays
-from shared.definitions.decoding import Sample, greedy_margin
 from shared.definitions.initializers import Initializer, Normal
-from shared.errors import UsageError
 from shared.fields import Depth, Positive, Rate, Size
-from shared.specs.base import Original, Program, Spec, Tensor, Variant
-from shared.tensors import UNIFORM
-
-# How many tokens parity and benchmarks go on from, where one input has as many.
-PROMPT = 3
+from shared.specs.base import Original, Variant
+from shared.specs.decoder import DecoderSpec
 
 
 @dataclass(frozen=True, kw_only=True)
-class GPTSpec(Spec):
+class GPTSpec(DecoderSpec):
     vocab_size: Size = 50257
     positions: Size = 1024
     tokens: Size = 1024  # in one input; at most `positions`
@@ -56,49 +46,6 @@ class GPTSpec(Spec):
         if self.width % self.heads:
             self.refuse("heads", self.heads, f"a divisor of width ({self.width})")
 
-    def inputs(self) -> tuple[Tensor, ...]:
-        return (Tensor("tokens", (self.tokens,), below=self.vocab_size),)
-
-    def outputs(self, training: bool) -> tuple[Tensor, ...]:
-        return (Tensor("logits", (self.tokens, self.vocab_size)),)
-
-    def programs(self) -> Mapping[str, Program]:
-        few: dict[str, Any] = {"temperature": 0.8, "top_k": 8, "top_p": 0.9}
-        return {
-            "generate": self._generate(),
-            "generate_uncached": self._generate(cached=False),
-            "generate_few": self._generate(**few),
-            "generate_greedy": self._generate(temperature=0.0),
-        }
-
-    def _generate(self, **settings: Any) -> Program:
-        """So many tokens that the last follows on `tokens`."""
-        prompt = min(PROMPT, self.tokens)
-        new = self.tokens - prompt + 1
-        return Program(
-            "generate",
-            (
-                Tensor("prompt", (prompt,), below=self.vocab_size),
-                Tensor("uniform", (new,), drawn=UNIFORM),
-            ),
-            (
-                Tensor("tokens", (new,), below=self.vocab_size),
-                Tensor("logits", (new, self.vocab_size)),
-            ),
-            settings,
-            margin=partial(_margin, settings),
-        )
-
-    def read(self, prompt: int, new: int) -> int:
-        """How many tokens are read until so many new ones are there: of these all but
-        the last."""
-        if prompt < 1 or new < 1:
-            raise UsageError(f"a prompt of {prompt}, {new} new tokens: at least 1 each")
-        if prompt + new - 1 > self.positions:
-            most = f"{self.positions} positions allow {self.positions - prompt + 1}"
-            raise UsageError(f"a prompt of {prompt} and {new} new tokens: {most}")
-        return prompt + new - 1
-
     def unnamed_products(self) -> int:
         attention = 2 * self.depth * self.tokens**2 * self.width
         return attention + self.tokens * self.width * self.vocab_size
@@ -113,6 +60,10 @@ class GPTSpec(Spec):
         }
 
     @property
+    def longest(self) -> int:
+        return self.positions
+
+    @property
     def qkv_width(self) -> int:
         """Queries, keys and values side by side, in this order."""
         return 3 * self.width
@@ -124,15 +75,6 @@ class GPTSpec(Spec):
     @property
     def inner_width(self) -> int:
         return 4 * self.width
-
-
-def _margin(settings: Mapping[str, Any], inputs: Arrays, outputs: Arrays) -> Array:
-    """By how much each token was chosen, by the definition."""
-    drawn = {k: v for k, v in settings.items() if k != "cached"}
-    (_, uniform), (_, logits) = inputs, outputs
-    if drawn.get("temperature") == 0:
-        return greedy_margin(logits)
-    return Sample(**drawn).margin(logits, uniform)
 
 
 def _tiny(dropout: float, bias: bool) -> GPTSpec:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from shared.arrays import Array
-from shared.definitions.decoding import Sample, greedy
+from shared.definitions.decoding import BeamSearch, Sample, greedy
 from shared.reference.layers.activation import TanhGELU
 from shared.reference.layers.attention import Attention
 from shared.reference.layers.dropout import Dropout
@@ -132,6 +132,33 @@ class GPT(Module):
             sequence = np.column_stack([sequence, choose(logits, drawn)])
             seen.append(logits)
         return sequence[:, first:], np.stack(seen, 1)
+
+    def search(
+        self,
+        prompt: Array,
+        *,
+        width: int,
+        length: int,
+        end: int,
+        length_penalty: float = 0.0,
+    ) -> tuple[Array, Array]:
+        """Give the best continuations by beams, and their log probabilities.
+        [B, width, T], [B, width]"""
+        by = BeamSearch(
+            width=width, end=end, length=length, length_penalty=length_penalty
+        )
+        (rows, first), _ = prompt.shape, self.spec.read(prompt.shape[1], length)
+        before = np.repeat(prompt[:, None], width, 1)  # [B, width, T]
+
+        def score(sequences: Array, position: int) -> Array:
+            read = np.concatenate([before, sequences[:, :, :position]], -1)
+            logits = self(read.reshape(rows * width, first + position))[:, -1]
+            logits = logits - logits.max(-1, keepdims=True)
+            log_p = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
+            return log_p.reshape(rows, width, -1)
+
+        beams = by.search(score, rows)
+        return beams.sequences, beams.scores
 
     def backward(self, g: Array) -> None:
         g = self.ln_f.backward(self.head.backward(g))

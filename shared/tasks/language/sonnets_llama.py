@@ -1,0 +1,34 @@
+"""The next character of ten sonnets, with a small LLaMA."""
+
+from shared.data.text import sonnets
+from shared.definitions.losses import CrossEntropy
+from shared.definitions.optimizers import AdamW, ClipByGlobalNorm
+from shared.specs.language.llama import LlamaSpec
+from shared.tasks.base import PERPLEXITY, Task, warmup_cosine
+
+TOKENS = 32
+
+
+TASK = Task(
+    name="sonnets_llama",
+    title="next character of ten sonnets, LLaMA",
+    data=lambda: sonnets().dataset(TOKENS, stride=8),
+    spec=LlamaSpec(
+        vocab_size=55,
+        tokens=TOKENS,
+        width=48,
+        depth=2,
+        heads=4,
+        kv_heads=2,
+        mlp_width=128,
+        tied=True,
+    ),
+    loss=CrossEntropy(),
+    optimizer=AdamW(lr=3e-3, beta2=0.99, weight_decay=0.1),
+    schedule=warmup_cosine,
+    clip=ClipByGlobalNorm(limit=1.0),
+    metric=PERPLEXITY,
+    target=13.0,
+    epochs=20,
+    batch_size=32,
+)
