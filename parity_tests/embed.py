@@ -4,19 +4,23 @@ are, and how far apart the frameworks are."""
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from io import BytesIO
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 from rich.table import Table
 
 from parity_tests.compare import error
 from parity_tests.engine import Workers
+from shared import reading
 from shared.arrays import Array
 from shared.catalog import variant
 from shared.data.wordpiece import WordPiece
 from shared.errors import UsageError, one_line
 from shared.files import pretrained
 from shared.files.pretrained import WEIGHTS
+from shared.files.writing import write_bytes
 from shared.running import convert
 from shared.running.client import RemoteModel
 from shared.specs.base import Spec
@@ -25,6 +29,10 @@ BATCH = 32
 PROGRAM = "embed"
 VOCABULARY = "vocabulary"
 _SHOWN = 5  # numbers of a vector
+_LONGEST_PATH = 4095
+_NAMED = 30  # sentences in a picture
+PICTURES = (".png", ".svg", ".pdf")
+MOST_SENTENCES, MOST_BYTES = 1000, 4 * reading.MEGABYTE
 
 
 @dataclass(frozen=True)
@@ -83,6 +91,38 @@ def encoder(model: str) -> Encoder:
     tokenizer = WordPiece.read(files[VOCABULARY])
     (longest,) = spec.inputs()[0].shape
     return Encoder(model, spec, weights, tokenizer, longest, str(shipped.package))
+
+
+def listed(given: Sequence[str]) -> list[str]:
+    """Give the sentences of what was named: of a file its lines that are not empty,
+    else the text itself."""
+    found: list[str] = []
+    for text in given:
+        path = Path(text) if 0 < len(text) <= _LONGEST_PATH else None
+        if path is not None and _is_file(path):
+            lines = reading.text(path, MOST_BYTES).split("\n")
+            found += [line for line in lines if line.strip()]
+        else:
+            found.append(_utf8(text))
+    if not 1 <= len(found) <= MOST_SENTENCES:
+        number, most = len(found), MOST_SENTENCES
+        raise UsageError(f"{number:,} sentences; allowed: from 1 to {most:,}")
+    return found
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # such as a name that is too long
+        return False
+
+
+def _utf8(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise UsageError(f"{one_line(text)[:40]!r} is not UTF-8") from None
+    return text
 
 
 def embed(
@@ -171,3 +211,42 @@ def pairs_table(pairs: Sequence[Similar]) -> Table:
         cells = [f"{cosine:.4f}" for cosine in pair.cosines.values()]
         told.add_row(f"{pair.one} and {pair.two}", *cells)
     return told
+
+
+def picture(found: Sequence[Embedded], path: Path) -> None:
+    """Draw the cosines of all pairs, by the first framework's vectors, and sentences as
+    points of the plane in which they differ most."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot as plt
+
+    vectors = np.array([next(iter(one.vectors.values())) for one in found])
+    names = [f"{i} {one_line(one.sentence)[:30]}" for i, one in enumerate(found, 1)]
+    figure, (left, right) = plt.subplots(1, 2, figsize=(12, 5), layout="constrained")
+    shown = left.imshow(vectors @ vectors.T, vmin=-1, vmax=1, cmap="PuOr")
+    figure.colorbar(shown, ax=left, label="cosine")
+    if len(names) <= _NAMED:
+        left.set_yticks(range(len(names)), names, parse_math=False)
+        left.set_xticks(range(len(names)), [str(i + 1) for i in range(len(names))])
+    points = plane(vectors)
+    right.scatter(*points.T)
+    for name, point in zip(names[:_NAMED], points, strict=False):
+        right.annotate(name, point, parse_math=False)
+    right.set(title="in the plane in which they differ most", xticks=[], yticks=[])
+    made = BytesIO()
+    figure.savefig(made, format=path.suffix.removeprefix(".") or "png")
+    plt.close(figure)
+    write_bytes(path, made.getvalue())
+
+
+def plane(vectors: Array) -> Array:
+    """Give the vectors' first two principal components, each with its largest part
+    above nought."""
+    centred = vectors - vectors.mean(0)
+    _, _, axes = np.linalg.svd(centred, full_matrices=False)
+    axes = axes[:2]
+    signs = np.sign(axes[np.arange(len(axes)), np.abs(axes).argmax(1)])
+    points = np.zeros((len(vectors), 2))
+    points[:, : len(axes)] = centred @ (axes * signs[:, None]).T
+    return points

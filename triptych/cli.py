@@ -303,9 +303,14 @@ def predict(
 @app.command()
 def embed(
     model: Annotated[str, typer.Argument(help="an encoder, as `triptych list` has it")],
-    sentences: Annotated[list[str], typer.Argument(help="one or more")],
+    sentences: Annotated[
+        list[str], typer.Argument(help="one or more, or files with one a line")
+    ],
     frameworks: Several = "pytorch,keras,jax",
     dtype: Dtype = "float32",
+    picture: Annotated[
+        Path | None, typer.Option(help="draw them too: .png, .svg or .pdf")
+    ] = None,
     json: Json = None,
 ) -> None:
     """Vectors of sentences and how similar they are, framework beside framework.
@@ -316,7 +321,7 @@ def embed(
     from triptych.commands.terminal import frameworks as named
 
     one_of("dtype", dtype, ("float64", "float32"))
-    job.run(job.encoder(model), named(frameworks), sentences, dtype, json)
+    job.run(job.encoder(model), named(frameworks), sentences, dtype, picture, json)
 
 
 @app.command()

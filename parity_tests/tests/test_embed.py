@@ -68,6 +68,44 @@ def test_pairs_are_told_the_most_similar_first():
     assert job.similarities(found[:1]) == []
 
 
+def test_a_file_has_a_sentence_a_line(tmp_path):
+    path = tmp_path / "x.txt"
+    path.write_text("It rains.\n\n  \nRain falls.\n")
+    found = job.listed(["One.", str(path), "", "a" * 5000])
+    assert found == ["One.", "It rains.", "Rain falls.", "", "a" * 5000]
+    (tmp_path / "empty").write_text("\n")
+    path.write_bytes(b"a\xff")
+    for given, said in (
+        (tmp_path / "empty", "^0 sentences; allowed: from 1 to 1,000"),
+        (path, "is not UTF-8"),
+        ("a\udcff", "'a.*' is not UTF-8"),
+    ):
+        with pytest.raises(UsageError, match=said):
+            job.listed([str(given)])
+    with pytest.raises(UsageError, match="1,001 sentences"):
+        job.listed(["a"] * 1001)
+
+
+def test_the_plane_is_that_of_the_largest_differences():
+    draw = np.random.default_rng(0)
+    flat = draw.standard_normal((6, 2)) * [3, 1]
+    turn, _ = np.linalg.qr(draw.standard_normal((5, 5)))
+    points = job.plane(flat @ turn[:2] + 7)
+    apart = [np.linalg.norm(x[:, None] - x, axis=-1) for x in (flat, points)]
+    np.testing.assert_allclose(*apart, atol=1e-12)
+    assert points[:, 0].std() > points[:, 1].std()
+    assert job.plane(np.ones((1, 5))).tolist() == [[0, 0]]
+
+
+def test_a_picture_is_drawn(tmp_path):
+    draw = np.random.default_rng(0)
+    vectors = draw.standard_normal((3, 4)).tolist()
+    found = [Embedded("$a_$", {"jax": v}, None, False) for v in vectors]
+    for name in ("x.png", "x.svg"):
+        job.picture(found, tmp_path / name)
+        assert (tmp_path / name).stat().st_size > 5000
+
+
 @pytest.mark.parametrize(
     ("model", "said"),
     [
