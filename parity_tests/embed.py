@@ -232,7 +232,9 @@ def picture(found: Sequence[Embedded], path: Path) -> None:
     points = plane(vectors)
     right.scatter(*points.T)
     for name, point in zip(names[:_NAMED], points, strict=False):
-        right.annotate(name, point, parse_math=False)
+        look = {"xytext": (4, 4), "textcoords": "offset points", "fontsize": 8}
+        right.annotate(name, point, parse_math=False, **look)
+    right.margins(0.3)
     right.set(title="in the plane in which they differ most", xticks=[], yticks=[])
     made = BytesIO()
     figure.savefig(made, format=path.suffix.removeprefix(".") or "png")

@@ -327,3 +327,11 @@ def tokenizer() -> tuple[bytes, ...]:
     }
     other = {**model, "merges": ["a b"], "unk_token": "<s>"}
     return tuple(json.dumps({**held, "model": m}).encode() for m in (model, other))
+
+
+def unigram() -> tuple[bytes, ...]:
+    """Pieces with their scores as Hugging Face writes them."""
+    rows = [["<unk>", 0.0], ["\u2581", -2.0], ["a", -1.5], ["\u2581ab", -3.25]]
+    model = {"type": "Unigram", "unk_id": 0, "vocab": rows}
+    spaced = {"pre_tokenizer": {"type": "Metaspace"}, "model": model}
+    return tuple(json.dumps(held).encode() for held in (spaced, {"model": model}))

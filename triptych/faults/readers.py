@@ -23,6 +23,7 @@ from shared.arrays import Array
 from shared.data import audio, graphs, images, pictures, text
 from shared.data.batches import Dataset
 from shared.data.bpe import BytePair
+from shared.data.unigram import Unigram
 from shared.data.wordpiece import WordPiece
 from shared.files import weights
 from shared.files.gguf import GGUF
@@ -210,6 +211,14 @@ def _tokenizer(path: Path) -> None:
     assert sorted(known.numbers.values()) == [*range(len(known.numbers))]
 
 
+def _unigram(path: Path) -> None:
+    """All of a text is in its pieces, which are numbered from 0 on."""
+    known = Unigram.read(path)
+    assert "".join(known.split("abc")).replace("\u2581", "") == "abc"
+    assert sorted(known.numbers.values()) == [*range(len(known.numbers))]
+    assert max(known.encode("abc")) < len(known.numbers)
+
+
 def _gguf(path: Path) -> None:
     """Its tensors are what lies where it says."""
     file, content = GGUF.read(path), path.read_bytes()
@@ -269,7 +278,7 @@ def targets() -> list[Target]:
     hdf5, archive = ((content,) for content in files.keras())
     held, renames = files.safetensors(), (b'{"a.b": "c", "d": "e"}',)
     words = (WORDS.encode(),)
-    pairs, quantised = files.tokenizer(), files.gguf()
+    pairs, scored, quantised = files.tokenizer(), files.unigram(), files.gguf()
     graph = tuple(files.planetoid(protocol) for protocol in (2, 4))
     recordings = (files.zipped({"0_ann_0.wav": files.RECORDING}),)
     texts = st.builds(_as_input, mutated(TEXTS))
@@ -283,6 +292,7 @@ def targets() -> list[Target]:
             *(corpus.PICTURES, pictured, 3.0),
         ),
         _target("tokenizer", mutated(pairs), "x", _tokenizer, (), pairs),
+        _target("unigram", mutated(scored), "x", _unigram, (), scored),
         _target("gguf", mutated(quantised), "x.gguf", _gguf, (), quantised, 2.0),
         _target("weights", mutated(held), "x", _safetensors, (), held, 2.0),
         _target("hdf5", mutated(hdf5), "x.weights.h5", _keras, (), hdf5),
