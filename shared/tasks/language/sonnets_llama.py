@@ -28,7 +28,7 @@ TASK = Task(
     schedule=warmup_cosine,
     clip=ClipByGlobalNorm(limit=1.0),
     metric=PERPLEXITY,
-    target=13.0,
+    target=11.0,
     epochs=20,
     batch_size=32,
 )
