@@ -60,6 +60,10 @@ PORTS = 1e-6
 # So is a gradient that is 0 in truth, such as that of a key's bias: below this share of
 # the model's largest it is measured against the largest.
 PORTS_ZERO = 1e-9
+# In float32 such a gradient is some units in the last place of the largest; the bound
+# that each side's rounding sets is measured from float64, where it is 0, and so cannot
+# know of it.
+PORTS_ZERO_FLOAT32 = 2.0**-20
 
 
 def bound(in_float64: float, dtype: str) -> float:

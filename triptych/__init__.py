@@ -3,6 +3,10 @@
 import sys
 from pathlib import Path
 
+from triptych.testing import assert_parity, record
+
+__all__ = ["assert_parity", "on_path", "record", "rooms"]
+
 HERE = Path(__file__).resolve().parent
 
 

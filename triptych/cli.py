@@ -171,6 +171,7 @@ def trace(
 
 app.command()(ports.diff)
 app.command()(ports.dump)
+app.command(hidden=True)(ports.judge)
 
 
 @app.command()

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Sequence
 
-from benchmarks.report import optimizers, prose
+from benchmarks.report import optimizers, prose, recipes
 from benchmarks.report.families import Family
 from shared.catalog import VARIANTS, family_of
 from shared.porting import ENTRIES
@@ -36,6 +36,11 @@ def listed(
         (name, f"porting {entry.key}", f"porting.html#{entry.key}")
         for entry in ENTRIES.values()
         for name in entry.names
+    ]
+    found += [
+        (part.title, "recipe of a test", f"testing.html#{part.key}")
+        for parts in recipes.recipes()
+        for part in parts
     ]
     found += [(title, "benchmark", to) for title, to in compared]
     return f"window.PAGES = {json.dumps(found, indent=0)};\n"

@@ -17,6 +17,7 @@ from benchmarks.report import (
     prose,
     ratios,
     raw,
+    recipes,
     samples,
     svg,
     tables,
@@ -41,6 +42,7 @@ MENU = (
     ("Benchmarks", "benchmarks.html"),
     ("Differences", "differences.html"),
     ("Porting", "porting.html"),
+    ("Testing", "testing.html"),
     ("Certificates", "certificates.html"),
     ("Records", "records.html"),
 )
@@ -74,6 +76,7 @@ class Site:
         self._certificates()
         self._differences()
         self._porting()
+        self._testing()
         self._records()
         for name in ("style.css", "site.js"):
             self.pages[name] = (FOLDER / name).read_bytes()
@@ -403,6 +406,11 @@ class Site:
             for kind in KINDS
         ]
         self._page("porting.html", "porting.html", kinds=kinds)
+
+    def _testing(self) -> None:
+        models = [recipes.part(file) for file in recipes.MODELS]
+        every = recipes.recipes()
+        self._page("testing.html", "testing.html", recipes=every, models=models)
 
     def _records(self) -> None:
         for path in self.evidence.files:

@@ -37,6 +37,8 @@ class Guilty:
     causes: tuple[Cause, ...] = ()
     file: str = ""  # of the port
     line: int = 0
+    reference_file: str = ""
+    reference_line: int = 0
 
 
 def fused(one: Array, two: Array, tolerance: float) -> str:
@@ -291,15 +293,27 @@ def inside(one: str, two: str) -> str:
     return f"in {'.'.join(common)}, " if common else ""
 
 
-def placed(guilty: Guilty, port: Dump) -> Guilty:
-    """With the file and line of the port's class that is wrong, or holds what is."""
-    path = guilty.other if guilty.other in port.modules else ""
-    while path and _foreign(port, path):
+def placed(guilty: Guilty, reference: Dump, port: Dump) -> Guilty:
+    """With the file and line, in both, of the class that is wrong or holds what is."""
+    file, line = _place(port, guilty.other)
+    reference_file, reference_line = _place(reference, guilty.layer)
+    return replace(
+        guilty,
+        file=file,
+        line=line,
+        reference_file=reference_file,
+        reference_line=reference_line,
+    )
+
+
+def _place(dump: Dump, layer: str) -> tuple[str, int]:
+    path = layer if layer in dump.modules else ""
+    while path and _foreign(dump, path):
         path = path.rpartition(".")[0]
-    module = port.modules.get(path)
-    if module is None or not module.file or _foreign(port, path):
-        return guilty
-    return replace(guilty, file=module.file, line=module.line or 0)
+    module = dump.modules.get(path)
+    if module is None or not module.file or _foreign(dump, path):
+        return "", 0
+    return module.file, module.line or 0
 
 
 def _foreign(port: Dump, path: str) -> bool:

@@ -110,6 +110,19 @@ def forward(sides: Sides, mode: str) -> Worst:
     return found
 
 
+def weights(sides: Sides) -> Worst:
+    """Of models that each keep their own."""
+    one = {w.name: sides.reference.array(w.tensor) for w in sides.reference.weights}
+    two = {w.name: sides.other.array(w.tensor) for w in sides.other.weights}
+    ours, theirs = {}, {}
+    for pair in sides.matching.pairs:
+        for role, (a, b) in pair.parts.items():
+            name = f"{pair.reference.path}.{role}" if pair.reference.path else role
+            ours[name] = a.read(one)
+            theirs[name] = b.read(two).reshape(a.shape)
+    return worst_of(ours, theirs, sides.said)
+
+
 def gradients(sides: Sides, mode: str) -> Worst | str:
     """Of every parameter that both train, and of inputs."""
     ours, theirs, odd = gradient_pairs(sides, mode)
@@ -122,8 +135,13 @@ def gradients(sides: Sides, mode: str) -> Worst | str:
             a = fitted(sides.reference.array(key), b)
             if a is not None:
                 ours[f"input {path}"], theirs[f"input {path}"] = a, b
-    floor, zero = tolerances.GRADIENT_FLOOR, tolerances.PORTS_ZERO
-    return worst_of(ours, theirs, sides.said, floor, zero)
+    return worst_of(ours, theirs, sides.said, tolerances.GRADIENT_FLOOR, _zero(sides))
+
+
+def _zero(sides: Sides) -> float:
+    """The share of the largest gradient below which one is 0 in truth."""
+    wide = sides.reference.dtype == sides.other.dtype == "float64"
+    return tolerances.PORTS_ZERO if wide else tolerances.PORTS_ZERO_FLOAT32
 
 
 def gradient_pairs(
@@ -149,7 +167,7 @@ def gradient_pairs(
 
 def gradient_errors(sides: Sides, mode: str) -> dict[str, float]:
     ours, theirs, _ = gradient_pairs(sides, mode)
-    floors = floors_of(ours, tolerances.GRADIENT_FLOOR, tolerances.PORTS_ZERO)
+    floors = floors_of(ours, tolerances.GRADIENT_FLOOR, _zero(sides))
     return {name: error(ours[name], theirs[name], floors[name]) for name in ours}
 
 

@@ -65,13 +65,16 @@ class Question:
     """How models are compared.
 
     program: a method, which is called in evaluation; outputs: those that are compared,
-    by their paths in the first model -> in the others.
+    by their paths in the first model -> in the others. own_weights: each model keeps
+    the weights that it has.
     """
 
     dtype: str = "float64"
     tolerance: float = tolerances.PORTS
     same_layout: bool = False
     program: str = ""
+    gradients: bool = True
+    own_weights: bool = False
     outputs: Mapping[str, str] = field(default_factory=dict)
     table: Table | None = None
     folder: Path = Path(".")
@@ -99,7 +102,10 @@ def diff(
         other.modules = modules_of(other.matching, reference.tree, other.tree)
     judge = Judge(reference, others, question)
     checks = [judge.names(), judge.counts()]
-    judge.share_weights(recorders)
+    if not question.own_weights and any(port.live for port in ports):
+        judge.share_weights(recorders)
+    else:
+        checks.append(judge.check("weights", compare.weights))
     with ThreadPoolExecutor(max_workers=len(ports)) as pool:
         list(pool.map(_record, ports))
     if question.dtype == "float32":
@@ -109,9 +115,13 @@ def diff(
             if port.live and port.again
         ]
     checks += judge.checks()
+    parted = any(check.tier == "weights" and not check.passed for check in checks)
     guilty = {
-        port.label: [placed(one, port.tree) for one in judge.guilty(port, checks)]
+        port.label: [
+            placed(one, reference.tree, port.tree) for one in judge.guilty(port, checks)
+        ]
         for port in others
+        if not parted
     }
     return Difference(
         checks,
@@ -144,8 +154,8 @@ def _opened(
     question: Question,
 ) -> list[Port]:
     recorded = [read(t) for t in targets if isinstance(t, Path)]
-    if recorded and not inputs:
-        inputs = _first(recorded[0])
+    if recorded:
+        inputs = _recorded(recorded[0], inputs)
 
     def opened(number: int) -> Port:
         target = targets[number]
@@ -165,11 +175,21 @@ def _opened(
         return list(pool.map(opened, range(len(targets))))
 
 
-def _first(dump: Dump) -> dict[str, Array]:
-    """A dump's inputs with their channels first."""
+def _recorded(dump: Dump, inputs: Mapping[str, Array]) -> dict[str, Array]:
+    """A dump's inputs with their channels first; it can be asked of no others."""
+    own = channels_first(dump.arrays(dump.inputs), dump.channels_last)
+    for path, value in inputs.items():
+        same = path in own and np.array_equal(value.astype(own[path].dtype), own[path])
+        if not same:
+            raise UsageError(f"{dump.target} was recorded on another input {path!r}")
+    return own
+
+
+def channels_first(inputs: Mapping[str, Array], last: bool) -> dict[str, Array]:
+    """Inputs of a model as the comparison takes them: images and volumes are moved."""
     return {
-        path: np.moveaxis(a, -1, 1) if dump.channels_last and a.ndim >= IMAGE else a
-        for path, a in dump.arrays(dump.inputs).items()
+        path: np.moveaxis(a, -1, 1) if last and a.ndim >= IMAGE else a
+        for path, a in inputs.items()
     }
 
 
@@ -190,8 +210,11 @@ def _live(
     }
     path = recorders.place("inputs")
     write_tensors(path, arranged)
-    python = question.python.get(target.framework, "")
-    process = recorders.get(target.framework, question.dtype, python)
+    if target.held is not None:
+        process = target.held(question.dtype)
+    else:
+        python = question.python.get(target.framework, "")
+        process = recorders.get(target.framework, question.dtype, python)
     return Live(
         recorders,
         process,
@@ -201,6 +224,7 @@ def _live(
         inputs=str(path),
         program=question.program,
         same_layout=question.same_layout,
+        gradients=question.gradients,
         outputs=outputs,
     )
 
@@ -220,6 +244,11 @@ class Judge:
     def modes(self) -> tuple[str, ...]:
         common = set.intersection(*(set(p.dump.runs) for p in self.all))
         return tuple(m for m in ("evaluation", "training") if m in common)
+
+    @property
+    def graded(self) -> bool:
+        """Whether gradients are compared."""
+        return self.question.gradients and not self.question.program
 
     def sides(self, other: Port) -> Sides:
         return Sides(self.reference.dump, other.dump, other.matching)
@@ -275,20 +304,20 @@ class Judge:
         for mode in self.modes:
             said = self.question.program or f"forward/{mode}"
             ask = functools.partial(compare.forward, mode=mode)
-            found.append(self._worst(said, ask))
-            if not self.question.program:
+            found.append(self.check(said, ask))
+            if self.graded:
                 of_weights = functools.partial(compare.gradients, mode=mode)
-                found.append(self._worst(f"gradients/{mode}", of_weights))
+                found.append(self.check(f"gradients/{mode}", of_weights))
         if "training" in self.modes:
             if any(compare.buffers(self.sides(other)) for other in self.others):
-                found.append(self._worst("buffers/training", _worst_buffer))
+                found.append(self.check("buffers/training", _worst_buffer))
             if any(port.dump.rates for port in self.all):
                 reasons = [compare.rates(self.sides(other)) for other in self.others]
                 said = "; ".join(reason for reason in reasons if reason)
                 found.append(self._check("dropout", said))
         return found
 
-    def _worst(self, tier: str, ask: Callable[[Sides], Worst | str]) -> Check:
+    def check(self, tier: str, ask: Callable[[Sides], Worst | str]) -> Check:
         start = time.monotonic()
         worst, reason = Worst(0.0, ""), ""
         for other in self.others:
@@ -333,7 +362,7 @@ class Judge:
                 search = Blame(sides, other.modules, mode, tolerance, live)
                 return search.find() + self._buffers(other, search)
         found = self._buffers(other, None) + self._rates(other)
-        for mode in self.modes if not (found or self.question.program) else ():
+        for mode in self.modes if self.graded and not found else ():
             if not found:
                 found = self._gradients(other, mode)
         return found
@@ -430,7 +459,10 @@ def _agreement(judge: Judge, checks: Sequence[Check]) -> str:
     """The last line where no place is wrong; it says no more than was found."""
     bound = max([judge.question.tolerance, *(c.tolerance or 0.0 for c in checks)])
     failed = [check.tier for check in checks if not check.passed]
-    what = "outputs" if judge.question.program else "outputs, gradients and statistics"
+    what = "outputs, gradients and statistics" if judge.graded else "outputs"
+    for check in checks:
+        if check.tier == "weights" and not check.passed:
+            return f"no layer is judged, as weights differ: {check.reason}"
     if not failed:
         return f"all agree within {bound:g}: {what}"
     if set(failed) <= set(_TREE):

@@ -11,7 +11,7 @@ import tempfile
 import threading
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from parity_tests.ports.dumps import Dump, read, write_tensors
 from shared.errors import UsageError, one_line
@@ -19,6 +19,23 @@ from triptych.recorders import bundle
 
 # Most of the time would go into XLA's optimisations of a program that runs once.
 XLA = "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
+
+
+class Asker(Protocol):
+    """A recorder, wherever it runs."""
+
+    def ask(self, job: str, **asked: Any) -> None:
+        """Waits until a job is done; whatever went wrong is one line."""
+
+
+def heard(answer: Mapping[str, Any], target: str) -> None:
+    """Raises what a recorder did not do, as one line."""
+    if "refused" in answer:
+        raise UsageError(one_line(answer["refused"]))
+    if "raised" in answer:
+        if os.environ.get("TRIPTYCH_DEBUG"):
+            print(answer["details"], file=sys.stderr)
+        raise UsageError(f"{target} raised {one_line(answer['raised'])}")
 
 
 class Process:
@@ -74,13 +91,7 @@ class Process:
                 raise UsageError(said) from None
         if not line:
             raise UsageError(f"{target}: the recorder ended: {self._last()}")
-        answer = json.loads(line)
-        if "refused" in answer:
-            raise UsageError(one_line(answer["refused"]))
-        if "raised" in answer:
-            if os.environ.get("TRIPTYCH_DEBUG"):
-                print(answer["details"], file=sys.stderr)
-            raise UsageError(f"{target} raised {one_line(answer['raised'])}")
+        heard(json.loads(line), target)
 
     def _last(self) -> str:
         self.process.wait(10)
@@ -142,7 +153,7 @@ class Live:
     def __init__(
         self,
         recorders: Recorders,
-        process: Process,
+        process: Asker,
         target: str,
         **options: Any,
     ):

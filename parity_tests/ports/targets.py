@@ -3,7 +3,7 @@
 import ast
 import math
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from parity_tests.compare import Array
 from parity_tests.ports.dumps import LABELS
+from parity_tests.ports.recording import Asker
 from shared import fields
 from shared.errors import UsageError, brief
 from shared.randomness import generator
@@ -35,10 +36,14 @@ NO_RECORDER = ("equinox", "haiku", "onnx", "onnxruntime")
 
 @dataclass(frozen=True)
 class Target:
-    """`package.module:name`, and the recorder that knows its framework."""
+    """`package.module:name`, and the recorder that knows its framework.
+
+    held: for a model that lives in a process already: its recorder in a precision.
+    """
 
     framework: str
     path: str
+    held: Callable[[str], Asker] | None = None
 
 
 def parse_target(text: str, folder: Path | None = None) -> Target:

@@ -13,7 +13,7 @@ from parity_tests.ports.diff import Question, diff
 from parity_tests.ports.dumps import read, read_tensors, write_tensors
 from parity_tests.ports.targets import parse_target
 from shared.errors import UsageError
-from triptych.recorders import FRAMEWORKS, bundle
+from triptych.recorders import FRAMEWORKS, HOMES, bundle
 
 NET = """
 from torch import nn
@@ -46,6 +46,12 @@ def test_a_recorder_is_one_file_that_imports_nothing_of_the_suite(framework):
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
             defined.append(node.name)
     assert len(defined) == len(set(defined))
+    asked = {"is_model", "seed", "prepare", "held", "environment", "Model", "main"}
+    assert asked <= set(defined)
+
+
+def test_a_live_model_of_every_framework_is_known():
+    assert set(HOMES) == set(FRAMEWORKS)
 
 
 @pytest.fixture(scope="module")

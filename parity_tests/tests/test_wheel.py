@@ -113,6 +113,48 @@ def test_it_trains_on_the_text_that_it_brings(installed, project, tmp_path):
     assert "MISSED" in said
 
 
+def test_it_says_that_it_is_typed(wheel):
+    assert "triptych/py.typed" in zipfile.ZipFile(wheel).namelist()
+
+
+# A project that has PyTorch alone, and packages of its own that are called as ours.
+NET = """
+import numpy as np, torch
+from shared import WIDTH
+
+torch.manual_seed(0)
+
+def test_net(parity):
+    net = torch.nn.Sequential(torch.nn.Linear(3, WIDTH), torch.nn.LayerNorm(WIDTH))
+    parity(net, np.ones((2, 3), "float32"))
+"""
+
+
+def test_the_plugin_is_there_where_it_is_installed(installed, tmp_path):
+    (tmp_path / "shared.py").write_text("WIDTH = 4\n")
+    (tmp_path / "test_net.py").write_text(NET)
+    absent = dict.fromkeys(("keras", "tensorflow", "jax", "flax"))
+    code = f"import sys; sys.modules.update({absent}); import pytest; "
+    code += "sys.exit(pytest.main(sys.argv[1:]))"
+
+    def tested(*options: str, code_: int = 0) -> str:
+        done = subprocess.run(
+            [sys.executable, "-c", code, "-q", *options],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(installed)},
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == code_, done.stdout + done.stderr
+        return done.stdout
+
+    assert "no golden dump" in tested(code_=1)
+    assert "1 passed" in tested("--parity-update")
+    assert "1 passed" in tested()
+    (tmp_path / "test_net.py").write_text(NET.replace("LayerNorm(WIDTH)", "Tanh()"))
+    assert "AssertionError" in tested(code_=1)
+
+
 def test_it_judges_a_model(installed, project):
     chosen = ["--frameworks", "pytorch,jax", "--tier", "forward"]
     assert "hold over 1 models" in run(

@@ -37,6 +37,8 @@ class Asked:
     python: tuple[str, ...]
     inputs_from: str
     outputs: tuple[str, ...]
+    gradients: bool
+    own_weights: bool
     annotate: str
     html: Path | None
 
@@ -49,6 +51,8 @@ def run(asked: Asked, json: Path | None) -> int:
         tolerance=bound,
         same_layout=asked.same_layout,
         program=asked.program,
+        gradients=asked.gradients,
+        own_weights=asked.own_weights,
         outputs=dict(_pair(text) for text in asked.outputs),
         table=read_table(asked.names) if asked.names else None,
         python=pythons(asked.python),

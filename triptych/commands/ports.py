@@ -1,4 +1,4 @@
-"""What a person's own models are asked by: `triptych diff` and `triptych dump`."""
+"""What a person's own models are asked by: `triptych diff`, `dump`, and in tests."""
 
 from pathlib import Path
 from typing import Annotated
@@ -49,13 +49,20 @@ def diff(
         list[str] | None,
         typer.Option(help="compare these alone: logits, or logits=0; may be repeated"),
     ] = None,
+    gradients: Annotated[
+        bool, typer.Option("--gradients/--no-gradients", help="compare them")
+    ] = True,
+    own_weights: Annotated[
+        bool, typer.Option("--own-weights", help="load none into the others")
+    ] = False,
     annotate: Annotated[str, typer.Option(help="github: lines that it shows")] = "",
     html: Annotated[Path | None, typer.Option(help="write a page too")] = None,
     json: Json = None,
 ) -> None:
     """Your own models: do the ports compute the same, and which layer diverges first?
 
-    The first target is the reference; its weights are loaded into the others.
+    The first target is the reference; its weights are loaded into the others, unless
+    each keeps its own.
     """
     from triptych.commands import diff as job
 
@@ -73,6 +80,8 @@ def diff(
         python=tuple(python or ()),
         inputs_from=inputs_from,
         outputs=tuple(output or ()),
+        gradients=gradients,
+        own_weights=own_weights,
         annotate=annotate,
         html=html,
     )
@@ -120,3 +129,10 @@ def dump(
         python=tuple(python or ()),
     )
     raise typer.Exit(job.run(asked))
+
+
+def judge() -> None:
+    """What `triptych.assert_parity` asks, line by line of JSON."""
+    from triptych.commands import judge as job
+
+    raise typer.Exit(job.run())

@@ -5,7 +5,10 @@ it is kept in parts, so that what all share stands once; `bundle` joins them.
 """
 
 import ast
+import importlib
+import sys
 from pathlib import Path
+from typing import Any
 
 FOLDER = Path(__file__).parent
 # The parts of each recorder behind those that all have.
@@ -16,11 +19,29 @@ PARTS = {
     "linen": ("jaxed", "linen"),
 }
 FRAMEWORKS = tuple(PARTS)
+# What is imported wherever there is a model of a kind. Keras comes before PyTorch,
+# whose modules its layers are on that back end.
+HOMES = {
+    "keras": "keras",
+    "nnx": "flax.nnx",
+    "linen": "flax.linen",
+    "pytorch": "torch",
+}
+
+
+def native_of(model: Any) -> Any:
+    """Gives the part of the framework that a model is of; None where it is of none."""
+    for framework, home in HOMES.items():
+        if sys.modules.get(home) is not None:
+            part = importlib.import_module(f"{__name__}.{framework}")
+            if part.is_model(model):
+                return part
+    return None
 
 
 def bundle(framework: str) -> str:
     """Gives the whole recorder of a framework as the text of one file."""
-    names = ("values", "common", *PARTS[framework])
+    names = ("values", "dumps", "common", *PARTS[framework])
     parts = [_alone(FOLDER / f"{name}.py") for name in names]
     return "\n\n".join([*parts, 'if __name__ == "__main__":\n    main()\n'])
 

@@ -1,29 +1,28 @@
-"""What every recorder shares: arguments, inputs, nested values, and the dump's format.
+"""What every recorder shares: calls, targets, jobs, and the command line.
 
-A dump is a folder: `dump.json` says what there is, `tensors.safetensors` holds it.
-Equal tensors are stored once, under the hash of their content. The scalar whose
-gradients are recorded is the sum of the outputs times fixed weights: those of output i
-are drawn one after another by Philox, keyed by `cotangent/0/i`, in the order of its
-values with the channels first where it has four axes or more.
+The scalar whose gradients are recorded is the sum of the outputs times fixed weights:
+those of output i are drawn one after another by Philox, keyed by `cotangent/0/i`, in
+the order of its values with the channels first where it has four axes or more.
 """
 
 import argparse
-import hashlib
+import contextlib
 import importlib
 import importlib.util
 import inspect
 import json
 import os
-import platform
 import random
 import sys
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from triptych.recorders.dumps import KEEP, Dump, machine
 from triptych.recorders.values import (
     Refused,
     leaves,
@@ -34,8 +33,6 @@ from triptych.recorders.values import (
     write_tensors,
 )
 
-FORMAT, VERSION = "triptych-dump", 1
-KEEP = ("all", "statistics", "hash")
 MODES = ("evaluation", "training")
 
 
@@ -195,16 +192,40 @@ def _module(target: str, where: str, folder: str) -> Any:
 # The recorder
 
 
-class Recorder:
-    """One process: it opens targets, and records what it is asked to.
+@dataclass
+class Opened:
+    """A target that was opened, how it is run, and what it was given last."""
 
-    native: the part of the framework; it has FRAMEWORK, prepare, is_model, KIND,
-    environment, and Model.
+    dtype: str
+    program: str
+    outputs: tuple[str, ...]
+    last: bool  # whether its channels stand last
+    given: dict[str, Any]
+    gradients: bool
+    weights: str = ""
+    model: Any = None
+    order: list[str] = field(default_factory=list)
+
+    @property
+    def inputs(self) -> dict[str, Any]:
+        """Gives the inputs in the precision that was asked for."""
+        return {
+            path: value.astype(self.dtype if value.dtype.kind == "f" else value.dtype)
+            for path, value in self.given.items()
+        }
+
+
+class Recorder:
+    """It opens targets, and records what it is asked to.
+
+    native: the part of the framework; it has FRAMEWORK, LAST, KIND, is_model, seed,
+    prepare, held, environment, and Model. taken: models that others go on with, by
+    target; after every job each is as it was.
     """
 
-    def __init__(self, native: Any):
-        self.native = native
-        self.models: dict[str, dict[str, Any]] = {}
+    def __init__(self, native: Any, taken: Mapping[str, Any] | None = None):
+        self.native, self.taken = native, taken or {}
+        self.models: dict[str, Opened] = {}
 
     def open(
         self,
@@ -215,30 +236,53 @@ class Recorder:
         program: str = "",
         same_layout: bool = False,
         outputs: tuple[str, ...] = (),
+        gradients: bool = True,
         out: str = "",
     ) -> None:
         """Makes a model, runs it once, and writes what it is made of."""
-        folder = self._first(folder)
-        random.seed(0)
-        np.random.seed(0)
-        self.native.prepare(dtype)
-        made = resolve(target, folder, self.native.is_model)
+        if target not in self.taken:
+            folder = self._first(folder)
+            random.seed(0)
+            np.random.seed(0)
+            self.native.seed()
+            self.native.prepare(dtype)
+            made = resolve(target, folder, self.native.is_model)
+        else:
+            made = self.taken[target]
         if not self.native.is_model(made):
             raise Refused(f"{target}: {type(made).__name__} is no {self.native.KIND}")
         if program and not callable(getattr(made, program, None)):
             has = ", ".join(methods(made)) or "none"
             raise Refused(f"{target} has no method {program!r}; it has {has}")
         given = read_tensors(Path(inputs))
-        model = self.native.Model(made, dtype, program, self._typed(given, dtype))
-        model.wanted = tuple(outputs)
-        self.models[target] = {
-            "model": model,
-            "dtype": dtype,
-            "given": given,
-            "program": program,
-            "last": self.native.LAST and not same_layout,
-        }
+        last = self.native.LAST and not same_layout
+        opened = Opened(dtype, program, tuple(outputs), last, given, gradients)
+        if target not in self.taken:
+            opened.model = self._model(made, opened)
+        self.models[target] = opened
         self.record(target, out, modes=[])
+
+    def _model(self, native: Any, opened: Opened) -> Any:
+        made = self.native.Model(native, opened.dtype, opened.program, opened.inputs)
+        made.wanted = opened.outputs
+        return made
+
+    @contextlib.contextmanager
+    def _ready(self, target: str, weights: str) -> Iterator[Any]:
+        """Gives the model with the weights that it was given last, or its own."""
+        opened = self.models[target]
+        opened.weights = weights or opened.weights
+        if target not in self.taken:
+            if weights:
+                opened.model.load(read_tensors(Path(weights)))
+            yield opened.model
+            return
+        way = opened.dtype, opened.program, opened.given
+        with self.native.held(self.taken[target], *way) as native:
+            model = self._model(native, opened)
+            if opened.weights:
+                model.load(read_tensors(Path(opened.weights)))
+            yield model
 
     def _first(self, folder: str) -> str:
         """Puts a folder first on the path."""
@@ -257,12 +301,6 @@ class Recorder:
         named = {path or "0": plain(np.asarray(value)) for path, value in found.items()}
         write_tensors(Path(out), named)
 
-    def _typed(self, given: Mapping[str, Any], dtype: str) -> dict[str, Any]:
-        return {
-            k: v.astype(dtype if v.dtype.kind == "f" else v.dtype)
-            for k, v in given.items()
-        }
-
     def record(
         self,
         target: str,
@@ -276,99 +314,36 @@ class Recorder:
     ) -> None:
         """Runs a model in each mode and writes its dump."""
         opened = self.models[target]
-        model, program = opened["model"], opened["program"]
-        if weights:
-            model.load(read_tensors(Path(weights)))
         if inputs:
-            opened["given"] = read_tensors(Path(inputs))
-        given = self._typed(opened["given"], opened["dtype"])
+            opened.given = read_tensors(Path(inputs))
+        given, program = opened.inputs, opened.program
         swaps = read_tensors(Path(forced)) if forced else {}
         dump = Dump(Path(out), keep)
         dump.say("target", target)
         dump.say("framework", self.native.FRAMEWORK)
-        dump.say("dtype", opened["dtype"])
+        dump.say("dtype", opened.dtype)
         dump.say("program", program)
-        dump.say("channels_last", opened["last"])
-        dump.say("environment", {**machine(), **self.native.environment()})
-        opened["order"] = opened.get("order") or model.order(given)
-        dump.say("order", opened["order"])
-        dump.say("modules", model.modules())
-        dump.say("rates", model.rates)
-        for entry, value in model.weights():
-            dump.weights.append({**entry, "tensor": dump.tensor(value, whole=True)})
-        dump.say("inputs", {k: dump.tensor(v, whole=True) for k, v in given.items()})
-        for mode in MODES[: 1 if program else 2] if modes is None else modes:
-            cut = None if program or swaps else opened["last"]
-            dump.run(mode, model.run(given, mode == "training", cut, swaps))
+        dump.say("channels_last", opened.last)
+        with self._ready(target, weights) as model:
+            device = {"device": str(model.device)} if hasattr(model, "device") else {}
+            dump.say(
+                "environment", {**machine(), **self.native.environment(), **device}
+            )
+            opened.order = opened.order or model.order(given)
+            dump.say("order", opened.order)
+            for entry, value in model.weights():
+                dump.weights.append({**entry, "tensor": dump.tensor(value, whole=True)})
+            dump.say(
+                "inputs", {k: dump.tensor(v, whole=True) for k, v in given.items()}
+            )
+            for mode in MODES[: 1 if program else 2] if modes is None else modes:
+                wanted = opened.gradients and not (program or swaps)
+                cut = opened.last if wanted else None
+                dump.run(mode, model.run(given, mode == "training", cut, swaps))
+            # Some kinds of model have none before they have run.
+            dump.say("modules", model.modules())
+            dump.say("rates", model.rates)
         dump.write()
-
-
-class Dump:
-    """What is written: a table of tensors, and the files."""
-
-    def __init__(self, folder: Path, keep: str = "all"):
-        self.folder, self.keep = folder, keep
-        self.said: dict[str, Any] = {"format": FORMAT, "version": VERSION, "keep": keep}
-        self.weights: list[dict[str, Any]] = []
-        self.tensors: dict[str, Any] = {}
-        self.table: dict[str, Any] = {}
-        self.runs: dict[str, Any] = {}
-
-    def say(self, name: str, value: Any) -> None:
-        self.said[name] = value
-
-    def tensor(self, value: Any, whole: bool = False) -> str:
-        """The key of a tensor, which is kept as far as was asked."""
-        value = np.ascontiguousarray(plain(value))
-        digest = hashlib.blake2b(value.data, digest_size=12)
-        digest.update(f"{value.dtype}{value.shape}".encode())
-        key = digest.hexdigest()
-        if key not in self.table:
-            entry = {"dtype": value.dtype.name, "shape": list(value.shape)}
-            if self.keep == "statistics":
-                entry["statistics"] = statistics_of(value)
-            self.table[key] = entry
-        if whole or self.keep == "all":
-            self.tensors[key] = value
-        return key
-
-    def run(self, mode: str, found: dict[str, Any]) -> None:
-        own: dict[str, Any] = {}
-        for name in ("outputs", "gradients", "input_gradients", "buffers"):
-            own[name] = {k: self.tensor(v, whole=True) for k, v in found[name].items()}
-        own["calls"] = [
-            {
-                **call,
-                "inputs": {k: self.tensor(v) for k, v in call["inputs"].items()},
-                "outputs": {k: self.tensor(v) for k, v in call["outputs"].items()},
-            }
-            for call in found["calls"]
-        ]
-        self.runs[mode] = own
-
-    def write(self) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        write_tensors(self.folder / "tensors.safetensors", self.tensors)
-        whole = {**self.said, "weights": self.weights}
-        whole |= {"tensors": self.table, "runs": self.runs}
-        (self.folder / "dump.json").write_text(json.dumps(whole))
-
-
-def statistics_of(value: Any) -> list[float]:
-    """Mean, deviation, smallest, largest and norm: what a tensor is told by."""
-    if not value.size:
-        return [0.0] * 5
-    wide = value.astype(np.float64)
-    norm = float(np.sqrt(np.square(wide).sum()))
-    return [float(x) for x in (wide.mean(), wide.std(), wide.min(), wide.max(), norm)]
-
-
-def machine() -> dict[str, Any]:
-    return {
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "platform": platform.platform(),
-    }
 
 
 def methods(native: Any) -> list[str]:
@@ -389,14 +364,19 @@ def serve(recorder: Recorder) -> None:
         try:
             getattr(recorder, job.pop("do"))(**job)
             answer: dict[str, Any] = {"done": True}
-        except Refused as error:
-            answer = {"refused": str(error)}
         except Exception as error:
-            first = (str(error).strip() or "no message").splitlines()[0]
-            last = traceback.format_exc().splitlines()[-12:]
-            said = f"{type(error).__name__}: {first}"
-            answer = {"raised": said, "details": "\n".join(last)}
+            answer = failed(error)
         print(json.dumps(answer), file=answers, flush=True)
+
+
+def failed(error: Exception) -> dict[str, Any]:
+    """Gives the answer to a job that failed: what was refused, or what was raised."""
+    if isinstance(error, Refused):
+        return {"refused": str(error)}
+    first = (str(error).strip() or "no message").splitlines()[0]
+    last = traceback.format_exception(error)[-12:]
+    said = f"{type(error).__name__}: {first}"
+    return {"raised": said, "details": "".join(last)}
 
 
 def run(native: Any, argv: list[str] | None = None) -> int:
@@ -450,7 +430,7 @@ def record_one(recorder: Recorder, asked: argparse.Namespace) -> None:
         asked.program,
         same,
         tuple(asked.output),
-        asked.out,
+        out=asked.out,
     )
     given.unlink()
     recorder.record(asked.target, asked.out, weights=asked.weights, keep=asked.keep)

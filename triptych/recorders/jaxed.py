@@ -1,6 +1,7 @@
 """What the recorders of JAX models share: one compiled call, with its gradients."""
 
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import jax
@@ -24,8 +25,23 @@ def array(value: Any) -> Any:
     return np.asarray(value)
 
 
+def seed() -> None:
+    """Does nothing: what JAX draws depends on the keys that it is given."""
+
+
 def prepare(dtype: str) -> None:
     jax.config.update("jax_enable_x64", dtype == "float64")
+
+
+@contextlib.contextmanager
+def widened(dtype: str) -> Iterator[None]:
+    """Sets JAX to a precision, and back to what it was."""
+    usual = jax.config.jax_enable_x64
+    try:
+        prepare(dtype)
+        yield
+    finally:
+        jax.config.update("jax_enable_x64", usual)
 
 
 def environment_of(package: Any) -> dict[str, Any]:

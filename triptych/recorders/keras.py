@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 from keras import ops
+from keras.src.backend.common import dtypes
 
 from triptych.recorders.common import Tape, module_of, quiet, run, settings_of
 from triptych.recorders.values import Refused, arguments_of, leaves, picked, weights_of
@@ -20,14 +21,64 @@ HIDDEN = ("_layers", "_functional", "_operations", "_tracker", "_obj_reference_c
 STATES = "seed_generator_state"
 
 
-def prepare(dtype: str) -> None:
+def seed() -> None:
     keras.utils.set_random_seed(0)
+
+
+def prepare(dtype: str) -> None:
     keras.config.set_floatx(dtype)
     if dtype == "float64":
         # Elsewhere than on TensorFlow means of float64 would be taken in float32.
-        from keras.src.backend.common import dtypes
-
         dtypes.BIT64_TO_BIT32_DTYPE["float64"] = "float64"
+
+
+@contextlib.contextmanager
+def held(
+    layer: keras.Layer, dtype: str, program: str, given: Mapping[str, Any]
+) -> Iterator[keras.Layer]:
+    """Lends a person's layer in a precision, and puts back what is changed for it."""
+    if not layer.built:
+        called(layer, program, given)
+    usual, wide = keras.config.floatx(), dtypes.BIT64_TO_BIT32_DTYPE.get("float64")
+    saved: list[tuple[Any, str, Any]] = []
+
+    def put(owner: Any, name: str, value: Any) -> None:
+        saved.append((owner, name, vars(owner)[name]))
+        vars(owner)[name] = value
+
+    try:
+        prepare(dtype)
+        for inner in _all_of(layer):
+            put(inner, "_dtype_policy", keras.DTypePolicy(dtype))
+            for name in RATES:
+                if name in vars(inner):
+                    put(inner, name, vars(inner)[name])
+            for tensor in getattr(inner, "_inputs", ()):
+                put(tensor, "_dtype", _widened(tensor.dtype, dtype))
+        variables = [v for inner in _all_of(layer) for v in inner.variables]
+        for variable in {id(v): v for v in variables}.values():
+            value = ops.convert_to_numpy(variable.value)
+            put(variable, "_dtype", _widened(variable.dtype, dtype))
+            put(variable, "_value", None)
+            variable._initialize(value.astype(variable._dtype))
+        yield layer
+    finally:
+        for owner, name, value in reversed(saved):
+            vars(owner)[name] = value
+        keras.config.set_floatx(usual)
+        dtypes.BIT64_TO_BIT32_DTYPE["float64"] = wide
+
+
+def _widened(own: str, dtype: str) -> str:
+    return dtype if "float" in own else own
+
+
+def _all_of(layer: keras.Layer) -> Iterator[keras.Layer]:
+    """Yields every layer, and the graph that a Sequential makes of its own."""
+    for _, inner in walk(layer):
+        yield inner
+        if graph := vars(inner).get("_functional"):
+            yield graph
 
 
 def is_model(value: Any) -> bool:
@@ -100,6 +151,24 @@ def walk(layer: keras.Layer, path: str = "", seen: Any = None) -> Iterator[Any]:
         yield from walk(own, f"{path}.{name}" if path else name, seen)
 
 
+def called(layer: keras.Layer, program: str, given: Mapping[str, Any]) -> None:
+    """Calls a layer once, which makes its weights."""
+    args, kwargs = _arguments(layer, given)
+    (getattr(layer, program) if program else layer)(*args, **kwargs)
+
+
+def _arguments(
+    layer: keras.Layer, given: Mapping[str, Any]
+) -> tuple[list[Any], dict[str, Any]]:
+    made = {k: ops.convert_to_tensor(v, v.dtype.name) for k, v in given.items()}
+    args, kwargs = arguments_of(made)
+    if len(args) > 1 and isinstance(layer, _functional()):
+        return [args], kwargs
+    if isinstance(layer, _functional()) and not args:
+        return [kwargs], {}
+    return args, kwargs
+
+
 class Model:
     """A layer whose weights its first call makes, without dropout."""
 
@@ -107,9 +176,7 @@ class Model:
         self.native, self.program, self.dtype = native, program, dtype
         self.rates: dict[str, float] = {}
         self.wanted: tuple[str, ...] = ()
-        args, kwargs = self._arguments(given)
-        entry = getattr(native, program) if program else native
-        entry(*args, **kwargs)
+        called(native, program, given)
         self.paths = {id(layer): path for path, layer in walk(native)}
         self.layers = dict(walk(native))
         for path, layer in self.layers.items():
@@ -117,15 +184,6 @@ class Model:
                 value = vars(layer).get(name)
                 if isinstance(value, float) and 0 < value < 1:
                     setattr(layer, name, quiet(value, f"{path}:{name}", self.rates))
-
-    def _arguments(self, given: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
-        made = {k: ops.convert_to_tensor(v, v.dtype.name) for k, v in given.items()}
-        args, kwargs = arguments_of(made)
-        if len(args) > 1 and isinstance(self.native, _functional()):
-            return [args], kwargs
-        if isinstance(self.native, _functional()) and not args:
-            return [kwargs], {}
-        return args, kwargs
 
     def modules(self) -> list[dict[str, Any]]:
         found = []
@@ -205,7 +263,7 @@ class Model:
         return {**found, "calls": tape.calls, "buffers": after}
 
     def _run(self, given: Any, training: bool, last: bool | None) -> dict[str, Any]:
-        args, kwargs = self._arguments(given)
+        args, kwargs = _arguments(self.native, given)
 
         def call() -> dict[str, Any]:
             if self.program:

@@ -1,5 +1,6 @@
 """The recorder of Flax Linen models."""
 
+import contextlib
 import inspect
 import sys
 from collections.abc import Iterator, Mapping
@@ -15,15 +16,17 @@ from triptych.recorders.jaxed import (
     array,
     environment_of,
     is_tensor,
+    prepare,
     recorded_run,
+    seed,
     slot_of,
     traced,
     tree_of,
-)
-from triptych.recorders.jaxed import (
-    prepare as prepare,
+    widened,
 )
 from triptych.recorders.values import Refused, arguments_of, picked
+
+__all__ = ["prepare", "seed"]  # of JAX, as it is
 
 FRAMEWORK, LAST = "linen", True
 KIND = "flax.linen.Module, nor one with its variables"
@@ -37,6 +40,13 @@ def is_model(value: Any) -> bool:
     if isinstance(value, tuple) and len(value) == 2:
         value = value[0]
     return isinstance(value, linen.Module)
+
+
+@contextlib.contextmanager
+def held(model: Any, dtype: str, program: str, given: Any) -> Iterator[Any]:
+    """Lends a person's model, of which recording changes nothing."""
+    with widened(dtype):
+        yield model
 
 
 def environment() -> dict[str, Any]:

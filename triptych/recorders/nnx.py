@@ -16,15 +16,17 @@ from triptych.recorders.jaxed import (
     array,
     environment_of,
     is_tensor,
+    prepare,
     recorded_run,
+    seed,
     slot_of,
     traced,
     tree_of,
-)
-from triptych.recorders.jaxed import (
-    prepare as prepare,
+    widened,
 )
 from triptych.recorders.values import Refused, arguments_of, picked
+
+__all__ = ["prepare", "seed"]  # of JAX, as it is
 
 FRAMEWORK, LAST, KIND = "nnx", True, "flax.nnx.Module"
 RATES = ("rate", "dropout_rate", "drop_rate", "dropout", "drop_prob")
@@ -36,6 +38,13 @@ def is_model(value: Any) -> bool:
 
 def environment() -> dict[str, Any]:
     return environment_of(flax)
+
+
+@contextlib.contextmanager
+def held(model: nnx.Module, dtype: str, program: str, given: Any) -> Iterator[Any]:
+    """Lends a copy of a person's model; JAX's precision is put back."""
+    with widened(dtype):
+        yield nnx.clone(model)
 
 
 def value_of(variable: nnx.Variable) -> Any:

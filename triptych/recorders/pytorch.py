@@ -1,6 +1,7 @@
 """The recorder of PyTorch models."""
 
 import contextlib
+import itertools
 import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -14,11 +15,60 @@ from triptych.recorders.values import Refused, arguments_of, picked, weights_of
 FRAMEWORK, LAST, KIND = "pytorch", False, "torch.nn.Module"
 
 
-def prepare(dtype: str) -> None:
+def seed() -> None:
     torch.manual_seed(0)
+
+
+def prepare(dtype: str) -> None:
     torch.set_default_dtype(getattr(torch, dtype))
     with contextlib.suppress(AttributeError):
         torch.backends.mha.set_fastpath_enabled(False)
+
+
+@contextlib.contextmanager
+def held(model: nn.Module, dtype: str, program: str, given: Any) -> Iterator[nn.Module]:
+    """Lends a person's model, and puts back what is changed of it and of torch."""
+    usual, fast = torch.get_default_dtype(), torch.backends.mha.get_fastpath_enabled()
+    devices = list(range(torch.cuda.device_count()))
+    with torch.random.fork_rng(devices), torch.inference_mode(False), _kept(model):
+        try:
+            prepare(dtype)
+            yield model
+        finally:
+            torch.set_default_dtype(usual)
+            torch.backends.mha.set_fastpath_enabled(fast)
+
+
+@contextlib.contextmanager
+def _kept(model: nn.Module) -> Iterator[None]:
+    """Has a model work on copies of its tensors, and puts back all that it had.
+
+    A parameter stays the one that optimizers know: its memory and its gradient change.
+    A buffer is replaced, as its layer counts in it and a graph that waits may need it.
+    """
+    plain = [m for m in model.modules() if not isinstance(m, torch.jit.ScriptModule)]
+    saved: list[tuple[dict[str, Any], dict[str, Any]]] = []
+    for module in plain:
+        places = vars(module), module._parameters, module._buffers
+        saved += [(place, dict(place)) for place in places]
+    own = [(tensor, tensor.data, tensor.grad) for tensor in model.parameters()]
+    copies = {id(buffer): buffer.clone() for buffer in model.buffers()}
+    try:
+        for tensor, data, _ in own:
+            tensor.grad = None
+            tensor.data = data.clone()
+        for module in plain:
+            for name, buffer in module._buffers.items():
+                module._buffers[name] = copies.get(id(buffer), buffer)
+        yield
+    finally:
+        for place, values in saved:
+            place.clear()
+            place.update(values)
+        for tensor, data, grad in own:
+            tensor.grad = None
+            tensor.data = data
+            tensor.grad = grad
 
 
 def is_model(value: Any) -> bool:
@@ -26,7 +76,7 @@ def is_model(value: Any) -> bool:
 
 
 def environment() -> dict[str, Any]:
-    return {"torch": torch.__version__, "device": "cpu"}
+    return {"torch": torch.__version__}
 
 
 def is_tensor(value: Any) -> bool:
@@ -45,7 +95,8 @@ class Model:
 
     def __init__(self, native: nn.Module, dtype: str, program: str, given: Any):
         self.native, self.program = native.to(getattr(torch, dtype)), program
-        self.dtype = getattr(torch, dtype)
+        tensors = itertools.chain(native.parameters(), native.buffers())
+        self.device = next((t.device for t in tensors), torch.device("cpu"))
         self.rates: dict[str, float] = {}
         self.wanted: tuple[str, ...] = ()
         self.paths = dict(native.named_modules())
@@ -90,11 +141,11 @@ class Model:
 
     def load(self, values: Mapping[str, Any]) -> None:
         slots = self._slots()
-        with torch.no_grad():
-            for name, value in values.items():
-                if name not in slots:
-                    raise Refused(f"no parameter or buffer {name!r} in the model")
-                slots[name][2].copy_(torch.tensor(value))
+        for name, value in values.items():
+            if name not in slots:
+                raise Refused(f"no parameter or buffer {name!r} in the model")
+            # Beside autograd, for which a person's parameter has not changed.
+            slots[name][2].data.copy_(torch.tensor(value))
 
     def order(self, given: Mapping[str, Any]) -> list[str]:
         """The paths of the calls of one run."""
@@ -115,7 +166,7 @@ class Model:
         buffers = dict(self.native.named_buffers())
         own = {name: buffer.clone() for name, buffer in buffers.items()}
         self.native.train(training)
-        swaps = {k: torch.tensor(v) for k, v in forced.items()}
+        swaps = {k: self._tensor(v) for k, v in forced.items()}
         tape = Tape(is_tensor, array, swaps)
         try:
             with self._hooked(tape):
@@ -130,8 +181,11 @@ class Model:
             self.native.eval()
         return {**found, "calls": tape.calls, "buffers": after}
 
+    def _tensor(self, value: Any) -> torch.Tensor:
+        return torch.tensor(value, device=self.device)
+
     def _run(self, given: Mapping[str, Any], last: bool | None) -> dict[str, Any]:
-        inputs = {k: torch.tensor(v) for k, v in given.items()}
+        inputs = {k: self._tensor(v) for k, v in given.items()}
         real = {k: x for k, x in inputs.items() if x.is_floating_point()}
         for x in real.values():
             x.requires_grad_(last is not None)
