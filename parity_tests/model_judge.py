@@ -32,6 +32,7 @@ OF_OBJECTIVES = {
     "distillation": ("objectives",),
     "temporal_difference": ("objectives",),
 }
+FEW = 4  # models that see a layer's mutant before the tests of layers do
 RENEWED = 200  # mutants after which a process is, for what its caches hold
 TIERS = ("names", "counts", "forward", "gradients", "buffers", "programs", "cases")
 # What of these the networks in NumPy know.
@@ -70,6 +71,7 @@ class Judge:
         self.tests = KeptTests(root)
         self.names = list(evidence)
         self.caught: dict[str, Check] = {}  # by file, what caught its last mutant
+        self.failed: dict[str, str] = {}  # by file of tests, the test that failed last
         self.count = 0
 
     def judge(self, mutant: Mutant) -> str:
@@ -101,8 +103,8 @@ class Judge:
         return ""
 
     def _checks(self, mutant: Mutant) -> list[Check]:
-        """The tests of a layer, and of what it does otherwise than its framework's,
-        follow on the models that have it."""
+        """A layer's mutant is shown to a few small models that have the layer, then to
+        the tests of layers and differences, then to the other models."""
         part, package = part_of(mutant.path), PACKAGES[self.framework]
         if part == OBJECTIVES:
             kind = Path(mutant.path).stem
@@ -112,9 +114,10 @@ class Judge:
         if part == LAYERS:
             names = list(reached.families(package, mutant.owner))
         of = [name for name in self.names if family_of(VARIANTS[name].spec) in names]
+        of.sort(key=lambda name: VARIANTS[name].parameters)
         found: list[Check] = [partial(self._differs, name) for name in of]
         if part == LAYERS:
-            found += [self._test(name) for name in OF_LAYERS]
+            found[FEW:FEW] = [self._test(name) for name in OF_LAYERS]
         return found
 
     def _first_of(self, checks: list[Check], mutant: Mutant) -> str:
@@ -149,7 +152,13 @@ class Judge:
         return partial(self._failing, f"parity_tests/tests/test_{name}.py")
 
     def _failing(self, file: str) -> str:
-        return self.tests.failing(self.framework, [file])
+        """The test that failed last is asked alone first."""
+        asked = [self.failed[file], file] if file in self.failed else [file]
+        for one in asked:
+            if by := self.tests.failing(self.framework, [one]):
+                self.failed[file] = by
+                return by
+        return ""
 
 
 def _said(check: Check | None) -> str:
