@@ -9,8 +9,9 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Hashable
 from pathlib import Path
-from typing import IO, Self
+from typing import IO, Any, Self
 
 import pytest
 
@@ -18,6 +19,8 @@ from parity_tests.engine import Workers
 
 # Those of the process that runs the tests; parity_tests/tests/conftest.py takes them.
 workers: Workers | None = None
+# What those frameworks answered that have not changed since, for tests to keep there.
+answers: dict[str, dict[Hashable, Any]] = {}
 
 # Most of the time would go into XLA's optimisations of programs that run once.
 QUICK = (
@@ -114,17 +117,18 @@ class _First:
 def main() -> None:
     """Answer each line, a framework and arguments of pytest, by [its code, what
     failed]."""
-    answers = os.fdopen(os.dup(1), "w")
+    told = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what tests and pytest print is nobody's answer
     global workers
     with Workers(timeout=180.0) as workers:
         for line in sys.stdin:
             framework, arguments = json.loads(line)
             workers.renew(framework)
+            answers.pop(framework, None)
             first = _First(framework)
             quiet = ["-qx", "-p", "no:cacheprovider", "-W", PLUGGED]
             code = pytest.main([*quiet, *arguments], plugins=[first])
-            print(json.dumps([int(code), first.failed]), file=answers, flush=True)
+            print(json.dumps([int(code), first.failed]), file=told, flush=True)
 
 
 # The second run finds the modules of the first.

@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pytest
 
+from parity_tests import kept
 from parity_tests.compare import error
 from parity_tests.layer_cases import (
     ACTIVATIONS,
@@ -160,7 +161,16 @@ def found(workers):
         gradients = {f"input {k}": gradient for k, gradient in of_inputs}
         return weights, outputs, result.gradients | gradients
 
-    return ask
+    def once(framework, case, *inputs, maps=True):
+        if kept.workers is None:
+            return ask(framework, case, *inputs, maps=maps)
+        known = kept.answers.setdefault(framework.partition("[")[0], {})
+        key = framework, case, maps, *((x.shape, x.tobytes()) for x in inputs)
+        if key not in known:
+            known[key] = ask(framework, case, *inputs, maps=maps)
+        return known[key]
+
+    return once
 
 
 @pytest.fixture
