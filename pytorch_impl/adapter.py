@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pytorch_impl import definitions, models, workloads
+from pytorch_impl import definitions, devices, models, workloads
 from pytorch_impl.precision import full, products
 from pytorch_impl.training import Trainer
 from pytorch_impl.weights import set_tensor, slots, tensor
@@ -173,6 +173,7 @@ class TorchModel(contract.Model):
             hook.remove()
         outputs = tuple(map(full, contract.flat(result)))
         gradients, of_inputs = self._gradients(request, inputs, outputs)
+        devices.settle(device)
         fixed = {k: s for k, s in self.slots().items() if not s.trainable}
         return messages.Result(
             outputs=tuple(o.detach().cpu().numpy() for o in outputs),
@@ -206,6 +207,7 @@ class TorchModel(contract.Model):
         found = torch.autograd.grad(
             outputs, wanted, cotangents, allow_unused=True, materialize_grads=True
         )
+        devices.settle(outputs[0].device)
         arrays = [g.cpu().numpy() for g in found]
         of_inputs = iter(arrays[len(trainable) :])
         return (
@@ -241,10 +243,7 @@ class TorchModel(contract.Model):
         return workloads.arrays(outputs)
 
     def move(self, device: str) -> None:
-        if device == "tpu":
-            self.native.to(importlib.import_module("torch_xla").device())
-        else:
-            self.native.to(device or "cpu")
+        devices.move(self.native, device)
 
     def lower(self) -> None:
         self.low = True

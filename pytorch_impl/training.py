@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pytorch_impl import definitions, distributed, optimizers
+from pytorch_impl import definitions, devices, distributed, optimizers
 from pytorch_impl.objectives import losses_of
 from pytorch_impl.precision import full, products
 from pytorch_impl.updates import Update
@@ -192,6 +192,7 @@ class Trainer(contract.Trainer):
                 self.descend(update, loss)
             losses |= self.named(update.step, found)
         self.end()
+        devices.settle(self.device)
         values = self.losses([loss.detach() for loss in losses.values()])
         told = dict(zip(losses, values, strict=True))
         return Seen(told, gradients, self.weights())
@@ -203,6 +204,7 @@ class Trainer(contract.Trainer):
             retain_graph=True,
             allow_unused=True,
         )
+        devices.settle(self.device)
         gradients = {
             name: (torch.zeros_like(p) if g is None else g).cpu().numpy().copy()
             for (name, p), g in zip(update.parameters.items(), found, strict=True)

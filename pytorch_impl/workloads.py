@@ -1,6 +1,5 @@
 """What a benchmark repeats, as PyTorch's users run it fast."""
 
-import importlib
 import time
 from collections.abc import Callable
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from pytorch_impl import devices
 from pytorch_impl.precision import products
 from pytorch_impl.training import Trainer
 from shared.arrays import Array
@@ -27,13 +27,12 @@ def make(model: Any, work: Workload) -> Call:
     call = TASKS.get(work.task, program)(trainer, work)
     if trainer.device.type == "cpu":
         return call
-    wait = torch.cuda.synchronize
-    if trainer.device.type == "xla":
-        wait = importlib.import_module("torch_xla").sync
 
     def finished() -> Any:
         outputs = call()
-        wait()
+        devices.settle(trainer.device)
+        if trainer.device.type == "cuda":
+            torch.cuda.synchronize()
         return outputs
 
     return finished

@@ -46,3 +46,29 @@ def test_a_process_that_cannot_is_a_check_that_falls_short(
     told = capsys.readouterr().out
     assert "forward/evaluation: pytorch: " in told
     assert told.endswith("1 models, 5 checks fell short\n")
+
+
+WAITING = """
+    import sys
+    import types
+
+    import torch
+
+    from pytorch_impl import devices
+
+    def settled():
+        asked = []
+        sys.modules["torch_xla"] = types.SimpleNamespace(sync=lambda: asked.append(1))
+        try:
+            devices.settle(torch.device("cpu"))
+            assert not asked
+            devices.settle(torch.device("xla"))
+            assert asked == [1]
+        finally:
+            del sys.modules["torch_xla"]
+"""
+
+
+def test_what_waits_is_computed_at_once(within):
+    """Each tensor that is read before would compile a program of its own."""
+    within("pytorch", WAITING, "settled")
