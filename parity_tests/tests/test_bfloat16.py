@@ -12,8 +12,9 @@ from shared import precision
 from shared.catalog import VARIANTS
 from shared.frameworks import NATIVE, PACKAGES, ROOT
 
-# Layer norm, softmax and an embedding; batch norm, convolutions and a mean of a map.
-HELD = ("gpt_tiny", "resnet_tiny")
+# Layer norm, softmax and an embedding; batch norm, convolutions and a mean of a map; a
+# softmax that is an output.
+HELD = ("gpt_tiny", "resnet_tiny", "linear_tiny_softmax")
 
 
 @pytest.mark.parametrize("name", HELD)

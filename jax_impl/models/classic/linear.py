@@ -10,6 +10,7 @@ from flax import nnx
 from jax import Array
 
 from jax_impl.layers import Linear
+from jax_impl.precision import full
 from shared.specs.classic.linear import LinearModelSpec
 
 
@@ -18,7 +19,7 @@ def identity(scores: Array) -> Array:
 
 
 def softmax(scores: Array) -> Array:
-    return nnx.softmax(scores, axis=-1)
+    return nnx.softmax(full(scores), axis=-1)
 
 
 def step(scores: Array) -> Array:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from keras import KerasTensor, ops
 
 from keras_impl.layers import Dense, SpecModel
+from keras_impl.precision import full
 from shared.specs.classic.linear import LinearModelSpec
 
 
@@ -16,7 +17,7 @@ def identity(scores: KerasTensor) -> KerasTensor:
 
 
 def softmax(scores: KerasTensor) -> KerasTensor:
-    return ops.softmax(scores, axis=-1)
+    return ops.softmax(full(scores), axis=-1)
 
 
 def step(scores: KerasTensor) -> KerasTensor:

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from pytorch_impl.precision import full
 from shared.specs.classic.linear import LinearModelSpec
 
 
@@ -17,7 +18,7 @@ def identity(scores: Tensor) -> Tensor:
 
 
 def softmax(scores: Tensor) -> Tensor:
-    return F.softmax(scores, dim=-1)
+    return F.softmax(full(scores), dim=-1)
 
 
 def step(scores: Tensor) -> Tensor:
