@@ -2,6 +2,7 @@
 every framework."""
 
 import math
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -12,12 +13,14 @@ from benchmarks import records
 from parity_tests import asked
 from parity_tests.engine import Workers
 from shared.arrays import Array
+from shared.catalog import variant
 from shared.definitions.decoding import Sample, greedy, greedy_margin
 from shared.errors import UsageError
+from shared.files import weights
 from shared.frameworks import FRAMEWORKS, NATIVE, ORACLE
 from shared.messages import Request
 from shared.randomness import generator
-from shared.running.client import RemoteModel
+from shared.running.client import RemoteModel, Worker
 from shared.specs.language.gpt import GPTSpec
 from shared.tensors import sample
 
@@ -87,6 +90,68 @@ def test_a_token_changes_nothing_before_it(model: RemoteModel) -> None:
 def test_shorter_sequences_need_no_other_model(model: RemoteModel) -> None:
     whole, part = (model.run(Request((x,))).outputs[0] for x in (TOKENS, TOKENS[:, :3]))
     np.testing.assert_allclose(part, whole[:, :3], rtol=0, atol=1e-14)
+
+
+# Banded
+
+
+@pytest.mark.parametrize("framework", [*FRAMEWORKS, ORACLE])
+def test_every_second_block_is_banded(workers: Workers, framework: str) -> None:
+    """A changed token moves what a dense block after it hears; what lies beyond the
+    band of a banded one hears of it through the dense block alone."""
+    banded = replace(SPEC, depth=2, band=2)
+    worker = workers.get(framework, "float64")
+    one, dense = worker.build(banded), worker.build(replace(banded, band=None))
+    one.fill(0)
+    weights = one.dump()
+    silent = {k: np.zeros_like(w) if "h.0.attn" in k else w for k, w in weights.items()}
+    place, changed = 1, TOKENS.copy()
+    changed[:, place] = (changed[:, place] + 1) % SPEC.vocab_size
+    for values, reach in ((weights, SPEC.tokens), (silent, 2)):
+        one.load(values)
+        before, after = (one.run(Request((x,))).outputs[0] for x in (TOKENS, changed))
+        moved = np.abs(before - after).max((0, 2)) > 1e-9
+        assert moved.tolist() == [place <= t < place + reach for t in range(7)]
+    dense.load(weights)
+    one.load(weights)
+    near, whole = (m.run(Request((TOKENS,))).outputs[0] for m in (one, dense))
+    np.testing.assert_allclose(near[:, :2], whole[:, :2], rtol=0, atol=1e-13)
+    assert (np.abs(near - whole).max((0, 2))[2:] > 1e-9).all()
+    for program in ("generate", "generate_uncached"):
+        given = asked.of_program(banded, program, 2, 0).inputs
+        found = one.run(Request(given, program=program)).outputs
+        if program == "generate":
+            cached = found
+    np.testing.assert_array_equal(cached[0], found[0])
+    np.testing.assert_allclose(cached[1], found[1], rtol=0, atol=1e-13)
+    one.drop()
+    dense.drop()
+
+
+def test_counts_of_gpt3_are_those_of_the_paper_rounded() -> None:
+    """Table 2.1, by name; 760M and 6.7B are rounded down, 13B up."""
+    for name, said in {
+        "gpt3_125m": 125e6,
+        "gpt3_350m": 350e6,
+        "gpt3_760m": 760e6,
+        "gpt3_1_3b": 1.3e9,
+        "gpt3_2_7b": 2.7e9,
+        "gpt3_6_7b": 6.7e9,
+        "gpt3_13b": 13e9,
+        "gpt3_175b": 175e9,
+    }.items():
+        assert variant(name).parameters == pytest.approx(said, rel=0.02)
+
+
+@pytest.mark.parametrize("framework", NATIVE)
+def test_the_largest_is_built_without_its_memory(framework: str) -> None:
+    """As 175 billion numbers are counted: abstractly."""
+    start = time.perf_counter()
+    with Worker(framework) as worker:
+        entries = worker.build(variant("gpt3_175b").spec, "gpt3_175b").entries()
+        assert weights.count(entries) == 174_604_259_328
+        assert worker.describe()["peak_mib"] < 2048
+    assert time.perf_counter() - start < 60
 
 
 # Generation

@@ -35,8 +35,9 @@ class SelfAttention(nnx.Module):
         self.c_proj = Linear(spec.width, spec.width, use_bias=spec.bias, rngs=rngs)
         self.resid_dropout = Dropout(spec.dropout, rngs=rngs)
 
-    def __call__(self, x: Array) -> Array:
-        return self.project(self.attend(*self.qkv(x)))
+    def __call__(self, x: Array, far: Array | None) -> Array:
+        q, k, v = self.qkv(x)
+        return self.project(self.attend(q, k, v, far))
 
     def extend(
         self, x: Array, cache: Cache, places: Array, mask: Array
@@ -79,8 +80,8 @@ class Block(nnx.Module):
         self.ln_2 = norm(spec, rngs=rngs)
         self.mlp = MLP(spec, rngs=rngs)
 
-    def __call__(self, x: Array) -> Array:
-        x = x + self.attn(self.ln_1(x))
+    def __call__(self, x: Array, far: Array | None) -> Array:
+        x = x + self.attn(self.ln_1(x), far)
         return x + self.mlp(self.ln_2(x))
 
     def extend(
@@ -103,8 +104,9 @@ class GPT(Generates, nnx.Module):
     def __call__(self, tokens: Array) -> Array:
         places = jnp.arange(tokens.shape[1])
         x = self.drop(self.wte(tokens) + self.wpe(places))  # [B, T, width]
-        for block in self.h:
-            x = block(x)
+        far = None if self.spec.band is None else self.beyond(places, places)
+        for block, banded in zip(self.h, self.spec.banded, strict=True):
+            x = block(x, far if banded else None)
         return self.head(x)
 
     def cache(self, rows: int, length: int) -> list[Cache]:
@@ -118,13 +120,23 @@ class GPT(Generates, nnx.Module):
     ) -> tuple[Array, list[Cache]]:
         """The logits after the last of further tokens, which join the cache."""
         x = self.wte(tokens) + self.wpe(places)  # [B, T, width]
-        future = jnp.arange(cache[0][0].shape[2]) > places[:, None]
-        mask = jnp.where(future, -math.inf, 0.0).astype(x.dtype)
+        every = jnp.arange(cache[0][0].shape[2])
+        mask = near = _forbidden(every > places[:, None])
+        if self.spec.band is not None:
+            near = mask + self.beyond(every, places)
         grown = []
-        for block, own in zip(self.h, cache, strict=True):
-            x, own = block.extend(x, own, places, mask)
+        for block, own, banded in zip(self.h, cache, self.spec.banded, strict=True):
+            x, own = block.extend(x, own, places, near if banded else mask)
             grown.append(own)
         return self.head(x[:, -1]), grown
 
+    def beyond(self, every: Array, places: Array) -> Array:
+        """Hide what is further back than the band reaches. [T, T of all]"""
+        return _forbidden(every <= places[:, None] - self.spec.band)
+
     def head(self, x: Array) -> Array:
         return full(self.wte.attend(self.ln_f(x)))  # [B, T, vocab_size]
+
+
+def _forbidden(where: Array) -> Array:
+    return jnp.where(where, -math.inf, 0.0)

@@ -38,8 +38,9 @@ class SelfAttention(keras.Layer):
         self.c_proj = Dense(spec.width, spec.width, use_bias=spec.bias)
         self.resid_dropout = Dropout(spec.dropout)
 
-    def call(self, x: KerasTensor) -> KerasTensor:
-        return self.project(self.attend(*self.qkv(x)))
+    def call(self, x: KerasTensor, far: KerasTensor | None) -> KerasTensor:
+        q, k, v = self.qkv(x)
+        return self.project(self.attend(q, k, v, far))
 
     def extend(
         self, x: KerasTensor, cache: Cache, places: KerasTensor, mask: KerasTensor
@@ -83,8 +84,8 @@ class Block(keras.Layer):
         self.ln_2 = norm(spec)
         self.mlp = MLP(spec)
 
-    def call(self, x: KerasTensor) -> KerasTensor:
-        x = x + self.attn(self.ln_1(x))
+    def call(self, x: KerasTensor, far: KerasTensor | None) -> KerasTensor:
+        x = x + self.attn(self.ln_1(x), far)
         return x + self.mlp(self.ln_2(x))
 
     def extend(
@@ -105,10 +106,11 @@ class GPT(Generates, SpecModel):
         self.ln_f = norm(spec)
 
     def call(self, tokens: KerasTensor) -> KerasTensor:
-        places = ops.arange(tokens.shape[1])
+        places = ops.arange(tokens.shape[1], dtype="int32")
         x = self.drop(self.wte(tokens) + self.wpe(places))  # [B, T, width]
-        for block in self.h:
-            x = block(x)
+        far = None if self.spec.band is None else self.beyond(places, places)
+        for block, banded in zip(self.h, self.spec.banded, strict=True):
+            x = block(x, far if banded else None)
         return self.head(x)
 
     def cache(self, rows: int, length: int) -> list[Cache]:
@@ -123,15 +125,25 @@ class GPT(Generates, SpecModel):
         """The logits after the last of further tokens, which join the cache."""
         x = self.wte(tokens) + self.wpe(places)  # [B, T, width]
         every = ops.arange(cache[0][0].shape[2], dtype="int32")
-        future = every > places[:, None]
-        mask = ops.cast(ops.where(future, -math.inf, 0.0), x.dtype)
+        mask = near = _forbidden(every > places[:, None], self.compute_dtype)
+        if self.spec.band is not None:
+            near = mask + self.beyond(every, places)
         grown = []
-        for block, own in zip(self.h, cache, strict=True):
-            x, own = block.extend(x, own, places, mask)
+        for block, own, banded in zip(self.h, cache, self.spec.banded, strict=True):
+            x, own = block.extend(x, own, places, near if banded else mask)
             grown.append(own)
         return self.head(x[:, -1]), grown
+
+    def beyond(self, every: KerasTensor, places: KerasTensor) -> KerasTensor:
+        """Hide what is further back than the band reaches. [T, T of all]"""
+        unseen = every <= places[:, None] - self.spec.band
+        return _forbidden(unseen, self.compute_dtype)
 
     def head(self, x: KerasTensor) -> KerasTensor:
         x = self.ln_f(x)
         head = ops.cast(ops.transpose(self.wte.embeddings), x.dtype)
         return full(ops.matmul(x, head))  # [B, T, vocab_size]
+
+
+def _forbidden(where: KerasTensor, dtype: str) -> KerasTensor:
+    return ops.cast(ops.where(where, -math.inf, 0.0), dtype)

@@ -28,8 +28,9 @@ class SelfAttention(nn.Module):
         self.c_proj = nn.Linear(spec.width, spec.width, bias=spec.bias)
         self.resid_dropout = Dropout(spec.dropout)
 
-    def forward(self, x: Tensor) -> Tensor:
-        return self.project(self.attend(*self.qkv(x)))
+    def forward(self, x: Tensor, far: Tensor | None) -> Tensor:
+        q, k, v = self.qkv(x)
+        return self.project(self.attend(q, k, v, far))
 
     def extend(self, x: Tensor, cache: Cache, places: Tensor, mask: Tensor) -> Tensor:
         """Attend from further tokens to what is in the cache and to themselves."""
@@ -69,8 +70,8 @@ class Block(nn.Module):
         self.ln_2 = norm(spec)
         self.mlp = MLP(spec)
 
-    def forward(self, x: Tensor) -> Tensor:
-        x = x + self.attn(self.ln_1(x))
+    def forward(self, x: Tensor, far: Tensor | None) -> Tensor:
+        x = x + self.attn(self.ln_1(x), far)
         return x + self.mlp(self.ln_2(x))
 
     def extend(self, x: Tensor, cache: Cache, places: Tensor, mask: Tensor) -> Tensor:
@@ -91,8 +92,9 @@ class GPT(Generates, nn.Module):
     def forward(self, tokens: Tensor) -> Tensor:
         places = torch.arange(tokens.shape[1], device=tokens.device)
         x = self.drop(self.wte(tokens) + self.wpe(places))  # [B, T, width]
-        for block in self.h:
-            x = block(x)
+        far = None if self.spec.band is None else self.beyond(places, places)
+        for block, banded in zip(self.h, self.spec.banded, strict=True):
+            x = block(x, far if banded else None)
         return self.head(x)
 
     def cache(self, rows: int, length: int) -> list[Cache]:
@@ -105,11 +107,21 @@ class GPT(Generates, nn.Module):
         """The logits after the last of further tokens, which join the cache."""
         x = self.wte(tokens) + self.wpe(places)  # [B, T, width]
         every = torch.arange(cache[0][0].shape[2], device=places.device)
-        future = every > places[:, None]
-        mask = torch.zeros_like(future, dtype=x.dtype).masked_fill(future, -math.inf)
-        for block, own in zip(self.h, cache, strict=True):
-            x = block.extend(x, own, places, mask)  # type: ignore[operator]
+        mask = near = _forbidden(every > places[:, None])
+        if self.spec.band is not None:
+            near = mask + self.beyond(every, places)
+        for block, own, banded in zip(self.h, cache, self.spec.banded, strict=True):
+            x = block.extend(x, own, places, near if banded else mask)  # type: ignore[operator]
         return self.head(x[:, -1])
+
+    def beyond(self, every: Tensor, places: Tensor) -> Tensor:
+        """Hide what is further back than the band reaches. [T, T of all]"""
+        return _forbidden(every <= places[:, None] - self.spec.band)
 
     def head(self, x: Tensor) -> Tensor:
         return full(F.linear(self.ln_f(x), self.wte.weight))  # [B, T, vocab_size]
+
+
+def _forbidden(where: Tensor) -> Tensor:
+    nothing = torch.zeros(where.shape, device=where.device)
+    return nothing.masked_fill(where, -math.inf)

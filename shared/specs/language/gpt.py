@@ -1,5 +1,6 @@
 """GPT-2 (Radford et al. 2019, "Language Models are Unsupervised Multitask Learners",
-https://cdn.openai.com/better-language-models/language_models_are_unsupervised_multitask_learners.pdf).
+https://cdn.openai.com/better-language-models/language_models_are_unsupervised_multitask_learners.pdf)
+and GPT-3 (Brown et al. 2020, https://arxiv.org/abs/2005.14165).
 
 Settled here because the paper says little; as its published code and weights have it:
   norm      before attention and MLP, and once more at the end
@@ -11,6 +12,12 @@ Settled here because the paper says little; as its published code and weights ha
             (https://github.com/karpathy/nanoGPT); an embedding has no bias
   start     normal, of deviation 0.02, of positions 0.01; what ends in a residual sum is
             divided by the square root of how many do (section 2.3)
+  band      GPT-3 alternates dense attention with "locally banded sparse" one, and does
+            not say which comes first nor how wide a band is. Here every second block
+            sees a token itself and the band - 1 before it; 256, as GPT-Neo has it
+  sizes     of table 2.1, with heads of width / heads: the paper's 24 heads of 128 in
+            its 1.3B, and its width of 5140 in the 13B, do not fit their widths; here
+            16 heads of 128, and 5120
   generate  as all decoders do (shared/specs/decoder.py)
 
 Names are Hugging Face's without their `transformer.` in front:
@@ -38,6 +45,7 @@ class GPTSpec(DecoderSpec):
     dropout: Rate = 0.1
     ln_eps: Positive = 1e-5
     bias: bool = True
+    band: Size | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -73,11 +81,16 @@ class GPTSpec(DecoderSpec):
         return self.width // self.heads
 
     @property
+    def banded(self) -> tuple[bool, ...]:
+        """Of each block whether its attention reaches no further than the band."""
+        return tuple(self.band is not None and i % 2 == 1 for i in range(self.depth))
+
+    @property
     def inner_width(self) -> int:
         return 4 * self.width
 
 
-def _tiny(dropout: float, bias: bool) -> GPTSpec:
+def _tiny(dropout: float, bias: bool, band: int | None = None) -> GPTSpec:
     return GPTSpec(
         vocab_size=11,
         positions=9,
@@ -88,6 +101,7 @@ def _tiny(dropout: float, bias: bool) -> GPTSpec:
         dropout=dropout,
         ln_eps=1e-3,
         bias=bias,
+        band=band,
     )
 
 
@@ -104,11 +118,28 @@ def _char(bias: bool) -> GPTSpec:
     )
 
 
+def _gpt3(depth: int, width: int, heads: int) -> GPTSpec:
+    return GPTSpec(
+        positions=2048, tokens=2048, width=width, depth=depth, heads=heads, band=256
+    )
+
+
 _TRANSFORMERS = "transformers 5.23.0"
+# The paper rounds; so the sums of these layers, of table 2.1's depth, width and heads.
+_GPT3: dict[str, tuple[int, int, int, int]] = {
+    "gpt3_125m": (12, 768, 12, 125_226_240),
+    "gpt3_350m": (24, 1024, 16, 355_871_744),
+    "gpt3_760m": (24, 1536, 16, 760_300_032),
+    "gpt3_1_3b": (24, 2048, 16, 1_315_723_264),
+    "gpt3_2_7b": (32, 2560, 32, 2_651_553_280),
+    "gpt3_6_7b": (32, 4096, 32, 6_658_404_352),
+    "gpt3_13b": (40, 5120, 40, 12_853_386_240),
+    "gpt3_175b": (96, 12288, 96, 174_604_259_328),
+}
 VARIANTS = {
     "gpt_tiny": Variant(_tiny(0.3, bias=True), 1_152, "sum over its layers", tiny=True),
     "gpt_tiny_no_bias": Variant(
-        _tiny(0.0, bias=False), 1_014, "sum over its layers", tiny=True
+        _tiny(0.0, bias=False, band=3), 1_014, "sum over its layers", tiny=True
     ),
     "char_gpt": Variant(
         _char(bias=True),
@@ -131,6 +162,10 @@ VARIANTS = {
     "gpt2_xl": Variant(
         GPTSpec(width=1600, depth=48, heads=25), 1_557_611_200, _TRANSFORMERS
     ),
+    **{
+        name: Variant(_gpt3(*sizes), count, "sum over its layers; the paper rounds")
+        for name, (*sizes, count) in _GPT3.items()
+    },
 }
 
 ORACLES = (

@@ -3,40 +3,30 @@
 Spec, names, paper: shared/specs/language/gpt.py.
 """
 
-from collections.abc import Callable
-
 import numpy as np
 
 from shared.arrays import Array
-from shared.definitions.decoding import BeamSearch, Sample, greedy
 from shared.reference.layers.activation import TanhGELU
 from shared.reference.layers.attention import Attention
 from shared.reference.layers.dropout import Dropout
 from shared.reference.layers.embedding import Embedding, Unembedding
+from shared.reference.layers.generation import Generates
 from shared.reference.layers.linear import Linear
 from shared.reference.layers.normalization import LayerNorm
 from shared.reference.module import Chain, Module
 from shared.specs.language.gpt import GPTSpec
-
-Choose = Callable[[Array, Array], Array]
 
 
 def norm(spec: GPTSpec) -> LayerNorm:
     return LayerNorm(spec.width, spec.ln_eps, spec.bias)
 
 
-def chooser(temperature: float, top_k: int | None, top_p: float | None) -> Choose:
-    """Choose the likeliest token at temperature 0, else one by the uniform number."""
-    if temperature == 0:
-        return lambda logits, uniform: greedy(logits)
-    return Sample(temperature=temperature, top_k=top_k, top_p=top_p).next_token
-
-
 class SelfAttention(Module):
-    def __init__(self, spec: GPTSpec):
+    def __init__(self, spec: GPTSpec, banded: bool):
         self.spec = spec
         self.c_attn = Linear(spec.width, spec.qkv_width, spec.bias)
-        self.attend = Attention(spec.dropout, causal=True)
+        band = spec.band if banded else None
+        self.attend = Attention(spec.dropout, causal=True, band=band)
         self.c_proj = Linear(spec.width, spec.width, spec.bias)
         self.resid_dropout = Dropout(spec.dropout)
 
@@ -75,9 +65,9 @@ class MLP(Module):
 
 
 class Block(Module):
-    def __init__(self, spec: GPTSpec):
+    def __init__(self, spec: GPTSpec, banded: bool):
         self.ln_1 = norm(spec)
-        self.attn = SelfAttention(spec)
+        self.attn = SelfAttention(spec, banded)
         self.ln_2 = norm(spec)
         self.mlp = MLP(spec)
 
@@ -91,13 +81,13 @@ class Block(Module):
         return g + self.ln_1.backward(self.attn.backward(g))
 
 
-class GPT(Module):
+class GPT(Generates, Module):
     def __init__(self, spec: GPTSpec):
         self.spec = spec
         self.wte = Embedding(spec.vocab_size, spec.width)
         self.wpe = Embedding(spec.positions, spec.width)
         self.drop = Dropout(spec.dropout)
-        self.h = [Block(spec) for _ in range(spec.depth)]
+        self.h = [Block(spec, banded) for banded in spec.banded]
         self.ln_f = norm(spec)
         self.head = Unembedding(self.wte.weight)
 
@@ -107,58 +97,6 @@ class GPT(Module):
         for block in self.h:
             x = block(x)
         return self.head(self.ln_f(x))  # [B, T, vocab_size]
-
-    def generate(
-        self,
-        prompt: Array,
-        uniform: Array,
-        *,
-        temperature: float = 1.0,
-        top_k: int | None = None,
-        top_p: float | None = None,
-        cached: bool = False,
-    ) -> tuple[Array, Array]:
-        """The prompt goes on, a token for each uniform number; beside the tokens the
-        logits that each was chosen by. [B, T], [B, T, vocab_size]
-
-        All tokens are read anew for each, which a cache must equal: there is none.
-        """
-        choose = chooser(temperature, top_k, top_p)
-        first, new = prompt.shape[1], uniform.shape[1]
-        self.spec.read(first, new)
-        sequence, seen = prompt, []
-        for drawn in uniform.T:
-            logits = self(sequence)[:, -1]
-            sequence = np.column_stack([sequence, choose(logits, drawn)])
-            seen.append(logits)
-        return sequence[:, first:], np.stack(seen, 1)
-
-    def search(
-        self,
-        prompt: Array,
-        *,
-        width: int,
-        length: int,
-        end: int,
-        length_penalty: float = 0.0,
-    ) -> tuple[Array, Array]:
-        """Give the best continuations by beams, and their log probabilities.
-        [B, width, T], [B, width]"""
-        by = BeamSearch(
-            width=width, end=end, length=length, length_penalty=length_penalty
-        )
-        (rows, first), _ = prompt.shape, self.spec.read(prompt.shape[1], length)
-        before = np.repeat(prompt[:, None], width, 1)  # [B, width, T]
-
-        def score(sequences: Array, position: int) -> Array:
-            read = np.concatenate([before, sequences[:, :, :position]], -1)
-            logits = self(read.reshape(rows * width, first + position))[:, -1]
-            logits = logits - logits.max(-1, keepdims=True)
-            log_p = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
-            return log_p.reshape(rows, width, -1)
-
-        beams = by.search(score, rows)
-        return beams.sequences, beams.scores
 
     def backward(self, g: Array) -> None:
         g = self.ln_f.backward(self.head.backward(g))
