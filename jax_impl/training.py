@@ -146,7 +146,8 @@ class Trainer(contract.Trainer):
     def _noise(self, step: Step, key: jax.Array, rows: int) -> Arrays:
         found = []
         for number, noise in enumerate(step.noise):
-            own, shape = jax.random.fold_in(key, number), (rows, *noise.shape)
+            own = jax.random.fold_in(key, number)
+            shape = (rows, *noise.native(channels_last=True))
             if noise.below is not None:
                 drawn = jax.random.randint(own, shape, 0, noise.below)
             elif noise.drawn == NORMAL:
@@ -271,7 +272,10 @@ class Trainer(contract.Trainer):
         for number, update in enumerate(self.updates):
             if not update.step.due(self.batches + 1):
                 continue
-            noise = self._inputs(contract.drawn(update.step, len(batch), seed, step))
+            drawn = contract.drawn(
+                update.step, len(batch), seed, step, channels_last=True
+            )
+            noise = self._inputs(drawn)
             self.state, found, grads = self.observed(
                 number, self.state, inputs, targets, noise, self.factor, seed, step
             )

@@ -263,7 +263,9 @@ class Trainer(contract.Trainer):
             if not update.step.due(self.batches + 1):
                 continue
             self._draw(seed, step, cut, update.step)
-            drawn = contract.drawn(update.step, len(part), seed, step, cut)
+            drawn = contract.drawn(
+                update.step, len(part), seed, step, cut, channels_last=True
+            )
             noise = tuple(map(ops.convert_to_tensor, self._real(drawn)))
             found, grads = self._observed(update, arrays, noise)
             losses |= self.named(update.step, found)

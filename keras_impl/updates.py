@@ -94,7 +94,7 @@ class Update:
         """Draw the noise of the step by Keras's own generator."""
         found = []
         for noise in self.step.noise:
-            shape = (rows, *noise.shape)
+            shape = (rows, *noise.native(channels_last=True))
             if noise.below is not None:
                 drawn = keras.random.randint(shape, 0, noise.below, "int64", seed=seed)
             elif noise.drawn == NORMAL:

@@ -134,7 +134,10 @@ def _steps(
     trainer = model.trainer(plan)
     (batch,) = training.batches(spec, 1)
     for update in trainer.updates:
-        drawn = contract.drawn(update.step, len(batch), training.SEED, 0)
+        last = model.channels_last
+        drawn = contract.drawn(
+            update.step, len(batch), training.SEED, 0, channels_last=last
+        )
         yield trainer, update.step, batch, drawn
 
 

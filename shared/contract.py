@@ -433,13 +433,19 @@ class Framework(ABC):
 
 
 def drawn(
-    step: Step, rows: int, seed: int, number: int, cut: Cut | None = None
+    step: Step,
+    rows: int,
+    seed: int,
+    number: int,
+    cut: Cut | None = None,
+    channels_last: bool = False,
 ) -> tuple[Array, ...]:
-    """Draw the suite's own noise of a step at a batch."""
-    return tuple(
+    """Draw the suite's own noise of a step at a batch, in the framework's layout."""
+    found = tuple(
         tensor.noise(Draws(seed, f"noise/{step.name}/{tensor.name}", number, cut), rows)
         for tensor in step.noise
     )
+    return _move(found, step.noise, 1, -1) if channels_last else found
 
 
 def call_of(layers: Mapping[str, Any], path: str) -> str:

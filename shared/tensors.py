@@ -39,6 +39,12 @@ class Tensor:
     rows: str = SAMPLES
     drawn: str = ""
 
+    def native(self, channels_last: bool) -> tuple[int, ...]:
+        """Its shape where a framework keeps it."""
+        if self.channels_first and channels_last:
+            return (*self.shape[1:], self.shape[0])
+        return self.shape
+
     def noise(self, draws: randomness.Draws, rows: int) -> Array:
         """Draw the suite's own noise of this tensor in one training step."""
         shape = (rows, *self.shape)

@@ -11,6 +11,7 @@ import pytest
 from parity_tests import asked, tolerances, training
 from parity_tests.engine import request
 from shared.catalog import VARIANTS
+from shared.contract import drawn
 from shared.data.batches import (
     SAMPLE,
     Batch,
@@ -330,3 +331,15 @@ def test_a_checkpoint_of_before_is_read(tmp_path):
 def test_heads_weigh_outputs():
     two = Supervised(loss=VARIANTS["mlp_tiny"].spec.objective().loss, heads=(1.0, 0.3))
     assert two.of(lambda y, t: y * t, (2.0, 10.0), (3.0,)) == pytest.approx(15.0)
+
+
+def test_noise_of_pictures_lies_where_the_framework_keeps_channels():
+    picture = Tensor("noise", (2, 3, 4), channels_first=True, drawn="normal")
+    step = Step("one", noise=(picture, Tensor("z", (5,), drawn="normal")))
+    assert picture.native(channels_last=True) == (3, 4, 2)
+    assert picture.native(channels_last=False) == picture.shape
+    first, z = drawn(step, 6, seed=0, number=1)
+    last, same = drawn(step, 6, seed=0, number=1, channels_last=True)
+    assert (first.shape, last.shape) == ((6, 2, 3, 4), (6, 3, 4, 2))
+    np.testing.assert_array_equal(np.moveaxis(first, 1, -1), last)
+    np.testing.assert_array_equal(z, same)

@@ -93,6 +93,10 @@ class Objective(Checked):
         """The outputs of evaluation that the judge is given."""
         return outputs
 
+    def judged_against(self, inputs: Arrays, targets: Arrays) -> Arrays:
+        """What the judge holds them against."""
+        return targets
+
     def share(self, part: Samples, whole: Samples) -> float:
         """What the mean over a part weighs in the mean over the whole batch."""
         return len(part) / len(whole)

@@ -1,11 +1,11 @@
 """A model learns to see what was mixed into data that noise was put into."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from shared.definitions.diffusion import LinearNoise, Noising
 from shared.objectives.base import Objective, Step, Subject, noise_of
-from shared.tensors import NORMAL, Tensor
+from shared.tensors import NORMAL
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,5 +23,5 @@ class Diffusion(Objective):
 
     def steps(self, spec: Subject) -> tuple[Step, ...]:
         data, *_ = spec.inputs()
-        noise = Tensor("noise", data.shape, drawn=NORMAL)
+        noise = replace(data, name="noise", drawn=NORMAL)
         return (Step("diffusion", noise=(*noise_of(spec), noise)),)

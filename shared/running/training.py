@@ -242,8 +242,9 @@ class Run:
         targets = laid_out(samples.targets)
         loss = None
         if judge is not None:
-            judged = self.plan.objective.judged(found[""])
-            loss = float(judge.value(judged, targets))
+            objective, inputs = self.plan.objective, laid_out(samples.inputs)
+            wanted = objective.judged_against(inputs, targets)
+            loss = float(judge.value(objective.judged(found[""]), wanted))
         return loss, {
             metric.name: metric.of(*found[metric.program][: metric.takes], *targets[:1])
             for metric in metrics
