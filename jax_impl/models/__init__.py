@@ -2,6 +2,10 @@
 
 from jax_impl.models.classic.linear import LinearModel as LinearModel
 from jax_impl.models.classic.mlp import MLP as MLP
+from jax_impl.models.generative.autoencoder import Autoencoder as Autoencoder
+from jax_impl.models.generative.autoencoder import (
+    ConvAutoencoder as ConvAutoencoder,
+)
 from jax_impl.models.generative.gan import DCGAN as DCGAN
 from jax_impl.models.generative.gan import GAN as GAN
 from jax_impl.models.generative.vae import VAE as VAE

@@ -11,6 +11,7 @@ from jax_impl.objectives import (
     diffusion,
     distillation,
     evidence,
+    reconstruction,
     supervised,
     temporal_difference,
 )
@@ -20,6 +21,7 @@ MODULES: dict[str, ModuleType] = {
     "Supervised": supervised,
     "Adversarial": adversarial,
     "Evidence": evidence,
+    "Reconstruction": reconstruction,
     "Distillation": distillation,
     "Diffusion": diffusion,
     "TemporalDifference": temporal_difference,

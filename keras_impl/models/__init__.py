@@ -2,6 +2,10 @@
 
 from keras_impl.models.classic.linear import LinearModel as LinearModel
 from keras_impl.models.classic.mlp import MLP as MLP
+from keras_impl.models.generative.autoencoder import Autoencoder as Autoencoder
+from keras_impl.models.generative.autoencoder import (
+    ConvAutoencoder as ConvAutoencoder,
+)
 from keras_impl.models.generative.gan import DCGAN as DCGAN
 from keras_impl.models.generative.gan import GAN as GAN
 from keras_impl.models.generative.vae import VAE as VAE

@@ -2,6 +2,10 @@
 
 from pytorch_impl.models.classic.linear import LinearModel as LinearModel
 from pytorch_impl.models.classic.mlp import MLP as MLP
+from pytorch_impl.models.generative.autoencoder import Autoencoder as Autoencoder
+from pytorch_impl.models.generative.autoencoder import (
+    ConvAutoencoder as ConvAutoencoder,
+)
 from pytorch_impl.models.generative.gan import DCGAN as DCGAN
 from pytorch_impl.models.generative.gan import GAN as GAN
 from pytorch_impl.models.generative.vae import VAE as VAE

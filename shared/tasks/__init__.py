@@ -5,7 +5,12 @@ from types import ModuleType
 from shared.errors import unknown
 from shared.tasks.base import Task
 from shared.tasks.classic import breast_cancer, diabetes, digits_mlp
-from shared.tasks.generative import digits_gan, digits_vae
+from shared.tasks.generative import (
+    digits_autoencoder,
+    digits_gan,
+    digits_vae,
+    ecg5000_autoencoder,
+)
 from shared.tasks.graph import cora_gcn, karate_gcn
 from shared.tasks.language import (
     jumbled_bert,

@@ -2,6 +2,10 @@
 
 from shared.reference.models.classic.linear import LinearModel as LinearModel
 from shared.reference.models.classic.mlp import MLP as MLP
+from shared.reference.models.generative.autoencoder import Autoencoder as Autoencoder
+from shared.reference.models.generative.autoencoder import (
+    ConvAutoencoder as ConvAutoencoder,
+)
 from shared.reference.models.generative.gan import DCGAN as DCGAN
 from shared.reference.models.generative.gan import GAN as GAN
 from shared.reference.models.generative.vae import VAE as VAE

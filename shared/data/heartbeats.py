@@ -1,0 +1,72 @@
+"""Heartbeats as rows of 140 numbers."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+
+from shared import reading
+from shared.arrays import Array
+from shared.data.batches import Dataset, Samples
+from shared.data.files import data_folder
+from shared.errors import UsageError
+from shared.randomness import generator
+from shared.reading import MEGABYTE
+
+FILE = "ECG5000_TRAIN.txt"
+BEAT, CLASSES, NORMAL = 140, 5, 1  # numbers a beat; labels from 1; a normal beat's
+
+
+def ecg5000() -> Dataset:
+    """The training part of ECG5000 (UCR archive, Chen et al. 2015), to find what is not
+    normal: of 500 beats of one patient 292 are. The training data are 60 % of these,
+    with validation and test half of what is left each, and half of the others; the
+    target is 1 for a beat that is not normal.
+    """
+    folder = data_folder("ecg5000", [FILE])
+    label, beats = read_ucr(folder / FILE, BEAT)
+    if not ((label >= 1) & (label <= CLASSES)).all():
+        raise UsageError(f"{folder / FILE}: allowed: labels from 1 to {CLASSES}")
+    found = [
+        which[generator("heartbeats", 0).permutation(len(which))]
+        for which in (np.flatnonzero(label == NORMAL), np.flatnonzero(label != NORMAL))
+    ]
+    normal, others = found
+    if min(len(normal) // 5, len(others) // 2) < 1:
+        raise UsageError(
+            f"{folder / FILE}: {len(normal)} normal beats, {len(others)} "
+            "others; allowed: at least 5 and 2"
+        )
+    a, b = len(normal) * 6 // 10, len(normal) * 8 // 10
+    parts = (
+        normal[:a],
+        np.concatenate([normal[a:b], others[: len(others) // 2]]),
+        np.concatenate([normal[b:], others[len(others) // 2 :]]),
+    )
+    train, validation, test = (
+        Samples((beats[which],), ((label[which] != NORMAL).astype(np.int64),))
+        for which in parts
+    )
+    return Dataset(train, validation, test)
+
+
+def read_ucr(path: Path, width: int) -> tuple[Array, Array]:
+    """Labels [n] and series [n, width] of the UCR archive's text: a line each, the
+    label first, numbers apart by blanks."""
+    labels, rows = [], []
+    for number, line in enumerate(reading.text(path, 64 * MEGABYTE).splitlines(), 1):
+        where = f"{path}: line {number}"
+        words = line.split()
+        if len(words) != 1 + width:
+            raise UsageError(f"{where} has {len(words)} numbers; allowed: {1 + width}")
+        try:
+            values = [float(word) for word in words]
+        except ValueError:
+            raise UsageError(f"{where} has a word that is no number") from None
+        if not all(map(math.isfinite, values)):
+            raise UsageError(f"{where} has a number that is not finite")
+        if values[0] != int(values[0]):
+            raise UsageError(f"{where}: label {values[0]}; allowed: a whole number")
+        labels.append(int(values[0]))
+        rows.append(values[1:])
+    return np.array(labels), np.array(rows, np.float32)
