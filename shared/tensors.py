@@ -40,7 +40,7 @@ class Tensor:
     drawn: str = ""
 
     def native(self, channels_last: bool) -> tuple[int, ...]:
-        """Its shape where a framework keeps it."""
+        """Give its shape where a framework keeps it."""
         if self.channels_first and channels_last:
             return (*self.shape[1:], self.shape[0])
         return self.shape

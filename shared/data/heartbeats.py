@@ -18,10 +18,11 @@ BEAT, CLASSES, NORMAL = 140, 5, 1  # numbers a beat; labels from 1; a normal bea
 
 
 def ecg5000() -> Dataset:
-    """The training part of ECG5000 (UCR archive, Chen et al. 2015), to find what is not
-    normal: of 500 beats of one patient 292 are. The training data are 60 % of these,
-    with validation and test half of what is left each, and half of the others; the
-    target is 1 for a beat that is not normal.
+    """Load the training part of ECG5000 (UCR archive, Chen et al. 2015), to find what
+    is not normal: of 500 beats of one patient 292 are.
+
+    The training data are 60 % of these, validation and test each half of the others
+    and half of those that are not. The target is 1 for a beat that is not normal.
     """
     folder = data_folder("ecg5000", [FILE])
     label, beats = read_ucr(folder / FILE, BEAT)
@@ -51,7 +52,7 @@ def ecg5000() -> Dataset:
 
 
 def read_ucr(path: Path, width: int) -> tuple[Array, Array]:
-    """Labels [n] and series [n, width] of the UCR archive's text: a line each, the
+    """Read labels [n] and series [n, width] of the UCR archive's text: a line each, the
     label first, numbers apart by blanks."""
     labels, rows = [], []
     for number, line in enumerate(reading.text(path, 64 * MEGABYTE).splitlines(), 1):

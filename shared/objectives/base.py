@@ -94,7 +94,7 @@ class Objective(Checked):
         return outputs
 
     def judged_against(self, inputs: Arrays, targets: Arrays) -> Arrays:
-        """What the judge holds them against."""
+        """Give what the judge holds them against."""
         return targets
 
     def share(self, part: Samples, whole: Samples) -> float:

@@ -43,7 +43,7 @@ class Reconstruction(Objective):
         return outputs[:1]
 
     def judged_against(self, inputs: Arrays, targets: Arrays) -> Arrays:
-        """The data itself, whatever targets metrics have."""
+        """Give the data itself, whatever targets metrics have."""
         return inputs[:1]
 
     def steps(self, spec: Subject) -> tuple[Step, ...]:

@@ -74,7 +74,7 @@ class _Autoencoder(Spec):
 
     @property
     def said(self) -> Tensor:
-        """What the decoder puts out of an image."""
+        """Give what the decoder puts out of an image."""
         return replace(self.image, name="reconstruction")
 
     @property
@@ -128,7 +128,7 @@ class AutoencoderSpec(_Autoencoder):
 
     @property
     def encoder(self) -> tuple[Pair, ...]:
-        """Each layer's inputs and outputs, the code's last."""
+        """Give each layer's inputs and outputs, the code's last."""
         return tuple(pairwise((self.features, *self.hidden, self.latent)))
 
     @property
@@ -187,13 +187,13 @@ class ConvAutoencoderSpec(_Autoencoder):
 
     @property
     def maps(self) -> tuple[int, int, int]:
-        """Channels, rows and columns of the smallest maps."""
+        """Give the channels, rows and columns of the smallest maps."""
         rows, columns = (side // 2 ** len(self.widths) for side in self.image_size)
         return self.widths[-1], rows, columns
 
     @property
     def features(self) -> int:
-        """What the smallest maps hold."""
+        """Count what the smallest maps hold."""
         return math.prod(self.maps)
 
 
