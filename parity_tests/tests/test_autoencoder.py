@@ -255,8 +255,9 @@ def test_normal_beats_alone_are_trained_on(tmp_path, monkeypatch):
     ("lines", "said"),
     [
         ([line(1, 0), "1 2 3"], "line 2 has 3 numbers; allowed: 141"),
-        ([line(1, 0).replace("e", "x", 1)], "line 1 has a word that is no number"),
-        ([line(1, float("nan"))], "line 1 has a number that is not finite"),
+        ([line(1, 0).replace("e", "x", 1)], "is no decimal number"),
+        ([line(1, float("nan"))], "line 1: nan is no decimal number"),
+        ([line(1, 1e7)], "line 1 has a number larger than 1e+06"),
         ([line(1.5, 0)], "line 1: label 1.5; allowed: a whole number"),
         ([line(6, 0)], "allowed: labels from 1 to 5"),
         ([line(1, 0)] * 4 + [line(2, 0)] * 2, "4 normal beats, 2 others; allowed"),

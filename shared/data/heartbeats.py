@@ -1,6 +1,6 @@
 """Heartbeats as rows of 140 numbers."""
 
-import math
+import re
 from pathlib import Path
 
 import numpy as np
@@ -9,12 +9,14 @@ from shared import reading
 from shared.arrays import Array
 from shared.data.batches import Dataset, Samples
 from shared.data.files import data_folder
-from shared.errors import UsageError
+from shared.errors import UsageError, brief
 from shared.randomness import generator
 from shared.reading import MEGABYTE
 
 FILE = "ECG5000_TRAIN.txt"
 BEAT, CLASSES, NORMAL = 140, 5, 1  # numbers a beat; labels from 1; a normal beat's
+LARGEST = 1e6  # of any number in such a file; labels are whole and small
+_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", re.ASCII)
 
 
 def ecg5000() -> Dataset:
@@ -55,17 +57,17 @@ def read_ucr(path: Path, width: int) -> tuple[Array, Array]:
     """Read labels [n] and series [n, width] of the UCR archive's text: a line each, the
     label first, numbers apart by blanks."""
     labels, rows = [], []
-    for number, line in enumerate(reading.text(path, 64 * MEGABYTE).splitlines(), 1):
-        where = f"{path}: line {number}"
-        words = line.split()
+    lines = reading.text(path, 64 * MEGABYTE).removesuffix("\n").split("\n")
+    for number, line in enumerate(lines, 1):
+        where, words = f"{path}: line {number}", line.split()
         if len(words) != 1 + width:
             raise UsageError(f"{where} has {len(words)} numbers; allowed: {1 + width}")
-        try:
-            values = [float(word) for word in words]
-        except ValueError:
-            raise UsageError(f"{where} has a word that is no number") from None
-        if not all(map(math.isfinite, values)):
-            raise UsageError(f"{where} has a number that is not finite")
+        wrong = [word for word in words if not _NUMBER.fullmatch(word)]
+        if wrong:
+            raise UsageError(f"{where}: {brief(wrong[0])} is no decimal number")
+        values = [float(word) for word in words]
+        if max(map(abs, values)) > LARGEST:
+            raise UsageError(f"{where} has a number larger than {LARGEST:g}")
         if values[0] != int(values[0]):
             raise UsageError(f"{where}: label {values[0]}; allowed: a whole number")
         labels.append(int(values[0]))

@@ -44,6 +44,14 @@ WAV = (
     _WHOLE[:40] + b"\xff\xff\xff\x7f" + _WHOLE[44:],
     _WHOLE[:40] + bytes(4),
 )
+UCR = (
+    b"",
+    b"1 2 3 4\n\n1 2 3 4\n",
+    b"1 1_0 3 4\n",
+    b"1e400 2 3 4\n",
+    b"1 nan inf 4\n",
+    b"1 \xd9\xa1 3 4\n",  # a digit of another script
+)
 TEXTS: tuple[Files, ...] = (
     {"input.txt": b""},
     {"input.txt": b"abc\nde\xff"},

@@ -41,6 +41,13 @@ IDX = tuple(
 )
 
 
+UCR_WIDTH = 3
+UCR = (
+    b"  1.0000000e+00 -1.125e-01  2.5  3\n  2.0000000e+00  4 .5 -6.25E+1\n",
+    b"1 0.5\t1.5 -2.",
+)
+
+
 def wav(width: int, channels: int, rate: int, samples: bytes) -> bytes:
     held = BytesIO()
     with wave.open(held, "wb") as file:

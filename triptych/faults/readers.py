@@ -20,7 +20,7 @@ from hypothesis.strategies import DrawFn
 
 from parity_tests.ports.table import read_table
 from shared.arrays import Array
-from shared.data import audio, graphs, images, pictures, text
+from shared.data import audio, graphs, heartbeats, images, pictures, text
 from shared.data.batches import Dataset
 from shared.data.bpe import BytePair
 from shared.data.unigram import Unigram
@@ -269,6 +269,13 @@ def _renames(path: Path) -> None:
     assert found == json.loads(path.read_text(encoding="utf-8"))
 
 
+def _ucr(path: Path) -> None:
+    label, series = heartbeats.read_ucr(path, files.UCR_WIDTH)
+    other = np.loadtxt(path, ndmin=2, encoding="utf-8")
+    assert np.array_equal(label, other[:, 0])
+    _same(series, other[:, 1:].astype(np.float32))
+
+
 WORDS = "\n".join(("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "##b", "b", ","))
 TEXTS = (b"abcde abcd\n", "\u00e9\u4e2dab\r\n".encode(), b"")
 
@@ -298,6 +305,7 @@ def targets() -> list[Target]:
         _target("hdf5", mutated(hdf5), "x.weights.h5", _keras, (), hdf5),
         _target("keras", mutated(archive), "x.keras", _keras, (), archive),
         _target("renames", mutated(renames), "x", _renames, (), renames),
+        _target("ucr", mutated(files.UCR), "x.txt", _ucr, corpus.UCR, files.UCR),
         Target("mnist", _mnist_files(), _mnist),
         Target("digits", files.archives(), _spoken, corpus.archives(), recordings, 2.0),
         Target("graph", _graph_files(), _planetoid, corpus.graphs(), graph, 2.0),
