@@ -27,6 +27,7 @@ from parity_tests.compare import error
 from parity_tests.engine import Workers
 from shared.arrays import Array, Arrays, Weights
 from shared.data.batches import laid_out
+from shared.data.shapes import CLASSES
 from shared.data.text import sonnets, spelled
 from shared.errors import UsageError, unknown
 from shared.files.writing import write_text
@@ -86,6 +87,29 @@ def _numbered(task: Task, asked: Arrays) -> list[Cell]:
 def _digits(outputs: Arrays) -> list[Cell]:
     images = outputs[0].reshape(-1, SIDE, SIDE)
     return [_strip(images[k : k + BESIDE]) for k in range(0, len(images), BESIDE)]
+
+
+def _some_digits(task: Task) -> Arrays:
+    (test,) = task.data().test.inputs
+    return (test[np.linspace(0, len(test) - 1, ROWS * BESIDE).astype(int)],)
+
+
+def _shown(task: Task, asked: Arrays) -> list[Cell]:
+    return _digits(asked)
+
+
+def _some_pictures(task: Task) -> Arrays:
+    return task.data().test.take(slice(0, BESIDE)).inputs
+
+
+def _grey(task: Task, asked: Arrays) -> list[Cell]:
+    return [_strip([picture]) for (picture,) in asked[0]]
+
+
+def _classes(outputs: Arrays) -> list[Cell]:
+    """Draw masks, the background white and the last class black."""
+    mask, _ = outputs
+    return [_strip([one / (CLASSES - 1)]) for one in mask]
 
 
 # Pairs
@@ -169,6 +193,22 @@ def _sides(outputs: Arrays) -> list[Cell]:
 
 
 SAMPLES = {
+    "autoencoder": Sample(
+        "digits_autoencoder",
+        "reconstruct",
+        "Digits through ten numbers and back",
+        _some_digits,
+        _shown,
+        _digits,
+    ),
+    "unet": Sample(
+        "shapes_unet",
+        "segment",
+        "Of which shape is each pixel?",
+        _some_pictures,
+        _grey,
+        _classes,
+    ),
     "vae": Sample(
         "digits_vae", "sample", "Digits from noise", _drawn, _numbered, _digits
     ),

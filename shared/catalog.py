@@ -31,6 +31,7 @@ from shared.specs.vision import (
     simple_cnn,
     squeezenet,
     swin,
+    unet,
     vgg,
     vit,
     xception,

@@ -46,6 +46,7 @@ from jax_impl.models.vision.siamese import Siamese as Siamese
 from jax_impl.models.vision.simple_cnn import SimpleCNN as SimpleCNN
 from jax_impl.models.vision.squeezenet import SqueezeNet as SqueezeNet
 from jax_impl.models.vision.swin import Swin as Swin
+from jax_impl.models.vision.unet import UNet as UNet
 from jax_impl.models.vision.vgg import VGG as VGG
 from jax_impl.models.vision.vit import ViT as ViT
 from jax_impl.models.vision.xception import Xception as Xception

@@ -46,6 +46,7 @@ from keras_impl.models.vision.siamese import Siamese as Siamese
 from keras_impl.models.vision.simple_cnn import SimpleCNN as SimpleCNN
 from keras_impl.models.vision.squeezenet import SqueezeNet as SqueezeNet
 from keras_impl.models.vision.swin import Swin as Swin
+from keras_impl.models.vision.unet import UNet as UNet
 from keras_impl.models.vision.vgg import VGG as VGG
 from keras_impl.models.vision.vit import ViT as ViT
 from keras_impl.models.vision.xception import Xception as Xception

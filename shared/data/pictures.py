@@ -6,6 +6,7 @@ Pillow too (parity_tests/tests/test_transforms.py).
 """
 
 import warnings
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -31,27 +32,37 @@ PIXELS = 89_478_485
 
 
 def read(path: Path, channels: Literal[1, 3] = 3) -> "Image":
-    """The picture in a file, upright as its EXIF data say, in grey or in colour."""
+    """Read the picture in a file, upright as its EXIF data say, grey or in colour."""
+    if not path.is_file():
+        raise _unreadable(path, "no regular file")
+    return decoded(path, path, channels)
+
+
+def decoded(
+    source: Path | BytesIO, where: object, channels: Literal[1, 3] = 3
+) -> "Image":
+    """Read a picture from a file or from its bytes; where: what errors call it."""
     from PIL import Image, ImageOps
 
-    def refused(why: str) -> UsageError:
-        return UsageError(f"{path}: not a readable picture ({why})")
-
-    if not path.is_file():
-        raise refused("no regular file")
     # Damaged EXIF data are worth a warning to Pillow.
     quiet = warnings.catch_warnings(action="ignore")
     try:
-        with quiet, Image.open(path, formats=FORMATS) as file:
+        with quiet, Image.open(source, formats=FORMATS) as file:
             if file.mode.startswith(("I", "F")):
-                raise refused(f"mode {file.mode} has more than 8 bits a channel")
-            _refuse_large(file.size, f"{path}: ")
+                why = f"mode {file.mode} has more than 8 bits a channel"
+                raise _unreadable(where, why)
+            _refuse_large(file.size, f"{where}: ")
             upright = ImageOps.exif_transpose(file)
             return upright.convert("L" if channels == 1 else "RGB")
     except UsageError:
         raise
     except Exception as error:  # only Pillow's; of a damaged file it may be any
-        raise refused(brief(error)) from None
+        raise _unreadable(where, brief(error)) from None
+
+
+def _unreadable(where: object, why: str) -> UsageError:
+    """Say that something is no picture."""
+    return UsageError(f"{where}: not a readable picture ({why})")
 
 
 def _refuse_large(size: Pair, where: str = "") -> None:

@@ -73,6 +73,19 @@ def iou(predicted: Array, target: Array, classes: int) -> float:
     return float(np.mean(both[either > 0] / either[either > 0]))
 
 
+def dice(
+    predicted: Array, target: Array, classes: int, background: int | None = None
+) -> float:
+    """Give twice the intersection over both sizes of two maps of classes (Dice 1945,
+    https://doi.org/10.2307/1932409); the mean over the classes that either has, but
+    for the background. It is 1 where neither has any: both say that nothing is there.
+    """
+    table = confusion(predicted, target, classes)
+    both, sizes = np.diag(table), table.sum(0) + table.sum(1)
+    counts = (sizes > 0) & (np.arange(classes) != background)
+    return float(np.mean(2 * both[counts] / sizes[counts])) if counts.any() else 1.0
+
+
 # Of scores; higher for what is 1
 
 

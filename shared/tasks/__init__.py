@@ -23,7 +23,9 @@ from shared.tasks.vision import (
     digits_lenet,
     digits_siamese,
     digits_triplet,
+    isbi_unet,
     mnist_lenet,
+    shapes_unet,
 )
 
 TASKS: dict[str, Task] = {

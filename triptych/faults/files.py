@@ -140,6 +140,20 @@ def pictures() -> tuple[bytes, ...]:
     return tuple(made)
 
 
+def sections() -> bytes:
+    """One section of 8x8 pixels and its labels."""
+    from PIL import Image
+
+    draw = np.random.default_rng(0)
+    members = {}
+    for part, levels in (("image", 256), ("label", 2)):
+        held = BytesIO()
+        pixels = draw.integers(0, levels, (8, 8)) * (255 if levels == 2 else 1)
+        Image.fromarray(pixels.astype(np.uint8)).save(held, "PNG")
+        members[f"membrane/train/{part}/0.png"] = held.getvalue()
+    return zipped(members)
+
+
 def safetensors() -> tuple[bytes, ...]:
     from safetensors.numpy import save
 

@@ -20,3 +20,4 @@ from shared.reference.models.vision.lenet import LeNet5 as LeNet5
 from shared.reference.models.vision.siamese import OneShot as OneShot
 from shared.reference.models.vision.siamese import Siamese as Siamese
 from shared.reference.models.vision.simple_cnn import SimpleCNN as SimpleCNN
+from shared.reference.models.vision.unet import UNet as UNet
