@@ -13,7 +13,8 @@ Settled here because the paper leaves it open, or codes disagree:
   start     He's normal by fan-in, as section 3, biases 0
 
 Names: encoder.{i}.{conv1,norm1,conv2,norm2} decoder.{i}.up
-decoder.{i}.block.{conv1,norm1,conv2,norm2} out, where i counts from the top, and in the decoder from below
+decoder.{i}.block.{conv1,norm1,conv2,norm2} out, where i counts from the top, and in the
+decoder from below
 """
 
 from collections.abc import Mapping
