@@ -20,7 +20,7 @@ from hypothesis.strategies import DrawFn
 
 from parity_tests.ports.table import read_table
 from shared.arrays import Array
-from shared.data import audio, graphs, heartbeats, images, pictures, text
+from shared.data import audio, graphs, heartbeats, images, membranes, pictures, text
 from shared.data.batches import Dataset
 from shared.data.bpe import BytePair
 from shared.data.unigram import Unigram
@@ -269,6 +269,19 @@ def _renames(path: Path) -> None:
     assert found == json.loads(path.read_text(encoding="utf-8"))
 
 
+def _membranes(content: bytes) -> None:
+    """One section of few pixels."""
+    small = mock.patch.multiple(membranes, NUMBER=1, SIDE=8, TRAINED=1, VALIDATED=0)
+    with small:
+        read = _of_data("isbi-em", partial(membranes.isbi, tile=4))
+        data: Dataset = read({membranes.FILE: content})
+    (image,), (classes,) = data.train.inputs, data.train.targets
+    assert image.shape == (4, 1, 4, 4)
+    assert image.min() >= 0
+    assert image.max() <= 1
+    assert set(classes.ravel()) <= {membranes.CELL, membranes.MEMBRANE}
+
+
 def _ucr(path: Path) -> None:
     label, series = heartbeats.read_ucr(path, files.UCR_WIDTH)
     other = np.loadtxt(path, ndmin=2, encoding="utf-8")
@@ -306,6 +319,7 @@ def targets() -> list[Target]:
         _target("keras", mutated(archive), "x.keras", _keras, (), archive),
         _target("renames", mutated(renames), "x", _renames, (), renames),
         _target("ucr", mutated(files.UCR), "x.txt", _ucr, corpus.UCR, files.UCR),
+        _members("membranes", files.sections(), _membranes),
         Target("mnist", _mnist_files(), _mnist),
         Target("digits", files.archives(), _spoken, corpus.archives(), recordings, 2.0),
         Target("graph", _graph_files(), _planetoid, corpus.graphs(), graph, 2.0),
@@ -323,6 +337,10 @@ def _target(
     share: float = 1.0,
 ) -> Target:
     return Target(name, cases, of_file(file, judge), corpus, good, share)
+
+
+def _members(name: str, whole: bytes, judge: Callable[[bytes], None]) -> Target:
+    return Target(name, mutated((whole,), most=2), judge, (), (whole,))
 
 
 def _as_input(content: bytes) -> Files:
