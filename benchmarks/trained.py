@@ -99,7 +99,7 @@ def _shown(task: Task, asked: Arrays) -> list[Cell]:
 
 
 def _some_pictures(task: Task) -> Arrays:
-    return task.data().test.take(slice(0, BESIDE)).inputs
+    return task.data().test.take(slice(0, ROWS)).inputs
 
 
 def _grey(task: Task, asked: Arrays) -> list[Cell]:
