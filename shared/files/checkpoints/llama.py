@@ -14,6 +14,7 @@ from shared.errors import unknown
 from shared.files.renaming import backwards, renamed, table
 
 SOURCES = ("huggingface", "gguf")
+ONLY = {"gguf": "smollm2_135m"}
 _HEAD, _EMBEDDING = "lm_head.weight", "embed_tokens.weight"
 _TABLE = "rotary_emb.inv_freq"
 _INNER = (
