@@ -6,7 +6,8 @@ export OMP_NUM_THREADS := 1
 export TF_CPP_MIN_LOG_LEVEL := 2
 export HF_HUB_OFFLINE := 1
 
-.PHONY: setup compare test lint weights parity train distributed kills faults mutants builtins
+.PHONY: setup compare test lint weights parity train distributed kills faults ports
+.PHONY: mutants builtins
 .PHONY: records gpu tpu-dry readme report clean
 
 setup: .venv/.done
@@ -58,10 +59,19 @@ faults: setup
 	@$(BIN)/python -m triptych.faults --write
 	@$(BIN)/python -m benchmarks.readme
 
-# Every pair of models that packages bring, right and with a mistake; `test` asks a few.
-ports: setup
-	@TRIPTYCH_PORTS=all $(BIN)/python -m pytest -q parity_tests/tests/test_real_ports.py \
-		parity_tests/tests/test_ports.py parity_tests/tests/test_port_causes.py
+# Every pair of models, right and with a mistake, and its record; `test` asks a few. Some
+# come from packages that have an environment of their own.
+PAIRS := parity_tests/tests/pairs
+SITE := import site; print(site.getsitepackages()[0])
+ports: setup .ports/.done
+	@$(BIN)/python -m parity_tests.tests.pairs --python .ports/bin/python \
+		--write $(PAIRS)/judged.json
+
+.ports/.done: $(PAIRS)/requirements.txt
+	@$(PYTHON) -m venv .ports
+	@$(BIN)/python -c '$(SITE)' > "$$(.ports/bin/python -c '$(SITE)')/suite.pth"
+	@.ports/bin/python -m pip install -qq --disable-pip-version-check --no-deps -r $<
+	@touch $@
 
 mutants: setup
 	@$(BIN)/python -m parity_tests.mutants --docs docs/mutants.md
@@ -119,5 +129,5 @@ report: setup
 	@$(BIN)/triptych report
 
 clean:
-	@rm -rf .venv out build *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	@rm -rf .venv .ports out build *.egg-info .pytest_cache .mypy_cache .ruff_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

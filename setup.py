@@ -20,7 +20,7 @@ def folders(room: str) -> list[str]:
     others (tests, faults) stays out."""
     found = {path.parent for path in Path(room).rglob("*") if path.is_file()}
     names = {".".join(path.parts) for path in found if "__pycache__" not in path.parts}
-    return sorted(n for n in names if not n.endswith((".tests", ".faults")))
+    return sorted(n for n in names if not {"tests", "faults"} & {*n.split(".")})
 
 
 setup(

@@ -33,13 +33,20 @@ NOTHING = Worst(0.0, "nothing to compare")
 def error(a: Array, b: Array, floor: float = 0.0) -> float:
     """Give the largest |a - b| over the largest |value|; infinite where it cannot be
     told."""
-    if a.shape != b.shape or not (np.isfinite(a).all() and np.isfinite(b).all()):
+    if a.shape != b.shape:
         return math.inf
     if a.size == 0:
         return 0.0
-    difference = float(np.abs(a.astype(np.float64) - b).max())
-    scale = max(float(np.abs(a).max()), float(np.abs(b).max()), floor)
-    return difference / scale if difference else 0.0
+    sizes = _largest(a), _largest(b)
+    if not all(map(math.isfinite, sizes)):
+        return math.inf
+    difference = _largest(np.subtract(a, b, dtype=np.float64))
+    return difference / max(*sizes, floor) if difference else 0.0
+
+
+def _largest(a: Array) -> float:
+    """Give the largest |value|, which is not finite where one is not."""
+    return max(float(a.max()), -float(a.min()))
 
 
 def floors_of(named: Named, share: float, zero: float) -> dict[str, float]:

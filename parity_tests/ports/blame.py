@@ -74,13 +74,17 @@ class Blame:
         self.met = meet(modules, self.calls, sides.other.runs[mode].calls)
         self.ended = {id(call): i for i, call in enumerate(self.calls)}
         self.who = sides.other.label
+        self.healed: set[int] = set()  # calls in another layout, which goes again
 
     def find(self) -> list[Guilty]:
         """Every wrong place, in the order in which the reference runs."""
         if self.live is None:
             return self._plainly()
         seen = self._forced(set())
-        bad = {id(m): m for m in self.met if self._is_bad(self._left(m, seen))}
+        self.healed = self._healing(self._gaps(seen), seen)
+        if self.healed:
+            seen = self._forced(set())
+        bad = {id(m): m for m in self.met if self._is_wrong(m, seen)}
         acts = {i: act for i, m in bad.items() if (act := self._fused(m, seen))}
         if acts:
             seen = self._forced(set(acts))
@@ -94,7 +98,9 @@ class Blame:
             elif not self._echo(gap, bad, acts):
                 found.append((self._start(gap), self._between(before, gap, seen)))
         for i, met in bad.items():
-            if i not in acts and not self._holds(met, open_, bad, acts):
+            if i in acts or not self._is_wrong(met, seen):
+                continue
+            if not self._holds(met, open_, bad, acts):
                 off = self._left(met, seen)
                 found.append((met.reference.start, self._layer(met, off, seen)))
         found.sort(key=lambda item: item[0])
@@ -106,6 +112,8 @@ class Blame:
         """The port with the reference's tensors in its calls; `free` keep what left."""
         values: dict[str, Array] = {}
         for met in self.met:
+            if id(met) in self.healed:
+                continue
             start = f"{met.other.path}#{met.other.number}"
             self._fill(values, f"{start}<", met.reference.inputs, met.other.inputs)
             if id(met) not in free:
@@ -127,6 +135,62 @@ class Blame:
             value = fitted(self.sides.reference.array(one), like)
             if value is not None and like.dtype.kind == "f":
                 values[start + path] = np.ascontiguousarray(value, like.dtype)
+
+    def _healing(self, gaps: Sequence[Met | None], seen: Dump) -> set[int]:
+        """Calls, and those in them, that have another layout without harm.
+
+        They are left to themselves; harmless is what the next call does not see.
+        """
+        outer = [gap for gap in gaps if gap is not None]
+        inside = {i for gap in outer for i in self._within(gap)}
+        # What comes behind one of them may be off for that one's sake.
+        outer = [gap for gap in outer if id(self._before(gap)) not in inside]
+        modules = self.sides.reference.modules
+        outer += [
+            met
+            for met in self.met
+            if id(met) not in inside
+            and modules[met.reference.path].children
+            and self._is_wrong(met, seen)
+        ]
+        within = {id(gap): self._within(gap) for gap in outer}
+        self.healed = {i for inside in within.values() for i in inside}
+        if not self.healed:
+            return set()
+        seen = self._forced(set())
+        found: set[int] = set()
+        for gap in outer:
+            behind = self._next(gap)
+            if behind is not None and id(behind) not in self.healed:
+                entered = self._entered(behind, seen)
+                if entered is not None and entered <= self.tolerance:
+                    found |= within[id(gap)]
+        return found
+
+    def _within(self, gap: Met) -> set[int]:
+        start = f"{gap.reference.path}."
+        inside = (m for m in self.met if m.reference.path.startswith(start))
+        return {id(gap), *map(id, inside)}
+
+    def _next(self, gap: Met) -> Met | None:
+        """The first call that begins behind one, and not in it."""
+        later = [m for m in self.met if self._precedes(gap, m)]
+        own = self.ended[id(gap.reference)]
+        later = [m for m in later if self.ended[id(m.reference)] > own]
+        return min(later, key=lambda m: m.reference.start, default=None)
+
+    def _is_wrong(self, met: Met, seen: Dump) -> bool:
+        """Whether what left is bad; of shapes that cannot be held against one another
+        only where what entered agrees."""
+        off = self._left(met, seen)
+        if id(met) in self.healed or not self._is_bad(off):
+            return False
+        told = off is not None and math.isfinite(off)
+        return told or not self._is_bad(self._known(met, seen))
+
+    def _known(self, met: Met, seen: Dump) -> float:
+        entered = self._entered(met, seen)
+        return math.inf if entered is None else entered
 
     def _seen(self, met: Met, seen: Dump) -> Call | None:
         return met.again(seen.runs[self.mode].calls)
@@ -164,7 +228,11 @@ class Blame:
 
     def _gaps(self, seen: Dump) -> list[Met | None]:
         """Calls whose input differs, the outermost alone; None: the model's output."""
-        bad = [m for m in self.met if self._is_bad(self._entered(m, seen))]
+        bad = [
+            m
+            for m in self.met
+            if id(m) not in self.healed and self._is_bad(self._entered(m, seen))
+        ]
         inner = {
             id(m)
             for m in bad
@@ -191,16 +259,21 @@ class Blame:
         holds = second.path.startswith(f"{first.path}.")
         return first.start < second.start and not holds
 
-    def _odd(self, met: Met, acts: Mapping[int, str]) -> bool:
-        """Whether an activation inside a layer is another than the reference's."""
-        (left,) = met.reference.outputs.values()
-        behind = [c for c in self.calls if left in c.inputs.values()]
+    def _behind(self, met: Met) -> str:
+        """The activation that the reference has behind a layer."""
+        (left,) = list(met.reference.outputs.values())[:1]
         own = self.sides.reference
-        for call in behind:
-            if len(call.outputs) == 1:
+        for call in self.calls:
+            if left in call.inputs.values() and len(call.outputs) == 1:
                 after = own.array(next(iter(call.outputs.values())))
                 if act := fused(own.array(left), after, self.tolerance):
-                    return act != acts[id(met)]
+                    return act
+        return ""
+
+    def _odd(self, met: Met, acts: Mapping[int, str]) -> bool:
+        """Whether an activation inside a layer is another than the reference's."""
+        if act := self._behind(met):
+            return act != acts[id(met)]
         common = Counter(acts.values()).most_common(1)[0][0]
         return len(acts) == 1 or acts[id(met)] != common
 
@@ -234,6 +307,9 @@ class Blame:
         known = "its input agrees" if entered is not None else "its input is padded"
         said = f"{self.who} diverges first in {met.name} ({known}), by {_size(off)}"
         why = causes.of_layer(self.sides, met, seen, self.mode)
+        if why and why[0].name == "activation" and why[0].reference == "none":
+            own = self._behind(met) or "none"
+            why = [replace(why[0], reference=own), *why[1:]]
         places = met.reference.path, met.other.path
         return Guilty(LAYER, *places, off or 0.0, said, self.mode, tuple(why[:3]))
 

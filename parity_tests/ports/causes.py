@@ -1,8 +1,9 @@
 """Why a layer is wrong: likely causes are tried on what was recorded, not guessed."""
 
+import contextlib
 import itertools
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -10,12 +11,13 @@ from typing import Any
 import numpy as np
 
 from parity_tests.compare import Array
-from parity_tests.ports import formulas
+from parity_tests.ports import attending, formulas, recurring
 from parity_tests.ports.codecs import layers_of
 from parity_tests.ports.compare import Sides, fitted
 from parity_tests.ports.dumps import Dump
 from parity_tests.ports.pairing import Met
-from parity_tests.ports.settings import differing, settings_of
+from parity_tests.ports.scenes import Scene, Try, equal
+from parity_tests.ports.settings import differing, settings_of, unlike
 
 # What a cause must explain of the difference to be named.
 NAMED = 0.99
@@ -53,37 +55,37 @@ class Cause:
         return f"because of {self.name}{settings}, which explains {share}{where}{entry}"
 
 
-# A name, the reference's setting, the port's, and the layer computed with that.
-Try = tuple[str, Any, Any, Callable[[], Array]]
-
-
-@dataclass(frozen=True)
-class Scene:
-    """A guilty layer as both saw it: one input, two outputs in one layout."""
-
-    kind: str
-    x: Array
-    right: Array
-    wrong: Array
-    weights: Mapping[str, Array]
-    one: Mapping[str, Any]
-    two: Mapping[str, Any]
-    lines: tuple[str, str]
-
-
 def of_layer(sides: Sides, met: Met, seen: Dump, mode: str) -> list[Cause]:
     """The causes that explain what a layer did with its right input, best first."""
     scene = _scene(sides, met, seen, mode)
     found = tried(scene, _tries(scene)) if scene else []
+    if not found and scene and "attention" in scene.kind:
+        found = tried(scene, _attention(scene, sides, met))
     if found:
         return found
-    one = settings_of(sides.reference, sides.reference.modules[met.reference.path])
-    two = settings_of(sides.other, sides.other.modules[met.other.path])
+    ours = sides.reference.modules[met.reference.path]
+    theirs = sides.other.modules[met.other.path]
+    one = settings_of(sides.reference, ours)
+    two = settings_of(sides.other, theirs)
     lines = places(sides, met)
+    told = differing(one, two) or unlike(ours.settings, theirs.settings)
     return [
         Cause(name, 0.0, str(a), str(b), lines, ENTRIES.get(name, ""))
-        for name, (a, b) in differing(one, two).items()
+        for name, (a, b) in told.items()
     ]
+
+
+def _attention(scene: Scene, sides: Sides, met: Met) -> Iterator[Try]:
+    dump, start = sides.reference, f"{met.reference.path}."
+    inside = {
+        path.removeprefix(start): weights_of(dump, path)
+        for path, layer in layers_of(dump).items()
+        if path.startswith(start) and "weight" in layer.parts
+    }
+    given = [dump.array(key) for key in met.reference.inputs.values()]
+    real = [a for a in given if a.ndim == 3 and a.dtype.kind == "f"]
+    if real:
+        yield from attending.of_module(scene, real, inside)
 
 
 def _scene(sides: Sides, met: Met, seen: Dump, mode: str) -> Scene | None:
@@ -92,15 +94,22 @@ def _scene(sides: Sides, met: Met, seen: Dump, mode: str) -> Scene | None:
     if call is None or not call.outputs or not met.reference.outputs:
         return None
     right = reference.array(next(iter(met.reference.outputs.values())))
-    wrong = fitted(seen.array(next(iter(call.outputs.values()))), right)
-    if wrong is None or not met.reference.inputs:
+    left = seen.array(next(iter(call.outputs.values())))
+    wrong = fitted(left, right)
+    if wrong is None:  # a sequence, of which the port gives the last step
+        last = fitted(right, left)
+        right, wrong = right if last is None else last, left
+    if wrong.shape != right.shape or not met.reference.inputs:
         return None
     x = reference.array(next(iter(met.reference.inputs.values())))
+    given = seen.array(next(iter(call.inputs.values()))) if call.inputs else None
     ours, theirs = reference.modules[met.reference.path], other.modules[met.other.path]
     kind = ours.kind.lower()
     spatial = "conv" in kind or "batch" in kind or "pool" in kind
     if spatial and not reference.channels_last and reference.framework == "pytorch":
         x, right, wrong = (np.moveaxis(a, 1, -1) for a in (x, right, wrong))
+        if given is not None and other.framework == "pytorch" and given.ndim > 2:
+            given = np.moveaxis(given, 1, -1)
     if max(x.size, right.size) > TOO_LARGE:
         return None
     return Scene(
@@ -112,6 +121,7 @@ def _scene(sides: Sides, met: Met, seen: Dump, mode: str) -> Scene | None:
         settings_of(reference, ours),
         settings_of(other, theirs),
         places(sides, met),
+        given,
     )
 
 
@@ -122,15 +132,25 @@ def weights_of(dump: Dump, path: str) -> dict[str, Array]:
     return {role: part.read(values) for role, part in parts}
 
 
+# What a layer of another shape than its kind has makes of a try.
+UNFIT = (ValueError, IndexError, KeyError, ZeroDivisionError)
+
+
+def fitting(tries: Iterator[Try]) -> Iterator[Try]:
+    """The tries until one cannot be set up."""
+    with contextlib.suppress(*UNFIT):
+        yield from tries
+
+
 def tried(scene: Scene, tries: Iterator[Try]) -> list[Cause]:
     """The causes that explain most of the difference; the first of equals is kept."""
     size = float(np.linalg.norm(scene.wrong - scene.right))
     found: list[Cause] = []
     with np.errstate(all="ignore"):
-        for name, one, two, make in tries:
+        for name, one, two, make in fitting(tries):
             try:
                 again = make()
-            except (ValueError, IndexError, KeyError, ZeroDivisionError):
+            except UNFIT:
                 continue
             if again.shape != scene.wrong.shape or not np.isfinite(again).all():
                 continue
@@ -151,16 +171,27 @@ def _tries(scene: Scene) -> Iterator[Try]:
         yield from _layer_norm(scene)
     elif "batch" in scene.kind:
         yield from _batch_norm(scene)
+    elif "norm" in scene.kind and "group" not in scene.kind:
+        yield from _rms_norm(scene)
+    elif _is_linear(scene):
+        yield from _linear(scene)
     elif "conv" in scene.kind and "transpose" not in scene.kind:
         yield from _convolution(scene)
-    elif "linear" in scene.kind or "dense" in scene.kind:
-        yield from _linear(scene)
     elif "pool" in scene.kind:
         yield from _pooling(scene)
+    elif "weight_hh" in scene.weights and scene.x.ndim == 3:
+        yield from recurring.recurrences(scene)
     elif "flatten" in scene.kind:
         yield from _flatten(scene)
     yield from activations(scene.x, scene.right, scene.wrong)
     yield from _general(scene)
+
+
+def _is_linear(scene: Scene) -> bool:
+    """GPT-2's `Conv1D` is a matrix, too."""
+    weight = scene.weights.get("weight")
+    known = any(word in scene.kind for word in ("linear", "dense", "conv1d"))
+    return known and weight is not None and weight.ndim == 2
 
 
 EPSILONS = (1e-3, 1e-5, 1e-6, 1e-12, 1e-8, 1e-7, 1e-4, 1e-2, 1.001e-5)
@@ -190,6 +221,22 @@ def _layer_norm(s: Scene) -> Iterator[Try]:
     yield "variance", "by n", "by n - 1", unbiased
 
 
+def _rms_norm(s: Scene) -> Iterator[Try]:
+    """A norm by the mean square alone, whose scale may be kept less one."""
+    more = {**s.weights, "weight": 1 + s.weights["weight"]}
+    for weights in (s.weights, more):
+        norm = partial(formulas.normed, s.x)
+        known = [s.one["eps"]] if isinstance(s.one.get("eps"), float) else EPSILONS
+        own = [e for e in known if equal(norm(weights, e, rms=True), s.right)]
+        for other in _epsilons(s) if own else ():
+            yield "eps", own[0], other, partial(norm, weights, other, rms=True)
+        if own:
+            yield "mean taken off", "", "", partial(norm, weights, own[0])
+            less = _without(weights, "weight")
+            yield "weight left out", "", "", partial(norm, less, own[0], rms=True)
+            return
+
+
 def _batch_norm(s: Scene) -> Iterator[Try]:
     eps = float(s.one.get("eps") or 1e-5)
     norm = partial(formulas.batch_normed, s.x)
@@ -216,14 +263,35 @@ def _numbers(value: Any, count: int) -> Numbers:
 
 
 def _convolution(s: Scene) -> Iterator[Try]:
+    yield from _convolved(s, s.x)
+    if s.given is not None and s.given.shape != s.x.shape:
+        yield from _elsewhere_padded(s, s.given)
+
+
+def _elsewhere_padded(s: Scene, x: Array) -> Iterator[Try]:
+    """One side's input is padded before, the other's within the layer."""
+    count = s.weights["weight"].ndim - 2
+    kernel = s.weights["weight"].shape[2:]
+    stride = _numbers(s.one.get("stride", 1), count)
+    own = _numbers(s.one.get("dilation", 1), count)
+    for wide in (own, *((n,) * count for n in (1, 2, 3, 4))):
+        for name, pads in _pads(x.shape[1:-1], kernel, stride, wide).items():
+            other = partial(formulas.convolved, x, s.weights, stride, pads, wide)
+            if wide == own:
+                yield "padding", "of the input", s.two.get("padding", name), other
+            else:
+                yield "dilation", own[0], wide[0], other
+
+
+def _convolved(s: Scene, x: Array) -> Iterator[Try]:
     weight = s.weights["weight"]
     kernel = weight.shape[2:]
     count = len(kernel)
     stride = _numbers(s.one.get("stride", 1), count)
     dilation = _numbers(s.one.get("dilation", 1), count)
-    sizes: Numbers = s.x.shape[1:-1]
+    sizes: Numbers = x.shape[1:-1]
     paddings = _pads(sizes, kernel, stride, dilation)
-    conv = partial(formulas.convolved, s.x)
+    conv = partial(formulas.convolved, x)
     for name, pads in paddings.items():
         other = partial(conv, s.weights, stride, pads, dilation)
         yield "padding", s.one.get("padding"), s.two.get("padding", name), other
@@ -328,12 +396,6 @@ def activations(x: Array, right: Array, wrong: Array) -> Iterator[Try]:
         for other, act in formulas.ACTIVATIONS.items():
             yield "activation", name, other, partial(act, base)
         yield "activation", name, "none", partial(np.array, base)
-
-
-def equal(a: Array, b: Array) -> bool:
-    if a.shape != b.shape:
-        return False
-    return bool(np.abs(a - b).max(initial=0.0) <= 1e-6 * np.abs(b).max(initial=1e-300))
 
 
 def _general(s: Scene) -> Iterator[Try]:

@@ -4,8 +4,9 @@ A layer's parts are views of the arrays that a framework stores: what is read th
 one is in PyTorch's layout, and what is written to one lands in the framework's own.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -68,21 +69,31 @@ class Part:
         return own if self.rows is None else own[self.rows]
 
     def write(self, values: Values, value: Array) -> None:
-        own = self.view(values)
-        own[... if self.rows is None else self.rows] = value.reshape(self.shape)
+        own, stored = self.view(values), values[self.stored[0]]
+        rows: Any = ... if self.rows is None else self.rows
+        if np.may_share_memory(own, stored):
+            own[rows] = value.reshape(self.shape)
+        else:  # heads that stand in front of what they are summed over
+            numbers = np.arange(stored.size).reshape(stored.shape)
+            places = self.view({self.stored[0]: numbers})
+            stored.reshape(-1)[places[rows]] = value.reshape(self.shape)
         if self.twin is not None:
             self.twin(values)[...] = 0
 
 
 @dataclass
 class Layer:
-    """What a module holds; path has the part of a fused one behind it."""
+    """What a module holds; path has the part of a fused one behind it.
+
+    whole: not one tensor of several that a module holds by itself.
+    """
 
     path: str
     module: str
     kind: str
     parts: dict[str, Part] = field(default_factory=dict)
     rank: tuple[int, int] = (0, 0)
+    whole: bool = True
 
     @property
     def names(self) -> dict[str, Part]:
@@ -101,14 +112,71 @@ def layers_of(dump: Dump) -> dict[str, Layer]:
         if cell is not None:
             own, leaf = cell, f"{own[len(cell) + 1 :]}.{leaf}"
         held.setdefault(own, {})[leaf] = (weight.name, weight.trainable)
+    held = {_runner(dump, path): leaves for path, leaves in held.items()}
     stored = {weight.name: dump.array(weight.tensor) for weight in dump.weights}
     found: dict[str, Layer] = {}
     for number, (path, leaves) in enumerate(held.items()):
-        module = dump.modules.get(path, Module(path, ""))
+        module = _cell(dump, path, leaves)
         for layer in _layers(dump.framework, module, leaves, stored):
             layer.rank = (_position(dump, path), number)
             found[layer.path] = layer
+    found = dict(_with_biases(found))
     return dict(sorted(found.items(), key=lambda item: item[1].rank))
+
+
+def _runner(dump: Dump, path: str) -> str:
+    """The layer that runs a cell step by step, which is what the others have."""
+    kind = dump.modules[path].kind if path in dump.modules else ""
+    parent = path.rpartition(".")[0]
+    runs = dump.modules[parent].kind if parent in dump.modules else ""
+    known = runs == "RNN" or (bool(runs) and runs == kind.removesuffix("Cell"))
+    return parent if kind in RUN and known else path
+
+
+RUN = ("LSTMCell", "GRUCell", "SimpleRNNCell", "OptimizedLSTMCell", "SimpleCell")
+
+
+def _cell(dump: Dump, path: str, leaves: Mapping[str, tuple[str, bool]]) -> Module:
+    """The module that holds these leaves; of one that runs a cell the cell's kind."""
+    module = dump.modules.get(path, Module(path, ""))
+    if module.kind not in ("RNN", "LSTM", "GRU", "SimpleRNN"):
+        return module
+    below = (dump.modules.get(child) for child in module.children)
+    cells = [child.kind for child in below if child and child.kind in RUN]
+    return replace(module, kind=cells[0]) if cells and leaves else module
+
+
+def _with_biases(layers: Mapping[str, Layer]) -> Iterator[tuple[str, Layer]]:
+    """A fused projection whose biases its attention holds, as three layers."""
+    own = {p for p, layer in layers.items() if {"q_bias", "v_bias"} <= {*layer.parts}}
+    for path, layer in layers.items():
+        parent, _, leaf = path.rpartition(".")
+        if path in own:
+            rest = {r: p for r, p in layer.parts.items() if r not in BIASES}
+            yield path, replace(layer, parts=rest)
+        elif leaf == "qkv" and parent in own and "bias" not in layer.parts:
+            for i, sub in enumerate("qkv"):
+                parts = {"weight": sliced(layer.parts["weight"], i, 3)}
+                if bias := layers[parent].parts.get(f"{sub}_bias"):
+                    parts["bias"] = replace(bias, role="bias", kind="bias")
+                yield f"{path}.{sub}", replace(layer, path=f"{path}.{sub}", parts=parts)
+        else:
+            yield path, layer
+
+
+BIASES = ("q_bias", "k_bias", "v_bias")
+
+
+def sliced(part: Part, number: int, count: int) -> Part:
+    """One of the equal parts of a fused projection."""
+    size = part.shape[0] // count
+    view = part.view
+    return replace(
+        part,
+        view=lambda values: view(values)[number * size : (number + 1) * size],
+        shape=(size, *part.shape[1:]),
+        rule="a fused projection split",
+    )
 
 
 def _position(dump: Dump, path: str) -> int:
@@ -126,6 +194,8 @@ def _layers(
 ) -> list[Layer]:
     make = {
         "MultiheadAttention": _attention,
+        "SeparableConv1D": _separable,
+        "SeparableConv2D": _separable,
         "LSTM": _recurrent,
         "GRU": _recurrent,
         "RNN": _recurrent,
@@ -204,9 +274,10 @@ def _turn(
     if leaf == "embeddings" or "kernel" not in leaf:
         return _same, ""
     if kind in GENERAL:
-        entered = _contracted(module)
-        size = int(np.prod(value.shape[:entered]))
-        return lambda a: a.reshape(size, -1).T, "heads joined"
+        axes = _contracted(module, value.ndim)
+        size = int(np.prod([value.shape[a] for a in axes]))
+        front = [*axes, *(a for a in range(value.ndim) if a not in axes)]
+        return lambda a: a.transpose(front).reshape(size, -1).T, "heads joined"
     if leaf == "depthwise_kernel" or kind.startswith("DepthwiseConv"):
         return _depthwise, ""
     if "Transpose" in kind and value.ndim > 2:
@@ -216,15 +287,16 @@ def _turn(
     return _same, ""
 
 
-def _contracted(module: Module) -> int:
-    """How many axes of the kernel the input's are summed over."""
+def _contracted(module: Module, number: int) -> list[int]:
+    """The axes of the kernel that the input's are summed over."""
     equation = module.settings.get("equation")
     if isinstance(equation, str):
         given, _, out = equation.partition("->")
-        kernel = given.partition(",")[2]
-        return sum(letter not in out for letter in kernel)
+        kernel = given.partition(",")[2].strip()
+        if len(kernel) == number:
+            return [i for i, letter in enumerate(kernel) if letter not in out]
     axes = module.settings.get("axis")
-    return len(axes) if isinstance(axes, list) else 1
+    return list(range(len(axes) if isinstance(axes, list) else 1))
 
 
 def _depthwise(a: Array) -> Array:
@@ -266,6 +338,18 @@ def _attention(own: _Own) -> list[Layer]:
     return [*layers, own.layer("", rest)] if rest else layers
 
 
+def _separable(own: _Own) -> list[Layer]:
+    """Keras's separable convolution as the two that it runs."""
+    rule = "a separable convolution split in depthwise and pointwise"
+    found: dict[str, list[Part]] = {"depthwise": [], "pointwise": []}
+    for leaf, (name, _) in own.leaves.items():
+        sub = "depthwise" if leaf.startswith("depthwise") else "pointwise"
+        role = "bias" if leaf == "bias" else "weight"
+        turn, _ = _turn(own.framework, own.module, leaf, own.stored[name])
+        found[sub].append(own.part(leaf, role, role, turn, rule))
+    return [own.layer(sub, parts) for sub, parts in found.items()]
+
+
 def _cut(start: int, end: int) -> Callable[[Array], Array]:
     return lambda a: a[start:end]
 
@@ -295,7 +379,8 @@ def _torch_recurrent(own: _Own, end: str) -> Layer:
             rule = "two biases added to one"
             both = one.stored + two.stored
             parts.append(replace(one, stored=both, twin=two.view, rule=rule))
-    return own.layer(end.removeprefix("_l") and f"l{end.removeprefix('_l')}", parts)
+    alone = sum(leaf.startswith("weight_ih") for leaf in own.leaves) == 1
+    return own.layer("" if alone else end.removeprefix("_"), parts)
 
 
 def _keras_recurrent(own: _Own) -> Layer:

@@ -100,6 +100,7 @@ class Dump:
     weights: tuple[Weight, ...]
     inputs: Mapping[str, str]
     order: tuple[str, ...]
+    sources: Mapping[str, str]  # a module -> the one whose output enters it
     runs: Mapping[str, Run]
     table: Mapping[str, Mapping[str, Any]]
     tensors: Mapping[str, Array]
@@ -154,6 +155,7 @@ def _dump(said: Mapping[str, Any], tensors: Mapping[str, Array]) -> Dump:
         weights=tuple(_weight(w) for w in said["weights"]),
         inputs=_keys(said["inputs"]),
         order=tuple(_text(path) for path in said.get("order", ())),
+        sources=_keys(said.get("sources", {})),
         runs={_text(k): _run(r) for k, r in said["runs"].items()},
         table={_text(k): dict(v) for k, v in said["tensors"].items()},
         tensors=tensors,

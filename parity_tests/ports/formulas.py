@@ -51,6 +51,12 @@ ACTIVATIONS: Mapping[str, Callable[[Array], Array]] = {
 }
 
 
+HARD: Mapping[str, Callable[[Array], Array]] = {
+    "hard_sigmoid": lambda x: np.clip(x + 3, 0, 6) / 6,
+    "hard_sigmoid (0.2)": lambda x: np.clip(0.2 * x + 0.5, 0, 1),
+}
+
+
 def normed(
     x: Array,
     weights: Mapping[str, Array],
@@ -158,3 +164,46 @@ def interleaved(x: Array, channels: int) -> Array:
     """A flat map with its channels last in the place of first."""
     apart = x.reshape(x.shape[0], channels, -1)
     return apart.transpose(0, 2, 1).reshape(x.shape)
+
+
+Act = Callable[[Array], Array]
+
+
+def recurrent(
+    x: Array,
+    weights: Mapping[str, Array],
+    kind: str,
+    act: Act = np.tanh,
+    gate: Act = sigmoid,
+    *,
+    order: tuple[int, ...] = (0, 1, 2, 3),
+    forget: float = 0.0,
+    reset_after: bool = True,
+) -> Array:
+    """An LSTM, GRU or plain recurrence over (batch, steps, size), from zeros.
+
+    order: of the gates i, f, g, o in the weights; forget: what is added to f's bias.
+    """
+    wide, deep = weights["weight_ih"], weights["weight_hh"]
+    h = c = np.zeros((x.shape[0], deep.shape[1]))
+    b = weights.get("bias", weights.get("bias_ih", np.zeros(())))
+    b_h = weights.get("bias_hh", np.zeros(()))
+    steps = []
+    for t in range(x.shape[1]):
+        a, r = x[:, t] @ wide.T + b, h @ deep.T + b_h
+        if kind == "lstm":
+            parts = np.split(a + r, 4, -1)
+            i, f, g, o = (parts[n] for n in order)
+            c = gate(f + forget) * c + gate(i) * act(g)
+            h = gate(o) * act(c)
+        elif kind == "gru":
+            (ar, az, an), (hr, hz, hn) = np.split(a, 3, -1), np.split(r, 3, -1)
+            reset, keep = gate(ar + hr), gate(az + hz)
+            if not reset_after:
+                hn = (reset * h) @ np.split(deep, 3)[2].T
+            inner = act(an + (reset * hn if reset_after else hn))
+            h = (1 - keep) * inner + keep * h
+        else:
+            h = act(a + r)
+        steps.append(h)
+    return np.stack(steps, 1)

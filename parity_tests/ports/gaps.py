@@ -6,15 +6,12 @@ from functools import partial
 import numpy as np
 
 from parity_tests.compare import Array
-from parity_tests.ports import formulas
+from parity_tests.ports import attending, formulas
 from parity_tests.ports.causes import (
     TOO_LARGE,
     Cause,
-    Scene,
-    Try,
     activations,
     changed,
-    equal,
     place,
     places,
     tried,
@@ -24,6 +21,7 @@ from parity_tests.ports.codecs import layers_of
 from parity_tests.ports.compare import Sides, fitted
 from parity_tests.ports.dumps import Dump
 from parity_tests.ports.pairing import Met
+from parity_tests.ports.scenes import Scene, Try, equal
 from parity_tests.ports.settings import settings_of
 
 # How many tensors that were there before may have been added, and how large.
@@ -45,7 +43,8 @@ def of_gap(
     own = weights_of(sides.reference, before.reference.path) if before else {}
     scene = Scene("", x, right, wrong, own, {}, {}, places(sides, gap))
     near = _near(sides.reference, mode, gap, right)
-    return tried(scene, _between(scene, near))
+    found = tried(scene, _between(scene, near))
+    return found or tried(scene, _mixed(scene, sides.reference, mode, gap))
 
 
 def _left(dump: Dump, before: Met | None, like: Array) -> Array:
@@ -60,15 +59,15 @@ def _left(dump: Dump, before: Met | None, like: Array) -> Array:
 def _near(dump: Dump, mode: str, gap: Met | None, like: Array) -> dict[str, Array]:
     """What was there before, in the same shape, and what it is called."""
     found: dict[str, tuple[str, Array]] = {}
+    start = gap.reference.start if gap else 1 << 40
+    had = {call.start for call in attending.ended(dump, mode, gap)}
     for call in dump.runs[mode].calls:
-        for what, keys in (("entered", call.inputs), ("left", call.outputs)):
+        if call.start >= start or not call.path:
+            continue
+        left = call.outputs if call.start in had else {}
+        for what, keys in (("entered", call.inputs), ("left", left)):
             for key in keys.values():
-                later = gap is not None and call.start >= gap.reference.start
-                if (
-                    later
-                    or not call.path
-                    or dump.table[key]["shape"] != list(like.shape)
-                ):
+                if dump.table[key]["shape"] != list(like.shape):
                     continue
                 found[key] = f"what {what} {call.name}", dump.array(key)
     return dict(list(found.values())[-NEAR:])
@@ -92,6 +91,16 @@ def _between(s: Scene, near: Mapping[str, Array]) -> Iterator[Try]:
     yield from _axes(s)
     yield from changed(s.right, s.wrong)
     yield from _beside(s, near)
+
+
+def _mixed(s: Scene, dump: Dump, mode: str, gap: Met | None) -> Iterator[Try]:
+    """What several projections before are mixed by, or a step that is taken of one."""
+    given = attending.projections(dump, mode, gap, s.right)
+    yield from attending.attentions(s, given)
+    yield from attending.gates(s, given)
+    yield from attending.other_steps(s, dump, mode, gap)
+    for x in given:
+        yield from activations(x, s.right, s.wrong)
 
 
 def _biases(s: Scene) -> Iterator[Try]:
@@ -141,7 +150,8 @@ def of_output(sides: Sides, before: Met | None, mode: str) -> list[Cause]:
         x = _left(sides.reference, before, right)
         scene = Scene("", x, right, wrong, {}, {}, {}, lines)
         near = _near(sides.reference, mode, None, right)
-        return tried(scene, _between(scene, near))
+        found = tried(scene, _between(scene, near))
+        return found or tried(scene, _mixed(scene, sides.reference, mode, None))
     return []
 
 

@@ -8,15 +8,20 @@ import numpy as np
 
 from parity_tests.compare import Array
 from parity_tests.ports.assignment import assign
-from parity_tests.ports.codecs import Layer, Part
-from parity_tests.ports.names import counted, likeness
+from parity_tests.ports.codecs import Layer, Part, sliced
+from parity_tests.ports.names import apart_of, counted, likeness, opposed
+from parity_tests.ports.names import words as known_words
 from parity_tests.ports.table import Table, matched
 from shared.errors import UsageError
 
 Token = tuple[object, ...]
 Key = Callable[[Layer], Token]
-# Of two orders that differ by the whole model, and two names without a common word.
-ORDER, NAME = 3.0, 1.0
+Chain = Mapping[str, str]
+# Of two orders that differ by the whole model, two names without a common word, a query
+# and a key, and layers between others.
+ORDER, NAME, ROLE, CHAIN = 3.0, 1.0, 2.0, 2.0
+# How far away a layer's neighbours tell something of it.
+STEPS = 4
 
 
 @dataclass(frozen=True)
@@ -78,9 +83,12 @@ class Matching:
         return {
             pair.other.path: pair.reference.path
             for pair in self.pairs
-            if pair.other.path == pair.other.module
-            and pair.reference.path == pair.reference.module
+            if _is_module(pair.other) and _is_module(pair.reference)
         }
+
+
+def _is_module(layer: Layer) -> bool:
+    return layer.whole and layer.path == layer.module
 
 
 def _named(layer: Layer, role: str) -> str:
@@ -88,7 +96,8 @@ def _named(layer: Layer, role: str) -> str:
 
 
 def _fits(one: Part, two: Part) -> bool:
-    alike = one.kind == two.kind or (_is_free(one) and _is_free(two))
+    tables = {one.kind, two.kind} == {"embedding", "other"}
+    alike = one.kind == two.kind or tables or (_is_free(one) and _is_free(two))
     return alike and _size(one) == _size(two)
 
 
@@ -100,13 +109,21 @@ def match(
     reference: Mapping[str, Layer],
     other: Mapping[str, Layer],
     table: Table | None = None,
+    chains: tuple[Chain, Chain] = ({}, {}),
 ) -> Matching:
-    """Pairs the layers of two models; what is left on either side is listed."""
+    """Pairs the layers of two models; what is left on either side is listed.
+
+    chains: of both models, from which module each one's input came.
+    """
     work = _Matcher(dict(reference), dict(other))
+    work.colour(chains)
     work.given(table or {})
     work.equal_names()
     work.fused()
     for key, why in KEYS:
+        work.by(key, why)
+    work.apart()
+    for key, why in (*KEYS, (_tables, "shapes of tables")):
         work.by(key, why)
     work.transposed()
     return work.result()
@@ -141,6 +158,13 @@ def _sizes(layer: Layer) -> Token:
     return tuple(sorted((p.kind, _size(p)) for p in _told(layer)))
 
 
+def _tables(layer: Layer) -> Token:
+    """A table of positions is an embedding in one model, a lone tensor in the other."""
+    parts = _told(layer)
+    lone = len(parts) == 1 and parts[0].kind in ("embedding", "other")
+    return ("", _size(parts[0])) if lone else ()
+
+
 def _told(layer: Layer) -> list[Part]:
     """Tables that are computed, and not trained, need no counterpart."""
     return [p for p in layer.parts.values() if p.trainable or p.kind != "other"]
@@ -154,6 +178,51 @@ KEYS: tuple[tuple[Key, str], ...] = (
 )
 
 
+Colours = dict[str, list[int]]
+
+
+def colours(layers: Mapping[str, Layer], chain: Chain) -> Colours:
+    """What a layer and its neighbours are, one step further away each time.
+
+    Neighbours are those that its input came from, and went to, by way of modules that
+    hold nothing (after Weisfeiler and Leman 1968).
+    """
+    if not chain:
+        return {}
+    own = {layer.module: path for path, layer in layers.items() if layer.whole}
+    before = {path: _source(m, own, chain) for m, path in own.items()}
+    behind: dict[str, list[str]] = {}
+    for path, source in before.items():
+        if source:
+            behind.setdefault(source, []).append(path)
+    now = {path: hash(_whole(layer)) for path, layer in layers.items()}
+    found: Colours = {path: [] for path in layers}
+    for _ in range(STEPS):
+        now = {
+            path: hash(
+                (
+                    now[path],
+                    now.get(before.get(path, ""), 0),
+                    tuple(sorted(now[p] for p in behind.get(path, ()))),
+                )
+            )
+            for path in layers
+        }
+        for path, colour in now.items():
+            found[path].append(colour)
+    return found
+
+
+def _source(module: str, own: Mapping[str, str], chain: Chain) -> str:
+    """The layer that a module's input came from; empty where it cannot be told."""
+    seen = {module}
+    module = chain.get(module, "")
+    while module and module not in own and module not in seen:
+        seen.add(module)
+        module = chain.get(module, "")
+    return own.get(module, "")
+
+
 class _Matcher:
     def __init__(self, reference: dict[str, Layer], other: dict[str, Layer]):
         self.a = {k: v for k, v in reference.items() if v.parts}
@@ -162,8 +231,14 @@ class _Matcher:
         self.words_b = counted(self.b, {k: v.kind for k, v in self.b.items()})
         self.at_a = {path: i / max(len(self.a), 1) for i, path in enumerate(self.a)}
         self.at_b = {path: i / max(len(self.b), 1) for i, path in enumerate(self.b)}
+        self.colours_a: Colours = {}
+        self.colours_b: Colours = {}
         self.pairs: list[Pair] = []
         self.unsure: list[str] = []
+
+    def colour(self, chains: tuple[Chain, Chain]) -> None:
+        self.colours_a = colours(self.a, chains[0])
+        self.colours_b = colours(self.b, chains[1])
 
     def take(self, one: str, two: str, why: str) -> None:
         self.pairs.append(Pair(self.a.pop(one), self.b.pop(two), why))
@@ -202,16 +277,47 @@ class _Matcher:
                 self.take(ones[i], twos[j], why)
 
     def _costs(self, ones: list[str], twos: list[str]) -> Array:
+        """What each pairing costs; words that a whole side has say nothing."""
+        said_a = apart_of([self.words_a[one] for one in ones])
+        said_b = apart_of([self.words_b[two] for two in twos])
         costs = np.zeros((len(ones), len(twos)))
         for i, one in enumerate(ones):
             for j, two in enumerate(twos):
                 apart = abs(self.at_a[one] - self.at_b[two])
-                alike = likeness(self.words_a[one], self.words_b[two])
+                alike = likeness(said_a[i], said_b[j])
                 costs[i, j] = ORDER * apart + NAME * (1 - alike)
+                costs[i, j] += ROLE * opposed(said_a[i], said_b[j])
+                costs[i, j] += CHAIN * (1 - self._chained(one, two))
         return costs
+
+    def _chained(self, one: str, two: str) -> float:
+        """How far what runs before and behind two layers is the same."""
+        ours, theirs = self.colours_a.get(one), self.colours_b.get(two)
+        if not ours or not theirs:
+            return 0.0
+        equal = [a == b for a, b in zip(ours, theirs, strict=True)]
+        return sum(equal) / len(equal)
 
     def _alike(self, one: str, two: str) -> bool:
         return bool(self.words_a[one] & self.words_b[two])
+
+    def apart(self) -> None:
+        """What a module holds by itself may lie in several modules of the other."""
+        own = (self.a, self.words_a, self.at_a), (self.b, self.words_b, self.at_b)
+        for side, words, places in own:
+            for path, layer in list(side.items()):
+                free = [r for r, p in layer.parts.items() if p.kind == "other"]
+                for role in free if len(layer.parts) > 1 else ():
+                    name = _named(layer, role)
+                    one = {role: layer.parts[role]}
+                    side[name] = replace(layer, parts=one, whole=False)
+                    words[name] = words[path] + Counter(known_words(role))
+                    places[name] = places[path]
+                rest = {r: p for r, p in layer.parts.items() if r not in free}
+                if free and len(layer.parts) > 1:
+                    side.pop(path)
+                    if rest:
+                        side[path] = replace(layer, parts=rest)
 
     def transposed(self) -> None:
         """A person's own layer may hold its matrix the other way round."""
@@ -239,7 +345,7 @@ class _Matcher:
         )
         for i, sub in enumerate(subs):
             own = f"{path}.{sub}"
-            parts = {r: _slice(p, i, len(subs)) for r, p in layer.parts.items()}
+            parts = {r: sliced(p, i, len(subs)) for r, p in layer.parts.items()}
             side[own] = Layer(own, layer.module, layer.kind, parts, layer.rank)
             words[own] = words[path] + Counter([sub])
             places[own] = places[path]
@@ -299,14 +405,3 @@ def _split(layer: Layer, others: Mapping[str, Layer]) -> list[str]:
         if not rest and shapes.count((size, weight.shape[1])) >= len(subs):
             return subs
     return []
-
-
-def _slice(part: Part, number: int, count: int) -> Part:
-    size = part.shape[0] // count
-    view = part.view
-    return replace(
-        part,
-        view=lambda values: view(values)[number * size : (number + 1) * size],
-        shape=(size, *part.shape[1:]),
-        rule="a fused projection split",
-    )

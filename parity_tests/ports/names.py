@@ -107,3 +107,20 @@ def likeness(one: Counter[str], two: Counter[str]) -> float:
     """Between 0 and 1: how much of the longer path's words the other has."""
     longest = max(one.total(), two.total())
     return (one & two).total() / longest if longest else 0.0
+
+
+def apart_of(said: list[Counter[str]]) -> list[Counter[str]]:
+    """The words of each path without those that all of them have."""
+    common = said[0].copy()
+    for words_of_one in said[1:]:
+        common &= words_of_one
+    return [one - common for one in said] if len(said) > 1 else said
+
+
+def opposed(one: Counter[str], two: Counter[str]) -> bool:
+    """Whether one is a query and the other a key, or a value."""
+    ours, theirs = ROLES & one.keys(), ROLES & two.keys()
+    return bool(ours and theirs and not ours & theirs)
+
+
+ROLES = {"q", "k", "v"}

@@ -1,7 +1,8 @@
 """How much of a difference may be rounding: what each side owes to its own float32."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from parity_tests.ports.dumps import Dump, write_tensors
 from parity_tests.ports.matching import match
 from parity_tests.ports.recording import Live, Recorders
 from shared.errors import UsageError
+from shared.randomness import generator
 
 # Two models round apart by as much as each does from its float64 run; the factor is for
 # the luck of one draw. A rerun on inputs one step of float32 away shows less of it.
@@ -54,6 +56,50 @@ def measured(
         live.record(modes=[], inputs=_written(recorders, dump.arrays(dump.inputs)))
         factor = STEP
     return Noise(Sides(found, dump, match(layers_of(found), layers)), factor)
+
+
+# A step that moves a float64 result in a straight line, and one that is rounded to
+# float32 on the way in stairs.
+BEND = 1e-8
+
+
+def bent(recorders: Recorders, live: Live, dump: Dump) -> Noise:
+    """What a model owes to parts of it that compute in float32 whatever they are given.
+
+    Its weights are moved by one step and by two; where all is float64 the results lie
+    on a straight line, and what they are off is the height of a stair.
+    """
+    own = {w.name: dump.array(w.tensor) for w in dump.weights}
+    signs = {
+        name: generator("bent", name).choice([-1.0, 1.0], value.shape)
+        for name, value in own.items()
+    }
+    one, two = (
+        live.record(
+            weights=_written(
+                recorders, {k: v * (1 + n * BEND * signs[k]) for k, v in own.items()}
+            )
+        )
+        for n in (1, 2)
+    )
+    live.record(modes=[], weights=_written(recorders, own))
+    ends, middle = _added(one, (dump, two)), _added(one, (one, one))
+    return Noise(Sides(ends, middle, match(layers_of(one), layers_of(one))), STEP)
+
+
+def _added(like: Dump, dumps: tuple[Dump, Dump]) -> Dump:
+    """A record whose results are the sums of two."""
+    tensors, runs = dict(like.tensors), {}
+    for mode, run in like.runs.items():
+        new: dict[str, Any] = {}
+        for what in ("outputs", "gradients", "input_gradients"):
+            new[what] = {path: f"{mode}/{what}/{path}" for path in getattr(run, what)}
+            for path, key in new[what].items():
+                a, b = (getattr(d.runs[mode], what)[path] for d in dumps)
+                one, two = dumps[0].array(a), dumps[1].array(b)
+                tensors[key] = one + two if one.dtype.kind == "f" else one
+        runs[mode] = replace(run, **new)
+    return replace(like, tensors=tensors, runs=runs)
 
 
 def _wide(dump: Dump) -> dict[str, Array]:

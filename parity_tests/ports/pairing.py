@@ -53,6 +53,35 @@ def modules_of(matching: Matching, reference: Dump, other: Dump) -> dict[str, st
     found |= _holders(found, reference, other)
     for two, one in [("", ""), *found.items()]:
         found |= _bare(one, two, found, reference, other)
+    return found | _behind(found, reference, other)
+
+
+def _behind(known: Mapping[str, str], reference: Dump, other: Dump) -> dict[str, str]:
+    """Modules without weights that run behind one layer and do the same, wherever they
+    are held; where one model has another number of them nothing is said."""
+    ours = _following(reference, {one: one for one in known.values()})
+    theirs = _following(other, known)
+    return {
+        theirs[key][0]: ours[key][0]
+        for key in ours.keys() & theirs.keys()
+        if len(ours[key]) == len(theirs[key]) == 1
+    }
+
+
+def _following(
+    dump: Dump, known: Mapping[str, str]
+) -> dict[tuple[str, str], list[str]]:
+    """What runs behind each known layer, by that one's name and by what it does."""
+    holding = {weight.module for weight in dump.weights}
+    found: dict[tuple[str, str], list[str]] = {}
+    last = ""
+    for path in dump.order:
+        if path in known and path in holding:
+            last = known[path]
+            continue
+        family = family_of(dump.modules[path]) if path in dump.modules else ""
+        if family and path not in known:
+            found.setdefault((last, family), []).append(path)
     return found
 
 

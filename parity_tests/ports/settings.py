@@ -7,6 +7,7 @@ from parity_tests.ports.dumps import Dump, Module
 
 NAMES = {
     "epsilon": "eps",
+    "variance_epsilon": "eps",
     "strides": "stride",
     "dilation_rate": "dilation",
     "kernel_dilation": "dilation",
@@ -70,3 +71,21 @@ def _alike(a: Any, b: Any) -> bool:
         return True
     number = isinstance(a, int | float) and isinstance(b, int | float)
     return number and abs(a - b) <= 1e-12 * max(abs(a), abs(b))
+
+
+# What says nothing of what a layer computes.
+NO_MATTER = ("training", "trainable", "name", "dtype", "layer_idx", "built", "path")
+
+
+def unlike(
+    one: Mapping[str, Any], two: Mapping[str, Any]
+) -> dict[str, tuple[Any, Any]]:
+    """The settings of a person's own layers that have one name and two values."""
+    both = [k for k in one if k in two and k not in NO_MATTER and k not in NAMES]
+    pairs = {k: (_said(one[k]), _said(two[k])) for k in both}
+    plain = bool | int | float | str | None
+    return {
+        k: (a, b)
+        for k, (a, b) in pairs.items()
+        if isinstance(a, plain) and isinstance(b, plain) and a != b and not _alike(a, b)
+    }

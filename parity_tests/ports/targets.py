@@ -142,8 +142,11 @@ def _imports(file: Path) -> Iterator[str]:
 MOST_AXES = 16
 
 
-def parse_input(text: str) -> Array:
-    """`2,3,32,32` for reals, `2,16:100` for whole numbers, `2,16:bool` for a mask."""
+def parse_input(text: str, again: int = 0) -> Array:
+    """`2,3,32,32` for reals, `2,16:100` for whole numbers, `2,16:bool` for a mask.
+
+    again: how many inputs of the same text stand before it, which has other values.
+    """
     shape_text, separator, below = text.partition(":")
     try:
         shape = tuple(int(n) for n in shape_text.split(","))
@@ -159,7 +162,7 @@ def parse_input(text: str) -> Array:
             f"input {brief(text)!r}: {fields.told(number)} values in {len(shape)} "
             f"axes; allowed: {MOST_VALUES:,} in {MOST_AXES}"
         )
-    draw = generator("diff", 0, text)
+    draw = generator("diff", again, text)
     if below == "bool":
         return draw.integers(0, 2, shape).astype(bool)
     if limit is not None:

@@ -27,6 +27,10 @@ def taken(
 GAIN = 0.5
 
 
+# A scale below this lets too little of its branch through for a mistake in it to show.
+LEAST = 0.05
+
+
 def shaken(
     layers: Mapping[str, Layer], values: Mapping[str, Array]
 ) -> dict[str, Array]:
@@ -64,4 +68,6 @@ def _drawn(part: Part, value: Array, place: str) -> Array:
     if part.kind == "variance":
         return draw.uniform(0.5, 1.5, value.shape)
     size = float(abs(value.flat[0])) or 1.0
+    if size < LEAST:
+        value, size = value / size, 1.0
     return value + 0.1 * size * draw.standard_normal(value.shape)

@@ -17,11 +17,15 @@ RECORDERS = {
     for parts in recorders.PARTS.values()
     for name in parts
 }
+# Models as other people write them, which recorders open.
+MODELS = ROOT / "parity_tests" / "tests" / "pairs" / "models"
 NEUTRAL = [
     path
     for room in ("shared", "parity_tests", "benchmarks", "triptych")
     for path in sorted((ROOT / room).rglob("*.py"))
-    if not path.stem.startswith(("test_", "conftest")) and path not in RECORDERS
+    if not path.stem.startswith(("test_", "conftest"))
+    and path not in RECORDERS
+    and path.parent != MODELS
 ]
 
 BLOCK = """

@@ -111,10 +111,12 @@ def target_of(text: str) -> Target | Path:
 
 def inputs_of(texts: tuple[str, ...]) -> dict[str, np.ndarray[Any, Any]]:
     """Inputs by path: the n-th by its number, unless it is named."""
-    found = {}
+    found: dict[str, np.ndarray[Any, Any]] = {}
+    shapes: list[str] = []
     for number, text in enumerate(texts):
         name, _, shape = text.rpartition("=")
-        found[name or str(number)] = parse_input(shape)
+        found[name or str(number)] = parse_input(shape, shapes.count(shape))
+        shapes.append(shape)
     return found
 
 

@@ -85,6 +85,39 @@ class Tape:
         return swapped(value, new) if new else value
 
 
+def sources_of(calls: list[dict[str, Any]]) -> dict[str, str]:
+    """Gives the module whose output alone enters a module's first call, as it is.
+
+    calls: with the tensors themselves; those that end first made what they hand on.
+    """
+    made: dict[Any, str] = {}
+    for call in calls:
+        entered = set(call["inputs"].values())
+        for value in call["outputs"].values():
+            if value not in entered:
+                made.setdefault(value, call["path"])
+    found: dict[str, str] = {}
+    for call in calls:
+        entered = set(call["inputs"].values())
+        if call["number"] == 1 and len(entered) == 1 and entered <= made.keys():
+            found[call["path"]] = made[entered.pop()]
+    return found
+
+
+class Itself:
+    """A tensor that is known again by what it is, unless it was changed in place."""
+
+    def __init__(self, value: Any):
+        self.value = value  # kept, as another could have its place else
+        self.key = id(value), getattr(value, "_version", 0)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Itself) and self.key == other.key
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+
 # What modules are
 
 
@@ -205,6 +238,7 @@ class Opened:
     weights: str = ""
     model: Any = None
     order: list[str] = field(default_factory=list)
+    sources: dict[str, str] = field(default_factory=dict)
 
     @property
     def inputs(self) -> dict[str, Any]:
@@ -329,8 +363,12 @@ class Recorder:
             dump.say(
                 "environment", {**machine(), **self.native.environment(), **device}
             )
-            opened.order = opened.order or model.order(given)
+            if not opened.order:
+                calls = model.calls(given)
+                opened.order = [call["path"] for call in calls]
+                opened.sources = sources_of(calls)
             dump.say("order", opened.order)
+            dump.say("sources", opened.sources)
             for entry, value in model.weights():
                 dump.weights.append({**entry, "tensor": dump.tensor(value, whole=True)})
             dump.say(
@@ -414,9 +452,11 @@ def record_one(recorder: Recorder, asked: argparse.Namespace) -> None:
     out.mkdir(parents=True, exist_ok=True)
     last = recorder.native.LAST and not asked.same_layout
     inputs = {}
+    shapes: list[str] = []
     for i, text in enumerate(asked.input):
         name, _, shape = text.rpartition("=")
-        value = parse_input(shape)
+        value = parse_input(shape, shapes.count(shape))
+        shapes.append(shape)
         moved = last and value.ndim >= 4
         inputs[name or str(i)] = np.moveaxis(value, 1, -1) if moved else value
     given = out / "inputs.safetensors"

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from triptych.recorders.common import Tape, module_of
+from triptych.recorders.common import Itself, Tape, module_of
 from triptych.recorders.values import weights_of
 
 # Of values, inputs and a tape: the outputs by path, and what is kept but not trained.
@@ -71,7 +71,7 @@ def slot_of(name: str, trained: bool, also: list[str]) -> dict[str, Any]:
 
 def traced(call: Call, values: Any, given: Mapping[str, Any]) -> Tape:
     """The calls of one run, which computes nothing."""
-    tape = Tape(is_tensor)
+    tape = Tape(is_tensor, Itself)
     jax.eval_shape(
         lambda inputs: call(values, inputs, tape)[0],
         {k: jnp.asarray(v) for k, v in given.items()},

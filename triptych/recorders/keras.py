@@ -10,7 +10,7 @@ import keras
 from keras import ops
 from keras.src.backend.common import dtypes
 
-from triptych.recorders.common import Tape, module_of, quiet, run, settings_of
+from triptych.recorders.common import Itself, Tape, module_of, quiet, run, settings_of
 from triptych.recorders.values import Refused, arguments_of, leaves, picked, weights_of
 
 FRAMEWORK, LAST, KIND = "keras", True, "keras.Layer or keras.Model"
@@ -233,12 +233,12 @@ class Model:
                 raise Refused(f"no variable {name!r} in the model")
             slots[name][2].assign(value)
 
-    def order(self, given: Mapping[str, Any]) -> list[str]:
-        """The paths of the calls of one run."""
-        tape = Tape(_known, keep=lambda value: None)
+    def calls(self, given: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """The calls of one run, with the tensors themselves."""
+        tape = Tape(_known, Itself)
         with recorded(self.paths, tape):
             self._run(given, False, None)
-        return [call["path"] for call in tape.calls]
+        return tape.calls
 
     def run(
         self,

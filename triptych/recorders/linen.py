@@ -120,10 +120,10 @@ class Model:
                 raise Refused(f"no variable {name!r} in the model")
             self.values[name] = jnp.array(value)
 
-    def order(self, given: Mapping[str, Any]) -> list[str]:
-        """The paths of the calls of one run, which computes nothing."""
+    def calls(self, given: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """The calls of one run, which computes nothing."""
         tape = traced(self._calling(False), self._trained(), given)
-        return [entry["path"] for entry in tape.calls]
+        return tape.calls
 
     def _calling(self, training: bool) -> Any:
         """The model as a function of what it trains, its inputs and a tape."""

@@ -145,11 +145,11 @@ class Model:
                 raise Refused(f"no variable {name!r} in the model")
             assign(slots[name][0], jnp.array(value))
 
-    def order(self, given: Mapping[str, Any]) -> list[str]:
-        """The paths of the calls of one run, which computes nothing."""
+    def calls(self, given: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """The calls of one run, which computes nothing."""
         self.native.eval()
         call = functools.partial(self._call, nnx.split(self.native))
-        return [entry["path"] for entry in traced(call, {}, given).calls]
+        return traced(call, {}, given).calls
 
     def _call(self, parts: Any, values: Any, inputs: Any, tape: Tape) -> Any:
         """Outputs by path and buffers, of a copy that is forgotten."""

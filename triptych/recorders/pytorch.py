@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from triptych.recorders.common import Tape, module_of, quiet, run
+from triptych.recorders.common import Itself, Tape, module_of, quiet, run
 from triptych.recorders.values import Refused, arguments_of, picked, weights_of
 
 FRAMEWORK, LAST, KIND = "pytorch", False, "torch.nn.Module"
@@ -147,13 +147,13 @@ class Model:
             # Beside autograd, for which a person's parameter has not changed.
             slots[name][2].data.copy_(torch.tensor(value))
 
-    def order(self, given: Mapping[str, Any]) -> list[str]:
-        """The paths of the calls of one run."""
+    def calls(self, given: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """The calls of one run, with the tensors themselves."""
         self.native.eval()
-        tape = Tape(is_tensor, keep=lambda value: None)
+        tape = Tape(is_tensor, Itself)
         with self._hooked(tape):
             self._run(given, None)
-        return [call["path"] for call in tape.calls]
+        return tape.calls
 
     def run(
         self,

@@ -40,8 +40,11 @@ def generator(*place: object) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(key=key))
 
 
-def parse_input(text: str) -> np.ndarray[Any, Any]:
-    """`2,3,32,32` for reals, `2,16:100` for whole numbers, `2,16:bool` for a mask."""
+def parse_input(text: str, again: int = 0) -> np.ndarray[Any, Any]:
+    """`2,3,32,32` for reals, `2,16:100` for whole numbers, `2,16:bool` for a mask.
+
+    again: how many inputs of the same text stand before it, which has other values.
+    """
     shape_text, separator, below = text.partition(":")
     try:
         shape = tuple(int(n) for n in shape_text.split(","))
@@ -50,7 +53,7 @@ def parse_input(text: str) -> np.ndarray[Any, Any]:
         shape, limit = (), None
     if not shape or min(shape) < 1 or (limit is not None and limit < 1):
         raise Refused(f"input {text!r}: allowed: 2,3,32,32 or 2,16:100 or 2,16:bool")
-    draw = generator("diff", 0, text)
+    draw = generator("diff", again, text)
     if below == "bool":
         return draw.integers(0, 2, shape).astype(bool)
     if limit is not None:

@@ -1,0 +1,1 @@
+"""Pairs of models that compute the same, and the mistakes that are planted in them."""

@@ -1,0 +1,22 @@
+"""transformers' BEiT."""
+
+import their  # noqa: F401
+from transformers import BeitConfig, BeitForImageClassification
+
+
+def make():
+    config = BeitConfig(
+        hidden_size=12,
+        num_hidden_layers=2,
+        num_attention_heads=3,
+        intermediate_size=48,
+        image_size=16,
+        patch_size=8,
+        num_labels=5,
+        layer_norm_eps=1e-6,
+        use_relative_position_bias=True,
+        drop_path_rate=0.0,
+        hidden_act="gelu",
+    )
+    model = BeitForImageClassification(config)
+    return model
