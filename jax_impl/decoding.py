@@ -7,13 +7,14 @@ One file to lift: it needs nothing of this suite.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
 Scorer = Callable[[Array, Array], Array]
+CachedScorer = Callable[[Array, Array, Any], tuple[Array, Any]]
 
 # What a setting may be: at least the first, below the second.
 _ALLOWED = {
@@ -118,6 +119,13 @@ class BeamSearch(_Settings):
             parents.astype(beams.parents.dtype),
         )
 
+    def margin(self, beams: Beams, log_p: Array, position: int | Array) -> Array:
+        ranks = self._candidates(beams, log_p)[1]
+        best = jax.lax.top_k(ranks, min(self.width + 1, ranks.shape[-1]))[0]
+        higher, lower = best[:, :-1], best[:, 1:]
+        gaps = jnp.where(jnp.isfinite(lower), higher - lower, math.inf)
+        return gaps.min(-1, initial=math.inf)
+
     def search(self, score: Scorer, batch: int) -> Beams:
         def unfinished(state: tuple[Array, Beams]) -> Array:
             position, beams = state
@@ -131,6 +139,27 @@ class BeamSearch(_Settings):
         start = jnp.asarray(0), self.start(batch)
         return jax.lax.while_loop(unfinished, follow, start)[1]
 
+    def search_cached(
+        self, score: CachedScorer, cache: Any, batch: int
+    ) -> tuple[Beams, Array]:
+        def unfinished(state: tuple[Array, Beams, Array, Any]) -> Array:
+            position, beams, _, _ = state
+            return (position < self.length) & ~beams.finished.all()
+
+        def onward(
+            state: tuple[Array, Beams, Array, Any],
+        ) -> tuple[Array, Beams, Array, Any]:
+            position, beams, least, cache = state
+            last = jnp.take(beams.sequences, jnp.maximum(position - 1, 0), -1)
+            log_p, cache = score(last, position, cache)
+            least = jnp.minimum(least, self.margin(beams, log_p, position))
+            beams = self.step(beams, log_p, position)
+            return position + 1, beams, least, follow(cache, beams.parents)
+
+        start = jnp.asarray(0), self.start(batch), jnp.full(batch, math.inf), cache
+        _, beams, least, _ = jax.lax.while_loop(unfinished, onward, start)
+        return beams, least
+
     def _candidates(self, beams: Beams, log_p: Array) -> tuple[Array, Array]:
         is_end = jnp.arange(log_p.shape[-1]) == self.end
         only_end = jnp.where(is_end, 0.0, -math.inf)
@@ -143,6 +172,12 @@ class BeamSearch(_Settings):
 
     def penalty(self, lengths: Array) -> Array:
         return ((5 + lengths) / 6) ** self.length_penalty
+
+
+def follow(cache: Any, parents: Array) -> Any:
+    rows = jnp.arange(parents.size).reshape(parents.shape)
+    order = jnp.take_along_axis(rows, parents, 1).ravel()
+    return jax.tree.map(lambda one: one[order], cache)
 
 
 # What they have in common

@@ -7,11 +7,12 @@ One file to lift: it needs nothing of this suite, and runs on every back end.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from keras import KerasTensor, config, ops
+from keras import KerasTensor, config, ops, tree
 
 Scorer = Callable[[KerasTensor, KerasTensor], KerasTensor]
+CachedScorer = Callable[[KerasTensor, KerasTensor, Any], tuple[KerasTensor, Any]]
 
 # What a setting may be: at least the first, below the second.
 _ALLOWED = {
@@ -121,6 +122,15 @@ class BeamSearch(_Settings):
             parents,
         )
 
+    def margin(
+        self, beams: Beams, log_p: KerasTensor, position: int | KerasTensor
+    ) -> KerasTensor:
+        ranks = self._candidates(beams, log_p)[1]
+        best = ops.top_k(ranks, min(self.width + 1, ranks.shape[-1]))[0]
+        higher, lower = best[:, :-1], best[:, 1:]
+        gaps = ops.where(ops.isfinite(lower), higher - lower, math.inf)
+        return ops.min(gaps, -1, initial=math.inf)
+
     def search(self, score: Scorer, batch: int) -> Beams:
         def unfinished(position: KerasTensor, *beams: KerasTensor) -> KerasTensor:
             return (position < self.length) & ~ops.all(Beams(*beams).finished)
@@ -134,6 +144,26 @@ class BeamSearch(_Settings):
 
         start = ops.zeros((), "int32"), *self.start(batch)
         return Beams(*ops.while_loop(unfinished, follow, start)[1:])
+
+    def search_cached(
+        self, score: CachedScorer, cache: Any, batch: int
+    ) -> tuple[Beams, KerasTensor]:
+        def unfinished(position: KerasTensor, beams: Beams, *_: Any) -> KerasTensor:
+            return (position < self.length) & ~ops.all(beams.finished)
+
+        def onward(
+            position: KerasTensor, beams: Beams, least: KerasTensor, cache: Any
+        ) -> tuple[KerasTensor, Beams, KerasTensor, Any]:
+            last = ops.take(beams.sequences, ops.maximum(position - 1, 0), -1)
+            log_p, cache = score(last, position, cache)
+            least = ops.minimum(least, self.margin(beams, log_p, position))
+            beams = self.step(beams, log_p, position)
+            return position + 1, beams, least, follow(cache, beams.parents)
+
+        none = ops.full((batch,), math.inf, config.floatx())
+        start = ops.zeros((), "int32"), self.start(batch), none, cache
+        _, beams, least, _ = ops.while_loop(unfinished, onward, start)
+        return beams, least
 
     def _candidates(
         self, beams: Beams, log_p: KerasTensor
@@ -149,6 +179,13 @@ class BeamSearch(_Settings):
 
     def penalty(self, lengths: KerasTensor) -> KerasTensor:
         return ((5 + lengths) / 6) ** self.length_penalty
+
+
+def follow(cache: Any, parents: KerasTensor) -> Any:
+    shape = ops.shape(parents)
+    rows = ops.reshape(ops.arange(shape[0] * shape[1], dtype="int32"), shape)
+    order = ops.reshape(ops.take_along_axis(rows, parents, 1), (-1,))
+    return tree.map_structure(lambda one: ops.take(one, order, 0), cache)
 
 
 # What they have in common

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from parity_tests import tolerances
+from parity_tests.callbacks import CALLBACKS
 from shared.arrays import Array
 from shared.contract import flat
 from shared.definitions import boxes, decoding, diffusion
@@ -190,6 +191,7 @@ def _searches(name: str, search: BeamSearch) -> Iterator[Case]:
             ).copy()
             given: tuple[Any, ...] = beams, log_p, np.array(position)
             yield Case(f"step {position}, {name}, {kind}", search.step, given, margin)
+            yield Case(f"margin {position}, {name}, {kind}", search.margin, given)
             beams = search.step(*given)
     done = Beams(*beams[:3], np.full_like(beams.finished, True), beams.parents)
     yield Case(f"all finished, {name}", search.step, (done, log_p, np.array(2)))
@@ -199,16 +201,9 @@ def _searches(name: str, search: BeamSearch) -> Iterator[Case]:
             table = np.where(np.arange(TOKENS) == search.end, -0.01, table - 9)
         case = Case(f"search, {name}, {kind}", search.search, (table, 2))
         yield replace(case, callback="following_table")
-
-
-def following_table(table: Array) -> decoding.Scorer:
-    """A language model that knows the token before: a row of log probabilities each."""
-
-    def score(sequences: Array, position: int) -> Array:
-        before = sequences[..., max(position - 1, 0)]
-        return table[before]
-
-    return score
+        given = table, np.zeros((2 * search.width, 1), np.int64), 2
+        case = Case(f"search, cached, {name}, {kind}", search.search_cached, given)
+        yield replace(case, callback="adding_tokens")
 
 
 # Boxes
@@ -425,11 +420,6 @@ def _diffusion() -> Iterator[Case]:
     yield Case("sample at once", DDPM().sample, once, callback="scaling")
 
 
-def scaling(scales: Array) -> diffusion.Predictor:
-    """A model that sees noise in a share of x, by the time."""
-    return lambda x, t: scales[t][:, None] * x
-
-
 # Returns
 
 RETURNS = {
@@ -476,10 +466,6 @@ MADE = {
     "returns": _returns,
 }
 CASES = {part: {case.name: case for case in made()} for part, made in MADE.items()}
-CALLBACKS: dict[str, Callable[[Array], Any]] = {
-    "following_table": following_table,
-    "scaling": scaling,
-}
 SETTINGS: dict[str, dict[str, Any]] = {
     "decoding": {
         **SAMPLES,

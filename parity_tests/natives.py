@@ -147,7 +147,7 @@ def _native(package: str, part: str, definition: Any) -> Any:
     return getattr(module, type(definition).__name__)
 
 
-# Callbacks (parity_tests/defined.py has them in NumPy)
+# Callbacks (parity_tests/callbacks.py has them in NumPy)
 
 
 def following_table(
@@ -173,6 +173,34 @@ def following_table(
 
         def score(sequences: Any, position: Any) -> Any:
             return torch.tensor(table)[sequences[..., max(position - 1, 0)]]
+
+    return _define(package, search, (score, *rest))
+
+
+def adding_tokens(
+    package: str, search: Any, arguments: tuple[Any, ...]
+) -> tuple[Any, ...]:
+    """A cached beam search with a model that keeps the sum of all tokens before."""
+    table, *rest = arguments
+    if package == PACKAGES["keras"]:
+        ops = importlib.import_module("keras").ops
+
+        def score(last: Any, position: Any, sums: Any) -> Any:
+            sums = sums + ops.cast(ops.reshape(last, (-1, 1)), sums.dtype)
+            before = ops.reshape(sums % len(table), ops.shape(last))
+            return ops.take(ops.convert_to_tensor(table), before, 0), sums
+    elif package == PACKAGES["jax"]:
+        jnp = importlib.import_module("jax.numpy")
+
+        def score(last: Any, position: Any, sums: Any) -> Any:
+            sums = sums + last.reshape(-1, 1)
+            return jnp.asarray(table)[(sums % len(table)).reshape(last.shape)], sums
+    else:
+        torch = importlib.import_module("torch")
+
+        def score(last: Any, position: Any, sums: Any) -> Any:
+            sums = sums + last.reshape(-1, 1)
+            return torch.tensor(table)[(sums % len(table)).reshape(last.shape)], sums
 
     return _define(package, search, (score, *rest))
 

@@ -7,12 +7,14 @@ One file to lift: it needs nothing of this suite.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 Scorer = Callable[[Tensor, int], Tensor]
+CachedScorer = Callable[[Tensor, int, Any], tuple[Tensor, Any]]
 
 # What a setting may be: at least the first, below the second.
 _ALLOWED = {
@@ -120,6 +122,12 @@ class BeamSearch(_Settings):
             parents,
         )
 
+    def margin(self, beams: Beams, log_p: Tensor, position: int | Tensor) -> Tensor:
+        ranks = F.pad(self._candidates(beams, log_p)[1], (0, 1), value=-math.inf)
+        best = ranks.topk(min(self.width + 1, ranks.shape[-1])).values
+        higher, lower = best[:, :-1], best[:, 1:]
+        return torch.where(lower.isfinite(), higher - lower, math.inf).amin(-1)
+
     def search(
         self, score: Scorer, batch: int, device: torch.device | None = None
     ) -> Beams:
@@ -129,6 +137,25 @@ class BeamSearch(_Settings):
                 break
             beams = self.step(beams, score(beams.sequences, position), position)
         return beams
+
+    def search_cached(
+        self,
+        score: CachedScorer,
+        cache: Any,
+        batch: int,
+        device: torch.device | None = None,
+    ) -> tuple[Beams, Tensor]:
+        beams = self.start(batch, device)
+        least = torch.full((batch,), math.inf, device=device)
+        for position in range(self.length):
+            if beams.finished.all():
+                break
+            last = beams.sequences[..., max(position - 1, 0)]
+            log_p, cache = score(last, position, cache)
+            least = torch.minimum(least, self.margin(beams, log_p, position))
+            beams = self.step(beams, log_p, position)
+            cache = follow(cache, beams.parents)
+        return beams, least
 
     def _candidates(self, beams: Beams, log_p: Tensor) -> tuple[Tensor, Tensor]:
         is_end = torch.arange(log_p.shape[-1], device=log_p.device) == self.end
@@ -141,6 +168,13 @@ class BeamSearch(_Settings):
 
     def penalty(self, lengths: Tensor) -> Tensor:
         return ((5 + lengths) / 6) ** self.length_penalty
+
+
+def follow(cache: Any, parents: Tensor) -> Any:
+    if isinstance(cache, Tensor):
+        rows = torch.arange(parents.numel(), device=parents.device)
+        return cache[rows.reshape(parents.shape).gather(1, parents).flatten()]
+    return type(cache)(follow(one, parents) for one in cache)
 
 
 # What they have in common

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from parity_tests import defined
+from parity_tests.callbacks import following_table
 from parity_tests.defined import CASES, SETTINGS, TOKENS, Case, Found, rows_of_logits
 from parity_tests.tests import held
 from shared.definitions.decoding import (
@@ -174,7 +175,7 @@ def test_a_beam_wide_enough_finds_the_best_of_all_sequences(length_penalty):
 def test_one_beam_is_greedy():
     table = np.log(generator("greedy").dirichlet(np.ones(5), 5))
     search = BeamSearch(width=1, end=4, length=7)
-    beams = search.search(defined.following_table(table), 1)
+    beams = search.search(following_table(table), 1)
     token, said = 4, []
     while len(said) < 7 and (token != 4 or not said):
         token = int(greedy(table[token]))
@@ -210,7 +211,7 @@ def test_a_length_penalty_prefers_the_longer():
     table = np.log([[0.9, 0.1 - 1e-9, 1e-9], [0.5, 0.5, 1e-12], [0.3, 0.4, 0.3]])
     for alpha, said in ((0.0, [1, 1, 1]), (2.0, [0, 0, 0])):
         search = BeamSearch(width=3, end=1, length=3, length_penalty=alpha)
-        beams = search.search(defined.following_table(table), 1)
+        beams = search.search(following_table(table), 1)
         assert beams.sequences[0, 0].tolist() == said
     assert search.penalty(np.array([1, 7])) == pytest.approx([1, 4])
 

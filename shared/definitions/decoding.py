@@ -11,7 +11,7 @@ rounding may decide otherwise. It is infinite where there was nothing to decide.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from shared.fields import Checked, Index, NonNegative, Positive, Range, Size
 
 Part = Annotated[float, Range(5e-324, 1.0 + 2**-52, "a number above 0, at most 1")]
 Scorer = Callable[[Array, int], Array]
+CachedScorer = Callable[[Array, int, Any], tuple[Array, Any]]
 
 
 # One token
@@ -176,6 +177,28 @@ class BeamSearch(Checked):
             beams = self.step(beams, score(beams.sequences, position), position)
         return beams
 
+    def search_cached(
+        self, score: CachedScorer, cache: Any, batch: int
+    ) -> tuple[Beams, Array]:
+        """The same of a model that reads each token once; beside the beams the least
+        margin of each row.
+
+        cache: arrays [batch * width, ...], in tuples or lists, which follow the beams.
+        score: of the tokens said last [batch, width], of the position that comes next
+            and of the cache, the log probabilities and the cache then. Before the first
+            position `end` was said.
+        """
+        beams, least = self.start(batch), np.full(batch, np.inf)
+        for position in range(self.length):
+            if beams.finished.all():
+                break
+            last = beams.sequences[..., max(position - 1, 0)]
+            log_p, cache = score(last, position, cache)
+            least = np.minimum(least, self.margin(beams, log_p, position))
+            beams = self.step(beams, log_p, position)
+            cache = follow(cache, beams.parents)
+        return beams, least
+
     def _candidates(self, beams: Beams, log_p: Array) -> tuple[Array, Array]:
         """Give each continuation's log probability and what it is ranked by, [batch,
         width * vocabulary]."""
@@ -190,6 +213,14 @@ class BeamSearch(Checked):
     def penalty(self, lengths: Array) -> Array:
         """Compute ((5 + length) / 6) ^ alpha."""
         return ((5 + lengths) / 6) ** self.length_penalty
+
+
+def follow(cache: Any, parents: Array) -> Any:
+    """What is kept of each beam, [batch * width, ...], in the order of its parents."""
+    if isinstance(cache, np.ndarray):
+        rows = np.arange(parents.size).reshape(parents.shape)
+        return cache[np.take_along_axis(rows, parents, 1).ravel()]
+    return type(cache)(follow(one, parents) for one in cache)
 
 
 # What they have in common
