@@ -29,6 +29,7 @@ from shared.arrays import Array, Arrays, Weights
 from shared.data.batches import laid_out
 from shared.data.shapes import CLASSES
 from shared.data.text import sonnets, spelled
+from shared.data.translation import made_vocabulary
 from shared.errors import UsageError, unknown
 from shared.files.writing import write_text
 from shared.frameworks import NATIVE
@@ -174,6 +175,20 @@ def _likelier(logits: Array, names: Sequence[str]) -> str:
     return f"{names[best]}, {100 * shares[best] / shares.sum():.1f} %"
 
 
+def _sentences(task: Task) -> Arrays:
+    return task.data().test.take(slice(0, 6)).inputs[:2]
+
+
+def _read(task: Task, asked: Arrays) -> list[Cell]:
+    known = made_vocabulary()
+    return [known.decode(line) for line in asked[0]]
+
+
+def _translated(outputs: Arrays) -> list[Cell]:
+    known = made_vocabulary()
+    return [known.decode(line) for line in outputs[0]]
+
+
 # Graphs
 
 MEMBERS = (0, 2, 8, 9, 13, 19, 28, 30, 33)
@@ -228,6 +243,14 @@ SAMPLES = {
     ),
     "bert": Sample(
         "jumbled_bert", "", "Is it English?", _some_lines, _spelled, _english
+    ),
+    "transformer": Sample(
+        "made_language_transformer",
+        "translate",
+        "Sentences translated",
+        _sentences,
+        _read,
+        _translated,
     ),
     "gcn": Sample("karate_gcn", "", "With whom each goes", _club, _members, _sides),
 }

@@ -5,6 +5,7 @@ Imported in a worker only: `worker.adopt("parity_tests.originals:resnet18", ...)
 
 import functools
 import importlib
+import math
 import sys
 import types
 from typing import Any
@@ -206,6 +207,50 @@ def _bert(kind: str, **sizes: Any) -> Any:
             return tuple(found.values())
 
     return Outputs(transformers.BertConfig(**sizes))
+
+
+def small_transformer() -> Any:
+    """torch's layers of a Transformer at the sizes of the spec's ORACLES, with its
+    embedding and positions around them."""
+    torch = importlib.import_module("torch")
+    nn = torch.nn
+    vocabulary, width, heads, depth = 101, 48, 4, 3
+    sizes = {"dim_feedforward": 40, "dropout": 0.0, "layer_norm_eps": 1e-3}
+    sizes |= {"batch_first": True}
+
+    class Transformer(nn.Module):  # type: ignore[name-defined]
+        def __init__(self) -> None:
+            super().__init__()
+            self.embedding = nn.Embedding(vocabulary, width)
+            reading = nn.TransformerEncoderLayer(width, heads, **sizes)
+            self.encoder = nn.TransformerEncoder(
+                reading, depth, enable_nested_tensor=False
+            )
+            saying = nn.TransformerDecoderLayer(width, heads, **sizes)
+            self.decoder = nn.TransformerDecoder(saying, depth)
+
+        def forward(self, source: Any, mask: Any, target: Any) -> Any:
+            unseen, later = mask == 0, nn.Transformer.generate_square_subsequent_mask
+            memory = self.encoder(self.placed(source), src_key_padding_mask=unseen)
+            y = self.decoder(
+                self.placed(target),
+                memory,
+                tgt_mask=later(target.shape[1], dtype=memory.dtype),
+                memory_key_padding_mask=unseen,
+            )
+            return y @ self.embedding.weight.T
+
+        def placed(self, tokens: Any) -> Any:
+            """Number by number, as the paper's section 3.5 writes them."""
+            x = self.embedding(tokens) * math.sqrt(width)
+            for place in range(tokens.shape[1]):
+                for i in range(0, width, 2):
+                    angle = place / 10000 ** (i / width)
+                    x[:, place, i] += math.sin(angle)
+                    x[:, place, i + 1] += math.cos(angle)
+            return x
+
+    return Transformer()
 
 
 def inception_v3_no_aux() -> Any:

@@ -8,7 +8,7 @@ from shared.specs.base import Spec, Variant
 from shared.specs.classic import linear, mlp
 from shared.specs.generative import autoencoder, gan, vae
 from shared.specs.graph import gcn
-from shared.specs.language import bert, gpt, llama
+from shared.specs.language import bert, gpt, llama, transformer
 from shared.specs.sequence import cnn1d, lstm
 from shared.specs.vision import (
     alexnet,

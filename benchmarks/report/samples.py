@@ -14,6 +14,7 @@ from shared.arrays import Array
 from shared.catalog import family_of
 from shared.data.batches import Ragged, Samples
 from shared.data.text import spelled
+from shared.data.translation import made_vocabulary
 from shared.tasks import TASKS
 from shared.tasks.base import Task
 
@@ -28,6 +29,7 @@ EMBEDDED = (
     "digits_siamese",
     "digits_triplet",
     "jumbled_bert",
+    "made_language_transformer",
     "karate_gcn",
 )
 LETTERS = "XYabcdefghijklmnopqrstuvw"
@@ -66,6 +68,8 @@ def sample(task: Task) -> Sample:
 def _shown(task: Task, found: Samples) -> str:
     if isinstance(found.inputs[0], Ragged):
         return _graph(found)
+    if len(found.inputs) > 1 and found.targets and found.targets[0].ndim == 2:
+        return _translated(found.inputs[0][:4], found.targets[0][:4])
     if len(found.inputs) > 1 and task.spec.inputs()[0].below is not None:
         return _jumbled(found.inputs[0][:4], found.targets[0][:4])
     if len(found.inputs) > 1:
@@ -197,6 +201,19 @@ def _jumbled(x: Array, y: Array) -> str:
         said = html.escape(spelled(tokens))
         rows.append(f"<tr><td><code>{said}</code></td><td>{english}</td></tr>")
     head = "<tr><th scope=col>given</th><th scope=col>is it English?</th></tr>"
+    return _scrolling(
+        f"<table><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table>"
+    )
+
+
+def _translated(x: Array, y: Array) -> str:
+    known = made_vocabulary()
+    rows = [
+        f"<tr><td><code>{known.decode(given)}</code></td>"
+        f"<td><code>{known.decode(wanted)}</code></td></tr>"
+        for given, wanted in zip(x, y, strict=True)
+    ]
+    head = "<tr><th scope=col>given</th><th scope=col>wanted</th></tr>"
     return _scrolling(
         f"<table><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table>"
     )

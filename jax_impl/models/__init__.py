@@ -19,6 +19,7 @@ from jax_impl.models.language.bert import (
 )
 from jax_impl.models.language.gpt import GPT as GPT
 from jax_impl.models.language.llama import Llama as Llama
+from jax_impl.models.language.transformer import Transformer as Transformer
 from jax_impl.models.sequence.cnn1d import CNN1D as CNN1D
 from jax_impl.models.sequence.lstm import LSTM as LSTM
 from jax_impl.models.vision.alexnet import AlexNet as AlexNet

@@ -19,6 +19,7 @@ from keras_impl.models.language.bert import (
 )
 from keras_impl.models.language.gpt import GPT as GPT
 from keras_impl.models.language.llama import Llama as Llama
+from keras_impl.models.language.transformer import Transformer as Transformer
 from keras_impl.models.sequence.cnn1d import CNN1D as CNN1D
 from keras_impl.models.sequence.lstm import LSTM as LSTM
 from keras_impl.models.vision.alexnet import AlexNet as AlexNet

@@ -171,7 +171,7 @@ def test_a_layer_reaches_the_families_that_have_it(package):
     assert reached.families(package, "StackedLSTM") == ("lstm",)
     assert set(reached.families(package, "max_pool1d")) == {"cnn1d"}
     attention = reached.families(package, "Attention")
-    assert set(attention) == {"bert", "gpt", "llama", "swin", "vit"}
+    assert set(attention) == {"bert", "gpt", "llama", "swin", "transformer", "vit"}
     assert {"siamese", "vgg"} <= set(reached.families(package, "conv"))  # by a tower
     assert set(reached.families(package, "")) == set(FAMILIES)
 

@@ -19,6 +19,7 @@ from pytorch_impl.models.language.bert import (
 )
 from pytorch_impl.models.language.gpt import GPT as GPT
 from pytorch_impl.models.language.llama import Llama as Llama
+from pytorch_impl.models.language.transformer import Transformer as Transformer
 from pytorch_impl.models.sequence.cnn1d import CNN1D as CNN1D
 from pytorch_impl.models.sequence.lstm import LSTM as LSTM
 from pytorch_impl.models.vision.alexnet import AlexNet as AlexNet

@@ -59,7 +59,7 @@ def joined(state: Weights) -> dict[str, Array]:
     """Join `q`, `k` and `v` to `qkv`; a part that lacks the others stays."""
     found: dict[str, Array] = {}
     for name, value in state.items():
-        whole = re.sub(r"\.attn\.[qkv]\.", ".attn.qkv.", name)
+        whole = re.sub(r"\.(attn|cross)\.[qkv]\.", r".\1.qkv.", name)
         parts = [whole.replace(".qkv.", f".{letter}.") for letter in "qkv"]
         if whole == name or any(part not in state for part in parts):
             found[name] = value

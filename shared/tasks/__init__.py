@@ -14,6 +14,7 @@ from shared.tasks.generative import (
 from shared.tasks.graph import cora_gcn, karate_gcn
 from shared.tasks.language import (
     jumbled_bert,
+    made_language_transformer,
     shakespeare_gpt,
     sonnets_gpt,
     sonnets_llama,
