@@ -104,10 +104,17 @@ def _part(text: str, judged: list[Judged], everything: list[Mutant]) -> str:
     reasons = explanations()
     told = {_place(one): reasons[key(one)] for one in everything if key(one) in reasons}
     return text.format(
-        summary=summary(judged),
+        summary=summary(judged) + _unjudged(judged, everything),
         table="\n".join(rows),
         survivors="\n".join(f"- {place}: {told[place]}" for place in sorted(told)),
     )
+
+
+def _unjudged(judged: list[Judged], everything: list[Mutant]) -> str:
+    """Name the files whose mutants nobody has judged yet."""
+    known = {one.path for one in judged}
+    left = sorted({row for one in everything if (row := _row(one.path)) not in known})
+    return f"; not judged yet: {', '.join(left)}" if left else ""
 
 
 def summary(judged: list[Judged]) -> str:
