@@ -194,7 +194,7 @@ def _layer(own: Any, case: str, **rngs: Any) -> Any:
         return own.Attention(0.0, (ATTENTIONS | FUSED)[case][0], **rngs)
     spec = (CASES | SERIES | STACKS).get(case)
     if isinstance(spec, StackSpec):
-        return own.StackedLSTM(spec, **rngs)
+        return own.Recurrent(spec, **rngs)
     if isinstance(spec, Conv1dSpec):
         return own.conv1d(spec, **rngs)
     if isinstance(spec, ConvSpec):

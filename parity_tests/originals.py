@@ -253,6 +253,40 @@ def small_transformer() -> Any:
     return Transformer()
 
 
+def torch_elman() -> Any:
+    """torch's own, at the sizes of the oracle of rnn; so are the next two."""
+    return _torch_layers("RNN", bidirectional=True)
+
+
+def torch_gru() -> Any:
+    return _torch_layers("GRU", bidirectional=True)
+
+
+def torch_lstm() -> Any:
+    return _torch_layers("LSTM", proj_size=4)
+
+
+def _torch_layers(kind: str, **arguments: Any) -> Any:
+    """torch's recurrent layers, which take padded sequences and their lengths."""
+    torch = importlib.import_module("torch")
+    packing = importlib.import_module("torch.nn.utils.rnn")
+    base: Any = getattr(torch.nn, kind)
+
+    class Padded(base):
+        def forward(self, x: Any, lengths: Any) -> Any:
+            packed = packing.pack_padded_sequence(
+                x, lengths, batch_first=True, enforce_sorted=False
+            )
+            y, state = super().forward(packed)
+            y, _ = packing.pad_packed_sequence(
+                y, batch_first=True, total_length=x.shape[1]
+            )
+            parts = state if isinstance(state, tuple) else (state,)
+            return y, *(part.transpose(0, 1) for part in parts)
+
+    return Padded(6, 9, 3, batch_first=True, **arguments)
+
+
 def inception_v3_no_aux() -> Any:
     return _torchvision("inception_v3", aux_logits=False)
 

@@ -51,8 +51,8 @@ app.command()(port.port)
 app.command()(generate.generate)
 
 _FORMS = (
-    "canonical, pytorch, keras, jax; gguf, huggingface, keras.applications, lite, timm "
-    "or torchvision, as the family has them"
+    "canonical, pytorch, keras, jax; chars2vec, gguf, huggingface, keras.applications, "
+    "lite, silero, timm, torch or torchvision, as the family has them"
 )
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from shared.arrays import Array
 from shared.catalog import family_of
 from shared.data.batches import Ragged, Samples
+from shared.data.sentiment import WORDS
 from shared.data.text import spelled
 from shared.data.translation import made_vocabulary
 from shared.tasks import TASKS
@@ -31,6 +32,11 @@ EMBEDDED = (
     "jumbled_bert",
     "made_language_transformer",
     "karate_gcn",
+    "seasons_elman",
+    "seasons_gru",
+    "seasons_lstm",
+    "seasons_tcn",
+    "reviews_textcnn",
 )
 LETTERS = "XYabcdefghijklmnopqrstuvw"
 
@@ -68,6 +74,9 @@ def sample(task: Task) -> Sample:
 def _shown(task: Task, found: Samples) -> str:
     if isinstance(found.inputs[0], Ragged):
         return _graph(found)
+    series = found.inputs[0].ndim == 3 and len(found.targets) > 0
+    if series and found.targets[0].dtype.kind == "f":
+        return _table(found.inputs[0][:3, -10:, 0], found.targets[0][:3])
     if len(found.inputs) > 1 and found.targets and found.targets[0].ndim == 2:
         return _translated(found.inputs[0][:4], found.targets[0][:4])
     if len(found.inputs) > 1 and task.spec.inputs()[0].below is not None:
@@ -76,7 +85,7 @@ def _shown(task: Task, found: Samples) -> str:
         return _together([t.name for t in task.spec.inputs()], found)
     (x,), (y,) = found.inputs, found.targets
     if task.spec.inputs()[0].below is not None:
-        return _text(x, y)
+        return _text(x, y) if y.ndim > 1 else _reviews(x[:5], y[:5])
     if x.ndim == 4:
         return _images([image[0] for image in x[:10]], y[:10])
     if x.ndim == 3:
@@ -214,6 +223,17 @@ def _translated(x: Array, y: Array) -> str:
         for given, wanted in zip(x, y, strict=True)
     ]
     head = "<tr><th scope=col>given</th><th scope=col>wanted</th></tr>"
+    return _scrolling(
+        f"<table><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table>"
+    )
+
+
+def _reviews(x: Array, y: Array) -> str:
+    rows = []
+    for tokens, praises in zip(x, y, strict=True):
+        said = " ".join(WORDS[i] for i in tokens)
+        rows.append(f"<tr><td>{said}</td><td>{('no', 'yes')[praises]}</td></tr>")
+    head = "<tr><th scope=col>given</th><th scope=col>does it praise?</th></tr>"
     return _scrolling(
         f"<table><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table>"
     )

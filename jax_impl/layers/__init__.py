@@ -4,6 +4,7 @@ from jax_impl.layers.activation import ACTIVATIONS as ACTIVATIONS
 from jax_impl.layers.activation import Activation as Activation
 from jax_impl.layers.activation import leaky_relu as leaky_relu
 from jax_impl.layers.attention import Attention as Attention
+from jax_impl.layers.cells import State as State
 from jax_impl.layers.convolution import Conv as Conv
 from jax_impl.layers.convolution import Conv1d as Conv1d
 from jax_impl.layers.convolution import ConvTranspose as ConvTranspose
@@ -31,8 +32,7 @@ from jax_impl.layers.pooling import adaptive_avg_pool as adaptive_avg_pool
 from jax_impl.layers.pooling import avg_pool as avg_pool
 from jax_impl.layers.pooling import max_pool as max_pool
 from jax_impl.layers.pooling import max_pool1d as max_pool1d
-from jax_impl.layers.recurrent import StackedLSTM as StackedLSTM
-from jax_impl.layers.recurrent import State as State
+from jax_impl.layers.recurrent import Recurrent as Recurrent
 from jax_impl.layers.recurrent import recur as recur
 from jax_impl.layers.rotary import Turn as Turn
 from jax_impl.layers.rotary import rotate as rotate

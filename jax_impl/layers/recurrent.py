@@ -1,6 +1,5 @@
-"""Recurrent layers: an LSTM of several layers, in one direction or both."""
+"""Recurrent layers: cells over time, in layers, in one direction or both."""
 
-from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -10,16 +9,38 @@ from flax import nnx
 from flax.nnx.nn.dtypes import promote_dtype
 from jax import Array
 
+from jax_impl.layers.cells import State, Step, step_of
 from jax_impl.layers.dropout import Dropout
 from shared.specs.sequence.recurrent import Direction, StackSpec
 
-# Hidden and cell: [layers * directions, B, hidden].
-State = tuple[Array, Array]
+
+def scan(
+    step: Step, inputs: Array, state: State, lengths: Array | None, reverse: bool
+) -> tuple[Array, State]:
+    """inputs: [T, B, gates]. What each step puts out, and the last state; past its
+    length a sequence puts out 0 and its state stays."""
+
+    def held(state: State, at: tuple[Array, Array]) -> tuple[State, Array]:
+        t, x = at
+        after = step(x, state)
+        if lengths is None:
+            return after, after[0]
+        inside = (t < lengths)[:, None]
+        pairs = zip(after, state, strict=True)
+        kept = tuple(jnp.where(inside, new, old) for new, old in pairs)
+        return kept, jnp.where(inside, after[0], 0)
+
+    times = jnp.arange(len(inputs))
+    state, y = jax.lax.scan(held, state, (times, inputs), reverse=reverse)
+    return y, state
 
 
-class StackedLSTM(nnx.Module):
-    """DIFF(lstm-scan): JAX has no LSTM with torch's parameters; the product with the
-    inputs is one matmul, what is left is scanned."""
+class Recurrent(nnx.Module):
+    """States: [layers * directions, B, width] each.
+
+    DIFF(lstm-scan): JAX has no LSTM with torch's parameters; the product with the
+    inputs is one matmul, what is left is scanned.
+    """
 
     def __init__(self, spec: StackSpec, *, rngs: nnx.Rngs):
         self.spec, self.dtype = spec, None
@@ -30,35 +51,42 @@ class StackedLSTM(nnx.Module):
             Dropout(spec.dropout, rngs=rngs) for _ in range(spec.gaps)
         )
 
-    def __call__(self, x: Array, state: State | None = None) -> tuple[Array, State]:
+    def __call__(
+        self, x: Array, state: State | None = None, lengths: Array | None = None
+    ) -> tuple[Array, State]:
         """Run over all steps; without a state it starts at zeros."""
-        starts, ends = self.starts(x, state), list[State]()
+        state = self.starts(x) if state is None else state
+        starts, ends = zip(*state, strict=True), list[State]()
         for k, directions in enumerate(self.spec.directions):
             if k and not self.dropouts[k - 1].deterministic:
                 x = self.dropouts[k - 1](x)
-            found = [self.scan(x, d, next(starts)) for d in directions]
+            found = [self.scan(x, d, next(starts), lengths) for d in directions]
             x = jnp.concatenate([y for y, _ in found], -1)
             ends.extend(end for _, end in found)
-        h, c = (jnp.stack(s) for s in zip(*ends, strict=True))
-        return x, (h, c)
+        return x, tuple(jnp.stack(part) for part in zip(*ends, strict=True))
 
-    def starts(self, x: Array, state: State | None) -> Iterator[State]:
-        """Give the state that each direction of each layer starts from."""
-        if state is None:
-            zeros = jnp.zeros((self.spec.scans, len(x), self.spec.hidden), x.dtype)
-            state = zeros, zeros
-        return zip(*state, strict=True)
-
-    def scan(self, x: Array, d: Direction, start: State) -> tuple[Array, State]:
-        own = [getattr(self, name)[...] for name in d.shapes]
-        x, w_ih, w_hh, b_ih, b_hh, *start = promote_dtype(
-            (x, *own, *start), dtype=self.dtype
+    def starts(self, x: Array) -> State:
+        rows, widths = len(x), self.spec.widths
+        return tuple(
+            jnp.zeros((self.spec.scans, rows, width), x.dtype) for width in widths
         )
+
+    def scan(
+        self, x: Array, d: Direction, start: State, lengths: Array | None
+    ) -> tuple[Array, State]:
+        own = [getattr(self, name)[...] for name in d.shapes]
+        x, *both = promote_dtype((x, *own, *start), dtype=self.dtype)
+        weights, start = both[: len(own)], tuple(both[len(own) :])
+        w_ih, w_hh, b_ih, b_hh, *_ = weights
         batch, length, _ = x.shape
         steps = x.swapaxes(0, 1).reshape(length * batch, -1)
-        gates = (steps @ w_ih.T + (b_ih + b_hh)).reshape(length, batch, -1)
-        y, state = recur(gates, w_hh.T, tuple(start), d.backward)
-        return y.swapaxes(0, 1), state
+        inputs = (steps @ w_ih.T).reshape(length, batch, -1)
+        if lengths is None and d.cell.is_plain_lstm:
+            y, end = recur(inputs + (b_ih + b_hh), w_hh.T, start, d.backward)
+        else:
+            step = step_of(d.cell, weights)
+            y, end = scan(step, inputs + b_ih, start, lengths, d.backward)
+        return y.swapaxes(0, 1), end
 
 
 def _cell(state: State, gates: Array, w: Array) -> tuple[State, tuple[Array, ...]]:

@@ -10,6 +10,7 @@ from keras_impl.layers.activation import gelu as gelu
 from keras_impl.layers.activation import gelu_tanh as gelu_tanh
 from keras_impl.layers.activation import leaky_relu as leaky_relu
 from keras_impl.layers.attention import Attention as Attention
+from keras_impl.layers.cells import State as State
 from keras_impl.layers.convolution import Conv1D as Conv1D
 from keras_impl.layers.convolution import Conv2D as Conv2D
 from keras_impl.layers.convolution import Conv2DTranspose as Conv2DTranspose
@@ -38,8 +39,7 @@ from keras_impl.layers.pooling import adaptive_avg_pool as adaptive_avg_pool
 from keras_impl.layers.pooling import avg_pool as avg_pool
 from keras_impl.layers.pooling import max_pool as max_pool
 from keras_impl.layers.pooling import max_pool1d as max_pool1d
-from keras_impl.layers.recurrent import StackedLSTM as StackedLSTM
-from keras_impl.layers.recurrent import State as State
+from keras_impl.layers.recurrent import Recurrent as Recurrent
 from keras_impl.layers.recurrent import recur as recur
 from keras_impl.layers.rotary import Turn as Turn
 from keras_impl.layers.rotary import rotate as rotate

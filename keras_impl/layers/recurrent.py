@@ -1,6 +1,5 @@
-"""Recurrent layers: an LSTM of several layers, in one direction or both."""
+"""Recurrent layers: cells over time, in layers, in one direction or both."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -8,17 +7,50 @@ from keras import KerasTensor, ops
 from keras.src import backend
 
 from keras_impl import backends
+from keras_impl.layers.cells import State, Step, step_of
 from keras_impl.layers.dropout import Dropout
 from keras_impl.layers.saved import Saved
 from shared.specs.sequence.recurrent import Direction, StackSpec
 
-# Hidden and cell: [layers * directions, B, hidden].
-State = tuple[KerasTensor, KerasTensor]
+
+def scan(
+    step: Step,
+    inputs: KerasTensor,
+    state: State,
+    lengths: KerasTensor | None,
+    reverse: bool,
+) -> tuple[KerasTensor, State]:
+    """inputs: [B, T, gates]. What each step puts out, and the last state; past its
+    length a sequence puts out 0 and its state stays."""
+    if lengths is not None:
+        times = ops.arange(inputs.shape[1], dtype="int32")
+        inside = times < ops.cast(lengths, "int32")[:, None]
+        # Behind the gates, since not every back end scans two tensors.
+        last = ops.cast(inside[..., None], inputs.dtype)
+        inputs = ops.concatenate([inputs, last], -1)
+    if reverse:  # not go_backwards: its output's order is the back end's
+        inputs = ops.flip(inputs, 1)
+
+    def held(x: KerasTensor, state: list[KerasTensor]) -> Any:
+        if lengths is None:
+            after = step(x, tuple(state))
+            return after[0], list(after)
+        after, inside = step(x[:, :-1], tuple(state)), x[:, -1:] > 0
+        pairs = zip(after, state, strict=True)
+        kept = [ops.where(inside, new, old) for new, old in pairs]
+        return ops.where(inside, after[0], ops.zeros_like(after[0])), kept
+
+    _, y, end = backend.rnn(held, inputs, list(state))
+    return ops.flip(y, 1) if reverse else y, tuple(end)
 
 
-class StackedLSTM(Saved, keras.Layer):
-    """DIFF(lstm-biases): Keras's LSTM has one bias, one layer and one direction; this
-    one has torch's parameters and calls the function below Keras's (cuDNN on a GPU)."""
+class Recurrent(Saved, keras.Layer):
+    """States: [layers * directions, B, width] each.
+
+    DIFF(lstm-biases): Keras's layers have one bias, one layer and one direction; this
+    one has torch's parameters and of a plain LSTM calls the function below Keras's
+    (cuDNN on a GPU).
+    """
 
     def __init__(self, spec: StackSpec, *, name: str | None = None, dtype: Any = None):
         super().__init__(name=name, dtype=dtype)
@@ -34,34 +66,43 @@ class StackedLSTM(Saved, keras.Layer):
         self,
         x: KerasTensor,
         state: State | None = None,
+        lengths: KerasTensor | None = None,
         training: bool | None = None,
     ) -> tuple[KerasTensor, State]:
         """Run over all steps; without a state it starts at zeros."""
-        starts, ends = self.starts(x, state), list[State]()
+        state = self.starts(x) if state is None else state
+        starts = zip(*(ops.unstack(p, self.spec.scans) for p in state), strict=True)
+        ends = list[State]()
         for k, directions in enumerate(self.spec.directions):
             if k and training:
                 x = self.dropouts[k - 1](x, training=True)
-            found = [self.scan(x, d, next(starts)) for d in directions]
+            found = [self.scan(x, d, next(starts), lengths) for d in directions]
             x = ops.concatenate([y for y, _ in found], -1)
             ends.extend(end for _, end in found)
-        h, c = (ops.stack(s) for s in zip(*ends, strict=True))
-        return x, (h, c)
+        return x, tuple(ops.stack(part) for part in zip(*ends, strict=True))
 
-    def starts(self, x: KerasTensor, state: State | None) -> Iterator[State]:
-        """Give the state that each direction of each layer starts from."""
-        if state is None:
-            shape = (self.spec.scans, ops.shape(x)[0], self.spec.hidden)
-            zeros = ops.zeros(shape, x.dtype)
-            state = zeros, zeros
-        h, c = (ops.unstack(s, self.spec.scans) for s in state)
-        return zip(h, c, strict=True)
+    def starts(self, x: KerasTensor) -> State:
+        rows, widths = ops.shape(x)[0], self.spec.widths
+        return tuple(
+            ops.zeros((self.spec.scans, rows, width), x.dtype) for width in widths
+        )
 
     def scan(
-        self, x: KerasTensor, d: Direction, start: State
+        self, x: KerasTensor, d: Direction, start: State, lengths: KerasTensor | None
     ) -> tuple[KerasTensor, State]:
-        w_ih, w_hh, b_ih, b_hh = (getattr(self, name) for name in d.shapes)
+        weights = [getattr(self, name) for name in d.shapes]
+        if lengths is None and d.cell.is_plain_lstm:
+            return self.fused(x, weights, start, d)
+        w_ih, _, b_ih, *_ = weights
+        inputs = ops.matmul(x, ops.transpose(w_ih)) + b_ih  # [B, T, gates * hidden]
+        return scan(step_of(d.cell, weights), inputs, start, lengths, d.backward)
+
+    def fused(
+        self, x: KerasTensor, weights: list[Any], start: State, d: Direction
+    ) -> tuple[KerasTensor, State]:
+        w_ih, w_hh, b_ih, b_hh = weights
         w_ih, w_hh, bias = ops.transpose(w_ih), ops.transpose(w_hh), b_ih + b_hh
-        if d.backward:  # not go_backwards: its output's order is the back end's
+        if d.backward:
             x = ops.flip(x, 1)
         try:
             if keras.backend.standardize_dtype(x.dtype) == "float64":

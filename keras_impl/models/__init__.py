@@ -19,9 +19,14 @@ from keras_impl.models.language.bert import (
 )
 from keras_impl.models.language.gpt import GPT as GPT
 from keras_impl.models.language.llama import Llama as Llama
+from keras_impl.models.language.textcnn import TextCNN as TextCNN
 from keras_impl.models.language.transformer import Transformer as Transformer
 from keras_impl.models.sequence.cnn1d import CNN1D as CNN1D
 from keras_impl.models.sequence.lstm import LSTM as LSTM
+from keras_impl.models.sequence.rnn import RNN as RNN
+from keras_impl.models.sequence.rnn import RNNPredictor as RNNPredictor
+from keras_impl.models.sequence.silero_vad import SileroVAD as SileroVAD
+from keras_impl.models.sequence.tcn import TCN as TCN
 from keras_impl.models.vision.alexnet import AlexNet as AlexNet
 from keras_impl.models.vision.alexnet import TwoTowerAlexNet as TwoTowerAlexNet
 from keras_impl.models.vision.convnext import ConvNeXt as ConvNeXt

@@ -52,6 +52,13 @@ TORCH = """
         return own.LayerNorm2d(6, eps=1e-5)
     def leaky(): return nn.LeakyReLU(0.3)
     def lstm(): return nn.LSTM(3, 4, batch_first=True)
+    def packed(lengths):
+        from torch.nn.utils.rnn import pack_padded_sequence as pack
+
+        try:
+            pack(torch.ones(len(lengths), 3, 2), torch.tensor(lengths), True, False)
+        except RuntimeError as error:
+            return str(error)
     def lstm_dropped(): return nn.LSTM(3, 4, 2, batch_first=True, dropout=0.5)
     def flatten(): return nn.Flatten()
     def tanh(): return nn.Tanh()
@@ -155,6 +162,7 @@ KERAS = """
     def gelu(): return Call(lambda x: ops.gelu(x, approximate=False))
     def attention(): return Call(lambda *qkv: ops.dot_product_attention(*qkv))
     def lstm(): return layers.LSTM(4)
+    def gru(): return layers.GRU(4)
     def flatten(): return layers.Flatten()
     def norm_of_channels(): return layers.LayerNormalization(epsilon=1e-5)
     def flatten_own(): return Call(own.flatten)
@@ -272,6 +280,7 @@ FLAX = """
     def embed_own(): return own.Embed(5, 3, rngs=rngs)
     def lstm():
         return nnx.RNN(nnx.OptimizedLSTMCell(3, 4, rngs=rngs))
+    def gru(): return nnx.RNN(nnx.GRUCell(3, 4, rngs=rngs))
     def linear(): return nnx.Linear(3, 4, rngs=rngs)
     def linear_own(): return own.Linear(3, 4, rngs=rngs)
     def conv(): return nnx.Conv(3, 4, (3, 3), padding=1, rngs=rngs)
@@ -808,6 +817,28 @@ def test_lstm_biases(native):
 def test_lstm_scan(native):
     x = normal(2, 5, 3)
     assert count(native("jax", "lstm", x).entries()) == 4 * 4 * (3 + 4 + 1)
+
+
+def test_gru_gates(native):
+    """With the gate that Keras has first far below 0, the update gate, the state is
+    the new value: with weights of 0 elsewhere tanh(b_n)."""
+    x, low = np.zeros((1, 1, 3)), np.zeros((2, 12))
+    low[0, :4], low[0, 8:] = -1e3, 0.5
+    gru = native("keras", "gru", x)
+    shapes = {name: entry.shape for name, entry in gru.entries().items()}
+    assert shapes["cell.bias"] == (2, 12)
+    zeros = {name: np.zeros(shape) for name, shape in shapes.items()}
+    gru.load({**zeros, "cell.bias": low})
+    assert output(gru, x)[0] == pytest.approx(np.tanh(0.5))
+
+
+def test_gru_biases(native):
+    assert count(native("jax", "gru", normal(2, 5, 3)).entries()) == 3 * 4 * (3 + 4 + 1)
+
+
+def test_packed_lengths(ask):
+    assert ask("pytorch", "packed", [3, 1]) is None
+    assert "greater than 0" in ask("pytorch", "packed", [3, 0])
 
 
 def test_lstm_masks(native, workers):

@@ -154,7 +154,7 @@ made = [
     (layers.Activation, ("hard_swish",), x),
     (layers.SqueezeExcitation, (SqueezeSpec(4, 2, "relu", "sigmoid"),), x),
     (layers.Attention, (0.0, True), (sequence,) * 3),
-    (layers.StackedLSTM, (StackSpec(4, 3, 2, True, 0.0),), sequence),
+    (layers.Recurrent, (StackSpec(4, 3, 2, True, 0.0),), sequence),
     (layers.Dropout, (0.5,), x),
     (layers.MapDropout, (0.5,), x),
     (layers.DropPath, (0.5,), x),

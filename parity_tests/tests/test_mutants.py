@@ -168,7 +168,7 @@ def test_a_later_run_of_a_file_takes_the_place_of_the_earlier(everything):
 
 @pytest.mark.parametrize("package", [PACKAGES[f] for f in NATIVE])
 def test_a_layer_reaches_the_families_that_have_it(package):
-    assert reached.families(package, "StackedLSTM") == ("lstm",)
+    assert reached.families(package, "Recurrent") == ("lstm", "rnn", "silero_vad")
     assert set(reached.families(package, "max_pool1d")) == {"cnn1d"}
     attention = reached.families(package, "Attention")
     assert set(attention) == {"bert", "gpt", "llama", "swin", "transformer", "vit"}
@@ -177,7 +177,7 @@ def test_a_layer_reaches_the_families_that_have_it(package):
 
 
 def test_a_rule_of_derivation_reaches_what_its_function_does():
-    assert reached.families("jax_impl", "_recur_jvp") == ("lstm",)
+    assert reached.families("jax_impl", "_recur_jvp") == ("lstm", "rnn", "silero_vad")
     assert "resnet" in reached.families("jax_impl", "_convolve_jvp")
 
 

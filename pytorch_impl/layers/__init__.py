@@ -3,6 +3,7 @@
 from pytorch_impl.layers.activation import ACTIVATIONS as ACTIVATIONS
 from pytorch_impl.layers.activation import Activation as Activation
 from pytorch_impl.layers.attention import Attention as Attention
+from pytorch_impl.layers.cells import State as State
 from pytorch_impl.layers.convolution import LopsidedConv1d as LopsidedConv1d
 from pytorch_impl.layers.convolution import LopsidedConv2d as LopsidedConv2d
 from pytorch_impl.layers.convolution import conv as conv
@@ -22,8 +23,7 @@ from pytorch_impl.layers.pooling import MaxPool2d as MaxPool2d
 from pytorch_impl.layers.pooling import avg_pool as avg_pool
 from pytorch_impl.layers.pooling import max_pool as max_pool
 from pytorch_impl.layers.pooling import max_pool1d as max_pool1d
-from pytorch_impl.layers.recurrent import StackedLSTM as StackedLSTM
-from pytorch_impl.layers.recurrent import State as State
+from pytorch_impl.layers.recurrent import Recurrent as Recurrent
 from pytorch_impl.layers.rotary import Turn as Turn
 from pytorch_impl.layers.rotary import rotate as rotate
 from pytorch_impl.layers.rotary import turn as turn

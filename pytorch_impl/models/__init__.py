@@ -19,9 +19,14 @@ from pytorch_impl.models.language.bert import (
 )
 from pytorch_impl.models.language.gpt import GPT as GPT
 from pytorch_impl.models.language.llama import Llama as Llama
+from pytorch_impl.models.language.textcnn import TextCNN as TextCNN
 from pytorch_impl.models.language.transformer import Transformer as Transformer
 from pytorch_impl.models.sequence.cnn1d import CNN1D as CNN1D
 from pytorch_impl.models.sequence.lstm import LSTM as LSTM
+from pytorch_impl.models.sequence.rnn import RNN as RNN
+from pytorch_impl.models.sequence.rnn import RNNPredictor as RNNPredictor
+from pytorch_impl.models.sequence.silero_vad import SileroVAD as SileroVAD
+from pytorch_impl.models.sequence.tcn import TCN as TCN
 from pytorch_impl.models.vision.alexnet import AlexNet as AlexNet
 from pytorch_impl.models.vision.alexnet import TwoTowerAlexNet as TwoTowerAlexNet
 from pytorch_impl.models.vision.convnext import ConvNeXt as ConvNeXt

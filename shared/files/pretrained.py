@@ -155,6 +155,18 @@ PRETRAINED = {
         },
         form="gguf",
     ),
+    "silero_vad": Pretrained(
+        holds="Silero VAD, which tells speech from silence and noise, at 16 kHz",
+        package=Package("silero-vad", "6.2.3", 11_317_527, "MIT"),
+        files={
+            WEIGHTS: Member(
+                "silero_vad/data/silero_vad_16k.safetensors",
+                1_239_748,
+                "c59271c284ae9c8335d795d60e0bfdb71aaaceec578d9bd9ffc1b8153c319ea1",
+            ),
+        },
+        form="silero",
+    ),
 }
 
 

@@ -181,10 +181,26 @@ def _read_state(source: Path, known: _Known) -> dict[str, Array]:
             return worker.ask("keras_impl.applications:read", source, *original)
     if known.form == GGUF_FORM:
         return GGUF.read(source).state(known.spec)
+    if source.suffix == ".h5":
+        return _read_hdf5(source)
     if source.suffix not in _TORCH:
         return weights.read(source)[0]
     with Worker("pytorch") as worker:
         return _built(worker, known).read_native(source)
+
+
+def _read_hdf5(source: Path) -> dict[str, Array]:
+    """Every tensor of a file that Keras wrote, by its path there."""
+    found: dict[str, Array] = {}
+
+    def visit(name: str, item: Any) -> None:
+        if hasattr(item, "dtype"):
+            found[name] = item[()]
+
+    keras_dtype(source)
+    with _hdf5(source) as file:
+        file.visititems(visit)
+    return found
 
 
 def _built(worker: Worker, known: _Known) -> RemoteModel:

@@ -15,11 +15,21 @@ from shared.tasks.graph import cora_gcn, karate_gcn
 from shared.tasks.language import (
     jumbled_bert,
     made_language_transformer,
+    reviews_textcnn,
     shakespeare_gpt,
     sonnets_gpt,
     sonnets_llama,
+    sst2_textcnn,
 )
-from shared.tasks.sequence import temporal_order_lstm, tones_cnn1d
+from shared.tasks.sequence import (
+    seasons_elman,
+    seasons_gru,
+    seasons_lstm,
+    seasons_tcn,
+    sunspots_gru,
+    temporal_order_lstm,
+    tones_cnn1d,
+)
 from shared.tasks.vision import (
     digits_lenet,
     digits_siamese,

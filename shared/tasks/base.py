@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from shared.arrays import Array
 from shared.data.batches import Dataset
 from shared.definitions import metrics
@@ -112,11 +114,17 @@ def _most_likely(logits: Array, targets: Array) -> float:
     return metrics.accuracy(logits.argmax(-1), targets)
 
 
+def _skill(predicted: Array, targets: Array) -> float:
+    """By how much the squared error is smaller than that of saying 0: 1 is perfect."""
+    return 1 - float(np.square(predicted - targets).sum() / np.square(targets).sum())
+
+
 def _likely(logits: Array, targets: Array) -> float:
     return metrics.accuracy(logits > 0, targets > 0.5)
 
 
 ACCURACY = Metric("accuracy", _most_likely, higher=True)
 BINARY_ACCURACY = Metric("accuracy", _likely, higher=True)
+SKILL = Metric("skill", _skill, higher=True)
 R2 = Metric("r2", metrics.r2, higher=True)
 PERPLEXITY = Metric("perplexity", metrics.perplexity, higher=False)

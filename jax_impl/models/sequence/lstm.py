@@ -7,14 +7,14 @@ import jax.numpy as jnp
 from flax import nnx
 from jax import Array
 
-from jax_impl.layers import Linear, StackedLSTM
+from jax_impl.layers import Linear, Recurrent
 from shared.specs.sequence.lstm import LSTMSpec
 
 
 class LSTM(nnx.Module):
     def __init__(self, spec: LSTMSpec, *, rngs: nnx.Rngs):
         self.spec = spec
-        self.lstm = StackedLSTM(spec.stack, rngs=rngs)
+        self.lstm = Recurrent(spec.stack, rngs=rngs)
         self.fc = Linear(spec.c_out, spec.num_classes, rngs=rngs)
 
     def __call__(self, x: Array) -> Array:

@@ -5,14 +5,14 @@ Spec and paper: shared/specs/sequence/lstm.py.
 
 from keras import KerasTensor, ops
 
-from keras_impl.layers import Dense, SpecModel, StackedLSTM
+from keras_impl.layers import Dense, Recurrent, SpecModel
 from shared.specs.sequence.lstm import LSTMSpec
 
 
 class LSTM(SpecModel):
     def __init__(self, spec: LSTMSpec):
         super().__init__(spec)
-        self.lstm = StackedLSTM(spec.stack)
+        self.lstm = Recurrent(spec.stack)
         self.fc = Dense(spec.c_out, spec.num_classes)
 
     def call(self, x: KerasTensor) -> KerasTensor:

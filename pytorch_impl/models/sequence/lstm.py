@@ -6,7 +6,7 @@ Spec and paper: shared/specs/sequence/lstm.py.
 import torch
 from torch import Tensor, nn
 
-from pytorch_impl.layers import StackedLSTM
+from pytorch_impl.layers import Recurrent
 from shared.specs.sequence.lstm import LSTMSpec
 
 
@@ -14,7 +14,7 @@ class LSTM(nn.Module):
     def __init__(self, spec: LSTMSpec):
         super().__init__()
         self.spec = spec
-        self.lstm = StackedLSTM(spec.stack)
+        self.lstm = Recurrent(spec.stack)
         self.fc = nn.Linear(spec.c_out, spec.num_classes)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -187,10 +187,11 @@ class MaxOfMap(Operation):
     """Each map's largest value; equals share the gradient."""
 
     def forward(self, x: Array) -> Array:
-        y = x.max((2, 3))
-        self.largest = x == y[:, :, None, None]
-        return y
+        self.places = tuple(range(2, x.ndim))
+        y = x.max(self.places, keepdims=True)
+        self.largest = x == y
+        return y.reshape(y.shape[:2])
 
     def backward(self, g: Array) -> Array:
-        share = g / self.largest.sum((2, 3)).astype(g.dtype)
-        return self.largest * share[:, :, None, None]
+        count = self.largest.sum(self.places, keepdims=True).astype(g.dtype)
+        return self.largest * (g.reshape(count.shape) / count)

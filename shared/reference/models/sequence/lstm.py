@@ -7,7 +7,7 @@ import numpy as np
 
 from shared.arrays import Array
 from shared.reference.layers.linear import Linear
-from shared.reference.layers.recurrent import StackedLSTM
+from shared.reference.layers.recurrent import Recurrent
 from shared.reference.module import Module
 from shared.specs.sequence.lstm import LSTMSpec
 
@@ -15,7 +15,7 @@ from shared.specs.sequence.lstm import LSTMSpec
 class LSTM(Module):
     def __init__(self, spec: LSTMSpec):
         self.spec = spec
-        self.lstm = StackedLSTM(spec.stack)
+        self.lstm = Recurrent(spec.stack)
         self.fc = Linear(spec.c_out, spec.num_classes)
 
     def forward(self, x: Array) -> Array:
@@ -28,4 +28,5 @@ class LSTM(Module):
         the ends of the layers below it."""
         of_h = np.zeros_like(self.h)
         of_h[-self.spec.ends :] = np.split(self.fc.backward(g), self.spec.ends, 1)
-        return self.lstm.backward(np.zeros_like(self.y), of_h, np.zeros_like(self.h))
+        of_x, *_ = self.lstm.backward(np.zeros_like(self.y), of_h, np.zeros_like(of_h))
+        return of_x
