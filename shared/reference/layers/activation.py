@@ -139,9 +139,10 @@ class Step(Operation):
         return np.zeros_like(g)
 
 
-# Of specs' outputs.
+# By the names that specs use.
 ACTIVATIONS: dict[str, type[Operation]] = {
     "identity": Identity,
+    "relu": ReLU,
     "sigmoid": Sigmoid,
     "tanh": Tanh,
 }

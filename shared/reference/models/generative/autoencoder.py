@@ -9,33 +9,19 @@ from collections.abc import Callable
 import numpy as np
 
 from shared.arrays import Array
-from shared.reference.layers.activation import Identity, ReLU, Sigmoid, Tanh
+from shared.reference.layers.activation import ACTIVATIONS, Identity, Sigmoid
 from shared.reference.layers.convolution import conv, conv_transpose
 from shared.reference.layers.linear import Linear
 from shared.reference.layers.pooling import Flatten, Unflatten
 from shared.reference.module import Chain, Module, Operation, Steps
 from shared.specs.generative.autoencoder import AutoencoderSpec, ConvAutoencoderSpec
 
-ACTIVATIONS: dict[str, type[Operation]] = {
-    "identity": Identity,
-    "relu": ReLU,
-    "sigmoid": Sigmoid,
-    "tanh": Tanh,
-}
-
-
 # The slope of each activation and how it bends, both of what it put out.
-SLOPES: dict[str, Callable[[Array], Array]] = {
-    "identity": np.ones_like,
-    "relu": lambda h: (h > 0).astype(h.dtype),
-    "sigmoid": lambda h: h * (1 - h),
-    "tanh": lambda h: 1 - h**2,
-}
-BENDS: dict[str, Callable[[Array], Array]] = {
-    "identity": np.zeros_like,
-    "relu": np.zeros_like,
-    "sigmoid": lambda h: 1 - 2 * h,
-    "tanh": lambda h: -2 * h,
+SLOPES: dict[str, tuple[Callable[[Array], Array], Callable[[Array], Array]]] = {
+    "identity": (np.ones_like, np.zeros_like),
+    "relu": (lambda h: (h > 0).astype(h.dtype), np.zeros_like),
+    "sigmoid": (lambda h: h * (1 - h), lambda h: 1 - 2 * h),
+    "tanh": (lambda h: 1 - h**2, lambda h: -2 * h),
 }
 
 
@@ -54,8 +40,8 @@ class Encoder(Steps):
         self.hs, self.js = [x], [np.eye(x.shape[1], dtype=x.dtype)]
         for layer, name in self.layers():
             self.hs.append(ACTIVATIONS[name]()(layer(self.hs[-1])))
-            product = layer.weight.value @ self.js[-1]
-            self.js.append(SLOPES[name](self.hs[-1])[:, :, None] * product)
+            product, (slope, _) = layer.weight.value @ self.js[-1], SLOPES[name]
+            self.js.append(slope(self.hs[-1])[:, :, None] * product)
         return self.js[-1]  # [B, latent, features]
 
     def jacobian_backward(self, g: Array) -> Array:
@@ -64,9 +50,10 @@ class Encoder(Steps):
         of_h = np.zeros_like(self.hs[-1])
         for k, (layer, name) in list(enumerate(self.layers()))[::-1]:
             weight, h, before = layer.weight.value, self.hs[k + 1], self.js[k]
-            of_h = of_h + BENDS[name](h) * (g * (weight @ before)).sum(2)
-            of_sum = SLOPES[name](h) * of_h
-            g = SLOPES[name](h)[:, :, None] * g
+            slope, bend = SLOPES[name]
+            of_h = of_h + bend(h) * (g * (weight @ before)).sum(2)
+            of_sum = slope(h) * of_h
+            g = slope(h)[:, :, None] * g
             shown = np.broadcast_to(before, (len(g), *before.shape[-2:]))
             layer.weight.add(np.einsum("bof,bif->oi", g, shown))
             layer.weight.add(of_sum.T @ self.hs[k])
