@@ -1,5 +1,6 @@
 """The parity engine: every tier of every model, generic over the catalog."""
 
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -116,10 +117,16 @@ class Workers:
             if of.partition("[")[0] == framework and worker.alive:
                 worker.renew()
 
-    def trim(self, limit_mib: int) -> None:
-        """End those that held more, for what their caches keep; they start anew."""
-        for key, worker in list(self._running.items()):
-            if not worker.alive or worker.describe()["peak_mib"] > limit_mib:
+    def trim(self, limit_mib: int, together_mib: float = math.inf) -> None:
+        """End those that held more, for what their caches keep, then the largest until
+        all hold no more together; they start anew."""
+        held = {
+            key: worker.describe()["peak_mib"] if worker.alive else math.inf
+            for key, worker in self._running.items()
+        }
+        for key in sorted(held, key=lambda key: held[key], reverse=True):
+            if held[key] > limit_mib or sum(held.values()) > together_mib:
+                del held[key]
                 self._running.pop(key).close()
 
     def close(self) -> None:

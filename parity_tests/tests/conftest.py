@@ -36,7 +36,7 @@ def recorders():
 def lean(workers):
     """What one file left in the frameworks' caches is not carried through the next."""
     yield
-    workers.trim(limit_mib=1500)
+    workers.trim(limit_mib=1500, together_mib=4000)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from rich.console import Console
 from benchmarks.compare import TIMED, timed_of
 from parity_tests import display
 from parity_tests.compare import worst_layer
-from parity_tests.engine import Check, Session, measure
+from parity_tests.engine import Check, Session, Workers, measure
 from shared.catalog import VARIANTS
 from shared.definitions.initializers import Zeros
 
@@ -30,6 +30,32 @@ def verdicts(workers, evidence):
     for framework in session.frameworks:
         session.remember(NAME, framework, evidence)
     return {check.tier: check for check in session.check(NAME, TIERS)}
+
+
+class Held:
+    """A worker that takes so much memory."""
+
+    alive = True
+
+    def __init__(self, mib):
+        self.mib = mib
+
+    def describe(self):
+        return {"peak_mib": self.mib}
+
+    def close(self):
+        self.alive = False
+
+
+@pytest.mark.parametrize(
+    ("together", "kept"), [(math.inf, [900, 700, 500]), (1300, [700, 500]), (100, [])]
+)
+def test_what_holds_too_much_is_ended(together, kept):
+    workers = Workers()
+    workers._running = {("jax", str(mib)): Held(mib) for mib in (900, 2000, 500, 700)}
+    workers.trim(1000, together)
+    left = (worker.mib for worker in workers._running.values())
+    assert sorted(left, reverse=True) == kept
 
 
 def test_all_of_it_holds(workers, evidence):
