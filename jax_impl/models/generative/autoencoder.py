@@ -96,7 +96,7 @@ class ConvDecoder(nnx.Module):
         return self.out(x)  # [B, rows, columns, channels]
 
 
-class _Autoencoder(nnx.Module):
+class _Coder(nnx.Module):
     """Any encoder and decoder."""
 
     def __call__(self, image: Array) -> tuple[Array, Array]:
@@ -118,7 +118,7 @@ class _Autoencoder(nnx.Module):
         return flatten(jnp.square(image - self.reconstruct(image))).mean(1)  # [B]
 
 
-class Autoencoder(_Autoencoder):
+class Autoencoder(_Coder):
     def __init__(self, spec: AutoencoderSpec, *, rngs: nnx.Rngs):
         self.spec = spec
         self.encoder = Encoder(spec, rngs=rngs)
@@ -128,7 +128,7 @@ class Autoencoder(_Autoencoder):
         return self.encoder.jacobian(image)
 
 
-class ConvAutoencoder(_Autoencoder):
+class ConvAutoencoder(_Coder):
     def __init__(self, spec: ConvAutoencoderSpec, *, rngs: nnx.Rngs):
         self.spec = spec
         self.encoder = ConvEncoder(spec, rngs=rngs)

@@ -100,7 +100,7 @@ class ConvDecoder(keras.Layer):
         return self.out(x)  # [B, rows, columns, channels]
 
 
-class _Autoencoder(SpecModel):
+class _Coder(SpecModel):
     """Any encoder and decoder."""
 
     def call(self, image: KerasTensor) -> tuple[KerasTensor, KerasTensor]:
@@ -123,7 +123,7 @@ class _Autoencoder(SpecModel):
         return ops.mean(flatten(squares), 1)  # [B]
 
 
-class Autoencoder(_Autoencoder):
+class Autoencoder(_Coder):
     def __init__(self, spec: AutoencoderSpec):
         super().__init__(spec)
         self.encoder = Encoder(spec)
@@ -133,7 +133,7 @@ class Autoencoder(_Autoencoder):
         return self.encoder.jacobian(image)
 
 
-class ConvAutoencoder(_Autoencoder):
+class ConvAutoencoder(_Coder):
     def __init__(self, spec: ConvAutoencoderSpec):
         super().__init__(spec)
         self.encoder = ConvEncoder(spec)

@@ -93,7 +93,7 @@ class ConvDecoder(nn.Module):
         return self.out(x)  # [B, channels, rows, columns]
 
 
-class _Autoencoder(nn.Module):
+class _Coder(nn.Module):
     """Any encoder and decoder."""
 
     spec: AutoencoderSpec | ConvAutoencoderSpec
@@ -119,7 +119,7 @@ class _Autoencoder(nn.Module):
         return (image - self.reconstruct(image)).square().flatten(1).mean(1)  # [B]
 
 
-class Autoencoder(_Autoencoder):
+class Autoencoder(_Coder):
     def __init__(self, spec: AutoencoderSpec):
         super().__init__()
         self.spec = spec
@@ -130,7 +130,7 @@ class Autoencoder(_Autoencoder):
         return self.encoder.jacobian(image)
 
 
-class ConvAutoencoder(_Autoencoder):
+class ConvAutoencoder(_Coder):
     def __init__(self, spec: ConvAutoencoderSpec):
         super().__init__()
         self.spec = spec

@@ -14,6 +14,7 @@ from shared.arrays import Array, Weights
 from shared.errors import UsageError, unknown
 
 SOURCES = ("torch", "chars2vec")
+ONLY = {"torch": "elman_10_20", "chars2vec": "chars2vec_50"}
 _PREFIX = "rnn."
 _KERAS = {
     "kernel": ("weight_ih", True),

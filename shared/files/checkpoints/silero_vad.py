@@ -7,6 +7,7 @@ from shared.arrays import Array, Weights
 from shared.errors import unknown
 
 SOURCES = ("silero",)
+ONLY = {"silero": "silero_vad"}
 
 
 def from_public(source: str, state: Weights) -> dict[str, Array]:

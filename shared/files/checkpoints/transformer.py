@@ -10,6 +10,7 @@ from shared.errors import unknown
 from shared.files.renaming import backwards, joined, renamed, split
 
 SOURCES = ("torch",)
+ONLY = {"torch": "transformer_base_bias"}
 _ENCODER = {
     "attn.qkv": "self_attn.in_proj",
     "attn.proj": "self_attn.out_proj",

@@ -81,7 +81,8 @@ class TCNSpec(Spec):
         for i, level in enumerate(self.levels):
             for name, conv in (("conv1", level.conv1), ("conv2", level.conv2)):
                 found[f"levels.{i}.{name}.*"] = of_torch(conv.inputs)
-            found[f"levels.{i}.downsample.*"] = of_torch(level.conv1.c_in)
+            if level.projects:
+                found[f"levels.{i}.downsample.*"] = of_torch(level.conv1.c_in)
         return {**found, "fc.*": of_torch(self.widths[-1])}
 
     @property

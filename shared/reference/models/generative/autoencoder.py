@@ -101,7 +101,7 @@ class ConvDecoder(Steps):
         )
 
 
-class _Autoencoder(Module):
+class _Coder(Module):
     """Any encoder and decoder. The code is put out too, so it has a gradient of its
     own beside the decoder's."""
 
@@ -149,7 +149,7 @@ class _Autoencoder(Module):
         return of_off + self.reconstruct_backward(-of_off)
 
 
-class Autoencoder(_Autoencoder):
+class Autoencoder(_Coder):
     def __init__(self, spec: AutoencoderSpec):
         self.encoder: Encoder = Encoder(spec)
         self.decoder = Decoder(spec)
@@ -162,7 +162,7 @@ class Autoencoder(_Autoencoder):
         return self.encoder.jacobian_backward(g)
 
 
-class ConvAutoencoder(_Autoencoder):
+class ConvAutoencoder(_Coder):
     def __init__(self, spec: ConvAutoencoderSpec):
         self.encoder = ConvEncoder(spec)
         self.decoder = ConvDecoder(spec)
