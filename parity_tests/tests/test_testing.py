@@ -217,8 +217,10 @@ KERAS = """
         return keras.Model(inputs, layers.Dense(4)(x))
 
     def check():
-        usual = keras.config.floatx()
+        usual, policy = keras.config.floatx(), keras.config.dtype_policy()
         keras.config.set_floatx("float32")
+        # Once set, which others did in this process, it does not follow floatx.
+        keras.config.set_dtype_policy("float32")
         net, other = make(), make()
         net.compile("sgd", "mse")
         x, y = np.ones((5, 6, 6, 2), "float32"), np.ones((5, 4), "float32")
@@ -242,6 +244,7 @@ KERAS = """
         triptych.assert_parity(new, keras.Sequential([layers.Dense(4)]), x[:, 0, 0])
         assert {v.dtype for v in new.trainable_variables} == {"float32"}
         keras.config.set_floatx(usual)
+        keras.config.set_dtype_policy(policy)
 """
 
 FLAX = """
