@@ -9,6 +9,7 @@ import pytest
 from parity_tests import kept
 from parity_tests.engine import Workers
 from parity_tests.ports.recording import Recorders
+from shared.data.files import VARIABLE, data_folder
 from shared.running.client import Worker, WorkerRaised
 from shared.running.training import Job
 from shared.tasks import task
@@ -37,6 +38,15 @@ def lean(workers):
     """What one file left in the frameworks' caches is not carried through the next."""
     yield
     workers.trim(limit_mib=1500, together_mib=4000)
+
+
+@pytest.fixture
+def shakespeare():
+    """A real text; where the folder is named, it must be there."""
+    if not os.environ.get(VARIABLE):
+        pytest.skip(f"set ${VARIABLE} to the folder that holds tinyshakespeare")
+    folder = data_folder("tinyshakespeare", ["input.txt"])
+    return (folder / "input.txt").read_text(encoding="utf-8")
 
 
 @pytest.fixture

@@ -2,8 +2,6 @@
 a vocabulary that lies is one line."""
 
 import json
-import os
-from pathlib import Path
 
 import pytest
 
@@ -69,14 +67,8 @@ def test_it_learns_what_the_library_learns():
     assert learnt([_sonnets()], 500).numbers == theirs.get_vocab()
 
 
-def test_real_files(own):
-    folder = os.environ.get("TRIPTYCH_DATA")
-    if not folder:
-        pytest.skip("TRIPTYCH_DATA is not set")
-    path = Path(folder) / "tinyshakespeare" / "input.txt"
-    if not path.is_file():
-        pytest.skip(f"{path} is not there")
-    text = path.read_text(encoding="utf-8")[:200_000]
+def test_real_files(own, shakespeare):
+    text = shakespeare[:200_000]
     found = own.encode(text)
     assert found == original(own).encode(text).ids
     assert own.decode(found) == text

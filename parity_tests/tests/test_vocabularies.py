@@ -2,8 +2,6 @@
 texts and real files; a vocabulary that lies is one line."""
 
 import json
-import os
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -29,16 +27,6 @@ TEXTS = (
 )
 
 
-def data(name):
-    folder = os.environ.get("TRIPTYCH_DATA")
-    if not folder:
-        pytest.skip("TRIPTYCH_DATA is not set")
-    path = Path(folder) / name
-    if not path.is_file():
-        pytest.skip(f"{path} is not there")
-    return path.read_text(encoding="utf-8")[:100_000]
-
-
 def word_level(by):
     found = library.Tokenizer(library.models.WordLevel(dict(by.numbers), UNKNOWN))
     if by.split == "words":
@@ -60,8 +48,8 @@ def test_words_and_characters_are_those_of_the_library(own, text):
     assert found == word_level(own).encode(text).ids
 
 
-def test_real_words(own):
-    text = data("tinyshakespeare/input.txt")
+def test_real_words(own, shakespeare):
+    text = shakespeare[:100_000]
     found = [own.numbers[piece] for piece in own.pieces(text)]
     assert found == word_level(own).encode(text).ids
 
@@ -155,8 +143,8 @@ def test_unigram_is_that_of_the_library(pieces, theirs, text):
     assert pieces.encode(text) == theirs.encode(text).ids
 
 
-def test_real_texts_in_pieces(pieces, theirs):
-    text = data("tinyshakespeare/input.txt")
+def test_real_texts_in_pieces(pieces, theirs, shakespeare):
+    text = shakespeare[:100_000]
     found = pieces.encode(text)
     assert found == theirs.encode(text).ids
 
