@@ -27,7 +27,7 @@ compare: setup
 	@$(BIN)/triptych compare
 
 test: lint
-	@$(BIN)/python -m pytest -q -n 2 --dist loadfile
+	@$(BIN)/python -m pytest -q -n 3 --dist loadfile
 
 lint: setup
 	@$(BIN)/ruff format --check -q .

@@ -15,5 +15,12 @@ FRAMEWORKS = tuple(PACKAGES)
 # Networks from scratch, of some families (shared/reference): an oracle for the others.
 ORACLE = "numpy"
 PACKAGES[ORACLE] = "shared.reference"
+# What each package imports that takes long.
+LIBRARIES = {
+    "pytorch_impl": ("torch",),
+    "keras_impl": ("keras",),
+    "jax_impl": ("jax", "flax.nnx", "optax"),
+    "shared.reference": ("numpy",),
+}
 # By what a framework's own name of such a device is told.
 DEVICES = {"cpu": ("cpu",), "cuda": ("cuda", "gpu"), "tpu": ("tpu", "xla")}

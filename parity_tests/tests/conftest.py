@@ -1,6 +1,7 @@
 """One set of workers for the whole run: a framework is imported once."""
 
 import os
+import re
 import textwrap
 import zlib
 
@@ -9,13 +10,48 @@ import pytest
 from parity_tests import kept
 from parity_tests.engine import Workers
 from parity_tests.ports.recording import Recorders
+from shared.catalog import VARIANTS, family_of
 from shared.data.files import VARIABLE, data_folder
 from shared.running.client import Worker, WorkerRaised
+from shared.running.forks import VARIABLE as VARIABLE_OF_FORKS
+from shared.running.forks import Forks
 from shared.running.training import Job
 from shared.tasks import task
 
+# MiB that a worker may have held, and all of a process together: three such processes
+# leave memory to what tests start beside them.
+HELD = 1000, 2500
+FORKS = pytest.StashKey[Forks]()
 # Parity and benchmarks outside the tests leave it as it is.
 os.environ.setdefault("XLA_FLAGS", kept.QUICK)
+
+
+def pytest_configure(config):
+    """Workers of all processes of these tests are forks (shared/running/forks.py)."""
+    if VARIABLE_OF_FORKS not in os.environ:
+        config.stash[FORKS] = Forks().__enter__()
+
+
+def pytest_unconfigure(config):
+    if FORKS in config.stash:
+        config.stash[FORKS].__exit__(None, None, None)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """A file's tests stay in one process; tiny models are divided by family."""
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class ByFamily(LoadFileScheduling):
+        def _split_scope(self, nodeid):
+            tiny = re.search(r"::test_tiny\[(\w+)-", nodeid)
+            if tiny:
+                return family_of(VARIANTS[tiny[1]].spec)
+            return super()._split_scope(nodeid)
+
+    return ByFamily(config, log)
 
 
 @pytest.fixture(scope="session")
@@ -37,7 +73,13 @@ def recorders():
 def lean(workers):
     """What one file left in the frameworks' caches is not carried through the next."""
     yield
-    workers.trim(limit_mib=1500, together_mib=4000)
+    workers.trim(*HELD)
+
+
+@pytest.fixture
+def children_alone(monkeypatch):
+    """No forks: every worker is a child of the process that starts it."""
+    monkeypatch.delenv(VARIABLE_OF_FORKS)
 
 
 @pytest.fixture

@@ -398,6 +398,7 @@ def test_a_killed_one_ends_all(team, framework, tmp_path):
     assert all(process.poll() is not None for process in processes)
 
 
+@pytest.mark.usefixtures("children_alone")
 def test_when_the_caller_is_killed_no_process_stays(tmp_path):
     long = ["--processes", "2", "--epochs", "100000", "--out", tmp_path]
     caller = subprocess.Popen(

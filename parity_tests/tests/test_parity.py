@@ -12,6 +12,7 @@ import pytest
 
 from parity_tests.engine import TIERS, Workers
 from parity_tests.run import FOREIGN, in_turns, plan, run
+from parity_tests.tests.conftest import HELD
 from shared.catalog import VARIANTS, family_of
 from shared.files import weights
 
@@ -47,6 +48,7 @@ def checks_of(workers: Workers):
 
     @functools.lru_cache(maxsize=1)
     def of(name: str):
+        workers.trim(*HELD)
         tiers = [tier for one, tier in ASKED if one == name]
         # A family may be called as one of its models is.
         jobs = [job for job in plan([name], tiers) if job.model == name]

@@ -17,6 +17,8 @@ from shared.running.stopping import wish
 from shared.running.training import Job, Run
 from shared.tasks import task
 
+# Processes themselves are what is tested here.
+pytestmark = pytest.mark.usefixtures("children_alone")
 ROOT = Path(__file__).resolve().parents[2]
 # Two seconds, and as many again where the machine has other work.
 SOON = 4.0

@@ -11,6 +11,9 @@ from shared.catalog import variant
 from shared.errors import UsageError
 from shared.running.client import Worker, WorkerCrashed, WorkerRaised, WorkerTimeout
 
+# Processes themselves are what is tested here.
+pytestmark = pytest.mark.usefixtures("children_alone")
+
 ADAPTER = """
     import os, sys, time
     import numpy as np

@@ -9,7 +9,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import threading
 from collections.abc import Iterable, Mapping
@@ -37,6 +36,7 @@ from shared.messages import (
     Workload,
 )
 from shared.objectives.plan import Plan
+from shared.running import forks
 from shared.running.environment import TOLD, environment
 from shared.running.saving import Checkpoint
 from shared.running.stopping import ASK
@@ -161,15 +161,7 @@ class Worker:
             pinned,
         ]
         with other:
-            self._process = subprocess.Popen(
-                # -P: a folder called `shared` where the caller stands is not ours.
-                [sys.executable, "-P", "-m", "shared.running.server", *arguments],
-                env=given,
-                pass_fds=[other.fileno()],
-                stdin=subprocess.DEVNULL,
-                stdout=self._log,
-                stderr=self._log,
-            )
+            self._process = forks.start(arguments, given, other.fileno(), self._log)
         _RUNNING[id(self)] = self
         if _Ended.said:  # while it was being started
             self._stop()
