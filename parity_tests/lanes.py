@@ -11,9 +11,10 @@ from parity_tests.engine import Check, Workers
 from parity_tests.run import Job, free_memory, in_turns, run
 from parity_tests.training import OPTIMIZERS
 from shared.catalog import VARIANTS
+from shared.running.forks import Forks
 
 # What a lane's workers may hold together, and one of them between two models.
-LANE, WORKER = 6 * 2**30, 2000  # bytes; MiB
+LANE, WORKER = 6 * 2**30, 1500  # bytes; MiB
 
 
 def fitting(cores: int = len(os.sched_getaffinity(0))) -> int:
@@ -51,6 +52,7 @@ def run_in_lanes(
             idle.put(workers)
 
     with ExitStack() as stack:
+        stack.enter_context(Forks())
         for _ in range(lanes):
             idle.put(stack.enter_context(Workers(timeout)))
         pool = stack.enter_context(ThreadPoolExecutor(lanes))

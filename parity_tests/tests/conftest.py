@@ -12,8 +12,8 @@ from parity_tests.engine import Workers
 from parity_tests.ports.recording import Recorders
 from shared.catalog import VARIANTS, family_of
 from shared.data.files import VARIABLE, data_folder
+from shared.running import forks
 from shared.running.client import Worker, WorkerRaised
-from shared.running.forks import VARIABLE as VARIABLE_OF_FORKS
 from shared.running.forks import Forks
 from shared.running.training import Job
 from shared.tasks import task
@@ -28,13 +28,11 @@ os.environ.setdefault("XLA_FLAGS", kept.QUICK)
 
 def pytest_configure(config):
     """Workers of all processes of these tests are forks (shared/running/forks.py)."""
-    if VARIABLE_OF_FORKS not in os.environ:
-        config.stash[FORKS] = Forks().__enter__()
+    config.stash[FORKS] = Forks().__enter__()
 
 
 def pytest_unconfigure(config):
-    if FORKS in config.stash:
-        config.stash[FORKS].__exit__(None, None, None)
+    config.stash[FORKS].__exit__(None, None, None)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -79,7 +77,7 @@ def lean(workers):
 @pytest.fixture
 def children_alone(monkeypatch):
     """No forks: every worker is a child of the process that starts it."""
-    monkeypatch.delenv(VARIABLE_OF_FORKS)
+    monkeypatch.delenv(forks.VARIABLE)
 
 
 @pytest.fixture

@@ -119,6 +119,14 @@ def test_all_end_when_it_is_closed():
             os.environ[forks.VARIABLE] = before
 
 
+def test_within_another_it_is_that_one(opened):
+    folder = os.environ[forks.VARIABLE]
+    with Forks():
+        assert os.environ[forks.VARIABLE] == folder
+    assert os.environ[forks.VARIABLE] == folder
+    assert Path(folder).exists()
+
+
 def _below(folder):
     """The processes that fork for this folder."""
     found = []

@@ -15,6 +15,7 @@ import importlib
 import json
 import os
 import select
+import shutil
 import signal
 import socket
 import struct
@@ -58,14 +59,17 @@ class Process(Protocol):
 class Forks:
     """While it is open, workers are forks where they can be. Use as a context
     manager; processes below find it by a variable, and all that it started ends with
-    it, or with this process."""
+    it, or with this process. Within another it is that one."""
 
     def __enter__(self) -> Self:
-        self._folder = tempfile.TemporaryDirectory(prefix="triptych-")
+        self._folder = ""
+        if VARIABLE in os.environ:
+            return self
+        self._folder = tempfile.mkdtemp(prefix="triptych-")
         self._alive = socket.socket(socket.AF_UNIX)
-        self._alive.bind(str(Path(self._folder.name) / ALIVE))
+        self._alive.bind(str(Path(self._folder) / ALIVE))
         self._alive.listen(128)
-        os.environ[VARIABLE] = self._folder.name
+        os.environ[VARIABLE] = self._folder
         return self
 
     def __exit__(
@@ -74,11 +78,13 @@ class Forks:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        if not self._folder:
+            return
         os.environ.pop(VARIABLE, None)
         self._alive.close()
-        for process in _BEGUN.pop(self._folder.name, []):
+        for process in _BEGUN.pop(self._folder, []):
             process.wait()
-        self._folder.cleanup()
+        shutil.rmtree(self._folder, ignore_errors=True)
 
 
 def start(
