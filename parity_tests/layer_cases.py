@@ -30,6 +30,11 @@ CASES: dict[str, Any] = {
     "depthwise_tall": ConvSpec(6, 6, (3, 2), 3, ((4, 3), (1, 0)), 6),
     "grouped_in_three": ConvSpec.padded(76, 38, 3, 2, 38),
     "two_maps_a_group": ConvSpec.padded(4, 8, 3, groups=4),
+    "dilated": ConvSpec.padded(3, 5, 3).dilated(2),
+    "dilated_tall": ConvSpec(3, 5, (3, 2), 1, ((4, 1), (0, 2)), dilation=3),
+    "dilated_farther_than_the_map": ConvSpec.padded(3, 40, 3, bias=False).dilated(12),
+    "dilated_depthwise": ConvSpec.depthwise(6, 5).dilated(2),
+    "dilated_grouped": ConvSpec.padded(6, 9, 3, 1, 3).dilated(2),
     "transposed": ConvTransposeSpec(3, 5, 4, 2, 1),
     "transposed_alone": ConvTransposeSpec(3, 5, 3, bias=False),
     "transposed_uneven": ConvTransposeSpec(3, 5, (5, 2), 3, (1, 0), (2, 1)),
@@ -58,6 +63,8 @@ SERIES: dict[str, Any] = {
     "series_lopsided": Conv1dSpec(3, 40, 4, 1, (1, 2)),
     "series_alone": Conv1dSpec(4, 6, 3, 3),
 }
+# Rows and columns of maps that are resized.
+SIZES = {"larger": (14, 9), "smaller": (4, 5), "one_place": (1, 1)}
 # Windows of a maximum along time, beside one another.
 SERIES_POOLS = {"series_max": 5, "series_max_of_all": 11}
 # Causal or not; without a bias, with one that is an input, or with one that is not.
@@ -179,6 +186,8 @@ def _function(own: Any, case: str) -> Callable[[Any], Any]:
     if case in VECTORS:
         of_vectors: Callable[[Any], Any] = getattr(own, case)
         return of_vectors
+    if case in SIZES:
+        return lambda x: own.resize(x, SIZES[case])
     if case in SERIES_POOLS:
         return lambda x: own.max_pool1d(x, SERIES_POOLS[case])
     pool = own.max_pool if case.startswith("max") else own.avg_pool
@@ -206,7 +215,17 @@ def _layer(own: Any, case: str, **rngs: Any) -> Any:
     return None
 
 
-EVERY = (CASES, SERIES, SERIES_POOLS, ATTENTIONS, FUSED, STACKS, ACTIVATIONS, VECTORS)
+EVERY = (
+    CASES,
+    SERIES,
+    SERIES_POOLS,
+    SIZES,
+    ATTENTIONS,
+    FUSED,
+    STACKS,
+    ACTIVATIONS,
+    VECTORS,
+)
 
 
 def __getattr__(name: str) -> Any:

@@ -27,6 +27,7 @@ from jax_impl.layers.normalization import local_response_norm as local_response_
 from jax_impl.layers.normalization import norm as norm
 from jax_impl.layers.normalization import norm1d as norm1d
 from jax_impl.layers.normalization import unit as unit
+from jax_impl.layers.pooling import MapMean as MapMean
 from jax_impl.layers.pooling import MaxPool as MaxPool
 from jax_impl.layers.pooling import adaptive_avg_pool as adaptive_avg_pool
 from jax_impl.layers.pooling import avg_pool as avg_pool
@@ -34,6 +35,7 @@ from jax_impl.layers.pooling import max_pool as max_pool
 from jax_impl.layers.pooling import max_pool1d as max_pool1d
 from jax_impl.layers.recurrent import Recurrent as Recurrent
 from jax_impl.layers.recurrent import recur as recur
+from jax_impl.layers.resize import resize as resize
 from jax_impl.layers.rotary import Turn as Turn
 from jax_impl.layers.rotary import rotate as rotate
 from jax_impl.layers.rotary import turn as turn

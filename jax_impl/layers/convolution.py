@@ -32,6 +32,7 @@ class Conv(nnx.Conv):
             c.kernel,
             c.stride,
             padding=c.pads,
+            kernel_dilation=c.dilation,
             feature_group_count=c.groups,
             use_bias=c.bias,
             rngs=rngs,
@@ -48,18 +49,25 @@ class Conv(nnx.Conv):
 
     def form(self, x: Array, kernel: Array) -> Array:
         """What a form adds up, it adds up in full precision."""
-        groups, stride, pads = self.c.groups, self.c.stride, self.c.pads
         full, kernel = exact((x, kernel))
-        if groups == self.c.c_in == self.c.c_out:
-            y = forms.depthwise(full, kernel, stride, pads)
-        elif groups == 1:
-            y = forms.convolve(full, kernel, stride, pads)
+        if self.c.dilation == 1:
+            y = self.close(full, kernel, self.c.stride, self.c.pads)
         else:
-            y = forms.grouped(full, kernel, groups, stride, pads)
+            y = forms.dilated(self.close, full, kernel, self.c)
         return y.astype(x.dtype)
 
+    def close(self, x: Array, kernel: Array, stride: int, pads: Sides) -> Array:
+        """Convolve with the kernel's places side by side."""
+        groups = self.c.groups
+        if groups == self.c.c_in == self.c.c_out:
+            return forms.depthwise(x, kernel, stride, pads)
+        if groups == 1:
+            return forms.convolve(x, kernel, stride, pads)
+        return forms.grouped(x, kernel, groups, stride, pads)
+
     def plain(self, x: Array, kernel: Array) -> Array:
-        return forms.plain(x, kernel, self.c.stride, self.c.pads, self.c.groups)
+        c = self.c
+        return forms.plain(x, kernel, c.stride, c.pads, c.groups, c.dilation)
 
 
 def conv1d(c: Conv1dSpec, *, rngs: nnx.Rngs) -> "Conv1d":

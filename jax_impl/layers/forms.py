@@ -15,7 +15,7 @@ from jax import Array
 from jax.custom_derivatives import SymbolicZero
 from jax.experimental.xla_metadata import set_xla_metadata
 
-from shared.specs.base import ConvTransposeSpec, Pair, Sides, pair
+from shared.specs.base import ConvSpec, ConvTransposeSpec, Pair, Sides, pair
 
 Form = Callable[[Array, Array, int, Sides], Array]
 # Channels that a convolution needs to be worth its calls.
@@ -116,12 +116,20 @@ def _forms(
     return value, product if few or rows <= 4 * c_out else plain, plain
 
 
-def plain(x: Array, kernel: Array, stride: int, pads: Sides, groups: int = 1) -> Array:
+def plain(
+    x: Array,
+    kernel: Array,
+    stride: int,
+    pads: Sides,
+    groups: int = 1,
+    dilation: int = 1,
+) -> Array:
     return jax.lax.conv_general_dilated(
         x,
         kernel,
         (stride, stride),
         pads,
+        rhs_dilation=(dilation, dilation),
         dimension_numbers=("NHWC", "HWIO", "NHWC"),
         feature_group_count=groups,
     )
@@ -164,6 +172,26 @@ def _terms(x: Array, kernel: Array, stride: int, pads: Sides) -> Array:
         return sum(column * row for column, row in pairs)
 
     return apart(total, x, kernel)
+
+
+def dilated(form: Form, x: Array, kernel: Array, c: ConvSpec) -> Array:
+    """Convolve at stride 1 where the kernel's places are apart: pixels that lie as far
+    apart make a map of their own, on which the places are side by side."""
+    rate = c.dilation
+    height, width = c.map_size(*x.shape[1:3])
+    rows, columns = (
+        (first, last + -(n + first + last) % rate)
+        for n, (first, last) in zip(x.shape[1:3], c.pads, strict=True)
+    )
+    x = _framed(x, rows, columns)
+    batch, down, across, channels = x.shape
+    x = x.reshape(batch, down // rate, rate, across // rate, rate, channels)
+    x = x.transpose(0, 2, 4, 1, 3, 5)  # [B, rate, rate, H / rate, W / rate, c_in]
+    maps = x.reshape(-1, *x.shape[3:])
+    y = form(maps, kernel, 1, ((0, 0), (0, 0)))
+    y = y.reshape(batch, rate, rate, *y.shape[1:]).transpose(0, 3, 1, 4, 2, 5)
+    y = y.reshape(batch, y.shape[1] * rate, y.shape[3] * rate, -1)
+    return y[:, :height, :width]
 
 
 def transposed(x: Array, kernel: Array, c: ConvTransposeSpec) -> Array:

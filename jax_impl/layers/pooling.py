@@ -19,6 +19,13 @@ class MaxPool(nnx.Module):
         return max_pool(x, self.p)
 
 
+class MapMean(nnx.Module):
+    """The mean of each map, as a map of one place."""
+
+    def __call__(self, x: Array) -> Array:
+        return x.mean((1, 2), keepdims=True)
+
+
 def max_pool(x: Array, p: Pool) -> Array:
     pads = p.reach(*x.shape[1:3])
     return forms.on_cpu(

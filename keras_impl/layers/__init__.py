@@ -34,6 +34,7 @@ from keras_impl.layers.normalization import local_response_norm as local_respons
 from keras_impl.layers.normalization import norm as norm
 from keras_impl.layers.normalization import norm1d as norm1d
 from keras_impl.layers.normalization import unit as unit
+from keras_impl.layers.pooling import MapMean as MapMean
 from keras_impl.layers.pooling import MaxPooling2D as MaxPooling2D
 from keras_impl.layers.pooling import adaptive_avg_pool as adaptive_avg_pool
 from keras_impl.layers.pooling import avg_pool as avg_pool
@@ -41,6 +42,7 @@ from keras_impl.layers.pooling import max_pool as max_pool
 from keras_impl.layers.pooling import max_pool1d as max_pool1d
 from keras_impl.layers.recurrent import Recurrent as Recurrent
 from keras_impl.layers.recurrent import recur as recur
+from keras_impl.layers.resize import resize as resize
 from keras_impl.layers.rotary import Turn as Turn
 from keras_impl.layers.rotary import rotate as rotate
 from keras_impl.layers.rotary import turn as turn

@@ -32,6 +32,7 @@ class Conv2D(Saved, layers.Conv2D):
             c.kernel,
             c.stride,
             padding="same" if c.keeps_size else "valid",
+            dilation_rate=c.dilation,
             groups=c.groups,
             use_bias=c.bias,
             name=name,
@@ -56,7 +57,7 @@ class Conv2D(Saved, layers.Conv2D):
     def call_groups(self, x: KerasTensor) -> KerasTensor:
         if self.groups == self.filters == x.shape[-1]:
             kernel = ops.reshape(self.kernel, (*self.kernel_size, self.filters, 1))
-            y = ops.depthwise_conv(x, kernel, self.strides, self.padding)
+            y = ops.depthwise_conv(x, kernel, *self.steps)
         else:
             y = self.convolve_groups(x)
         return y + self.bias if self.use_bias else y
@@ -69,17 +70,19 @@ class Conv2D(Saved, layers.Conv2D):
         kernels = ops.reshape(self.kernel, shape)
         ends = np.arange(0, self.groups, max(1, WIDE // c_in))[1:]
         if not ends.size:
-            return ops.conv(x, dense(kernels), self.strides, self.padding)
+            return ops.conv(x, dense(kernels), *self.steps)
         parts = zip(
             ops.split(x, ends * c_in, axis=-1),
             ops.split(kernels, ends, axis=-2),
             strict=True,
         )
-        found = [
-            ops.conv(maps, dense(part), self.strides, self.padding)
-            for maps, part in parts
-        ]
+        found = [ops.conv(maps, dense(part), *self.steps) for maps, part in parts]
         return ops.concatenate(found, axis=-1)
+
+    @property
+    def steps(self) -> tuple[Any, ...]:
+        """The arguments of Keras's operations behind the kernel."""
+        return self.strides, self.padding, "channels_last", self.dilation_rate
 
 
 def dense(kernels: KerasTensor) -> KerasTensor:

@@ -21,6 +21,13 @@ class MaxPooling2D(Saved, keras.Layer):
         return max_pool(x, self.p)
 
 
+class MapMean(Saved, keras.Layer):
+    """The mean of each map, as a map of one place."""
+
+    def call(self, x: KerasTensor) -> KerasTensor:
+        return ops.mean(x, (1, 2), keepdims=True)
+
+
 def max_pool(x: KerasTensor, p: Pool) -> KerasTensor:
     # DIFF(pool-padding): "same" pads to one side at stride 2; outside counts as -inf.
     pads = p.reach(*x.shape[1:3]) if p.ceil else p.pads

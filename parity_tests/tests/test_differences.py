@@ -63,6 +63,7 @@ TORCH = """
     def flatten(): return nn.Flatten()
     def tanh(): return nn.Tanh()
     def adaptive(): return nn.AdaptiveAvgPool2d((3, 2))
+    def halved(): return nn.Upsample((4, 3), mode="bilinear", align_corners=False)
     def lrn(): return nn.LocalResponseNorm(5, alpha=0.2, beta=0.6, k=1.5)
     def lrn_times_size(): return nn.LocalResponseNorm(5, alpha=1.0, beta=0.6, k=1.5)
     def written_over():
@@ -200,6 +201,8 @@ KERAS = """
         return [average(keras.optimizers.SGD), average(optimizers.SGD)]
 
     def adaptive(): return Call(lambda x: own.adaptive_avg_pool(x, (3, 2)))
+    def halved(): return Call(lambda x: ops.image.resize(x, (4, 3), "bilinear"))
+    def halved_own(): return Call(lambda x: own.resize(x, (4, 3)))
     def recurred():
         import numpy as np
         import tensorflow as tf
@@ -312,6 +315,10 @@ FLAX = """
     def doubled_by_three(): return doubled(3, (1, 2), False)
     def doubled_as_torch(): return doubled(4, (1, 1), True)
     def adaptive(): return Call(lambda x: own.adaptive_avg_pool(x, (3, 2)))
+    def halved(): return Call(
+        lambda x: jax.image.resize(x, (2, 4, 3, 3), "linear")
+    )
+    def halved_own(): return Call(lambda x: own.resize(x, (4, 3)))
     def convolutions(groups):
         conv = own.conv(ConvSpec(40, 40, 3, 1, 1, groups), rngs=rngs)
         x = jax.numpy.zeros((1, 16, 16, 40))
@@ -952,6 +959,18 @@ def test_adaptive_pool(native, framework):
     torch = output(native("pytorch", "adaptive", x), x)
     own = output(native(framework, "adaptive", last(x)), last(x))
     assert error(torch, first(own)) < 1e-12
+
+
+def test_resize(native):
+    """Of the same weights JAX's own has others where a map becomes smaller, and
+    TensorFlow's has them in float32."""
+    x = normal(2, 3, 8, 7)
+    torch = output(native("pytorch", "halved", x), x)
+    for framework, least, most in (("keras", 1e-9, 1e-6), ("jax", 0.01, 1.0)):
+        theirs = first(output(native(framework, "halved", last(x)), last(x)))
+        assert least < error(torch, theirs) < most, framework
+        ours = first(output(native(framework, "halved_own", last(x)), last(x)))
+        assert error(torch, ours) < 1e-14
 
 
 def test_lrn(native):

@@ -12,6 +12,7 @@ from parity_tests.layer_cases import (
     ACTIVATIONS,
     ATTENTIONS,
     CASES,
+    SIZES,
     STACKS,
     constant_bias,
 )
@@ -34,7 +35,7 @@ def padded(x, spec, outside):
 
 def convolved(c, p, x):
     """Place by place."""
-    x, (rows, columns) = padded(x, c, 0.0), c.kernel
+    x, (rows, columns), apart = padded(x, c, 0.0), c.reach, c.dilation
     height = (x.shape[2] - rows) // c.stride + 1
     width = (x.shape[3] - columns) // c.stride + 1
     y = np.zeros((len(x), c.c_out, height, width))
@@ -45,7 +46,8 @@ def convolved(c, p, x):
         for i in range(height):
             for j in range(width):
                 top, left = i * c.stride, j * c.stride
-                window = own[:, :, top : top + rows, left : left + columns]
+                down = slice(top, top + rows, apart)
+                window = own[:, :, down, left : left + columns : apart]
                 y[:, o, i, j] = (window * p["weight"][o]).sum((1, 2, 3))
     return y + p["bias"][:, None, None] if c.bias else y
 
@@ -206,6 +208,32 @@ def test_a_layer_is_what_its_spec_says(hold, case):
     hold(case, lambda weights, x: (expected(case, weights, x),), x)
 
 
+def resized(x, size):
+    """Pixel by pixel."""
+
+    def places(n, m):
+        for i in range(m):
+            at = min(max((i + 0.5) * n / m - 0.5, 0.0), n - 1.0)
+            first = math.floor(at)
+            yield i, first, min(first + 1, n - 1), at - first
+
+    y = np.empty((*x.shape[:2], *size))
+    for i, top, bottom, down in places(x.shape[2], size[0]):
+        for j, left, right, across in places(x.shape[3], size[1]):
+            above = (1 - across) * x[:, :, top, left] + across * x[:, :, top, right]
+            below = (1 - across) * x[:, :, bottom, left]
+            below = below + across * x[:, :, bottom, right]
+            y[:, :, i, j] = (1 - down) * above + down * below
+    return y
+
+
+@pytest.mark.parametrize("sides", [(9, 8), (1, 3)])
+@pytest.mark.parametrize("case", SIZES)
+def test_a_map_of_another_size(hold, case, sides):
+    x = np.random.default_rng(0).standard_normal((2, 4, *sides))
+    hold(case, lambda weights, x: (resized(x, SIZES[case]),), x)
+
+
 def attended(case, q, k, v, bias=None):
     causal, biased = ATTENTIONS[case]
     scores = q @ k.swapaxes(-1, -2) / math.sqrt(q.shape[-1])
@@ -340,3 +368,11 @@ def test_a_kernel_that_keeps_the_size():
     assert not ConvSpec.padded(3, 5, 4).keeps_size
     assert ConvSpec.padded(3, 5, (1, 7)).pads == ((0, 0), (3, 3))
     assert ConvSpec(6, 9, (5, 2), groups=3).inputs == 20
+
+
+def test_a_dilated_kernel_keeps_the_size():
+    c = ConvSpec.padded(3, 5, (5, 3), 2).dilated(3)
+    assert (c.reach, c.pads, c.stride) == ((13, 7), ((6, 6), (3, 3)), 1)
+    assert c.keeps_size
+    assert c.map_size(4, 9) == (4, 9)
+    assert ConvSpec(3, 5, 3, 1, 1, dilation=2).map_size(9, 8) == (7, 6)

@@ -19,11 +19,13 @@ from pytorch_impl.layers.normalization import local_response_norm as local_respo
 from pytorch_impl.layers.normalization import norm as norm
 from pytorch_impl.layers.normalization import norm1d as norm1d
 from pytorch_impl.layers.normalization import unit as unit
+from pytorch_impl.layers.pooling import MapMean as MapMean
 from pytorch_impl.layers.pooling import MaxPool2d as MaxPool2d
 from pytorch_impl.layers.pooling import avg_pool as avg_pool
 from pytorch_impl.layers.pooling import max_pool as max_pool
 from pytorch_impl.layers.pooling import max_pool1d as max_pool1d
 from pytorch_impl.layers.recurrent import Recurrent as Recurrent
+from pytorch_impl.layers.resize import resize as resize
 from pytorch_impl.layers.rotary import Turn as Turn
 from pytorch_impl.layers.rotary import rotate as rotate
 from pytorch_impl.layers.rotary import turn as turn

@@ -11,7 +11,7 @@ def conv(c: ConvSpec) -> nn.Conv2d:
     if (top, left) != (bottom, right):
         return LopsidedConv2d(c)
     return nn.Conv2d(
-        c.c_in, c.c_out, c.k, c.stride, (top, left), groups=c.groups, bias=c.bias
+        c.c_in, c.c_out, c.k, c.stride, (top, left), c.dilation, c.groups, c.bias
     )
 
 
@@ -19,7 +19,9 @@ class LopsidedConv2d(nn.Conv2d):
     """DIFF(lopsided): nn.Conv2d pads both sides alike."""
 
     def __init__(self, c: ConvSpec):
-        super().__init__(c.c_in, c.c_out, c.k, c.stride, groups=c.groups, bias=c.bias)
+        super().__init__(
+            c.c_in, c.c_out, c.k, c.stride, 0, c.dilation, c.groups, c.bias
+        )
         (top, bottom), (left, right) = c.pads
         self.around = (left, right, top, bottom)
 

@@ -19,6 +19,13 @@ class MaxPool2d(nn.Module):
         return max_pool(x, self.p)
 
 
+class MapMean(nn.Module):
+    """The mean of each map, as a map of one place."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.mean((2, 3), keepdim=True)
+
+
 def max_pool(x: Tensor, p: Pool) -> Tensor:
     (top, bottom), (left, right) = p.pads
     if (top, left) != (bottom, right):

@@ -55,6 +55,7 @@ class ConvSpec:
 
     k: the kernel, square or (rows, columns).
     padding: on each side, or (of rows, of columns), or ((top, bottom), (left, right)).
+    dilation: how far the kernel's places are apart; then the stride is 1.
     """
 
     c_in: int
@@ -64,6 +65,7 @@ class ConvSpec:
     padding: int | Pair | Sides = 0
     groups: int = 1
     bias: bool = True
+    dilation: int = 1
 
     @classmethod
     def padded(
@@ -87,9 +89,21 @@ class ConvSpec:
         """Convolve each map by itself, padded."""
         return cls.padded(channels, channels, k, stride, channels, bias)
 
+    def dilated(self, rate: int) -> "ConvSpec":
+        """Put the places of an odd kernel `rate` apart, at stride 1; the map keeps its
+        size."""
+        rows, columns = (rate * (k // 2) for k in self.kernel)
+        return replace(self, stride=1, padding=(rows, columns), dilation=rate)
+
     @property
     def kernel(self) -> Pair:
         return pair(self.k)
+
+    @property
+    def reach(self) -> Pair:
+        """Rows and columns from the kernel's first place to its last."""
+        rows, columns = (self.dilation * (k - 1) + 1 for k in self.kernel)
+        return rows, columns
 
     @property
     def pads(self) -> Sides:
@@ -99,14 +113,14 @@ class ConvSpec:
     def keeps_size(self) -> bool:
         """Whether the map keeps its size as by TensorFlow's "same", with as much on
         each side."""
-        around = zip(self.pads, self.kernel, strict=True)
+        around = zip(self.pads, self.reach, strict=True)
         return self.stride == 1 and all(
             2 * first == 2 * last == k - 1 for (first, last), k in around
         )
 
     def map_size(self, rows: int, columns: int) -> Pair:
         """Give the rows and columns that it puts out."""
-        return _places((rows, columns), self.pads, self.kernel, self.stride)
+        return _places((rows, columns), self.pads, self.reach, self.stride)
 
     @property
     def inputs(self) -> int:

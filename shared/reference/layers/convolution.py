@@ -92,8 +92,8 @@ class Convolution(LoopConvolution):
 
 
 def conv(c: ConvSpec) -> "Conv2d":
-    if c.groups != 1:
-        raise NotImplementedError(f"a convolution in groups: {c}")
+    if c.groups != 1 or c.dilation != 1:
+        raise NotImplementedError(f"a convolution in groups, or dilated: {c}")
     return Conv2d(c)
 
 
