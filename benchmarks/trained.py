@@ -65,7 +65,7 @@ class Sample:
 
 # Pictures
 
-ROWS, BESIDE, SIDE = 3, 4, 8
+ROWS, BESIDE, SIDE, SHOWN = 3, 4, 8, 32
 
 
 def _strip(images: Array | Sequence[Array]) -> Cell:
@@ -103,14 +103,20 @@ def _some_pictures(task: Task) -> Arrays:
     return task.data().test.take(slice(0, ROWS)).inputs
 
 
+def _small(picture: Array) -> Array:
+    """Of a picture of more than SHOWN pixels a side, some of them."""
+    step = -(-len(picture) // SHOWN)
+    return picture[::step, ::step]
+
+
 def _grey(task: Task, asked: Arrays) -> list[Cell]:
-    return [_strip([picture]) for (picture,) in asked[0]]
+    return [_strip([_small(picture[0])]) for picture in asked[0]]
 
 
 def _classes(outputs: Arrays) -> list[Cell]:
     """Draw masks, the background white and the last class black."""
     mask, _ = outputs
-    return [_strip([one / (CLASSES - 1)]) for one in mask]
+    return [_strip([_small(one) / (CLASSES - 1)]) for one in mask]
 
 
 # Pairs
@@ -218,6 +224,14 @@ SAMPLES = {
     ),
     "unet": Sample(
         "shapes_unet",
+        "segment",
+        "Of which shape is each pixel?",
+        _some_pictures,
+        _grey,
+        _classes,
+    ),
+    "fcn": Sample(
+        "shapes_fcn",
         "segment",
         "Of which shape is each pixel?",
         _some_pictures,

@@ -27,6 +27,22 @@ def _torchvision(name: str, **arguments: Any) -> Any:
     return getattr(models, name)(weights=None, **arguments)
 
 
+def _torchvision_segmentation(name: str) -> Any:
+    """torchvision's, which drops nothing; of auxiliary heads what training has."""
+    _without_operators()
+    models = importlib.import_module("torchvision.models.segmentation")
+    auxiliary = {} if name.startswith("lraspp") else {"aux_loss": True}
+    model = getattr(models, name)(weights=None, weights_backbone=None, **auxiliary)
+    base: Any = type(model)
+
+    class Logits(base):
+        def forward(self, image: Any) -> Any:
+            return tuple(y.permute(0, 2, 3, 1) for y in super().forward(image).values())
+
+    model.__class__ = Logits
+    return model
+
+
 def small_convnext() -> Any:
     """Make ConvNeXt at the sizes of the oracle of convnext; it drops no branch."""
     _without_operators()
@@ -398,11 +414,15 @@ def _timm(name: str, **arguments: Any) -> Any:
 def __getattr__(name: str) -> Any:
     """Make an original by its name: `resnet18` and every other torchvision classifier,
     of another width `mobilenet_v2_x0_5`; `keras_VGG16` of keras.applications,
-    `timm_inception_v4`."""
+    `timm_inception_v4`; `segmentation_fcn_resnet50` of torchvision."""
     if name.startswith("_"):
         raise AttributeError(name)
     origin, _, own = name.partition("_")
-    makers = {"keras": _keras, "timm": _timm}
+    makers = {
+        "keras": _keras,
+        "timm": _timm,
+        "segmentation": _torchvision_segmentation,
+    }
     if origin in makers:
         return functools.partial(makers[origin], own)
     return functools.partial(_torchvision, name)

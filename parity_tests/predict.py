@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import combinations, repeat
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from rich.table import Table
@@ -14,7 +14,7 @@ from rich.table import Table
 from parity_tests.compare import error
 from parity_tests.engine import Workers
 from shared import reading
-from shared.arrays import Array
+from shared.arrays import Array, Arrays
 from shared.catalog import variant
 from shared.data import pictures, transforms
 from shared.data.transforms import IMAGENET, Normalize
@@ -124,7 +124,7 @@ def question(
     if weights is None and seed is None and model in pretrained.PRETRAINED:
         shipped = pretrained.PRETRAINED[model]
         weights, from_ = pretrained.fetched(model)[WEIGHTS], shipped.form
-    names = _names(classes, weights, shipped, number)
+    names = class_names(classes, weights, shipped, number)
     found = None
     if weights is not None:
         values = convert.read(weights, model, from_)
@@ -158,7 +158,7 @@ def _reads(model: str, spec: Spec) -> tuple[int, int, tuple[int, int]]:
     return outputs[0].shape[0], shape[0], (shape[1], shape[2])
 
 
-def _names(
+def class_names(
     classes: Path | None, weights: Path | None, shipped: Pretrained | None, number: int
 ) -> tuple[str, ...]:
     """Give the classes' names: of a file, of a known list, as the weights say, or
@@ -216,6 +216,45 @@ def predict(
     asked: Question, frameworks: Sequence[str], paths: Sequence[Path], workers: Workers
 ) -> Iterator[list[Found]]:
     """Predict batch after batch, so that no more than one is held at a time."""
+    for read, answers in answered(asked, frameworks, paths, workers):
+        outputs = {framework: outputs[0] for framework, outputs in answers.items()}
+        yield list(_told(asked, outputs, iter(read)))
+
+
+class Asked(Protocol):
+    """What is asked of pictures: of which model, as it says itself."""
+
+    @property
+    def model(self) -> str: ...
+
+    @property
+    def spec(self) -> Spec: ...
+
+    @property
+    def weights(self) -> dict[str, Array] | None: ...
+
+    @property
+    def seed(self) -> int: ...
+
+    @property
+    def transform(self) -> transforms.Compose: ...
+
+    @property
+    def dtype(self) -> str: ...
+
+
+Read = list[tuple[Path, Array | Unreadable]]
+
+
+def answered(
+    asked: Asked,
+    frameworks: Sequence[str],
+    paths: Sequence[Path],
+    workers: Workers,
+    program: str = "",
+) -> Iterator[tuple[Read, dict[str, Arrays]]]:
+    """Give, batch after batch, the pictures as they were read, and each framework's
+    outputs of those that could be."""
 
     def ready(framework: str) -> RemoteModel:
         worker = workers.get(framework, asked.dtype)
@@ -230,22 +269,22 @@ def predict(
     with ThreadPoolExecutor(max_workers=len(frameworks)) as pool:
         models = dict(zip(frameworks, pool.map(ready, frameworks), strict=True))
         for start in range(0, len(paths), BATCH):
-            read = [_read(asked, path) for path in paths[start : start + BATCH]]
-            batch = [x for x in read if not isinstance(x, Unreadable)]
+            read = [(path, _read(asked, path)) for path in paths[start : start + BATCH]]
+            batch = [x for _, x in read if not isinstance(x, Unreadable)]
             if not batch:
-                yield [x for x in read if isinstance(x, Unreadable)]
+                yield read, {}
                 continue
             # Filled up: another size would have to be compiled anew.
             rows = BATCH if len(paths) > BATCH else len(batch)
             inputs = np.zeros((rows, *batch[0].shape), batch[0].dtype)
             inputs[: len(batch)] = batch
-            answers = pool.map(RemoteModel.predict, models.values(), repeat((inputs,)))
-            outputs = {f: a[0] for f, a in zip(frameworks, answers, strict=True)}
-            named = zip(paths[start : start + BATCH], read, strict=True)
-            yield list(_told(asked, outputs, named))
+            answers = pool.map(
+                RemoteModel.predict, models.values(), repeat((inputs,)), repeat(program)
+            )
+            yield read, dict(zip(frameworks, answers, strict=True))
 
 
-def _read(asked: Question, path: Path) -> Array | Unreadable:
+def _read(asked: Asked, path: Path) -> Array | Unreadable:
     channels = asked.spec.inputs()[0].shape[0]
     try:
         image = pictures.read(path, 1 if channels == 1 else 3)

@@ -15,6 +15,7 @@ from shared.specs.vision import (
     convnext,
     densenet,
     efficientnet,
+    fcn,
     googlenet,
     inception,
     inception_v4,

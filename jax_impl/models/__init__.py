@@ -32,6 +32,9 @@ from jax_impl.models.vision.alexnet import TwoTowerAlexNet as TwoTowerAlexNet
 from jax_impl.models.vision.convnext import ConvNeXt as ConvNeXt
 from jax_impl.models.vision.densenet import DenseNet as DenseNet
 from jax_impl.models.vision.efficientnet import EfficientNet as EfficientNet
+from jax_impl.models.vision.fcn import FCN as FCN
+from jax_impl.models.vision.fcn import LRASPP as LRASPP
+from jax_impl.models.vision.fcn import DeepLabV3 as DeepLabV3
 from jax_impl.models.vision.googlenet import GoogLeNet as GoogLeNet
 from jax_impl.models.vision.googlenet import PlainGoogLeNet as PlainGoogLeNet
 from jax_impl.models.vision.inception import InceptionV3 as InceptionV3

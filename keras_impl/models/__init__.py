@@ -32,6 +32,9 @@ from keras_impl.models.vision.alexnet import TwoTowerAlexNet as TwoTowerAlexNet
 from keras_impl.models.vision.convnext import ConvNeXt as ConvNeXt
 from keras_impl.models.vision.densenet import DenseNet as DenseNet
 from keras_impl.models.vision.efficientnet import EfficientNet as EfficientNet
+from keras_impl.models.vision.fcn import FCN as FCN
+from keras_impl.models.vision.fcn import LRASPP as LRASPP
+from keras_impl.models.vision.fcn import DeepLabV3 as DeepLabV3
 from keras_impl.models.vision.googlenet import GoogLeNet as GoogLeNet
 from keras_impl.models.vision.googlenet import PlainGoogLeNet as PlainGoogLeNet
 from keras_impl.models.vision.inception import InceptionV3 as InceptionV3

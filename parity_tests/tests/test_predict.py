@@ -259,8 +259,8 @@ def test_classes_are_named_where_their_names_are_here(monkeypatch, tmp_path):
     monkeypatch.setattr(job.pretrained, "class_names", lambda known: names)
     for state, first in (("fetched", "class 0"), ("not fetched", "0")):
         monkeypatch.setattr(job.pretrained, "state", lambda name, now=state: now)
-        assert job._names(None, path, None, 1000)[0] == first
-        assert job._names(None, path, None, 999)[0] == "0"
+        assert job.class_names(None, path, None, 1000)[0] == first
+        assert job.class_names(None, path, None, 999)[0] == "0"
     numbered = tuple(map(str, range(1000)))
     asked = replace(job.question(MODEL, seed=0), weights={}, classes=numbered)
     assert asked.note.endswith("their names: triptych weights fetch imagenet")

@@ -32,6 +32,9 @@ from pytorch_impl.models.vision.alexnet import TwoTowerAlexNet as TwoTowerAlexNe
 from pytorch_impl.models.vision.convnext import ConvNeXt as ConvNeXt
 from pytorch_impl.models.vision.densenet import DenseNet as DenseNet
 from pytorch_impl.models.vision.efficientnet import EfficientNet as EfficientNet
+from pytorch_impl.models.vision.fcn import FCN as FCN
+from pytorch_impl.models.vision.fcn import LRASPP as LRASPP
+from pytorch_impl.models.vision.fcn import DeepLabV3 as DeepLabV3
 from pytorch_impl.models.vision.googlenet import GoogLeNet as GoogLeNet
 from pytorch_impl.models.vision.googlenet import PlainGoogLeNet as PlainGoogLeNet
 from pytorch_impl.models.vision.inception import InceptionV3 as InceptionV3

@@ -36,6 +36,7 @@ from shared.tasks.vision import (
     digits_triplet,
     isbi_unet,
     mnist_lenet,
+    shapes_fcn,
     shapes_unet,
 )
 

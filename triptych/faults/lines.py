@@ -40,6 +40,13 @@ COMMANDS: dict[str, tuple[int, tuple[str, ...]]] = {
             *("--normalize", "--seed", "--dtype", "--json"),
         ),
     ),
+    "segment": (
+        2,
+        (
+            *("--weights", "--from", "--framework", "--classes", "--normalize"),
+            *("--seed", "--dtype", "--json"),
+        ),
+    ),
     "embed": (2, ("--framework", "--dtype", "--json")),
     "optimizers": (1, ("--json",)),
     "convert": (2, ("--to", "--from", "--model")),

@@ -14,12 +14,12 @@ from jax_impl.layers import (
     conv,
     norm,
 )
-from shared.specs.base import ConvSpec
+from shared.specs.base import BatchNormed, ConvSpec
 from shared.specs.vision.mobilenet_v3 import BlockSpec, MobileNetV3Spec
 
 
 def conv_norm(
-    c: ConvSpec, spec: MobileNetV3Spec, activation: str, *, rngs: nnx.Rngs
+    c: ConvSpec, spec: BatchNormed, activation: str, *, rngs: nnx.Rngs
 ) -> nnx.Sequential:
     return nnx.Sequential(
         conv(c, rngs=rngs), norm(c.c_out, spec, rngs=rngs), Activation(activation)
@@ -29,7 +29,7 @@ def conv_norm(
 class InvertedResidual(nnx.Module):
     """Made wide, filtered and weighed map by map, made narrow (fig. 4)."""
 
-    def __init__(self, b: BlockSpec, spec: MobileNetV3Spec, *, rngs: nnx.Rngs):
+    def __init__(self, b: BlockSpec, spec: BatchNormed, *, rngs: nnx.Rngs):
         self.shortcut = b.shortcut
         layers: list[nnx.Module] = []
         if b.expand:

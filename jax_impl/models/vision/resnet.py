@@ -12,11 +12,11 @@ from jax_impl.layers import (
     max_pool,
     norm,
 )
-from shared.specs.base import ConvSpec
+from shared.specs.base import BatchNormed, ConvSpec
 from shared.specs.vision.resnet import BlockSpec, ResNetSpec
 
 
-def projection(c: ConvSpec, spec: ResNetSpec, *, rngs: nnx.Rngs) -> nnx.Sequential:
+def projection(c: ConvSpec, spec: BatchNormed, *, rngs: nnx.Rngs) -> nnx.Sequential:
     """Make the 1x1 projection of the residual (eq. 2)."""
     return nnx.Sequential(conv(c, rngs=rngs), norm(c.c_out, spec, rngs=rngs))
 
@@ -24,7 +24,7 @@ def projection(c: ConvSpec, spec: ResNetSpec, *, rngs: nnx.Rngs) -> nnx.Sequenti
 class BasicBlock(nnx.Module):
     """Two 3x3 convs and a shortcut (fig. 5, left)."""
 
-    def __init__(self, b: BlockSpec, spec: ResNetSpec, *, rngs: nnx.Rngs):
+    def __init__(self, b: BlockSpec, spec: BatchNormed, *, rngs: nnx.Rngs):
         c1, c2 = b.convs
         self.conv1 = conv(c1, rngs=rngs)
         self.bn1 = norm(c1.c_out, spec, rngs=rngs)
@@ -45,7 +45,7 @@ class BasicBlock(nnx.Module):
 class Bottleneck(nnx.Module):
     """1x1, 3x3, 1x1 convs and a shortcut (fig. 5, right)."""
 
-    def __init__(self, b: BlockSpec, spec: ResNetSpec, *, rngs: nnx.Rngs):
+    def __init__(self, b: BlockSpec, spec: BatchNormed, *, rngs: nnx.Rngs):
         c1, c2, c3 = b.convs
         self.conv1 = conv(c1, rngs=rngs)
         self.bn1 = norm(c1.c_out, spec, rngs=rngs)

@@ -15,18 +15,18 @@ from keras_impl.layers import (
     conv,
     norm,
 )
-from shared.specs.base import ConvSpec
+from shared.specs.base import BatchNormed, ConvSpec
 from shared.specs.vision.mobilenet_v3 import BlockSpec, MobileNetV3Spec
 
 
-def conv_norm(c: ConvSpec, spec: MobileNetV3Spec, activation: str) -> keras.Sequential:
+def conv_norm(c: ConvSpec, spec: BatchNormed, activation: str) -> keras.Sequential:
     return keras.Sequential([conv(c), norm(c.c_out, spec), Activation(activation)])
 
 
 class InvertedResidual(keras.Layer):
     """Made wide, filtered and weighed map by map, made narrow (fig. 4)."""
 
-    def __init__(self, b: BlockSpec, spec: MobileNetV3Spec):
+    def __init__(self, b: BlockSpec, spec: BatchNormed):
         super().__init__()
         self.shortcut = b.shortcut
         layers: list[keras.Layer] = []

@@ -13,11 +13,11 @@ from keras_impl.layers import (
     max_pool,
     norm,
 )
-from shared.specs.base import ConvSpec
+from shared.specs.base import BatchNormed, ConvSpec
 from shared.specs.vision.resnet import BlockSpec, ResNetSpec
 
 
-def projection(c: ConvSpec, spec: ResNetSpec) -> keras.Sequential:
+def projection(c: ConvSpec, spec: BatchNormed) -> keras.Sequential:
     """Make the 1x1 projection of the residual (eq. 2)."""
     return keras.Sequential([conv(c), norm(c.c_out, spec)])
 
@@ -25,7 +25,7 @@ def projection(c: ConvSpec, spec: ResNetSpec) -> keras.Sequential:
 class BasicBlock(keras.Layer):
     """Two 3x3 convs and a shortcut (fig. 5, left)."""
 
-    def __init__(self, b: BlockSpec, spec: ResNetSpec):
+    def __init__(self, b: BlockSpec, spec: BatchNormed):
         super().__init__()
         c1, c2 = b.convs
         self.conv1 = conv(c1)
@@ -47,7 +47,7 @@ class BasicBlock(keras.Layer):
 class Bottleneck(keras.Layer):
     """1x1, 3x3, 1x1 convs and a shortcut (fig. 5, right)."""
 
-    def __init__(self, b: BlockSpec, spec: ResNetSpec):
+    def __init__(self, b: BlockSpec, spec: BatchNormed):
         super().__init__()
         c1, c2, c3 = b.convs
         self.conv1 = conv(c1)

@@ -11,11 +11,11 @@ from pytorch_impl.layers import (
     max_pool,
     norm,
 )
-from shared.specs.base import ConvSpec
+from shared.specs.base import BatchNormed, ConvSpec
 from shared.specs.vision.resnet import BlockSpec, ResNetSpec
 
 
-def projection(c: ConvSpec, spec: ResNetSpec) -> nn.Sequential:
+def projection(c: ConvSpec, spec: BatchNormed) -> nn.Sequential:
     """Make the 1x1 projection of the residual (eq. 2)."""
     return nn.Sequential(conv(c), norm(c.c_out, spec))
 
@@ -23,7 +23,7 @@ def projection(c: ConvSpec, spec: ResNetSpec) -> nn.Sequential:
 class BasicBlock(nn.Module):
     """Two 3x3 convs and a shortcut (fig. 5, left)."""
 
-    def __init__(self, b: BlockSpec, spec: ResNetSpec):
+    def __init__(self, b: BlockSpec, spec: BatchNormed):
         super().__init__()
         c1, c2 = b.convs
         self.conv1 = conv(c1)
@@ -45,7 +45,7 @@ class BasicBlock(nn.Module):
 class Bottleneck(nn.Module):
     """1x1, 3x3, 1x1 convs and a shortcut (fig. 5, right)."""
 
-    def __init__(self, b: BlockSpec, spec: ResNetSpec):
+    def __init__(self, b: BlockSpec, spec: BatchNormed):
         super().__init__()
         c1, c2, c3 = b.convs
         self.conv1 = conv(c1)

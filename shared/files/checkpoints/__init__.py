@@ -17,6 +17,7 @@ from shared.errors import UsageError
 
 SAME_AS_TORCHVISION = (
     "alexnet",
+    "fcn",
     "googlenet",
     "inception",
     "mobilenet_v2",

@@ -49,7 +49,7 @@ class BlockSpec:
 
 # The tables' columns: kernel, inner width, width, SE, NL, s.
 Row = tuple[Size, Size, Size, bool, Literal["relu", "hard_swish"], Literal[1, 2]]
-_LARGE: tuple[Row, ...] = (
+LARGE: tuple[Row, ...] = (
     (3, 16, 16, False, "relu", 1),
     (3, 64, 24, False, "relu", 2),
     (3, 72, 24, False, "relu", 1),
@@ -159,7 +159,7 @@ class MobileNetV3Spec(Spec):
 
 
 def _large(multiplier: float, parameters: int) -> Variant:
-    spec = MobileNetV3Spec(table=_LARGE, hidden=1280, width_multiplier=multiplier)
+    spec = MobileNetV3Spec(table=LARGE, hidden=1280, width_multiplier=multiplier)
     return Variant(spec, parameters, f"torchvision 0.28.0, width_mult={multiplier}")
 
 
