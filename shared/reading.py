@@ -8,6 +8,7 @@ is told as such, and a mistake of ours is not.
 
 import gzip
 import json
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -21,7 +22,11 @@ MEGABYTE = 1 << 20
 # bz2 and lzma unpack a whole block at once, however little of it is asked for.
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _UNPACKING = (OSError, EOFError, zlib.error)
-_ARCHIVE = (*_UNPACKING, zipfile.BadZipFile, NotImplementedError, RuntimeError)
+# A ValueError is a name that is no UTF-8 though it says so.
+_ARCHIVE = (
+    *(*_UNPACKING, zipfile.BadZipFile, NotImplementedError, RuntimeError),
+    *(ValueError, struct.error),
+)
 
 
 @contextmanager
@@ -90,7 +95,7 @@ def archive(path: Path) -> Iterator[zipfile.ZipFile]:
     """Open a zip archive; the list of its members is no longer than the file."""
     try:
         opened = zipfile.ZipFile(path)
-    except (*_ARCHIVE, ValueError) as error:
+    except _ARCHIVE as error:
         raise UsageError(f"{path}: not a zip archive ({brief(error)})") from None
     with opened:
         yield opened
@@ -115,8 +120,9 @@ def member(opened: zipfile.ZipFile, entry: zipfile.ZipInfo, most: int) -> bytes:
 def refuse_altered(path: Path) -> None:
     """A UsageError where a member of a zip archive has not the checksum that it should;
     what is no zip archive has none."""
-    if not zipfile.is_zipfile(path):
-        return
+    with parsed(path, "a zip archive", *_ARCHIVE):
+        if not zipfile.is_zipfile(path):
+            return
     with archive(path) as opened:
         for entry in opened.infolist():
             where = f"{path}: {one_line(entry.filename)}"

@@ -1,5 +1,7 @@
-"""A sample of `make faults`, and that its oracle sees what it is there to see."""
+"""A sample of `make faults`, that every reader and every command has a target there,
+and that its oracle sees what it is there to see."""
 
+import ast
 import os
 import signal
 import time
@@ -8,14 +10,19 @@ import pytest
 from hypothesis import strategies as st
 
 from shared.errors import UsageError
-from triptych.faults import run
+from shared.frameworks import ROOT
+from triptych.faults import lines, run
 from triptych.faults.oracle import Target
 
 CASES = 60  # of each target, beside its corpus
 TARGETS = {target.name: target for target in run.targets()}
+# What starts a framework or a command takes seconds; here a few cases of some. Other
+# tests have the rest once: kills test_training, signals test_stopping.
+DEAR = {"pt": 20, "weights.h5": 20, "orbax": 20, "npz": 60, "npz inside": 60}
+DEAR |= {"disks": 3, "locks": 3, "pipes": 2, "kills numpy": 1}
 
 
-@pytest.mark.parametrize("name", TARGETS)
+@pytest.mark.parametrize("name", [n for n, t in TARGETS.items() if t.memory])
 def test_a_sample_of_every_target(name):
     target = TARGETS[name]
     outcome = run.apart(target, CASES + len(target.corpus), seed=11)
@@ -23,6 +30,48 @@ def test_a_sample_of_every_target(name):
     assert outcome.cases >= min(CASES, 10)
     assert outcome.accepted > 0
     assert outcome.refused > 0
+
+
+@pytest.mark.parametrize("name", DEAR)
+def test_a_few_cases_where_one_takes_long(name):
+    outcome = run.apart(TARGETS[name], DEAR[name], seed=11)
+    assert outcome.broken == []
+    assert outcome.accepted + outcome.refused == outcome.cases >= DEAR[name]
+
+
+def test_every_command_has_a_target():
+    known = lines.commands()
+    assert {"generate", "embed", "diff", "dump", "port", "weights fetch"} < set(known)
+    assert {"judge"} == {"judge", *known} - set(known)
+
+
+def imported(path):
+    """The modules that a file imports, and the names that it takes out of modules."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{one.name}" for one in node.names)
+
+
+def test_every_reader_has_a_target():
+    """What takes bytes by shared/reading.py is asked for by a target, or by what one
+    asks."""
+    rooms = ("shared", "benchmarks", "parity_tests", "pytorch_impl", "triptych")
+    files = [f for room in rooms for f in (ROOT / room).rglob("*.py")]
+    readers = {
+        ".".join(file.relative_to(ROOT).with_suffix("").parts)
+        for file in files
+        if "shared.reading" in {*imported(file)}
+        and not {"tests", "faults"} & {*file.relative_to(ROOT).parts}
+    }
+    asked = {m for f in (ROOT / "triptych/faults").glob("*.py") for m in imported(f)}
+    by_others = {
+        "pytorch_impl.adapter",  # the target "pt"
+        "shared.files.npz",  # "npz"
+        "benchmarks.bench",  # "lines" and "records"
+    }
+    assert len(readers) > 15
+    assert readers - asked - by_others == set()
 
 
 def of(attempt):

@@ -1,6 +1,7 @@
 """A run's folder: one run at a time, and the old one stays until the new one stands."""
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -89,6 +90,16 @@ def test_without_locks_runs_go_on(tmp_path, monkeypatch):
     monkeypatch.setattr(folders, "fcntl", None)
     with folders.held(tmp_path), folders.held(tmp_path):
         pass
+
+
+def test_on_a_full_disk_a_folder_is_held_too(tmp_path):
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
+    try:
+        with folders.held(tmp_path), pytest.raises(UsageError, match="another run"):
+            folders.held(tmp_path).__enter__()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
 def test_a_lock_is_not_followed(tmp_path):

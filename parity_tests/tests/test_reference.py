@@ -473,7 +473,7 @@ def test_its_own_files(workers, tmp_path):
     with pytest.raises(UsageError, match=r"NumPy writes \.npz files"):
         model.write_native(tmp_path / "weights.pt", values)
     (tmp_path / "broken.npz").write_bytes(b"no archive")
-    with pytest.raises(UsageError, match=r"broken\.npz: not an archive"):
+    with pytest.raises(UsageError, match=r"broken\.npz: not a zip archive"):
         model.read_native(tmp_path / "broken.npz")
     with pytest.raises(UsageError, match="numpy runs on the CPU alone"):
         model.move("cuda")

@@ -19,7 +19,10 @@ from shared.files.writing import opened
 _CHUNK = 1 << 20
 # bz2 and lzma unpack a whole block at once, however little of it is asked for.
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-_BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
+_BROKEN = (
+    *(zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError),
+    ValueError,  # a name that is no UTF-8 though it says so
+)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 import io
 import os
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,8 @@ from shared import catalog, contract, messages
 from shared.arrays import Array, Weights
 from shared.definitions.losses import Loss
 from shared.definitions.schedules import ReduceOnPlateau, Schedule
-from shared.errors import UsageError, brief
+from shared.errors import UsageError
+from shared.files import npz
 from shared.files.weights import Slot
 from shared.files.writing import write_bytes
 from shared.objectives.plan import Plan
@@ -189,11 +189,7 @@ class NumpyModel(contract.Model):
         write_bytes(path, content.getvalue())
 
     def read_native(self, path: Path) -> dict[str, Array]:
-        try:
-            with np.load(path, allow_pickle=False) as archive:
-                return dict(archive)
-        except (OSError, ValueError, TypeError, zipfile.BadZipFile) as error:
-            raise UsageError(f"{path}: not an archive (.npz): {brief(error)}") from None
+        return npz.read(path)
 
 
 def _first(value: Any) -> Any:

@@ -1,11 +1,10 @@
 """The course of runs in one picture."""
 
 import io
-import json
 from pathlib import Path
 from typing import Any
 
-from shared.errors import UsageError
+from shared import reading
 from shared.files.writing import make_folder, write_bytes
 
 # Readable on white and black, and told apart by line style as well.
@@ -18,10 +17,7 @@ STYLES = {
 
 def read_history(folder: Path) -> list[dict[str, Any]]:
     path = folder / "history.jsonl"
-    try:
-        return [json.loads(line) for line in path.read_text().splitlines()]
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{path}: no history of a run ({error})") from None
+    return [reading.from_json(line, path) for line in reading.text(path).splitlines()]
 
 
 def draw(

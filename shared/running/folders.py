@@ -1,6 +1,7 @@
 """A run's folder: one writer at a time, and an old run that stays until a new one
 stands."""
 
+import contextlib
 import errno
 import os
 import shutil
@@ -46,8 +47,9 @@ def held(folder: Path, holder: str = "") -> Iterator[None]:
     descriptor = _opened(folder / LOCK)
     try:
         _lock(folder, descriptor)
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, (holder or f"process {os.getpid()}").encode(), 0)
+        with contextlib.suppress(OSError):  # a full disk has locks all the same
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, (holder or f"process {os.getpid()}").encode(), 0)
         settle(folder)
         forget_temporaries(folder)
         forget_temporaries(folder / CHECKPOINTS)

@@ -356,3 +356,26 @@ def unigram() -> tuple[bytes, ...]:
     model = {"type": "Unigram", "unk_id": 0, "vocab": rows}
     spaced = {"pre_tokenizer": {"type": "Metaspace"}, "model": model}
     return tuple(json.dumps(held).encode() for held in (spaced, {"model": model}))
+
+
+def voice() -> tuple[bytes, ...]:
+    """A GGUF of no tensor that has a tokenizer of bytes and the form of a chat."""
+
+    def text(name: str, value: str) -> bytes:
+        named = _text(f"tokenizer.{name}".encode())
+        return named + struct.pack("<I", 8) + _text(value.encode())
+
+    def texts(name: str, *values: str) -> bytes:
+        head = struct.pack("<IIQ", 9, 8, len(values))
+        held = b"".join(_text(value.encode()) for value in values)
+        return _text(f"tokenizer.ggml.{name}".encode()) + head + held
+
+    fields = (
+        *(text("ggml.model", "gpt2"), text("ggml.pre", "smollm")),
+        *(texts("tokens", "<s>", "a", "b", "ab", "\u0120"), texts("merges", "a b")),
+        _text(b"tokenizer.ggml.token_type")
+        + struct.pack("<IIQ5i", 9, 5, 5, 3, *[1] * 4),
+        _text(b"tokenizer.ggml.eos_token_id") + struct.pack("<II", 4, 0),
+        text("chat_template", "{% for m in messages %}{{ m['content'] }}{% endfor %}"),
+    )
+    return (b"GGUF" + struct.pack("<IQQ", 3, 0, len(fields)) + b"".join(fields),)

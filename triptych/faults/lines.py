@@ -5,9 +5,13 @@ import contextlib
 import io
 import os
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from tempfile import TemporaryDirectory
+from typing import Any
 from unittest import mock
 
+import typer
 from hypothesis import strategies as st
 
 from shared.errors import UsageError
@@ -17,51 +21,38 @@ from triptych.faults import corpus
 from triptych.faults.oracle import Broken, Target
 from triptych.faults.readers import memory
 
-# Each command, its arguments and options; what an option takes follows from its name.
-COMMANDS: dict[str, tuple[int, tuple[str, ...]]] = {
-    "list": (2, ("--json",)),
-    "show": (1, ("--html",)),
-    "parity": (2, ("--tier", "--frameworks", "--dtype", "--timeout", "--jobs", "--on")),
-    "trace": (1, ("--frameworks", "--dtype", "--program", "--json", "--training")),
-    "diff": (2, ("--input", "--names", "--tolerance", "--dtype", "--json", "--python")),
-    "dump": (1, ("--input", "--out", "--keep", "--weights", "--framework")),
-    "train": (
-        1,
-        (
-            *("--framework", "--epochs", "--batch-size", "--optimizer", "--lr"),
-            *("--seed", "--precision", "--accumulate", "--patience", "--save-every"),
-            *("--processes", "--device", "--resume", "--start-from"),
-        ),
-    ),
-    "predict": (
-        2,
-        (
-            *("--weights", "--from", "--framework", "--top", "--classes"),
-            *("--normalize", "--seed", "--dtype", "--json"),
-        ),
-    ),
-    "segment": (
-        2,
-        (
-            *("--weights", "--from", "--framework", "--classes", "--normalize"),
-            *("--seed", "--dtype", "--json"),
-        ),
-    ),
-    "embed": (2, ("--framework", "--dtype", "--json")),
-    "optimizers": (1, ("--json",)),
-    "convert": (2, ("--to", "--from", "--model")),
-    "bench": (
-        1,
-        (
-            *("--task", "--mode", "--frameworks", "--device", "--dtype", "--threads"),
-            *("--processes", "--rounds", "--batch", "--set", "--out", "--on"),
-        ),
-    ),
-    "bench compare": (2, ()),
-    "report": (0, ("--records", "--out")),
-    "weights path": (1, ()),
-    "": (2, ("--debug", "--version", "--hlep")),
-}
+MOST = 3  # words where a command takes any number
+# What the processes of this suite say to one another, and no person.
+INSIDE = ("judge",)
+
+
+@dataclass(frozen=True)
+class Command:
+    """What a command takes: so many arguments, options, and of these the ones that
+    stand alone."""
+
+    words: int
+    options: tuple[str, ...]
+    flags: frozenset[str]
+
+
+def commands() -> dict[str, Command]:
+    """Every command by its words; the first, of no word, is the program itself."""
+    return dict(_below(typer.main.get_command(cli.app), ()))
+
+
+def _below(command: Any, way: tuple[str, ...]) -> Iterator[tuple[str, Command]]:
+    arguments = [one for one in command.params if one.param_type_name == "argument"]
+    options = [one for one in command.params if one.param_type_name == "option"]
+    flags = frozenset(one.opts[0] for one in options if one.is_flag)
+    words = sum(one.nargs if one.nargs > 0 else MOST for one in arguments)
+    named = (*(one.opts[0] for one in options), "--help", "--hlep")
+    yield " ".join(way), Command(words, named, flags | {"--help", "--hlep"})
+    for name, inner in getattr(command, "commands", {}).items():
+        if name not in INSIDE:
+            yield from _below(inner, (*way, name))
+
+
 NAMES = (
     *("mlp_tiny", "resnet", "resnet18", "vae_tiny", "minilm_l6", "digits_mlp", "adam"),
     *("", " ", ".", "x" * 300, "<b>", "\x1b[31m", "resnet_18", "--", "-", "\udcff"),
@@ -91,13 +82,18 @@ WORD = st.one_of(
 Line = tuple[str, ...]
 
 
-def _lines(command: str) -> st.SearchStrategy[Line]:
-    number, options = COMMANDS[command]
-    arguments = st.lists(WORD, max_size=number + 1)
-    option = st.tuples(st.sampled_from(options), WORD) if options else st.just(("-q",))
+def _lines(name: str, command: Command) -> st.SearchStrategy[Line]:
+    arguments = st.lists(WORD, max_size=command.words + 1)
+    option = st.sampled_from(command.options).flatmap(
+        lambda option: (
+            st.just((option,))
+            if option in command.flags
+            else st.tuples(st.just(option), WORD)
+        )
+    )
     return st.tuples(arguments, st.lists(option, max_size=3)).map(
         lambda found: (
-            *command.split(),
+            *name.split(),
             *found[0],
             *(word for pair in found[1] for word in pair),
         )
@@ -124,12 +120,16 @@ def _attempt(line: Line) -> None:
     raise UsageError(last[-1] if last else "it falls short")
 
 
-def run(line: Line) -> tuple[int, str]:
+def run(
+    line: Line, within: AbstractContextManager[None] | None = None
+) -> tuple[int, str]:
     """A command line in this process, in a folder of its own; no worker is started."""
     out, errors = io.StringIO(), io.StringIO()
     with (
         _folder(),
+        within or contextlib.nullcontext(),
         mock.patch("subprocess.Popen", side_effect=_Started),
+        mock.patch("webbrowser.open", side_effect=_Started),
         mock.patch.dict(os.environ, {"TRIPTYCH_CACHE": "cache"}),
         mock.patch("sys.argv", ["triptych", *line]),
         contextlib.redirect_stdout(out),
@@ -157,6 +157,6 @@ def _folder() -> Iterator[None]:
 
 
 def targets() -> list[Target]:
-    cases = st.sampled_from(sorted(COMMANDS)).flatmap(_lines)
+    cases = st.one_of([_lines(name, command) for name, command in commands().items()])
     good = (("list", "resnet"), ("train",), ("--version",), ("show", "resnet18"))
     return [Target("lines", cases, _attempt, corpus.COMMANDS, good, 1.5, memory=4096)]

@@ -1,7 +1,7 @@
 """What every case is held to: values that are right, or one line, soon."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +23,7 @@ class Target:
     good: cases that are read, tried first.
     corpus: cases that once broke something, tried then.
     share: of all cases, beside the others'.
+    most: how many cases it has at most, where each takes seconds.
     memory: how many MiB the process may take beyond what it holds at its start; None
         where nothing is held to it.
     """
@@ -31,9 +32,10 @@ class Target:
     cases: SearchStrategy[Any]
     attempt: Callable[[Any], None]
     corpus: tuple[Any, ...] = ()
-    good: tuple[Any, ...] = ()
+    good: Sequence[Any] = ()
     share: float = 1.0
     memory: int | None = 768
+    most: int | None = None
 
 
 @dataclass

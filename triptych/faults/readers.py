@@ -53,7 +53,7 @@ def memory() -> str | None:
     return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 
 
-def _of_data(data: str, read: Callable[[], Any]) -> Callable[[Files], Any]:
+def of_data(data: str, read: Callable[[], Any]) -> Callable[[Files], Any]:
     """Reads files of a data set in a folder of its own."""
 
     def attempt(found: Files) -> Any:
@@ -89,7 +89,7 @@ def _idx(path: Path) -> None:
 
 def _mnist(found: Files) -> None:
     with mock.patch.object(images, "HELD_OUT", 1):
-        data = _of_data("mnist", images.mnist)(found)
+        data = of_data("mnist", images.mnist)(found)
     for part in (data.train, data.validation, data.test):
         (x,), (y,) = part.inputs, part.targets
         assert x.shape == (len(y), 1, 28, 28)
@@ -150,7 +150,7 @@ def _like_scipy(path: Path, found: Array, rate: int) -> None:
 def _spoken(content: bytes) -> None:
     left_out: list[str] = []
     read = partial(_recordings, left_out)
-    found = _of_data("fsdd", read)({audio.SPOKEN: content})
+    found = of_data("fsdd", read)({audio.SPOKEN: content})
     for one in found:
         assert one.digit in range(10)
         assert one.index >= 0
@@ -174,7 +174,7 @@ def _graph_files(draw: DrawFn) -> Files:
 
 def _planetoid(found: Files) -> None:
     with mock.patch.object(graphs, "VALIDATION", 1):
-        read = _of_data("planetoid-two", lambda: graphs.planetoid("two"))
+        read = of_data("planetoid-two", lambda: graphs.planetoid("two"))
         data: Dataset = read(found)
     x, ends = data.train.inputs
     (y,) = data.train.targets
@@ -188,7 +188,7 @@ def _planetoid(found: Files) -> None:
 def _text(found: Files) -> None:
     characters = 65
     with mock.patch.object(text, "CHARACTERS", 5):
-        held = _of_data("tinyshakespeare", text.shakespeare)(found)
+        held = of_data("tinyshakespeare", text.shakespeare)(found)
     assert len(held.characters) == 5 < characters
     said = "".join(held.characters[i] for i in held.numbers)
     wanted = found["input.txt"].decode("utf-8")
@@ -273,7 +273,7 @@ def _membranes(content: bytes) -> None:
     """One section of few pixels."""
     small = mock.patch.multiple(membranes, NUMBER=1, SIDE=8, TRAINED=1, VALIDATED=0)
     with small:
-        read = _of_data("isbi-em", partial(membranes.isbi, tile=4))
+        read = of_data("isbi-em", partial(membranes.isbi, tile=4))
         data: Dataset = read({membranes.FILE: content})
     (image,), (classes,) = data.train.inputs, data.train.targets
     assert image.shape == (4, 1, 4, 4)
@@ -301,33 +301,33 @@ def targets() -> list[Target]:
     pairs, scored, quantised = files.tokenizer(), files.unigram(), files.gguf()
     graph = tuple(files.planetoid(protocol) for protocol in (2, 4))
     recordings = (files.zipped({"0_ann_0.wav": files.RECORDING}),)
-    texts = st.builds(_as_input, mutated(TEXTS))
+    texts = st.builds(as_input, mutated(TEXTS))
     return [
-        _target("idx", mutated(files.IDX), "x", _idx, corpus.IDX, files.IDX, 2.0),
-        _target("idx.gz", mutated(packed), "x.gz", _idx, corpus.PACKED, packed, 2.0),
-        _target("wav", mutated(files.WAV), "x.wav", _wav, corpus.WAV, files.WAV, 2.0),
-        _target("vocabulary", mutated(words), "x", _vocabulary, (), words),
-        _target(
+        target_of("idx", mutated(files.IDX), "x", _idx, corpus.IDX, files.IDX, 2.0),
+        target_of("idx.gz", mutated(packed), "x.gz", _idx, corpus.PACKED, packed, 2.0),
+        target_of("wav", mutated(files.WAV), "x.wav", _wav, corpus.WAV, files.WAV, 2.0),
+        target_of("vocabulary", mutated(words), "x", _vocabulary, (), words),
+        target_of(
             *("picture", mutated(pictured), "x", _picture),
             *(corpus.PICTURES, pictured, 3.0),
         ),
-        _target("tokenizer", mutated(pairs), "x", _tokenizer, (), pairs),
-        _target("unigram", mutated(scored), "x", _unigram, (), scored),
-        _target("gguf", mutated(quantised), "x.gguf", _gguf, (), quantised, 2.0),
-        _target("weights", mutated(held), "x", _safetensors, (), held, 2.0),
-        _target("hdf5", mutated(hdf5), "x.weights.h5", _keras, (), hdf5),
-        _target("keras", mutated(archive), "x.keras", _keras, (), archive),
-        _target("renames", mutated(renames), "x", _renames, (), renames),
-        _target("ucr", mutated(files.UCR), "x.txt", _ucr, corpus.UCR, files.UCR),
+        target_of("tokenizer", mutated(pairs), "x", _tokenizer, (), pairs),
+        target_of("unigram", mutated(scored), "x", _unigram, (), scored),
+        target_of("gguf", mutated(quantised), "x.gguf", _gguf, (), quantised, 2.0),
+        target_of("weights", mutated(held), "x", _safetensors, (), held, 2.0),
+        target_of("hdf5", mutated(hdf5), "x.weights.h5", _keras, (), hdf5),
+        target_of("keras", mutated(archive), "x.keras", _keras, (), archive),
+        target_of("renames", mutated(renames), "x", _renames, (), renames),
+        target_of("ucr", mutated(files.UCR), "x.txt", _ucr, corpus.UCR, files.UCR),
         _members("membranes", files.sections(), _membranes),
         Target("mnist", _mnist_files(), _mnist),
         Target("digits", files.archives(), _spoken, corpus.archives(), recordings, 2.0),
         Target("graph", _graph_files(), _planetoid, corpus.graphs(), graph, 2.0),
-        Target("text", texts, _text, corpus.TEXTS, (_as_input(TEXTS[0][:5]),)),
+        Target("text", texts, _text, corpus.TEXTS, (as_input(TEXTS[0][:5]),)),
     ]
 
 
-def _target(
+def target_of(
     name: str,
     cases: st.SearchStrategy[bytes],
     file: str,
@@ -343,5 +343,5 @@ def _members(name: str, whole: bytes, judge: Callable[[bytes], None]) -> Target:
     return Target(name, mutated((whole,), most=2), judge, (), (whole,))
 
 
-def _as_input(content: bytes) -> Files:
+def as_input(content: bytes) -> Files:
     return {"input.txt": content}

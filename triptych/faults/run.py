@@ -15,7 +15,18 @@ from typing import Any
 import hypothesis
 from hypothesis import HealthCheck, Phase, Verbosity
 
-from triptych.faults import fields, judged, lines, readers
+from triptych.faults import (
+    deaths,
+    fields,
+    judged,
+    lines,
+    natives,
+    places,
+    processes,
+    readers,
+    resumed,
+    words,
+)
 from triptych.faults.oracle import Broken, Outcome, Target, judge
 
 MIB = 1 << 20
@@ -24,14 +35,20 @@ ROUND = 2000
 
 
 def targets() -> list[Target]:
-    rooms = (readers, judged, fields, lines)
+    cheap = (readers, words, judged, natives, resumed, fields, lines)
+    rooms = (*cheap, places, processes, deaths)
     return [target for room in rooms for target in room.targets()]
 
 
 def shares(chosen: Sequence[Target], cases: int) -> list[int]:
-    """How many of all cases each has."""
-    total = sum(target.share for target in chosen)
-    return [math.ceil(cases * target.share / total) for target in chosen]
+    """How many of all cases each has; what is dear has no share, but a number."""
+    total = sum(target.share for target in chosen if target.most is None)
+    return [
+        math.ceil(cases * target.share / total)
+        if target.most is None
+        else min(cases, target.most)
+        for target in chosen
+    ]
 
 
 def run(
