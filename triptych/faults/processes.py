@@ -3,6 +3,7 @@ reads what they print, and with workers that are killed in the middle."""
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -176,7 +177,7 @@ def _unread(case: tuple[int, int]) -> None:
             os.read(ours, enough)
         os.close(ours)
         code, said = ended(started, LONGEST)
-    if code or said:
+    if code or re.search("error: |Error|Broken pipe|Exception ignored", said):
         raise Broken(f"code {code}: {said[-300:]}")
 
 

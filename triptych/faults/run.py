@@ -160,6 +160,8 @@ def _noting(attempt: Callable[[Any], None], last: list[Any]) -> Callable[[Any], 
 
 def told(case: Any, error: BaseException) -> str:
     """A case that broke something, to be put into the corpus, and where."""
+    while isinstance(error, BaseExceptionGroup):  # of several, or of one seen once
+        error = error.exceptions[0]
     frames = traceback.extract_tb(error.__traceback__)
     ours = [f for f in frames if "/shared/" in f.filename or "_impl/" in f.filename]
     at = (ours or frames)[-1]
