@@ -227,7 +227,7 @@ def test_a_family_shows_what_its_trained_weights_see(pages, found):
 class Page(HTMLParser):
     """Ids, links and what is loaded; tags that do not close are an error."""
 
-    EMPTY = {"meta", "link", "input", "br", "img", "hr"}
+    EMPTY = {"meta", "link", "input", "br", "img", "hr", "wbr"}
 
     def __init__(self, text):
         super().__init__()

@@ -112,7 +112,8 @@ def _tell(error: BaseException) -> int:
         message, wrong_use = f"standard output: {os.strerror(error.errno)}", True
     elif isinstance(error, OSError) and error.filename is not None:
         # The system refuses a path that somebody named.
-        message, wrong_use = f"{error.filename}: {error.strerror}", True
+        message = shortened(f"{error.filename}: {error.strerror}")
+        wrong_use = True
     elif not wrong_use and type(error).__module__ != "shared.running.client":
         message = f"{type(error).__name__}: {message} (--debug shows where)"
     return _say(f"error: {message}", 2 if wrong_use else 1)

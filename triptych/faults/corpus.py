@@ -160,6 +160,7 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     ("predict", "resnet_tiny", "file", "--seed", "-1"),
     ("predict", "resnet_tiny", "n" * 256),
     ("predict", "resnet_tiny", ""),
+    ("diff", "9" * 5000, "a:b", "--input", "2,3"),
     ("diff", "a:b", "c:d", "--input", "99999999,99999999"),
     ("diff", "a:b", "c:d", "--input", "2,3", "--tolerance", "nan"),
     ("diff", "a:b", "c:d", "--input", "2:" + "9" * 5000),
