@@ -57,7 +57,7 @@ def _series(content: bytes) -> None:
 
 
 def _classes(path: Path) -> None:
-    names = predict._names(path, None, None, 3)
+    names = predict.class_names(path, None, None, 3)
     assert len(names) == 3
     assert all(name.isprintable() for name in names)
 
