@@ -369,9 +369,11 @@ def test_records_go_where_a_person_says(tmp_path):
 
 
 # Who may write by himself: judges of copies of sources that are theirs, what holds the
-# suite to account, and what is taken to another machine and imports nothing of it.
+# suite to account, what has a folder that nobody else sees, and what is taken to
+# another machine and imports nothing of it.
 OWN = (
     "shared.files.writing",
+    "shared.running.forks",
     "shared.running.server",
     "parity_tests.model_judge",
     "parity_tests.definition_judge",
