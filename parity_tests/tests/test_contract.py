@@ -4,6 +4,8 @@ objectives of several steps."""
 import json
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,9 +29,11 @@ from shared.frameworks import NATIVE, ORACLE
 from shared.messages import Result
 from shared.objectives.adversarial import Adversarial
 from shared.objectives.base import Copy, Step
+from shared.objectives.plan import Metric
 from shared.objectives.supervised import Supervised
 from shared.randomness import Draws, generator
 from shared.running import saving
+from shared.running.training import Run
 from shared.specs.base import Program, Spec, Tensor
 from shared.tensors import NODES, edges
 
@@ -326,6 +330,26 @@ def test_a_checkpoint_of_before_is_read(tmp_path):
     assert "loss" not in found["plan"]
     assert found["position"]["losses"] == {"loss": 1.5}
     assert found["position"]["counted"] == {"loss": 2}
+
+
+def test_a_metric_is_given_as_much_as_it_asks_for():
+    """Boxes, their classes and which are there are wanted together."""
+    given = {}
+
+    def told(name):
+        return lambda *arrays: given.setdefault(name, len(arrays)) and 1.0
+
+    few = Metric("few", told("few"), higher=True, program="detect")
+    all_ = Metric("all", told("all"), higher=True, program="detect", takes=4, wants=3)
+    objective = SimpleNamespace(judge=None)
+    scored: Any = SimpleNamespace(
+        plan=SimpleNamespace(objective=objective), metric=few, others=(all_,)
+    )
+    scored._outputs = lambda samples, program: (np.zeros((2, 3)),) * 4
+    samples = Samples((np.zeros((2, 1)),), (np.zeros((2, 3)),) * 3)
+    _, found = Run.score(scored, samples)
+    assert found == {"few": 1.0, "all": 1.0}
+    assert given == {"few": 2, "all": 7}
 
 
 def test_heads_weigh_outputs():

@@ -103,7 +103,8 @@ class Metric:
     `higher` is better or not.
 
     program: which of the model's; empty for `forward`.
-    takes: how many of its outputs `of` is given, the first first.
+    takes: how many of its outputs `of` is given, the first first; wants: how many of
+        what was wanted.
     """
 
     name: str
@@ -111,6 +112,7 @@ class Metric:
     higher: bool
     program: str = ""
     takes: int = 1
+    wants: int = 1
 
     def better(self, one: float, other: float | None) -> bool:
         return other is None or (one > other if self.higher else one < other)

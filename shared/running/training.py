@@ -246,7 +246,9 @@ class Run:
             wanted = objective.judged_against(inputs, targets)
             loss = float(judge.value(objective.judged(found[""]), wanted))
         return loss, {
-            metric.name: metric.of(*found[metric.program][: metric.takes], *targets[:1])
+            metric.name: metric.of(
+                *found[metric.program][: metric.takes], *targets[: metric.wants]
+            )
             for metric in metrics
         }
 
