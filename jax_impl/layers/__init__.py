@@ -11,6 +11,8 @@ from jax_impl.layers.convolution import ConvTranspose as ConvTranspose
 from jax_impl.layers.convolution import conv as conv
 from jax_impl.layers.convolution import conv1d as conv1d
 from jax_impl.layers.convolution import conv_transpose as conv_transpose
+from jax_impl.layers.detecting import detected as detected
+from jax_impl.layers.detecting import detected_of_levels as detected_of_levels
 from jax_impl.layers.dropout import Dropout as Dropout
 from jax_impl.layers.dropout import DropPath as DropPath
 from jax_impl.layers.dropout import MapDropout as MapDropout
@@ -35,6 +37,7 @@ from jax_impl.layers.pooling import max_pool as max_pool
 from jax_impl.layers.pooling import max_pool1d as max_pool1d
 from jax_impl.layers.recurrent import Recurrent as Recurrent
 from jax_impl.layers.recurrent import recur as recur
+from jax_impl.layers.resize import repeat as repeat
 from jax_impl.layers.resize import resize as resize
 from jax_impl.layers.rotary import Turn as Turn
 from jax_impl.layers.rotary import rotate as rotate

@@ -17,6 +17,8 @@ from keras_impl.layers.convolution import Conv2DTranspose as Conv2DTranspose
 from keras_impl.layers.convolution import conv as conv
 from keras_impl.layers.convolution import conv1d as conv1d
 from keras_impl.layers.convolution import conv_transpose as conv_transpose
+from keras_impl.layers.detecting import detected as detected
+from keras_impl.layers.detecting import detected_of_levels as detected_of_levels
 from keras_impl.layers.dropout import Dropout as Dropout
 from keras_impl.layers.dropout import DropPath as DropPath
 from keras_impl.layers.dropout import MapDropout as MapDropout
@@ -42,6 +44,7 @@ from keras_impl.layers.pooling import max_pool as max_pool
 from keras_impl.layers.pooling import max_pool1d as max_pool1d
 from keras_impl.layers.recurrent import Recurrent as Recurrent
 from keras_impl.layers.recurrent import recur as recur
+from keras_impl.layers.resize import repeat as repeat
 from keras_impl.layers.resize import resize as resize
 from keras_impl.layers.rotary import Turn as Turn
 from keras_impl.layers.rotary import rotate as rotate

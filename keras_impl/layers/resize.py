@@ -27,3 +27,13 @@ def shares(n: int, m: int) -> Array:
     """Give, of m places, what each takes of n."""
     middles = np.clip((np.arange(m) + 0.5) * n / m - 0.5, 0, n - 1)
     return np.maximum(1 - np.abs(middles[:, None] - np.arange(n)), 0)
+
+
+def repeat(x: KerasTensor, size: tuple[int, ...]) -> KerasTensor:
+    """Give maps these rows and columns: place i is what stands at floor(i n / m).
+
+    DIFF(nearest): Keras's own reads the middles of pixels.
+    """
+    for axis, m in enumerate(size, start=1):
+        x = ops.take(x, np.arange(m) * x.shape[axis] // m, axis)
+    return x

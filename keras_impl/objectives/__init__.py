@@ -8,6 +8,7 @@ from keras import KerasTensor
 
 from keras_impl.objectives import (
     adversarial,
+    detection,
     diffusion,
     distillation,
     evidence,
@@ -25,6 +26,8 @@ MODULES: dict[str, ModuleType] = {
     "Distillation": distillation,
     "Diffusion": diffusion,
     "TemporalDifference": temporal_difference,
+    "MultiBox": detection,
+    "FocalDetection": detection,
 }
 
 

@@ -64,6 +64,7 @@ TORCH = """
     def tanh(): return nn.Tanh()
     def adaptive(): return nn.AdaptiveAvgPool2d((3, 2))
     def halved(): return nn.Upsample((4, 3), mode="bilinear", align_corners=False)
+    def repeated(): return nn.Upsample((7, 8), mode="nearest")
     def lrn(): return nn.LocalResponseNorm(5, alpha=0.2, beta=0.6, k=1.5)
     def lrn_times_size(): return nn.LocalResponseNorm(5, alpha=1.0, beta=0.6, k=1.5)
     def written_over():
@@ -203,6 +204,8 @@ KERAS = """
     def adaptive(): return Call(lambda x: own.adaptive_avg_pool(x, (3, 2)))
     def halved(): return Call(lambda x: ops.image.resize(x, (4, 3), "bilinear"))
     def halved_own(): return Call(lambda x: own.resize(x, (4, 3)))
+    def repeated(): return Call(lambda x: ops.image.resize(x, (7, 8), "nearest"))
+    def repeated_own(): return Call(lambda x: own.repeat(x, (7, 8)))
     def recurred():
         import numpy as np
         import tensorflow as tf
@@ -319,6 +322,8 @@ FLAX = """
         lambda x: jax.image.resize(x, (2, 4, 3, 3), "linear")
     )
     def halved_own(): return Call(lambda x: own.resize(x, (4, 3)))
+    def repeated(): return Call(lambda x: jax.image.resize(x, (2, 7, 8, 3), "nearest"))
+    def repeated_own(): return Call(lambda x: own.repeat(x, (7, 8)))
     def convolutions(groups):
         conv = own.conv(ConvSpec(40, 40, 3, 1, 1, groups), rngs=rngs)
         x = jax.numpy.zeros((1, 16, 16, 40))
@@ -971,6 +976,16 @@ def test_resize(native):
         assert least < error(torch, theirs) < most, framework
         ours = first(output(native(framework, "halved_own", last(x)), last(x)))
         assert error(torch, ours) < 1e-14
+
+
+def test_nearest(native):
+    x = normal(2, 3, 3, 4)
+    torch = output(native("pytorch", "repeated", x), x)
+    for framework in ("keras", "jax"):
+        theirs = first(output(native(framework, "repeated", last(x)), last(x)))
+        assert sum((torch[0, 0, i] != theirs[0, 0, i]).any() for i in range(7)) == 1
+        ours = first(output(native(framework, "repeated_own", last(x)), last(x)))
+        assert (torch == ours).all()
 
 
 def test_lrn(native):

@@ -9,6 +9,8 @@ from pytorch_impl.layers.convolution import LopsidedConv2d as LopsidedConv2d
 from pytorch_impl.layers.convolution import conv as conv
 from pytorch_impl.layers.convolution import conv1d as conv1d
 from pytorch_impl.layers.convolution import conv_transpose as conv_transpose
+from pytorch_impl.layers.detecting import detected as detected
+from pytorch_impl.layers.detecting import detected_of_levels as detected_of_levels
 from pytorch_impl.layers.dropout import Dropout as Dropout
 from pytorch_impl.layers.dropout import DropPath as DropPath
 from pytorch_impl.layers.generation import Cache as Cache
@@ -25,6 +27,7 @@ from pytorch_impl.layers.pooling import avg_pool as avg_pool
 from pytorch_impl.layers.pooling import max_pool as max_pool
 from pytorch_impl.layers.pooling import max_pool1d as max_pool1d
 from pytorch_impl.layers.recurrent import Recurrent as Recurrent
+from pytorch_impl.layers.resize import repeat as repeat
 from pytorch_impl.layers.resize import resize as resize
 from pytorch_impl.layers.rotary import Turn as Turn
 from pytorch_impl.layers.rotary import rotate as rotate
