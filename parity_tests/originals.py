@@ -5,6 +5,7 @@ Imported in a worker only: `worker.adopt("parity_tests.originals:resnet18", ...)
 
 import functools
 import importlib
+import itertools
 import math
 import sys
 import types
@@ -40,6 +41,47 @@ def _torchvision_segmentation(name: str) -> Any:
             return tuple(y.permute(0, 2, 3, 1) for y in super().forward(image).values())
 
     model.__class__ = Logits
+    return model
+
+
+def whole_ssd() -> Any:
+    """torchvision's SSD300, of fewer channels and classes: the oracle of ssd."""
+    _without_operators()
+    nn = importlib.import_module("torch").nn
+    own = importlib.import_module("torchvision.models.detection.ssd")
+    anchors = importlib.import_module("torchvision.models.detection.anchor_utils")
+    vgg = importlib.import_module("torchvision.models.vgg")
+    stages = [4, "M", 6, "M", 8, 5, "M", 7, 8, "M", 6, "M"]
+    backbone = own.SSDFeatureExtractorVGG(vgg.make_layers(stages), False)
+    backbone.scale_weight = nn.Parameter(20 * backbone.scale_weight.new_ones(8))
+    sizes = iter([(8, 6), (6, 9), (9, 9), (9, 5), (5, 7), (7, 4), (4, 6)])
+    sizes = itertools.chain(sizes, [(6, 5), (5, 8), (8, 3), (3, 7)])
+    for block in [m for m in backbone.extra.modules() if isinstance(m, nn.Sequential)]:
+        for name, c in block.named_children():
+            if isinstance(c, nn.Conv2d):
+                around = c.kernel_size, c.stride, c.padding, c.dilation
+                setattr(block, name, nn.Conv2d(*next(sizes), *around))
+    boxes = anchors.DefaultBoxGenerator(
+        [[2], [2, 3], [2, 3], [2, 3], [2], [2]],
+        scales=[0.07, 0.15, 0.33, 0.51, 0.69, 0.87, 1.05],
+        steps=[8, 16, 32, 64, 100, 300],
+    )
+    places = boxes.num_anchors_per_location()
+    head = own.SSDHead([8, 9, 7, 6, 8, 7], places, 5)
+    return own.SSD(backbone, boxes, (300, 300), 5, head=head)
+
+
+def small_ssd() -> Any:
+    """Make that SSD, as far as what it says of every anchor."""
+    model = whole_ssd()
+    base: Any = type(model)
+
+    class Said(base):
+        def forward(self, image: Any) -> Any:
+            said = self.head([*self.backbone(image).values()])
+            return said["cls_logits"], said["bbox_regression"]
+
+    model.__class__ = Said
     return model
 
 

@@ -31,6 +31,7 @@ from shared.specs.vision import (
     siamese,
     simple_cnn,
     squeezenet,
+    ssd,
     swin,
     unet,
     vgg,

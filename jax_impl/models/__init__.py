@@ -54,6 +54,7 @@ from jax_impl.models.vision.siamese import OneShot as OneShot
 from jax_impl.models.vision.siamese import Siamese as Siamese
 from jax_impl.models.vision.simple_cnn import SimpleCNN as SimpleCNN
 from jax_impl.models.vision.squeezenet import SqueezeNet as SqueezeNet
+from jax_impl.models.vision.ssd import SSD as SSD
 from jax_impl.models.vision.swin import Swin as Swin
 from jax_impl.models.vision.unet import UNet as UNet
 from jax_impl.models.vision.vgg import VGG as VGG

@@ -54,6 +54,7 @@ from keras_impl.models.vision.siamese import OneShot as OneShot
 from keras_impl.models.vision.siamese import Siamese as Siamese
 from keras_impl.models.vision.simple_cnn import SimpleCNN as SimpleCNN
 from keras_impl.models.vision.squeezenet import SqueezeNet as SqueezeNet
+from keras_impl.models.vision.ssd import SSD as SSD
 from keras_impl.models.vision.swin import Swin as Swin
 from keras_impl.models.vision.unet import UNet as UNet
 from keras_impl.models.vision.vgg import VGG as VGG

@@ -56,6 +56,7 @@ from pytorch_impl.models.vision.siamese import OneShot as OneShot
 from pytorch_impl.models.vision.siamese import Siamese as Siamese
 from pytorch_impl.models.vision.simple_cnn import SimpleCNN as SimpleCNN
 from pytorch_impl.models.vision.squeezenet import SqueezeNet as SqueezeNet
+from pytorch_impl.models.vision.ssd import SSD as SSD
 from pytorch_impl.models.vision.swin import Swin as Swin
 from pytorch_impl.models.vision.unet import UNet as UNet
 from pytorch_impl.models.vision.vgg import VGG as VGG

@@ -8,6 +8,7 @@ from shared.randomness import generator
 
 BACKGROUND, DISC, SQUARE, TRIANGLE = range(4)
 CLASSES = 4
+NAMES = ("background", "disc", "square", "triangle")
 
 
 def shapes(
@@ -47,3 +48,55 @@ def _inside(kind: int, middle: Array, size: float, side: int) -> Array:
     if kind == SQUARE:
         return (abs(y) <= size) & (abs(x) <= size)
     return (y <= size) & (2 * abs(x) <= y + size)
+
+
+def boxed_shapes(
+    number: int = 800,
+    side: int = 64,
+    seed: int = 0,
+    reach: tuple[float, float] = (6, 14),
+    most: int = 3,
+) -> Dataset:
+    """One to `most` discs, squares and triangles a picture, whole, none over another,
+    of any brightness on a darker ground, in noise. Pictures [N, 3, side, side], of
+    equal channels; wanted are their boxes in pixels [N, most, 4], the classes [N, most]
+    and which of them are there.
+
+    reach: how far a shape reaches from its middle, at least and at most.
+    """
+    draw = generator("boxed shapes", seed)
+    images = np.zeros((number, side, side))
+    boxes, classes = np.zeros((number, most, 4)), np.zeros((number, most), np.int64)
+    for image, own, kinds in zip(images, boxes, classes, strict=True):
+        image += draw.uniform(0.0, 0.3)
+        taken = np.full(image.shape, False)
+        for k in range(draw.integers(1, most + 1)):
+            kind = int(draw.integers(DISC, CLASSES))
+            inside = _beside(taken, kind, reach, draw)
+            box = _around(inside)
+            taken[box[1] : box[3], box[0] : box[2]] = True
+            image[inside] = draw.uniform(0.5, 1.0)
+            own[k], kinds[k] = box, kind
+    images += 0.1 * draw.standard_normal(images.shape)
+    pictures = images[:, None].astype(np.float32).repeat(3, 1)
+    there = (classes > 0).astype(np.int64)
+    return divided(Samples((pictures,), (boxes, classes, there)), seed)
+
+
+def _beside(
+    taken: Array, kind: int, reach: tuple[float, float], draw: np.random.Generator
+) -> Array:
+    """Which pixels lie in a shape that is whole and where nothing is yet."""
+    side = len(taken)
+    while True:
+        size = draw.uniform(*reach)
+        inside = _inside(kind, draw.uniform(size, side - size, 2), size, side)
+        if not (inside & taken).any():
+            return inside
+
+
+def _around(inside: Array) -> tuple[int, int, int, int]:
+    """Left, top, right and bottom of the pixels, the last two behind them."""
+    rows, columns = (np.flatnonzero(inside.any(axis)) for axis in (1, 0))
+    left, top, right, bottom = columns[0], rows[0], columns[-1] + 1, rows[-1] + 1
+    return int(left), int(top), int(right), int(bottom)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from shared.arrays import Array
 from shared.data.batches import Dataset
 from shared.definitions import metrics
+from shared.definitions.boxes import Detected, MeanAP
 from shared.definitions.losses import Loss
 from shared.definitions.optimizers import Clip, Optimizer, optimizer
 from shared.definitions.schedules import Constant, Cosine, Schedule, Warmup
@@ -123,6 +125,28 @@ def _likely(logits: Array, targets: Array) -> float:
     return metrics.accuracy(logits > 0, targets > 0.5)
 
 
+def _mean_ap(thresholds: MeanAP, *given: Array) -> float:
+    """Of what `detect` gives, and of boxes, classes and which of them are there."""
+    *found, valid = given[:4]
+    truths, labels, there = given[4:]
+    boxes, scores, classes = found
+    return thresholds.value(
+        Detected(boxes, scores, classes.astype(int), valid > 0),
+        Detected(truths, np.zeros(labels.shape), labels, there > 0),
+    )
+
+
+MEAN_AP = Metric(
+    "map", partial(_mean_ap, MeanAP()), higher=True, program="detect", takes=4, wants=3
+)
+MEAN_AP_50 = Metric(
+    "map50",
+    partial(_mean_ap, MeanAP(thresholds=(0.5,))),
+    higher=True,
+    program="detect",
+    takes=4,
+    wants=3,
+)
 ACCURACY = Metric("accuracy", _most_likely, higher=True)
 BINARY_ACCURACY = Metric("accuracy", _likely, higher=True)
 SKILL = Metric("skill", _skill, higher=True)

@@ -26,6 +26,7 @@ SAME_AS_TORCHVISION = (
     "resnet",
     "shufflenet",
     "squeezenet",
+    "ssd",
     "vgg",
 )
 SAME_AS_TIMM = ("inception_v4", "mlp_mixer")
