@@ -369,7 +369,7 @@ def folder(tmp_path_factory):
 
 
 def test_what_is_drawn_is_what_is_found(folder, workers, tmp_path):
-    asked = pictured.question(TINY, job.PROGRAM)
+    asked = pictured.question(TINY, job.PROGRAM, dtype="float64")
     paths = sorted(folder.iterdir())
     (found,) = list(job.detect(asked, NATIVE, paths, tmp_path, workers, least=0.3))
     (all_,) = list(job.detect(asked, NATIVE, paths, tmp_path, workers))
@@ -377,7 +377,7 @@ def test_what_is_drawn_is_what_is_found(folder, workers, tmp_path):
     for one, whole in zip(found[:2], all_[:2], strict=True):
         assert whole.size == (19, 23)
         assert whole.alike
-        assert whole.difference < 1e-3
+        assert whole.difference < 1e-9
         for framework in NATIVE:
             boxes = whole.boxes[framework]
             scores = [box.score for box in boxes]
