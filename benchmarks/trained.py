@@ -261,6 +261,14 @@ SAMPLES = {
         _grey,
         _boxed,
     ),
+    "retinanet": Sample(
+        "boxed_shapes_retinanet",
+        "detect",
+        "Which shape is where?",
+        _some_pictures,
+        _grey,
+        _boxed,
+    ),
     "vae": Sample(
         "digits_vae", "sample", "Digits from noise", _drawn, _numbered, _digits
     ),

@@ -85,6 +85,27 @@ def small_ssd() -> Any:
     return model
 
 
+def whole_retinanet() -> Any:
+    """torchvision's RetinaNet, of which no layer is frozen."""
+    _without_operators()
+    models = importlib.import_module("torchvision.models.detection")
+    return models.retinanet_resnet50_fpn(weights=None, weights_backbone=None)
+
+
+def retinanet() -> Any:
+    """Make torchvision's RetinaNet, as far as what it says of every anchor."""
+    model = whole_retinanet()
+    base: Any = type(model)
+
+    class Said(base):
+        def forward(self, image: Any) -> Any:
+            said = self.head([*self.backbone(image).values()])
+            return said["cls_logits"], said["bbox_regression"]
+
+    model.__class__ = Said
+    return model
+
+
 def small_convnext() -> Any:
     """Make ConvNeXt at the sizes of the oracle of convnext; it drops no branch."""
     _without_operators()

@@ -27,6 +27,7 @@ from shared.specs.vision import (
     mobilenet_v3,
     regnet,
     resnet,
+    retinanet,
     shufflenet,
     siamese,
     simple_cnn,

@@ -49,6 +49,7 @@ from jax_impl.models.vision.mobilenet_v2 import MobileNetV2 as MobileNetV2
 from jax_impl.models.vision.mobilenet_v3 import MobileNetV3 as MobileNetV3
 from jax_impl.models.vision.regnet import RegNet as RegNet
 from jax_impl.models.vision.resnet import ResNet as ResNet
+from jax_impl.models.vision.retinanet import RetinaNet as RetinaNet
 from jax_impl.models.vision.shufflenet import ShuffleNet as ShuffleNet
 from jax_impl.models.vision.siamese import OneShot as OneShot
 from jax_impl.models.vision.siamese import Siamese as Siamese

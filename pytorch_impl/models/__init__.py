@@ -51,6 +51,7 @@ from pytorch_impl.models.vision.mobilenet_v2 import MobileNetV2 as MobileNetV2
 from pytorch_impl.models.vision.mobilenet_v3 import MobileNetV3 as MobileNetV3
 from pytorch_impl.models.vision.regnet import RegNet as RegNet
 from pytorch_impl.models.vision.resnet import ResNet as ResNet
+from pytorch_impl.models.vision.retinanet import RetinaNet as RetinaNet
 from pytorch_impl.models.vision.shufflenet import ShuffleNet as ShuffleNet
 from pytorch_impl.models.vision.siamese import OneShot as OneShot
 from pytorch_impl.models.vision.siamese import Siamese as Siamese

@@ -31,6 +31,7 @@ from shared.tasks.sequence import (
     tones_cnn1d,
 )
 from shared.tasks.vision import (
+    boxed_shapes_retinanet,
     boxed_shapes_ssd,
     digits_lenet,
     digits_siamese,

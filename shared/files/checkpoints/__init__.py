@@ -24,6 +24,7 @@ SAME_AS_TORCHVISION = (
     "mobilenet_v3",
     "regnet",
     "resnet",
+    "retinanet",
     "shufflenet",
     "squeezenet",
     "ssd",
