@@ -27,7 +27,7 @@ from parity_tests.compare import error
 from parity_tests.engine import Workers
 from shared.arrays import Array, Arrays, Weights
 from shared.data.batches import laid_out
-from shared.data.shapes import CLASSES, NAMES
+from shared.data.shapes import CLASSES
 from shared.data.text import sonnets, spelled
 from shared.data.translation import made_vocabulary
 from shared.errors import UsageError, unknown
@@ -117,21 +117,6 @@ def _classes(outputs: Arrays) -> list[Cell]:
     """Draw masks, the background white and the last class black."""
     mask, _ = outputs
     return [_strip([_small(one) / (CLASSES - 1)]) for one in mask]
-
-
-def _boxed(outputs: Arrays) -> list[Cell]:
-    """Name what is likely, with its box."""
-    found = []
-    for row in zip(*outputs, strict=True):
-        every: Any = zip(*row, strict=True)
-        found.append(
-            "; ".join(
-                f"{NAMES[of]} {score:.0%} at {' '.join(f'{c:.0f}' for c in corners)}"
-                for corners, score, of, there in every
-                if there and score > 0.5
-            )
-        )
-    return [*found]
 
 
 # Pairs
@@ -252,22 +237,6 @@ SAMPLES = {
         _some_pictures,
         _grey,
         _classes,
-    ),
-    "ssd": Sample(
-        "boxed_shapes_ssd",
-        "detect",
-        "Which shape is where?",
-        _some_pictures,
-        _grey,
-        _boxed,
-    ),
-    "retinanet": Sample(
-        "boxed_shapes_retinanet",
-        "detect",
-        "Which shape is where?",
-        _some_pictures,
-        _grey,
-        _boxed,
     ),
     "vae": Sample(
         "digits_vae", "sample", "Digits from noise", _drawn, _numbered, _digits

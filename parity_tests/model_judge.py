@@ -22,6 +22,7 @@ OF_LAYERS = ("layers", "cnn1d", "differences")
 # What judges an objective: the updates of models, and tests.
 LEARNED = {
     "evidence": ("vae_tiny",),
+    "detection": ("ssd_tiny", "retinanet_tiny"),
     "adversarial": ("wgan_gp_tiny", "gan_tiny", "dcgan_tiny", "wgan_gp_dcgan_tiny"),
 }
 OF_OBJECTIVES = {
@@ -29,6 +30,7 @@ OF_OBJECTIVES = {
     "adversarial": ("gan",),
     "evidence": ("vae",),
     "diffusion": ("objectives",),
+    "detection": ("ssd", "retinanet"),
     "distillation": ("objectives",),
     "temporal_difference": ("objectives",),
 }

@@ -39,8 +39,9 @@ def focal_detection(
     found, wanted, off = matched(s, model, codes, (truths, *others))
     counts = found != boxes.BETWEEN  # [B, anchors]
     number = jnp.maximum((found >= 0).sum(1), 1)
-    there = jax.nn.one_hot(wanted, said.shape[-1]) * (found >= 0)[:, :, None]
-    each = focal(s, said, there > 0).sum(-1)
+    numbers = jnp.arange(said.shape[-1])
+    there = (wanted[:, :, None] == numbers) & (found >= 0)[:, :, None]
+    each = focal(s, said, there).sum(-1)
     of_classes = (jnp.where(counts, each, 0.0).sum(1) / number).mean()
     of_boxes = (off.sum(1) / number).mean()
     loss = of_classes + of_boxes

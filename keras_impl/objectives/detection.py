@@ -38,11 +38,9 @@ def focal_detection(
     found, wanted, off = matched(s, model, codes, (truths, *others))
     counts = found != boxes.BETWEEN  # [B, anchors]
     number = ops.maximum(ops.sum(ops.cast(found >= 0, said.dtype), 1), 1.0)
-    there = (
-        ops.one_hot(wanted, said.shape[-1])
-        * ops.cast(found >= 0, "float32")[:, :, None]
-    )
-    each = ops.sum(focal(s, said, there > 0), -1)
+    numbers = ops.arange(said.shape[-1], dtype="int32")
+    there = (wanted[:, :, None] == numbers) & (found >= 0)[:, :, None]
+    each = ops.sum(focal(s, said, there), -1)
     of_classes = ops.mean(ops.sum(ops.where(counts, each, 0.0), 1) / number)
     of_boxes = ops.mean(ops.sum(off, 1) / number)
     loss = of_classes + of_boxes
@@ -80,6 +78,6 @@ def hardest(losses: KerasTensor, hit: KerasTensor, number: KerasTensor) -> Keras
 
 def focal(s: FocalDetection, said: KerasTensor, there: KerasTensor) -> KerasTensor:
     sure = ops.where(there, said, -said)
-    weight = ops.where(there, s.alpha, 1 - s.alpha)
-    weight = ops.cast(weight, said.dtype)
+    own = ops.cast(there, said.dtype)
+    weight = s.alpha * own + (1 - s.alpha) * (1 - own)
     return weight * ops.sigmoid(-sure) ** s.gamma * ops.softplus(-sure)

@@ -38,8 +38,9 @@ def focal_detection(
         found, wanted, off = matched(s, model, codes, (truths, *others))
         counts = found != boxes.BETWEEN  # [B, anchors]
         number = (found >= 0).sum(1).clamp(min=1)
-        there = F.one_hot(wanted, said.shape[-1]) * (found >= 0)[:, :, None]
-        each = focal(s, said, there > 0).sum(-1)
+        numbers = torch.arange(said.shape[-1], device=said.device)
+        there = (wanted[:, :, None] == numbers) & (found >= 0)[:, :, None]
+        each = focal(s, said, there).sum(-1)
         of_classes = (torch.where(counts, each, 0.0).sum(1) / number).mean()
         of_boxes = (off.sum(1) / number).mean()
         loss = of_classes + of_boxes

@@ -8,7 +8,6 @@ from shared.randomness import generator
 
 BACKGROUND, DISC, SQUARE, TRIANGLE = range(4)
 CLASSES = 4
-NAMES = ("background", "disc", "square", "triangle")
 
 
 def shapes(
