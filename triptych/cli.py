@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from shared.errors import UsageError
-from triptych.commands import bench, generate, port, ports, weights
+from triptych.commands import bench, drawn, generate, port, ports, weights
 from triptych.commands.asking import MOST_SEED, App, named_once
 from triptych.commands.ending import ended
 from triptych.commands.terminal import (
@@ -49,6 +49,8 @@ app.add_typer(bench.app, name="bench")
 app.add_typer(weights.app, name="weights")
 app.command()(port.port)
 app.command()(generate.generate)
+app.command()(drawn.segment)
+app.command()(drawn.detect)
 
 _FORMS = (
     "canonical, pytorch, keras, jax; chars2vec, gguf, huggingface, keras.applications, "
@@ -299,105 +301,6 @@ def predict(
         dtype=dtype,
     )
     raise typer.Exit(job.run(asked, chosen, paths, json))
-
-
-@app.command()
-def segment(
-    model: Annotated[str, typer.Argument(help="a model with the program `segment`")],
-    images: Annotated[list[Path], typer.Argument(help="pictures, and folders of them")],
-    weights: Annotated[
-        Path | None, typer.Option(help="in any form that convert reads")
-    ] = None,
-    from_: Annotated[str, typer.Option("--from", help="where that does not tell")] = "",
-    frameworks: Several = "pytorch,keras,jax",
-    classes: Annotated[
-        Path | None, typer.Option(help="their names, one a line")
-    ] = None,
-    normalize: Annotated[
-        str, typer.Option(help="imagenet, half or none; imagenet of colours")
-    ] = "",
-    seed: Annotated[
-        int, typer.Option(min=0, max=MOST_SEED, help="of a start, not weights")
-    ] = 0,
-    dtype: Dtype = "float32",
-    out: Annotated[Path, typer.Option(help="a folder for what is drawn")] = Path(
-        "segmented"
-    ),
-    json: Json = None,
-) -> None:
-    """Of which class each pixel of pictures is, drawn framework beside framework.
-
-    A folder is read batch by batch; --json writes a line a picture as they come.
-    """
-    from triptych.commands import segment as job
-
-    one_of("dtype", dtype, ("float64", "float32"))
-    if normalize:
-        one_of("normalize", normalize, job.NORMALIZE)
-    chosen = job.frameworks(frameworks)
-    paths = job.listed(images)
-    asked = job.question(
-        model,
-        job.PROGRAM,
-        weights=weights,
-        from_=from_,
-        classes=classes,
-        normalize=normalize,
-        seed=seed,
-        dtype=dtype,
-    )
-    raise typer.Exit(job.run(asked, chosen, paths, out, json))
-
-
-@app.command()
-def detect(
-    model: Annotated[str, typer.Argument(help="a model with the program `detect`")],
-    images: Annotated[list[Path], typer.Argument(help="pictures, and folders of them")],
-    weights: Annotated[
-        Path | None, typer.Option(help="in any form that convert reads")
-    ] = None,
-    from_: Annotated[str, typer.Option("--from", help="where that does not tell")] = "",
-    frameworks: Several = "pytorch,keras,jax",
-    least: Annotated[
-        float, typer.Option(min=0.0, max=1.0, help="show boxes of such a score or more")
-    ] = 0.5,
-    classes: Annotated[
-        Path | None, typer.Option(help="their names, one a line")
-    ] = None,
-    normalize: Annotated[
-        str, typer.Option(help="imagenet, half or none; imagenet of colours")
-    ] = "",
-    seed: Annotated[
-        int, typer.Option(min=0, max=MOST_SEED, help="of a start, not weights")
-    ] = 0,
-    dtype: Dtype = "float32",
-    out: Annotated[Path, typer.Option(help="a folder for what is drawn")] = Path(
-        "detected"
-    ),
-    json: Json = None,
-) -> None:
-    """Boxes around what pictures show, drawn framework beside framework.
-
-    A folder is read batch by batch; --json writes a line a picture as they come.
-    """
-    from triptych.commands import detect as job
-
-    one_of("dtype", dtype, ("float64", "float32"))
-    if normalize:
-        one_of("normalize", normalize, job.NORMALIZE)
-    chosen = job.frameworks(frameworks)
-    paths = job.listed(images)
-    asked = job.question(
-        model,
-        job.PROGRAM,
-        weights=weights,
-        from_=from_,
-        classes=classes,
-        normalize=normalize,
-        seed=seed,
-        dtype=dtype,
-    )
-    raise typer.Exit(job.run(asked, chosen, paths, out, least, json))
 
 
 @app.command()
