@@ -54,7 +54,8 @@ distributed: setup
 kills: setup
 	@TRIPTYCH_KILLS=10 $(BIN)/python -m pytest -q parity_tests/tests/test_training.py -k killed
 
-# Fifty thousand damaged files, odd specs and command lines; its figures are recorded.
+# Fifty thousand damaged files, odd specs and command lines, kills and full disks; an hour,
+# and its figures are recorded.
 faults: setup
 	@$(BIN)/python -m triptych.faults --write
 	@$(BIN)/python -m benchmarks.readme

@@ -203,7 +203,7 @@ class Site:
             {
                 "source": one.source,
                 "slug": prose.slug(one.source) if one.source in kept else "",
-                "about": [str(value) for value in one.about.values()],
+                "about": [_told(*item) for item in one.about.items()],
             }
             for one in self.evidence.certificates
         ]
@@ -460,3 +460,13 @@ def _card(family: Family, evidence: Evidence) -> dict[str, Any]:
         "large": tables.span(min(large or [largest]), largest),
         "worst": tables.worst(mine),
     }
+
+
+def _told(key: str, value: Any) -> str:
+    """What a certificate says of its making, as it is read in a sentence."""
+    if key == "date":
+        return str(value)[:10]
+    if isinstance(value, dict):
+        parts = {name.replace("_", " "): part for name, part in value.items() if part}
+        return ", ".join(f"{name} {part}" for name, part in parts.items())
+    return f"{key} {value}"

@@ -2,8 +2,10 @@
 what happens when one of them dies."""
 
 import contextlib
+import importlib.util
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -20,7 +22,7 @@ from parity_tests.processes import children, is_loopback, listening, runs
 from shared.catalog import VARIANTS
 from shared.data.batches import Samples
 from shared.definitions.losses import LOSSES, CrossEntropy
-from shared.distributed import Place, places
+from shared.distributed import EVERYWHERE, Place, places
 from shared.errors import UsageError
 from shared.files import weights
 from shared.frameworks import NATIVE
@@ -341,6 +343,39 @@ def test_nothing_listens_beyond_this_machine(team, framework):
     found = [a for w in two.workers for a in listening(w._process.pid)]
     assert found
     assert all(map(is_loopback, found))
+
+
+@pytest.mark.parametrize(
+    ("address", "allowed", "said"),
+    [
+        ("127.0.0.1", False, ""),
+        (
+            "0.0.0.0",
+            False,
+            r"every interface .*, 0\.0\.0\.0; --listen-everywhere allows",
+        ),
+        ("", False, "as far as is seen; --listen-everywhere allows it"),
+        ("0.0.0.0", True, ""),
+    ],
+    ids=["held", "not held", "not seen", "allowed"],
+)
+def test_what_listens_beyond_this_machine_is_refused_unless_it_may(
+    address, allowed, said, monkeypatch
+):
+    """Where TensorFlow's server could not be led here; another stands for it."""
+    path = ROOT / "keras_impl" / "listening.py"
+    found = importlib.util.spec_from_file_location("listening_alone", path)
+    module = importlib.util.module_from_spec(found)
+    found.loader.exec_module(module)
+    monkeypatch.setattr(module, "_led_here", contextlib.nullcontext)
+    if allowed:
+        monkeypatch.setenv(EVERYWHERE, "1")
+    refused = (
+        pytest.raises(UsageError, match=said) if said else contextlib.nullcontext()
+    )
+    with contextlib.ExitStack() as kept, refused, module.on_this_machine():
+        if address:
+            kept.enter_context(socket.create_server((address, 0)))
 
 
 TRAIN = ["train", "digits_mlp", "--framework", "pytorch"]

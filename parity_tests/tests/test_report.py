@@ -481,6 +481,14 @@ def test_a_check_that_fails_is_shown_with_its_reason(pages):
     assert f"{holding} of {holding + 1}" in text_of(pages, "index.html")
 
 
+def test_where_a_certificate_is_from_is_a_sentence():
+    shown = site.Site(evidence.read(report.committed()), {}).render()
+    for name in ("index.html", "certificates.html"):
+        (said,) = re.findall(r"<p class=.soft.>From (<a.*?)</p>", text_of(shown, name))
+        assert re.search(r"</a>, \d{4}-\d\d-\d\d, revision \w+, system Linux", said)
+        assert "{" not in said
+
+
 def test_without_results_it_says_which_of_two_reasons(found):
     killed = run_of(found, "lstm-killed").comparison
     assert groups.why_none(killed) == "It was not ended; 3 rounds are kept."

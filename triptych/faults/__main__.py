@@ -54,7 +54,9 @@ def record(
     tried = [{"date": date, "seed": seed, **asdict(one)} for one in outcomes]
     names = {one["target"] for one in tried}
     every = [one for one in before if one["target"] not in names] + tried
+    ends = {target.name: target.ends for target in run.targets()}
     return {
+        "ends": sum(one["cases"] * ends.get(one["target"], 0) for one in every),
         "cases": sum(one["cases"] for one in every),
         "read": sum(one["accepted"] for one in every),
         "refused": sum(one["refused"] for one in every),

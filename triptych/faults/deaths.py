@@ -137,12 +137,13 @@ def ends(folder: Path) -> tuple[bytes, Any]:
     return (folder / "model.safetensors").read_bytes(), told
 
 
+KILLS = 5  # of one run
+CASES = 20
 MOMENTS = st.lists(
     st.tuples(st.integers(1, 30), st.one_of(st.none(), st.integers(0, 60_000))),
-    min_size=5,
-    max_size=5,
+    min_size=KILLS,
+    max_size=KILLS,
 ).map(tuple)
-CASES = 20  # each with five kills
 
 
 def targets() -> list[Target]:
@@ -151,6 +152,7 @@ def targets() -> list[Target]:
             *(f"kills {framework}", MOMENTS, Lives(framework).attempt),
             memory=None,
             most=CASES,
+            ends=KILLS,
         )
         for framework in (ORACLE, *NATIVE)
     ]

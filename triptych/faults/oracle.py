@@ -24,6 +24,7 @@ class Target:
     corpus: cases that once broke something, tried then.
     share: of all cases, beside the others'.
     most: how many cases it has at most, where each takes seconds.
+    ends: how many processes a case kills or stops.
     memory: how many MiB the process may take beyond what it holds at its start; None
         where nothing is held to it.
     """
@@ -36,6 +37,7 @@ class Target:
     share: float = 1.0
     memory: int | None = 768
     most: int | None = None
+    ends: int = 0
 
 
 @dataclass

@@ -201,8 +201,8 @@ def targets() -> list[Target]:
     stops, kills = st.tuples(lines, moments, numbers), st.tuples(lines, moments)
     reads = st.tuples(short, st.integers(0, 200))
     return [
-        Target("signals", stops, _stop, memory=None, most=100),
-        Target("workers", kills, _kill, memory=None, most=60),
+        Target("signals", stops, _stop, memory=None, most=100, ends=1),
+        Target("workers", kills, _kill, memory=None, most=60, ends=1),
         Target("pipes", reads, _unread, memory=None, most=100),
         Target("full output", short, _unwritten, memory=None, most=len(SHORT)),
     ]
