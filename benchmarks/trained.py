@@ -81,6 +81,19 @@ def _drawn(task: Task) -> Arrays:
     return (generator("trained", SEED).standard_normal((ROWS * BESIDE, *z.shape)),)
 
 
+def _asked_for(task: Task) -> Arrays:
+    """Every digit by name, then some of them again, each with noise of its own."""
+    _, noise = task.spec.programs()["sample_ddim"].inputs
+    label = np.arange(ROWS * BESIDE) % 10
+    shape = (len(label), *noise.shape)
+    return label, generator("trained", SEED).standard_normal(shape)
+
+
+def _named(task: Task, asked: Arrays) -> list[Cell]:
+    label = asked[0].reshape(ROWS, BESIDE)
+    return [" ".join(str(one) for one in row) for row in label]
+
+
 def _numbered(task: Task, asked: Arrays) -> list[Cell]:
     return [f"z {BESIDE * i + 1} to {BESIDE * (i + 1)}" for i in range(ROWS)]
 
@@ -88,6 +101,11 @@ def _numbered(task: Task, asked: Arrays) -> list[Cell]:
 def _digits(outputs: Arrays) -> list[Cell]:
     images = outputs[0].reshape(-1, SIDE, SIDE)
     return [_strip(images[k : k + BESIDE]) for k in range(0, len(images), BESIDE)]
+
+
+def _brightened(outputs: Arrays) -> list[Cell]:
+    """Draw what lies between -1 and 1."""
+    return _digits(((outputs[0] + 1) / 2,))
 
 
 def _some_digits(task: Task) -> Arrays:
@@ -243,6 +261,14 @@ SAMPLES = {
     ),
     "gan": Sample(
         "digits_gan", "sample", "Digits from noise", _drawn, _numbered, _digits
+    ),
+    "ddpm": Sample(
+        "digits_diffusion",
+        "sample_ddim",
+        "Digits by their names, from noise",
+        _asked_for,
+        _named,
+        _brightened,
     ),
     "siamese": Sample(
         "digits_siamese", "", "How far apart two are", _some_pairs, _both, _alike

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from jax_impl import losses, optimizers, schedules
+from jax_impl import diffusion, losses, optimizers, schedules
 from shared.arrays import Array
 from shared.definitions.losses import Loss
 from shared.definitions.optimizers import Clip, Optimizer, ScheduleFreeAdamW, SophiaG
@@ -27,6 +27,11 @@ COMPILED: dict[Any, Callable[..., Any]] = {}
 def settings(definition: Any) -> dict[str, Any]:
     names = [field.name for field in dataclasses.fields(definition)]
     return {name: getattr(definition, name) for name in names}
+
+
+def diffusing(definition: Any) -> Any:
+    """Make the native noising, sampler or times."""
+    return getattr(diffusion, type(definition).__name__)(**settings(definition))
 
 
 def maker(module: ModuleType, definition: Any) -> Callable[..., Any]:

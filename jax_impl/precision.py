@@ -19,10 +19,12 @@ def full(value: jax.Array) -> jax.Array:
     return value.astype(jnp.float32) if value.dtype == jnp.bfloat16 else value
 
 
+_NORMS = nnx.BatchNorm | nnx.GroupNorm | nnx.LayerNorm | nnx.RMSNorm
+
+
 def lower(model: nnx.Module) -> None:
     """Products and convolutions in bfloat16 from here on. DIFF(bfloat16): a norm that
     has no dtype computes in its parameters'."""
     for _, module in named_modules(model):
-        norm = isinstance(module, nnx.BatchNorm | nnx.LayerNorm | nnx.RMSNorm)
-        if hasattr(module, "dtype") and not norm:
+        if hasattr(module, "dtype") and not isinstance(module, _NORMS):
             module.dtype = jnp.bfloat16

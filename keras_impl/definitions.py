@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_impl import backends, losses, optimizers, schedules
+from keras_impl import backends, diffusion, losses, optimizers, schedules
 from shared.arrays import Array
 from shared.definitions.losses import Loss
 from shared.definitions.optimizers import Clip, Optimizer
@@ -29,6 +29,11 @@ CLIPS = {
 def settings(definition: Any) -> dict[str, Any]:
     names = [field.name for field in dataclasses.fields(definition)]
     return {name: getattr(definition, name) for name in names}
+
+
+def diffusing(definition: Any) -> Any:
+    """Make the native noising, sampler or times."""
+    return getattr(diffusion, type(definition).__name__)(**settings(definition))
 
 
 def optimizer(

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pytorch_impl import losses, optimizers, schedules
+from pytorch_impl import diffusion, losses, optimizers, schedules
 from shared.arrays import Array, Weights
 from shared.definitions.losses import Loss
 from shared.definitions.optimizers import Clip, Optimizer
@@ -27,6 +27,11 @@ CLIPS = {
 def settings(definition: Any) -> dict[str, Any]:
     names = [field.name for field in dataclasses.fields(definition)]
     return {name: getattr(definition, name) for name in names}
+
+
+def diffusing(definition: Any) -> Any:
+    """Make the native noising, sampler or times."""
+    return getattr(diffusion, type(definition).__name__)(**settings(definition))
 
 
 def optimizer(

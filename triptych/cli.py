@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from shared.errors import UsageError
-from triptych.commands import bench, drawn, generate, port, ports, weights
+from triptych.commands import bench, drawn, generate, port, ports, sample, weights
 from triptych.commands.asking import MOST_SEED, App, named_once
 from triptych.commands.ending import ended
 from triptych.commands.terminal import (
@@ -51,6 +51,7 @@ app.command()(port.port)
 app.command()(generate.generate)
 app.command()(drawn.segment)
 app.command()(drawn.detect)
+app.command()(sample.sample)
 
 _FORMS = (
     "canonical, pytorch, keras, jax; chars2vec, gguf, huggingface, keras.applications, "

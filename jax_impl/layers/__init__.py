@@ -11,6 +11,9 @@ from jax_impl.layers.convolution import ConvTranspose as ConvTranspose
 from jax_impl.layers.convolution import conv as conv
 from jax_impl.layers.convolution import conv1d as conv1d
 from jax_impl.layers.convolution import conv_transpose as conv_transpose
+from jax_impl.layers.denoising import by_ddim as by_ddim
+from jax_impl.layers.denoising import by_ddpm as by_ddpm
+from jax_impl.layers.denoising import guided as guided
 from jax_impl.layers.detecting import detected as detected
 from jax_impl.layers.detecting import detected_of_levels as detected_of_levels
 from jax_impl.layers.dropout import Dropout as Dropout
@@ -23,11 +26,14 @@ from jax_impl.layers.linear import Linear as Linear
 from jax_impl.layers.linear import flatten as flatten
 from jax_impl.layers.linear import unflatten as unflatten
 from jax_impl.layers.normalization import BatchNorm as BatchNorm
+from jax_impl.layers.normalization import GroupNorm as GroupNorm
 from jax_impl.layers.normalization import LayerNorm as LayerNorm
 from jax_impl.layers.normalization import RMSNorm as RMSNorm
+from jax_impl.layers.normalization import group_norm as group_norm
 from jax_impl.layers.normalization import local_response_norm as local_response_norm
 from jax_impl.layers.normalization import norm as norm
 from jax_impl.layers.normalization import norm1d as norm1d
+from jax_impl.layers.normalization import standardized as standardized
 from jax_impl.layers.normalization import unit as unit
 from jax_impl.layers.pooling import MapMean as MapMean
 from jax_impl.layers.pooling import MaxPool as MaxPool
@@ -42,5 +48,6 @@ from jax_impl.layers.resize import resize as resize
 from jax_impl.layers.rotary import Turn as Turn
 from jax_impl.layers.rotary import rotate as rotate
 from jax_impl.layers.rotary import turn as turn
+from jax_impl.layers.scaling import doubled as doubled
 from jax_impl.layers.segment import segment_sum as segment_sum
 from jax_impl.layers.squeeze import SqueezeExcitation as SqueezeExcitation

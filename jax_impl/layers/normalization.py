@@ -6,7 +6,7 @@ from flax import nnx
 from jax import Array
 
 from jax_impl.precision import exact
-from shared.specs.base import BatchNormed
+from shared.specs.base import BatchNormed, GroupNormed
 
 
 class BatchNorm(nnx.BatchNorm):
@@ -52,6 +52,22 @@ def norm1d(channels: int, spec: BatchNormed, *, rngs: nnx.Rngs) -> BatchNorm:
     return norm(channels, spec, rngs=rngs)
 
 
+class GroupNorm(nnx.GroupNorm):
+    """DIFF(fast-variance): the default E[x^2] - E[x]^2 loses digits."""
+
+    def __init__(self, channels: int, groups: int, epsilon: float, *, rngs: nnx.Rngs):
+        super().__init__(
+            channels, groups, epsilon=epsilon, use_fast_variance=False, rngs=rngs
+        )
+
+    def __call__(self, x: Array) -> Array:
+        return super().__call__(x).astype(x.dtype)
+
+
+def group_norm(channels: int, spec: GroupNormed, *, rngs: nnx.Rngs) -> GroupNorm:
+    return GroupNorm(channels, spec.groups, epsilon=spec.gn_eps, rngs=rngs)
+
+
 class LayerNorm(nnx.LayerNorm):
     """DIFF(fast-variance): the default E[x^2] - E[x]^2 loses digits."""
 
@@ -83,6 +99,15 @@ def local_response_norm(
     )
     y = exact_x * jnp.exp(-beta * jnp.log(k + alpha * total))
     return y.astype(x.dtype)
+
+
+def standardized(x: Array, eps: float) -> Array:
+    """Give vectors, along the last axis, a mean of 0 and a variance of 1: a layer norm
+    without weights."""
+    (exact_x,) = exact((x,))
+    centred = exact_x - exact_x.mean(-1, keepdims=True)
+    variance = jnp.square(centred).mean(-1, keepdims=True)
+    return (centred * jax.lax.rsqrt(variance + eps)).astype(x.dtype)
 
 
 def unit(x: Array) -> Array:

@@ -8,6 +8,7 @@ from jax import Array
 from jax_impl import definitions
 from jax_impl import diffusion as mixing
 from jax_impl.precision import exact
+from shared.contract import flat
 from shared.objectives.diffusion import Diffusion
 
 Arrays = tuple[Array, ...]
@@ -16,14 +17,12 @@ Arrays = tuple[Array, ...]
 def diffusion(
     s: Diffusion, model: Any, inputs: Arrays, targets: Arrays, noise: Arrays
 ) -> dict[str, Array]:
-    (x0, *others), (*drawn, mixed) = inputs, noise
-    a = _noising(s).alpha_bar(drawn[0]).astype(x0.dtype)
+    (x0, *label), (time, mixed, *chance) = inputs, noise
+    a = definitions.diffusing(s.noising).alpha_bar(time).astype(x0.dtype)
     x = mixing.noised(x0, mixed, a)
     wanted = {"noise": mixed, "data": x0, "velocity": mixing.velocity(x0, mixed, a)}
-    said, right = exact((model(x, *others, *drawn), wanted[s.says]))
+    if s.forgets:
+        label = [jnp.where(chance[0] < s.forgets, s.nothing, label[0])]
+    said, *_ = flat(model(x, *label, time))
+    said, right = exact((said, wanted[s.says]))
     return {"loss": jnp.square(said - right).mean()}
-
-
-def _noising(s: Diffusion) -> mixing.Noising:
-    kind = getattr(mixing, type(s.noising).__name__)
-    return kind(**definitions.settings(s.noising))

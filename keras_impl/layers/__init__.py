@@ -17,6 +17,9 @@ from keras_impl.layers.convolution import Conv2DTranspose as Conv2DTranspose
 from keras_impl.layers.convolution import conv as conv
 from keras_impl.layers.convolution import conv1d as conv1d
 from keras_impl.layers.convolution import conv_transpose as conv_transpose
+from keras_impl.layers.denoising import by_ddim as by_ddim
+from keras_impl.layers.denoising import by_ddpm as by_ddpm
+from keras_impl.layers.denoising import guided as guided
 from keras_impl.layers.detecting import detected as detected
 from keras_impl.layers.detecting import detected_of_levels as detected_of_levels
 from keras_impl.layers.dropout import Dropout as Dropout
@@ -30,11 +33,14 @@ from keras_impl.layers.linear import flatten as flatten
 from keras_impl.layers.linear import unflatten as unflatten
 from keras_impl.layers.model import SpecModel as SpecModel
 from keras_impl.layers.normalization import BatchNormalization as BatchNormalization
+from keras_impl.layers.normalization import GroupNormalization as GroupNormalization
 from keras_impl.layers.normalization import LayerNormalization as LayerNormalization
 from keras_impl.layers.normalization import RMSNormalization as RMSNormalization
+from keras_impl.layers.normalization import group_norm as group_norm
 from keras_impl.layers.normalization import local_response_norm as local_response_norm
 from keras_impl.layers.normalization import norm as norm
 from keras_impl.layers.normalization import norm1d as norm1d
+from keras_impl.layers.normalization import standardized as standardized
 from keras_impl.layers.normalization import unit as unit
 from keras_impl.layers.pooling import MapMean as MapMean
 from keras_impl.layers.pooling import MaxPooling2D as MaxPooling2D
@@ -49,6 +55,7 @@ from keras_impl.layers.resize import resize as resize
 from keras_impl.layers.rotary import Turn as Turn
 from keras_impl.layers.rotary import rotate as rotate
 from keras_impl.layers.rotary import turn as turn
+from keras_impl.layers.scaling import doubled as doubled
 from keras_impl.layers.segment import segment_sum as segment_sum
 from keras_impl.layers.slices import update_slice_in_dim as update_slice_in_dim
 from keras_impl.layers.squeeze import SqueezeExcitation as SqueezeExcitation

@@ -9,7 +9,7 @@ from keras import KerasTensor, layers, ops
 from keras_impl import distributed
 from keras_impl.layers.saved import Saved
 from keras_impl.precision import exact
-from shared.specs.base import BatchNormed
+from shared.specs.base import BatchNormed, GroupNormed
 
 
 class BatchNormalization(Saved, layers.BatchNormalization):
@@ -86,6 +86,25 @@ def norm1d(channels: int, spec: BatchNormed) -> BatchNormalization:
     )
 
 
+class GroupNormalization(Saved, layers.GroupNormalization):
+    def __init__(
+        self,
+        channels: int,
+        groups: int,
+        epsilon: float,
+        *,
+        name: str | None = None,
+        dtype: Any = None,
+    ):
+        super().__init__(groups, epsilon=epsilon, name=name, dtype=dtype)
+        self.channels = channels
+        self.build((None, None, None, channels))
+
+
+def group_norm(channels: int, spec: GroupNormed) -> GroupNormalization:
+    return GroupNormalization(channels, spec.groups, epsilon=spec.gn_eps)
+
+
 class LayerNormalization(Saved, layers.LayerNormalization):
     def __init__(
         self,
@@ -115,6 +134,15 @@ def local_response_norm(
     total = ops.matmul(ops.square(exact_x), ops.cast(band, exact_x.dtype))
     y = exact_x * ops.exp(-beta * ops.log(k + alpha * total))
     return ops.cast(y, x.dtype)
+
+
+def standardized(x: KerasTensor, eps: float) -> KerasTensor:
+    """Give vectors, along the last axis, a mean of 0 and a variance of 1: a layer norm
+    without weights."""
+    (exact_x,) = exact((x,))
+    centred = exact_x - ops.mean(exact_x, -1, keepdims=True)
+    variance = ops.mean(ops.square(centred), -1, keepdims=True)
+    return ops.cast(centred * ops.rsqrt(variance + eps), x.dtype)
 
 
 def unit(x: KerasTensor) -> KerasTensor:

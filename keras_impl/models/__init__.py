@@ -6,6 +6,9 @@ from keras_impl.models.generative.autoencoder import Autoencoder as Autoencoder
 from keras_impl.models.generative.autoencoder import (
     ConvAutoencoder as ConvAutoencoder,
 )
+from keras_impl.models.generative.ddpm import Diffusion as Diffusion
+from keras_impl.models.generative.ddpm import GuidedDiffusion as GuidedDiffusion
+from keras_impl.models.generative.dit import DiT as DiT
 from keras_impl.models.generative.gan import DCGAN as DCGAN
 from keras_impl.models.generative.gan import GAN as GAN
 from keras_impl.models.generative.vae import VAE as VAE

@@ -7,6 +7,7 @@ from keras import KerasTensor, ops
 from keras_impl import definitions
 from keras_impl import diffusion as mixing
 from keras_impl.precision import exact
+from shared.contract import flat
 from shared.objectives.diffusion import Diffusion
 
 Tensors = tuple[KerasTensor, ...]
@@ -15,14 +16,13 @@ Tensors = tuple[KerasTensor, ...]
 def diffusion(
     s: Diffusion, model: Any, inputs: Tensors, targets: Tensors, noise: Tensors
 ) -> dict[str, KerasTensor]:
-    (x0, *others), (*drawn, mixed) = inputs, noise
-    a = ops.cast(_noising(s).alpha_bar(drawn[0]), x0.dtype)
+    (x0, *label), (time, mixed, *chance) = inputs, noise
+    a = ops.cast(definitions.diffusing(s.noising).alpha_bar(time), x0.dtype)
     x = mixing.noised(x0, mixed, a)
     wanted = {"noise": mixed, "data": x0, "velocity": mixing.velocity(x0, mixed, a)}
-    said, right = exact((model(x, *others, *drawn, training=True), wanted[s.says]))
+    if s.forgets:
+        nothing = ops.full_like(label[0], s.nothing)
+        label = [ops.where(chance[0] < s.forgets, nothing, label[0])]
+    said, *_ = flat(model(x, *label, time, training=True))
+    said, right = exact((said, wanted[s.says]))
     return {"loss": ops.mean(ops.square(said - right))}
-
-
-def _noising(s: Diffusion) -> mixing.Noising:
-    kind = getattr(mixing, type(s.noising).__name__)
-    return kind(**definitions.settings(s.noising))

@@ -9,6 +9,9 @@ from pytorch_impl.layers.convolution import LopsidedConv2d as LopsidedConv2d
 from pytorch_impl.layers.convolution import conv as conv
 from pytorch_impl.layers.convolution import conv1d as conv1d
 from pytorch_impl.layers.convolution import conv_transpose as conv_transpose
+from pytorch_impl.layers.denoising import by_ddim as by_ddim
+from pytorch_impl.layers.denoising import by_ddpm as by_ddpm
+from pytorch_impl.layers.denoising import guided as guided
 from pytorch_impl.layers.detecting import detected as detected
 from pytorch_impl.layers.detecting import detected_of_levels as detected_of_levels
 from pytorch_impl.layers.dropout import Dropout as Dropout
@@ -17,9 +20,11 @@ from pytorch_impl.layers.generation import Cache as Cache
 from pytorch_impl.layers.generation import Generates as Generates
 from pytorch_impl.layers.normalization import LayerNorm2d as LayerNorm2d
 from pytorch_impl.layers.normalization import RMSNorm as RMSNorm
+from pytorch_impl.layers.normalization import group_norm as group_norm
 from pytorch_impl.layers.normalization import local_response_norm as local_response_norm
 from pytorch_impl.layers.normalization import norm as norm
 from pytorch_impl.layers.normalization import norm1d as norm1d
+from pytorch_impl.layers.normalization import standardized as standardized
 from pytorch_impl.layers.normalization import unit as unit
 from pytorch_impl.layers.pooling import MapMean as MapMean
 from pytorch_impl.layers.pooling import MaxPool2d as MaxPool2d
@@ -32,5 +37,6 @@ from pytorch_impl.layers.resize import resize as resize
 from pytorch_impl.layers.rotary import Turn as Turn
 from pytorch_impl.layers.rotary import rotate as rotate
 from pytorch_impl.layers.rotary import turn as turn
+from pytorch_impl.layers.scaling import doubled as doubled
 from pytorch_impl.layers.segment import segment_sum as segment_sum
 from pytorch_impl.layers.squeeze import SqueezeExcitation as SqueezeExcitation

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pytorch_impl.precision import exact
-from shared.specs.base import BatchNormed
+from shared.specs.base import BatchNormed, GroupNormed
 
 
 def norm(channels: int, spec: BatchNormed) -> nn.BatchNorm2d:
@@ -16,6 +16,10 @@ def norm(channels: int, spec: BatchNormed) -> nn.BatchNorm2d:
 def norm1d(channels: int, spec: BatchNormed) -> nn.BatchNorm1d:
     # DIFF(bn-momentum)
     return nn.BatchNorm1d(channels, eps=spec.bn_eps, momentum=1 - spec.bn_decay)
+
+
+def group_norm(channels: int, spec: GroupNormed) -> nn.GroupNorm:
+    return nn.GroupNorm(spec.groups, channels, eps=spec.gn_eps)
 
 
 class LayerNorm2d(nn.LayerNorm):
@@ -39,6 +43,12 @@ def local_response_norm(
         total = F.conv2d(exact_x.square(), band.to(exact_x)[:, :, None, None])
         y = exact_x * torch.exp(-beta * torch.log(k + alpha * total))
     return y.to(x.dtype)
+
+
+def standardized(x: Tensor, eps: float) -> Tensor:
+    """Give vectors, along the last axis, a mean of 0 and a variance of 1: a layer norm
+    without weights."""
+    return F.layer_norm(x, x.shape[-1:], eps=eps)
 
 
 def unit(x: Tensor) -> Tensor:

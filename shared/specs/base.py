@@ -271,6 +271,16 @@ class BatchNormed(Protocol):
     def bn_decay(self) -> float: ...
 
 
+class GroupNormed(Protocol):
+    """A spec with group norm (Wu, He 2018, arXiv:1803.08494)."""
+
+    @property
+    def groups(self) -> int: ...
+
+    @property
+    def gn_eps(self) -> float: ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class Spec(Checked):
     """Base of every spec; subclasses are dataclasses(frozen=True, kw_only=True).

@@ -7,6 +7,7 @@ from shared.tasks.base import Task
 from shared.tasks.classic import breast_cancer, diabetes, digits_mlp
 from shared.tasks.generative import (
     digits_autoencoder,
+    digits_diffusion,
     digits_gan,
     digits_vae,
     ecg5000_autoencoder,

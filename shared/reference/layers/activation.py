@@ -35,6 +35,17 @@ def sigmoid(x: Array) -> Array:
     return np.where(x >= 0, 1, small) / (1 + small)
 
 
+class SiLU(Operation):
+    """y = x s(x) with s the sigmoid, so y' = s (1 + x (1 - s))."""
+
+    def forward(self, x: Array) -> Array:
+        self.x, self.s = x, sigmoid(x)
+        return x * self.s
+
+    def backward(self, g: Array) -> Array:
+        return g * self.s * (1 + self.x * (1 - self.s))
+
+
 class Tanh(Operation):
     """y' = 1 - y^2."""
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from shared.arrays import Array
 from shared.reference.module import Module, Operation, Parameter
+from shared.specs.base import GroupNormed
 
 
 class BatchNorm(Module):
@@ -58,6 +59,34 @@ def beside(of_channels: Array, x: Array) -> Array:
     return of_channels.reshape(-1, *(1,) * (x.ndim - 2))
 
 
+class GroupNorm(Module):
+    """Wu and He 2018 (arXiv:1803.08494), [B, channels, ...]: each sample's own
+    statistics, over the places and the channels of a group."""
+
+    def __init__(self, channels: int, groups: int, eps: float):
+        self.groups, self.eps = groups, eps
+        self.weight, self.bias = Parameter((channels,)), Parameter((channels,))
+
+    def forward(self, x: Array) -> Array:
+        grouped = x.reshape(len(x), self.groups, -1)
+        mean, var = grouped.mean(-1, keepdims=True), grouped.var(-1, keepdims=True)
+        self.scale = 1 / np.sqrt(var + self.eps)
+        self.normed = (grouped - mean) * self.scale
+        y = self.normed.reshape(x.shape)
+        return y * beside(self.weight.value, x) + beside(self.bias.value, x)
+
+    def backward(self, g: Array) -> Array:
+        axes = (0, *range(2, g.ndim))
+        self.weight.add((g * self.normed.reshape(g.shape)).sum(axes))
+        self.bias.add(g.sum(axes))
+        grouped = (g * beside(self.weight.value, g)).reshape(self.normed.shape)
+        return (unnormed(grouped, self.normed, -1) * self.scale).reshape(g.shape)
+
+
+def group_norm(channels: int, spec: GroupNormed) -> GroupNorm:
+    return GroupNorm(channels, spec.groups, spec.gn_eps)
+
+
 class LayerNorm(Module):
     """Ba, Kiros and Hinton 2016 (arXiv:1607.06450): each sample's own statistics, over
     the last axis, in training and evaluation alike."""
@@ -90,6 +119,40 @@ def unnormed(g: Array, normed: Array, axis: int | tuple[int, ...]) -> Array:
     """
     mean = g.mean(axis, keepdims=True)
     return g - mean - normed * (g * normed).mean(axis, keepdims=True)
+
+
+class Standardized(Operation):
+    """A layer norm without weights."""
+
+    def __init__(self, eps: float):
+        self.eps = eps
+
+    def forward(self, x: Array) -> Array:
+        mean, var = x.mean(-1, keepdims=True), x.var(-1, keepdims=True)
+        self.scale = 1 / np.sqrt(var + self.eps)
+        self.normed = (x - mean) * self.scale
+        return self.normed
+
+    def backward(self, g: Array) -> Array:
+        return unnormed(g, self.normed, -1) * self.scale
+
+
+class Modulated(Operation):
+    """y = (1 + scale) z + shift with z the tokens' norm, which has no weights; scale
+    and shift are of all tokens, so their gradients are sums over them."""
+
+    def __init__(self, eps: float):
+        self.norm = Standardized(eps)
+
+    def forward(self, x: Array, shift: Array, scale: Array) -> Array:
+        self.z: Array = self.norm(x)
+        self.scale = scale
+        return self.z * (1 + scale) + shift
+
+    def backward(self, g: Array) -> tuple[Array, Array, Array]:
+        of_shift = g.sum(1, keepdims=True)
+        of_scale = (g * self.z).sum(1, keepdims=True)
+        return self.norm.backward(g * (1 + self.scale)), of_shift, of_scale
 
 
 class Unit(Operation):

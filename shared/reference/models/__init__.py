@@ -6,6 +6,11 @@ from shared.reference.models.generative.autoencoder import Autoencoder as Autoen
 from shared.reference.models.generative.autoencoder import (
     ConvAutoencoder as ConvAutoencoder,
 )
+from shared.reference.models.generative.ddpm import Diffusion as Diffusion
+from shared.reference.models.generative.ddpm import (
+    GuidedDiffusion as GuidedDiffusion,
+)
+from shared.reference.models.generative.dit import DiT as DiT
 from shared.reference.models.generative.gan import DCGAN as DCGAN
 from shared.reference.models.generative.gan import GAN as GAN
 from shared.reference.models.generative.vae import VAE as VAE
