@@ -147,9 +147,12 @@ def faults() -> str:
     end = "nothing broke" if not said["broken"] else f"{said['broken']} broke something"
     return textwrap.fill(
         "What a stranger's file or a slip of a hand does: `make faults` gave readers, "
-        f"specs, records and command lines {said['cases']:,} damaged or odd inputs: "
+        "specs, records, checkpoints and command lines "
+        f"{said['cases']:,} damaged or odd inputs: "
         f"{said['read']:,} were taken, with the values that another decoder gives or "
-        f"that can be, {said['refused']:,} refused in one line, and {end} "
+        f"that can be, {said['refused']:,} refused in one line. Among them runs "
+        f"and commands were killed or stopped at {said['ends']:,} moments, and "
+        f"went on to the same bits or told why not. Of all of it {end} "
         f"(`{FAULTS.relative_to(ROOT)}`).",
         92,
         break_on_hyphens=False,

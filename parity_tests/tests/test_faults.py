@@ -2,6 +2,7 @@
 and that its oracle sees what it is there to see."""
 
 import ast
+import json
 import os
 import signal
 import time
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from shared.errors import UsageError
 from shared.frameworks import ROOT
 from triptych.faults import lines, run
+from triptych.faults.__main__ import RECORD
 from triptych.faults.oracle import Target
 
 CASES = 60  # of each target, beside its corpus
@@ -72,6 +74,15 @@ def test_every_reader_has_a_target():
     }
     assert len(readers) > 15
     assert readers - asked - by_others == set()
+
+
+def test_the_record_is_of_every_reader_and_of_as_many_cases_as_readme_says():
+    said = json.loads(RECORD.read_text())
+    many = {name for name, target in TARGETS.items() if target.most is None}
+    assert many <= {one["target"] for one in said["targets"]} <= set(TARGETS)
+    assert said["broken"] == 0
+    assert said["cases"] >= 50_000
+    assert said["ends"] >= 300
 
 
 def of(attempt):
