@@ -161,7 +161,12 @@ def written(inputs: Any, folder: Path) -> str:
 
 
 def recorded(
-    model: Any, dtypes: Sequence[str], out: Path, keep: str, **how: Any
+    model: Any,
+    dtypes: Sequence[str],
+    out: Path,
+    keep: str,
+    training: tuple[int, str],
+    **how: Any,
 ) -> None:
     """Writes a model's dump, in the first of the precisions in which it runs."""
     held = Held()
@@ -171,7 +176,14 @@ def recorded(
         try:
             with quietly():
                 recorder.open(taken["name"], dtype=dtype, out=str(out), **how)
-                recorder.record(taken["name"], str(out), keep=keep)
+                steps, optimizer = training
+                recorder.record(
+                    taken["name"],
+                    str(out),
+                    keep=keep,
+                    steps=steps,
+                    optimizer=optimizer,
+                )
             return
         except Refused as error:
             raise ValueError(str(error)) from None

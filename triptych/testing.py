@@ -35,6 +35,8 @@ def assert_parity(
     same_layout: bool = False,
     gradients: bool = True,
     own_weights: bool = False,
+    steps: int = 0,
+    optimizer: str = "adamw",
     python: Mapping[str, str] | None = None,
     html: str | os.PathLike[str] | None = None,
     inputs_of: Literal["reference", "port"] = "reference",
@@ -51,8 +53,9 @@ def assert_parity(
     else float32, whose rounding is measured and allowed for. program: a method, instead
     of a call. outputs: those that are compared, by path in the reference (-> in the
     port). same_layout: images have the same axes in both. gradients: whether there are
-    any. python: the interpreter of a framework's `package.module:name`. html: a page of
-    what was found.
+    any. steps: so many updates by an `optimizer` (sgd, adam or adamw, with settings as
+    `adamw:lr=0.01`) are compared, too. python: the interpreter of a framework's
+    `package.module:name`. html: a page of what was found.
 
     What cannot be compared is a ValueError of one line.
     """
@@ -73,6 +76,8 @@ def assert_parity(
             "same_layout": same_layout,
             "gradients": gradients,
             "own_weights": own_weights,
+            "steps": steps,
+            "optimizer": optimizer,
             "python": dict(python or {}),
             "html": os.fspath(html) if html else "",
         }
@@ -92,6 +97,8 @@ def record(
     outputs: Sequence[str] = (),
     same_layout: bool = False,
     gradients: bool = True,
+    steps: int = 0,
+    optimizer: str = "adamw",
 ) -> Path:
     """Writes what a live model is made of and does into a folder, and gives its path.
 
@@ -110,6 +117,7 @@ def record(
             [dtype] if dtype else PRECISIONS,
             folder,
             keep,
+            (steps, optimizer),
             inputs=written(inputs, Path(place)),
             program=program,
             outputs=tuple(outputs),

@@ -14,7 +14,7 @@ from parity_tests.compare import Array
 from parity_tests.ports import attending, formulas, recurring
 from parity_tests.ports.codecs import layers_of
 from parity_tests.ports.compare import Sides, fitted
-from parity_tests.ports.dumps import Dump
+from parity_tests.ports.dumps import CHANNELS_FIRST, Dump
 from parity_tests.ports.pairing import Met
 from parity_tests.ports.scenes import Scene, Try, equal
 from parity_tests.ports.settings import differing, settings_of, unlike
@@ -61,17 +61,20 @@ def of_layer(sides: Sides, met: Met, seen: Dump, mode: str) -> list[Cause]:
     found = tried(scene, _tries(scene)) if scene else []
     if not found and scene and "attention" in scene.kind:
         found = tried(scene, _attention(scene, sides, met))
-    if found:
-        return found
+    return found or told(sides, met)
+
+
+def told(sides: Sides, met: Met) -> list[Cause]:
+    """The settings that are not the same on a layer's two sides; none is tried."""
     ours = sides.reference.modules[met.reference.path]
     theirs = sides.other.modules[met.other.path]
     one = settings_of(sides.reference, ours)
     two = settings_of(sides.other, theirs)
     lines = places(sides, met)
-    told = differing(one, two) or unlike(ours.settings, theirs.settings)
+    known = differing(one, two) or unlike(ours.settings, theirs.settings)
     return [
         Cause(name, 0.0, str(a), str(b), lines, ENTRIES.get(name, ""))
-        for name, (a, b) in told.items()
+        for name, (a, b) in known.items()
     ]
 
 
@@ -106,9 +109,9 @@ def _scene(sides: Sides, met: Met, seen: Dump, mode: str) -> Scene | None:
     ours, theirs = reference.modules[met.reference.path], other.modules[met.other.path]
     kind = ours.kind.lower()
     spatial = "conv" in kind or "batch" in kind or "pool" in kind
-    if spatial and not reference.channels_last and reference.framework == "pytorch":
+    if spatial and reference.framework in CHANNELS_FIRST:
         x, right, wrong = (np.moveaxis(a, 1, -1) for a in (x, right, wrong))
-        if given is not None and other.framework == "pytorch" and given.ndim > 2:
+        if given is not None and other.framework in CHANNELS_FIRST and given.ndim > 2:
             given = np.moveaxis(given, 1, -1)
     if max(x.size, right.size) > TOO_LARGE:
         return None

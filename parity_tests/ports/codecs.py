@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from parity_tests.compare import Array
-from parity_tests.ports.dumps import Dump, Module
+from parity_tests.ports.dumps import CHANNELS_FIRST, Dump, Module
 
 Values = Mapping[str, Array]
 View = Callable[[Values], Array]
@@ -139,6 +139,7 @@ RUN = ("LSTMCell", "GRUCell", "SimpleRNNCell", "OptimizedLSTMCell", "SimpleCell"
 def _cell(dump: Dump, path: str, leaves: Mapping[str, tuple[str, bool]]) -> Module:
     """The module that holds these leaves; of one that runs a cell the cell's kind."""
     module = dump.modules.get(path, Module(path, ""))
+    module = replace(module, kind=module.base or module.kind)
     if module.kind not in ("RNN", "LSTM", "GRU", "SimpleRNN"):
         return module
     below = (dump.modules.get(child) for child in module.children)
@@ -205,9 +206,13 @@ def _layers(
         "OptimizedLSTMCell": _recurrent,
         "SimpleCell": _recurrent,
         "SimpleRNNCell": _recurrent,
+        "ReversibleEmbedding": _reversible,
     }.get(module.kind)
     own = _Own(framework, module, leaves, stored)
-    return make(own) if make and framework != "linen" else [_plain(own)]
+    return make(own) if make and framework not in FLAT else [_plain(own)]
+
+
+FLAT = ("linen", "haiku", "onnx")  # they have a layer for each part of a recurrence
 
 
 class _Own:
@@ -265,13 +270,13 @@ def _turn(
 ) -> tuple[Callable[[Array], Array], str]:
     """How a stored array is seen as PyTorch would hold it, and what that is called."""
     kind = module.kind
-    if framework == "pytorch":
+    if framework in CHANNELS_FIRST:
         if kind == "Conv1D" and value.ndim == 2:
             return _transposed, "Conv1D is a transposed linear layer"
-        return _same, ""
+        return (_transposed if leaf == "kernel" else _same), ""
     if leaf == "bias" and value.ndim > 1 and kind in GENERAL:
         return lambda a: a.reshape(-1), "heads joined"
-    if leaf == "embeddings" or "kernel" not in leaf:
+    if leaf == "embeddings" or not (leaf == "w" or "kernel" in leaf):
         return _same, ""
     if kind in GENERAL:
         axes = _contracted(module, value.ndim)
@@ -280,6 +285,8 @@ def _turn(
         return lambda a: a.transpose(front).reshape(size, -1).T, "heads joined"
     if leaf == "depthwise_kernel" or kind.startswith("DepthwiseConv"):
         return _depthwise, ""
+    if kind.endswith("Conv1D") and value.ndim == 2:
+        return _same, "a linear layer held as PyTorch holds it"
     if "Transpose" in kind and value.ndim > 2:
         return _conv_transpose(framework, module), ""
     if value.ndim >= 2:
@@ -305,7 +312,7 @@ def _depthwise(a: Array) -> Array:
 
 
 def _conv_transpose(framework: str, module: Module) -> Callable[[Array], Array]:
-    if framework == "keras" or module.settings.get("transpose_kernel"):
+    if framework in ("keras", "haiku") or module.settings.get("transpose_kernel"):
         return lambda a: np.moveaxis(a, (-1, -2), (0, 1))
 
     def flipped(a: Array) -> Array:
@@ -350,6 +357,17 @@ def _separable(own: _Own) -> list[Layer]:
     return [own.layer(sub, parts) for sub, parts in found.items()]
 
 
+def _reversible(own: _Own) -> list[Layer]:
+    """Keras's table of words, and the matrix that it may have for the way back."""
+    leaf = "reverse_embeddings"
+    if leaf not in own.leaves:
+        return [_plain(own)]
+    rule = "a table's own way back"
+    back = own.layer("reverse", [own.part(leaf, "weight", "weight", _transposed, rule)])
+    own.leaves.pop(leaf)
+    return [_plain(own), back]
+
+
 def _cut(start: int, end: int) -> Callable[[Array], Array]:
     return lambda a: a[start:end]
 
@@ -362,6 +380,8 @@ def _recurrent(own: _Own) -> list[Layer]:
         return [_torch_recurrent(own, end) for end in ends]
     if own.framework == "keras":
         return [_keras_recurrent(own)]
+    if own.framework == "equinox":
+        return [_equinox_recurrent(own)]
     return [_nnx_recurrent(own)]
 
 
@@ -407,6 +427,15 @@ def _reset_first(part: Part) -> Part:
     size = part.shape[0] // 3
     rows = np.r_[size : 2 * size, 0:size, 2 * size : 3 * size]
     return replace(part, rows=rows, rule="gates z, r, n reordered to r, z, n")
+
+
+def _equinox_recurrent(own: _Own) -> Layer:
+    """A GRU's hidden bias is there of one gate alone, which no other can say."""
+    roles = {"weight_ih": "weight", "weight_hh": "weight", "bias": "bias"}
+    if "bias_n" in own.leaves:
+        return _plain(own)
+    found = [own.part(k, k, v, _same, "") for k, v in roles.items() if k in own.leaves]
+    return own.layer("", found)
 
 
 def _nnx_recurrent(own: _Own) -> Layer:

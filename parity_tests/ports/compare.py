@@ -51,19 +51,27 @@ def apart(a: Array, b: Array) -> float | None:
 def between(
     one: Dump, ones: Mapping[str, str], two: Dump, twos: Mapping[str, str]
 ) -> float | None:
-    """The error of nested tensors: all if both have as many, else the first."""
-    pairs = list(zip(ones.values(), twos.values(), strict=False))
-    if len(ones) != len(twos):
-        pairs = pairs[:1]
-    found = []
-    for a, b in pairs:
-        if a == b:
-            found.append(0.0)
-        elif a not in one.tensors or b not in two.tensors:
-            found += _by_statistics(one, a, two, b)
-        elif (off := _apart(one, a, two, b)) is not None:
-            found.append(off)
-    return max(found, default=None)
+    """The error of nested tensors: all if both have as many, else of the first.
+
+    One model's first may stand behind a mask in the other.
+    """
+    if len(ones) == len(twos):
+        pairs = zip(ones.values(), twos.values(), strict=True)
+        found = [_off(one, a, two, b) for a, b in pairs]
+        return max((off for off in found if off is not None), default=None)
+    firsts = [[*ones.values()], [*twos.values()]]
+    fewer = min(firsts, key=len)
+    fewer[1:] = []
+    found = [_off(one, a, two, b) for a in firsts[0] for b in firsts[1]]
+    return min((off for off in found if off is not None), default=None)
+
+
+def _off(one: Dump, a: str, two: Dump, b: str) -> float | None:
+    if a == b:
+        return 0.0
+    if a not in one.tensors or b not in two.tensors:
+        return _by_statistics(one, a, two, b)
+    return _apart(one, a, two, b)
 
 
 # A tensor's key tells its content, and it is met as one layer's output, the next one's
@@ -80,13 +88,13 @@ def _apart(one: Dump, a: str, two: Dump, b: str) -> float | None:
     return _KNOWN[a, b]
 
 
-def _by_statistics(one: Dump, a: str, two: Dump, b: str) -> list[float]:
+def _by_statistics(one: Dump, a: str, two: Dump, b: str) -> float | None:
     """How far mean, deviation, extremes and norm are apart, where no more is kept."""
     ours, theirs = _statistics(one, a), _statistics(two, b)
     if ours is None or theirs is None:
-        return []
+        return None
     scale = max(map(abs, ours[:4] + theirs[:4])) or 1.0
-    return [max(abs(x - y) for x, y in zip(ours[:4], theirs[:4], strict=True)) / scale]
+    return max(abs(x - y) for x, y in zip(ours[:4], theirs[:4], strict=True)) / scale
 
 
 def _statistics(dump: Dump, key: str) -> list[float] | None:
@@ -158,10 +166,10 @@ def gradients(sides: Sides, mode: str) -> Worst | str:
             a = fitted(sides.reference.array(key), b)
             if a is not None:
                 ours[f"input {path}"], theirs[f"input {path}"] = a, b
-    return worst_of(ours, theirs, sides.said, tolerances.GRADIENT_FLOOR, _zero(sides))
+    return worst_of(ours, theirs, sides.said, tolerances.GRADIENT_FLOOR, zero_of(sides))
 
 
-def _zero(sides: Sides) -> float:
+def zero_of(sides: Sides) -> float:
     """The share of the largest gradient below which one is 0 in truth."""
     wide = sides.reference.dtype == sides.other.dtype == "float64"
     return tolerances.PORTS_ZERO if wide else tolerances.PORTS_ZERO_FLOAT32
@@ -190,7 +198,7 @@ def gradient_pairs(
 
 def gradient_errors(sides: Sides, mode: str) -> dict[str, float]:
     ours, theirs, _ = gradient_pairs(sides, mode)
-    floors = floors_of(ours, tolerances.GRADIENT_FLOOR, _zero(sides))
+    floors = floors_of(ours, tolerances.GRADIENT_FLOOR, zero_of(sides))
     return {name: error(ours[name], theirs[name], floors[name]) for name in ours}
 
 

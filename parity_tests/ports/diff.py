@@ -9,44 +9,30 @@ from pathlib import Path
 
 import numpy as np
 
-from parity_tests import tolerances
 from parity_tests.compare import Array, Worst
 from parity_tests.engine import Check
-from parity_tests.ports import compare, gaps, noise
-from parity_tests.ports.blame import BUFFER, GRADIENT, SETTING, Blame, Guilty, placed
+from parity_tests.ports import compare, gaps, noise, steps
+from parity_tests.ports.blame import (
+    BUFFER,
+    GRADIENT,
+    NOISE,
+    SETTING,
+    Blame,
+    Guilty,
+    placed,
+)
 from parity_tests.ports.causes import Cause
-from parity_tests.ports.codecs import Layer, layers_of
 from parity_tests.ports.compare import Sides
-from parity_tests.ports.dumps import Dump, read, write_tensors
-from parity_tests.ports.matching import Matching, match
+from parity_tests.ports.dumps import write_tensors
+from parity_tests.ports.matching import match
+from parity_tests.ports.opening import Port, Question, opened_of
 from parity_tests.ports.pairing import modules_of
-from parity_tests.ports.recording import Live, Recorders
+from parity_tests.ports.recording import Recorders
 from parity_tests.ports.rows import rows_of
-from parity_tests.ports.table import Table
 from parity_tests.ports.targets import Target
 from parity_tests.ports.weights import shaken, taken
 from parity_tests.trace import Trace
 from shared.errors import UsageError
-
-# In which a channel axis is moved: images, and volumes.
-IMAGE = 4
-
-
-@dataclass
-class Port:
-    """A model that is compared: a dump, or one that can be asked again."""
-
-    live: Live | None
-    tree: Dump
-    dump: Dump
-    layers: dict[str, Layer]
-    matching: Matching = field(default_factory=Matching)
-    modules: dict[str, str] = field(default_factory=dict)
-    again: Callable[[str], Live] | None = None  # the same target in another precision
-
-    @property
-    def label(self) -> str:
-        return self.tree.label
 
 
 @dataclass(frozen=True)
@@ -58,27 +44,6 @@ class Difference:
     renames: dict[str, dict[str, str]]
     guilty: dict[str, list[Guilty]] = field(default_factory=dict)
     matched: dict[str, list[tuple[str, str, str]]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Question:
-    """How models are compared.
-
-    program: a method, which is called in evaluation; outputs: those that are compared,
-    by their paths in the first model -> in the others. own_weights: each model keeps
-    the weights that it has.
-    """
-
-    dtype: str = "float64"
-    tolerance: float = tolerances.PORTS
-    same_layout: bool = False
-    program: str = ""
-    gradients: bool = True
-    own_weights: bool = False
-    outputs: Mapping[str, str] = field(default_factory=dict)
-    table: Table | None = None
-    folder: Path = Path(".")
-    python: Mapping[str, str] = field(default_factory=dict)
 
 
 def diff(
@@ -94,8 +59,18 @@ def diff(
     question = question or Question()
     if len(targets) < 2:
         raise UsageError("a comparison needs at least two models")
-    named = inputs if isinstance(inputs, Mapping) else _numbered(inputs)
-    ports = _opened(targets, named, recorders, question)
+    ports = opened_of(targets, inputs, recorders, question)
+    try:
+        return _compared(ports, recorders, question)
+    finally:
+        for port in ports:
+            if port.live is not None and port.live.process.alive:
+                port.live.close()
+
+
+def _compared(
+    ports: list[Port], recorders: Recorders, question: Question
+) -> Difference:
     reference, *others = ports
     for other in others:
         chains = reference.tree.sources, other.tree.sources
@@ -122,6 +97,11 @@ def diff(
         ]
         found = judge.checks()
     checks += found
+    drawing = [] if all(check.passed for check in found) else judge.drawing()
+    if drawing:
+        checks += [judge.said_of(one) for one in drawing]
+        own = {one.other or one.layer: [one] for one in drawing}
+        return Difference(checks, judge.trace(checks, own), renames_of(others), own)
     parted = any(check.tier == "weights" and not check.passed for check in checks)
     guilty = {
         port.label: [
@@ -133,7 +113,7 @@ def diff(
     return Difference(
         checks,
         judge.trace(checks, guilty),
-        {other.tree.target: other.matching.renames for other in others},
+        renames_of(others),
         guilty,
         {
             other.tree.target: [
@@ -143,6 +123,10 @@ def diff(
             for other in others
         },
     )
+
+
+def renames_of(others: Sequence[Port]) -> dict[str, dict[str, str]]:
+    return {other.tree.target: other.matching.renames for other in others}
 
 
 # What float32 inside a float64 run may amount to.
@@ -155,95 +139,9 @@ def _is_small(checks: Sequence[Check]) -> bool:
     return bool(off) and all(error is not None and error < SMALL for error in off)
 
 
-def _numbered(arrays: Sequence[Array]) -> dict[str, Array]:
-    return {str(i): array for i, array in enumerate(arrays)}
-
-
 def _record(port: Port) -> None:
     if port.live is not None:
         port.dump = port.live.record()
-
-
-def _opened(
-    targets: Sequence[Target | Path],
-    inputs: Mapping[str, Array],
-    recorders: Recorders,
-    question: Question,
-) -> list[Port]:
-    recorded = [read(t) for t in targets if isinstance(t, Path)]
-    if recorded:
-        inputs = _recorded(recorded[0], inputs)
-
-    def opened(number: int) -> Port:
-        target = targets[number]
-        if isinstance(target, Path):
-            dump = read(target)
-            return Port(None, dump, dump, layers_of(dump))
-        paths = question.outputs.values() if number else question.outputs
-
-        def live(dtype: str) -> Live:
-            asked = replace(question, dtype=dtype)
-            return _live(target, inputs, recorders, asked, list(paths))
-
-        one = live(question.dtype)
-        return Port(one, one.tree, one.tree, layers_of(one.tree), again=live)
-
-    with ThreadPoolExecutor(max_workers=len(targets)) as pool:
-        return list(pool.map(opened, range(len(targets))))
-
-
-def _recorded(dump: Dump, inputs: Mapping[str, Array]) -> dict[str, Array]:
-    """A dump's inputs with their channels first; it can be asked of no others."""
-    own = channels_first(dump.arrays(dump.inputs), dump.channels_last)
-    for path, value in inputs.items():
-        same = path in own and np.array_equal(value.astype(own[path].dtype), own[path])
-        if not same:
-            raise UsageError(f"{dump.target} was recorded on another input {path!r}")
-    return own
-
-
-def channels_first(inputs: Mapping[str, Array], last: bool) -> dict[str, Array]:
-    """Inputs of a model as the comparison takes them: images and volumes are moved."""
-    return {
-        path: np.moveaxis(a, -1, 1) if last and a.ndim >= IMAGE else a
-        for path, a in inputs.items()
-    }
-
-
-def _live(
-    target: Target,
-    inputs: Mapping[str, Array],
-    recorders: Recorders,
-    question: Question,
-    outputs: list[str],
-) -> Live:
-    """Images and volumes are given channels first; others than torch want them last."""
-    moved = target.framework != "pytorch" and not question.same_layout
-    arranged = {
-        name: np.ascontiguousarray(
-            np.moveaxis(a, 1, -1) if moved and a.ndim >= IMAGE else a
-        )
-        for name, a in inputs.items()
-    }
-    path = recorders.place("inputs")
-    write_tensors(path, arranged)
-    if target.held is not None:
-        process = target.held(question.dtype)
-    else:
-        python = question.python.get(target.framework, "")
-        process = recorders.get(target.framework, question.dtype, python)
-    return Live(
-        recorders,
-        process,
-        target.path,
-        folder=str(question.folder.absolute()),
-        dtype=question.dtype,
-        inputs=str(path),
-        program=question.program,
-        same_layout=question.same_layout,
-        gradients=question.gradients,
-        outputs=outputs,
-    )
 
 
 @dataclass
@@ -264,8 +162,9 @@ class Judge:
 
     @property
     def graded(self) -> bool:
-        """Whether gradients are compared."""
-        return self.question.gradients and not self.question.program
+        """Whether gradients are compared: an ONNX model has none."""
+        has = all(port.tree.framework != "onnx" for port in self.all)
+        return has and self.question.gradients and not self.question.program
 
     def sides(self, other: Port) -> Sides:
         return Sides(self.reference.dump, other.dump, other.matching)
@@ -332,6 +231,8 @@ class Judge:
                 reasons = [compare.rates(self.sides(other)) for other in self.others]
                 said = "; ".join(reason for reason in reasons if reason)
                 found.append(self._check("dropout", said))
+        for tier, question in steps.tiers(port.dump for port in self.all):
+            found.append(self.check(tier, question))
         return found
 
     def check(self, tier: str, ask: Callable[[Sides], Worst | str]) -> Check:
@@ -366,6 +267,26 @@ class Judge:
             note=worst.note if worst else "",
         )
 
+    def drawing(self) -> list[Guilty]:
+        """The models that are not like themselves when they are run again."""
+        found = []
+        for port in self.all:
+            if port.live is None or not self.modes:
+                continue
+            off, layer = noise.restless(port.live, port.dump, self.modes[0])
+            if off <= self._bound(self.modes[0]):
+                continue
+            where = f", first in {layer}" if layer else ""
+            said = (
+                f"{port.label} differs from itself by {off:.2g} when it is run again"
+                f"{where}: it draws numbers, so nothing is judged; have them given"
+            )
+            found.append(Guilty(NOISE, layer, port.label, off, said))
+        return found
+
+    def said_of(self, drawn: Guilty) -> Check:
+        return self._check("repeats", drawn.said)
+
     # Where
 
     def guilty(self, other: Port, checks: Sequence[Check]) -> list[Guilty]:
@@ -382,6 +303,9 @@ class Judge:
         for mode in self.modes if self.graded and not found else ():
             if not found:
                 found = self._gradients(other, mode)
+        if not found and all(port.dump.steps for port in (self.reference, other)):
+            bounds = {c.tier: c.tolerance for c in checks if c.tolerance}
+            found = steps.guilty(self.sides(other), bounds)
         return found
 
     def _bound(self, mode: str) -> float:
@@ -484,6 +408,8 @@ def _agreement(judge: Judge, checks: Sequence[Check]) -> str:
     bound = max([judge.question.tolerance, *(c.tolerance or 0.0 for c in checks)])
     failed = [check.tier for check in checks if not check.passed]
     what = "outputs, gradients and statistics" if judge.graded else "outputs"
+    if number := min(len(port.dump.steps) for port in judge.all):
+        what += f", {number} updates by {judge.reference.dump.optimizer}"
     for check in checks:
         if check.tier == "weights" and not check.passed:
             return f"no layer is judged, as weights differ: {check.reason}"

@@ -28,6 +28,7 @@ DTYPES = {
     "BOOL": "bool",
 }
 LABELS = {"nnx": "jax"}
+CHANNELS_FIRST = ("pytorch", "equinox", "onnx")
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class Module:
     path: str
     kind: str
     package: str = ""
+    base: str = ""  # the library's layer that a person's own is derived from
     settings: Mapping[str, Any] = field(default_factory=dict)
     children: tuple[str, ...] = ()
     file: str | None = None
@@ -85,6 +87,16 @@ class Run:
 
 
 @dataclass(frozen=True)
+class Step:
+    """What an update left: keys of tensors by name; state, by what is kept."""
+
+    loss: float
+    parameters: Mapping[str, str]
+    buffers: Mapping[str, str]
+    state: Mapping[str, Mapping[str, str]]
+
+
+@dataclass(frozen=True)
 class Dump:
     """One model's record; tensors are mapped from the file when they are asked for."""
 
@@ -104,6 +116,8 @@ class Dump:
     runs: Mapping[str, Run]
     table: Mapping[str, Mapping[str, Any]]
     tensors: Mapping[str, Array]
+    optimizer: str = ""  # of the updates, with its settings
+    steps: tuple[Step, ...] = ()
 
     @property
     def label(self) -> str:
@@ -159,6 +173,8 @@ def _dump(said: Mapping[str, Any], tensors: Mapping[str, Array]) -> Dump:
         runs={_text(k): _run(r) for k, r in said["runs"].items()},
         table={_text(k): dict(v) for k, v in said["tensors"].items()},
         tensors=tensors,
+        optimizer=_text(said.get("training", {}).get("optimizer", "")),
+        steps=tuple(_step(s) for s in said.get("training", {}).get("steps", ())),
     )
 
 
@@ -178,6 +194,7 @@ def _module(said: Mapping[str, Any]) -> Module:
     return Module(
         _text(said["path"]),
         _text(said["kind"]),
+        base=_text(said.get("base", "")),
         settings=dict(said["settings"]),
         children=children,
         **known,
@@ -210,11 +227,20 @@ def _run(said: Mapping[str, Any]) -> Run:
     return Run(calls, *(_keys(said[name]) for name in names))
 
 
+def _step(said: Mapping[str, Any]) -> Step:
+    state = {_text(slot): _keys(own) for slot, own in said["state"].items()}
+    kept = _keys(said["parameters"]), _keys(said["buffers"])
+    return Step(float(said["loss"]), *kept, state)
+
+
 def _check(folder: Path, dump: Dump) -> None:
     """Every tensor that is spoken of must be there, as the table describes it."""
     whole = [weight.tensor for weight in dump.weights] + list(dump.inputs.values())
     for run in dump.runs.values():
         whole += run.outputs.values()
+    for step in dump.steps:
+        for keys in (step.parameters, step.buffers, *step.state.values()):
+            whole += keys.values()
     missing = [key for key in whole if key not in dump.tensors]
     if missing:
         raise UsageError(f"{folder}: a damaged dump (no tensor {missing[0]!r})")

@@ -19,7 +19,7 @@ from parity_tests.ports.causes import (
 )
 from parity_tests.ports.codecs import layers_of
 from parity_tests.ports.compare import Sides, fitted
-from parity_tests.ports.dumps import Dump
+from parity_tests.ports.dumps import CHANNELS_FIRST, Dump
 from parity_tests.ports.pairing import Met
 from parity_tests.ports.scenes import Scene, Try, equal
 from parity_tests.ports.settings import settings_of
@@ -36,7 +36,26 @@ def of_gap(
     if call is None or not call.inputs or not gap.reference.inputs:
         return []
     right = sides.reference.array(next(iter(gap.reference.inputs.values())))
-    wrong = fitted(seen.array(next(iter(call.inputs.values()))), right)
+    wrong = seen.array(next(iter(call.inputs.values())))
+    return _parted(sides, before, gap, (right, wrong), mode)
+
+
+def of_end(sides: Sides, last: Met, met: Met, seen: Dump, mode: str) -> list[Cause]:
+    """The causes that explain what a layer does behind the last one that it holds."""
+    call = met.again(seen.runs[mode].calls)
+    if call is None or not call.outputs or not met.reference.outputs:
+        return []
+    right = sides.reference.array(next(iter(met.reference.outputs.values())))
+    wrong = seen.array(next(iter(call.outputs.values())))
+    return _parted(sides, last, met, (right, wrong), mode)
+
+
+def _parted(
+    sides: Sides, before: Met | None, gap: Met, both: tuple[Array, Array], mode: str
+) -> list[Cause]:
+    """The causes that make what should be there, the first, of what was in front."""
+    right = both[0]
+    wrong = fitted(both[1], right)
     if wrong is None or right.size > TOO_LARGE or right.dtype.kind != "f":
         return []
     x = _left(sides.reference, before, right)
@@ -187,7 +206,7 @@ def _kept(dump: Dump, path: str) -> float | None:
     old = part.read({w.name: dump.array(w.tensor) for w in dump.weights})
     new = part.read(dump.arrays(run.buffers))
     x = dump.array(next(iter(calls[0].inputs.values())))
-    channel = 1 if dump.framework == "pytorch" else x.ndim - 1
+    channel = 1 if dump.framework in CHANNELS_FIRST else x.ndim - 1
     mean = x.mean(tuple(a for a in range(x.ndim) if a != channel))
     away = old - mean
     whole = float((away * away).sum())

@@ -8,9 +8,9 @@ import numpy as np
 
 from parity_tests.compare import Array, Worst
 from parity_tests.ports.codecs import layers_of
-from parity_tests.ports.compare import Sides
-from parity_tests.ports.dumps import Dump, write_tensors
-from parity_tests.ports.matching import match
+from parity_tests.ports.compare import Sides, forward
+from parity_tests.ports.dumps import Dump, Step, write_tensors
+from parity_tests.ports.matching import Matching, match
 from parity_tests.ports.recording import Live, Recorders
 from shared.errors import UsageError
 from shared.randomness import generator
@@ -50,6 +50,7 @@ def measured(
         twin = again("float64")
         twin.weights = _written(recorders, _wide(dump))
         found, factor = twin.record(), LUCK
+        twin.close()
     except UsageError:
         moved = {k: _stepped(a) for k, a in dump.arrays(dump.inputs).items()}
         found = live.record(inputs=_written(recorders, moved))
@@ -99,7 +100,34 @@ def _added(like: Dump, dumps: tuple[Dump, Dump]) -> Dump:
                 one, two = dumps[0].array(a), dumps[1].array(b)
                 tensors[key] = one + two if one.dtype.kind == "f" else one
         runs[mode] = replace(run, **new)
-    return replace(like, tensors=tensors, runs=runs)
+    steps = _added_steps(dumps, tensors)
+    return replace(like, tensors=tensors, runs=runs, steps=steps)
+
+
+def _added_steps(
+    dumps: tuple[Dump, Dump], tensors: dict[str, Array]
+) -> tuple[Step, ...]:
+    """The sums of what updates left."""
+
+    def added(place: str, keys: tuple[Mapping[str, str], ...]) -> dict[str, str]:
+        found = {}
+        for name in keys[0]:
+            found[name] = f"{place}/{name}"
+            one, two = (d.array(k[name]) for d, k in zip(dumps, keys, strict=True))
+            tensors[found[name]] = one + two
+        return found
+
+    made = []
+    for i, (one, two) in enumerate(zip(dumps[0].steps, dumps[1].steps, strict=True)):
+        place = f"steps/{i}"
+        state = {
+            slot: added(f"{place}/{slot}", (own, two.state[slot]))
+            for slot, own in one.state.items()
+        }
+        parameters = added(f"{place}/parameters", (one.parameters, two.parameters))
+        buffers = added(f"{place}/buffers", (one.buffers, two.buffers))
+        made.append(Step(one.loss + two.loss, parameters, buffers, state))
+    return tuple(made)
 
 
 def _wide(dump: Dump) -> dict[str, Array]:
@@ -125,3 +153,17 @@ def _written(recorders: Recorders, values: Mapping[str, Array]) -> str:
 def bound(noises: list[Noise], ask: Ask, tolerance: float) -> float:
     """The tolerance, or what rounding alone may make of the check on these sides."""
     return max([tolerance, *(noise.of(ask) for noise in noises)])
+
+
+def restless(live: Live, dump: Dump, mode: str) -> tuple[float, str]:
+    """How far a model is from itself when it is run again, and the first layer that
+    gives another output for the same input."""
+    again = live.record(modes=[mode])
+    off = forward(Sides(dump, again, Matching()), mode).error
+    calls = zip(dump.runs[mode].calls, again.runs[mode].calls, strict=False)
+    drawn = (
+        a.path
+        for a, b in calls
+        if a.path == b.path and a.inputs == b.inputs and a.outputs != b.outputs
+    )
+    return off, next(drawn, "")

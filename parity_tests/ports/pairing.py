@@ -1,6 +1,7 @@
 """Which module of a port is which of the reference, also of those without weights."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -49,11 +50,28 @@ class Met:
 
 def modules_of(matching: Matching, reference: Dump, other: Dump) -> dict[str, str]:
     """The port's modules -> the reference's: layers, what holds them, what has none."""
-    found = dict(matching.layers)
+    found = _of_a_kind(matching.layers)
     found |= _holders(found, reference, other)
     for two, one in [("", ""), *found.items()]:
         found |= _bare(one, two, found, reference, other)
     return found | _behind(found, reference, other)
+
+
+def _of_a_kind(layers: Mapping[str, str]) -> dict[str, str]:
+    """Without those of which one holds other layers and the other none: a block that
+    has a scale of its own is not the layer that scales."""
+
+    def holding(paths: set[str]) -> set[str]:
+        parents = (path.rpartition(".")[0] for path in paths)
+        found: set[str] = set()
+        for parent in parents:
+            while parent:
+                found.add(parent)
+                parent = parent.rpartition(".")[0]
+        return found
+
+    ones, twos = holding(set(layers.values())), holding(set(layers))
+    return {b: a for b, a in layers.items() if (a in ones) == (b in twos)}
 
 
 def _behind(known: Mapping[str, str], reference: Dump, other: Dump) -> dict[str, str]:
@@ -61,11 +79,13 @@ def _behind(known: Mapping[str, str], reference: Dump, other: Dump) -> dict[str,
     are held; where one model has another number of them nothing is said."""
     ours = _following(reference, {one: one for one in known.values()})
     theirs = _following(other, known)
-    return {
-        theirs[key][0]: ours[key][0]
+    pairs = {
+        (theirs[key][0], ours[key][0])
         for key in ours.keys() & theirs.keys()
         if len(ours[key]) == len(theirs[key]) == 1
     }
+    number = Counter(two for two, _ in pairs)
+    return {two: one for two, one in pairs if number[two] == 1}
 
 
 def _following(
@@ -86,24 +106,27 @@ def _following(
 
 
 def _holders(layers: Mapping[str, str], one: Dump, two: Dump) -> dict[str, str]:
-    """Modules that hold the same layers; of several around the same, the outermost."""
-    ours = _held(one, set(layers.values()))
-    theirs = _held(two, set(layers))
+    """Modules that hold the same layers; of several around the same each, where both
+    models have as many, else the outermost."""
+    ours = _by_content(_held(one, set(layers.values())), set(layers.values()))
+    theirs = _by_content(_held(two, set(layers)), set(layers))
     found: dict[str, str] = {}
-    for path, held in theirs.items():
-        wanted = frozenset(layers[layer] for layer in held)
-        if path not in layers and wanted in (known := _by_content(ours)):
-            one_path = known[wanted]
-            if one_path not in found.values() and one_path not in layers.values():
-                found[path] = one_path
+    for held, paths in theirs.items():
+        known = ours.get(frozenset(layers[layer] for layer in held), [])
+        number = len(known) if len(known) == len(paths) else 1
+        found |= dict(zip(paths[:number], known[:number], strict=False))
     return found
 
 
-def _by_content(held: Mapping[str, frozenset[str]]) -> dict[frozenset[str], str]:
-    found: dict[frozenset[str], str] = {}
+def _by_content(
+    held: Mapping[str, frozenset[str]], layers: set[str]
+) -> dict[frozenset[str], list[str]]:
+    """What holds the same layers, the outermost first."""
+    found: dict[frozenset[str], list[str]] = {}
     for path, content in held.items():
-        found.setdefault(content, path)
-    return found
+        if path not in layers:
+            found.setdefault(content, []).append(path)
+    return {content: sorted(paths, key=len) for content, paths in found.items()}
 
 
 def _held(dump: Dump, layers: set[str]) -> dict[str, frozenset[str]]:
@@ -167,8 +190,21 @@ def family_of(module: Module) -> str:
 def meet(
     modules: Mapping[str, str], one: tuple[Call, ...], two: tuple[Call, ...]
 ) -> list[Met]:
-    """The calls that both made, in the order in which the reference's end."""
-    theirs = {(modules.get(call.path), call.number): call for call in two}
+    """The calls that both made, in the order in which the reference's end.
+
+    Where the port has several modules for one that is called again, theirs are counted
+    together.
+    """
+    shared = Counter(modules.get(path) for path in {call.path for call in two})
+    seen: Counter[str] = Counter()
+    theirs: dict[tuple[str | None, int], Call] = {}
+    for call in two:
+        own = modules.get(call.path)
+        number = call.number
+        if own is not None and shared[own] > 1:
+            seen[own] += 1
+            number = seen[own]
+        theirs[own, number] = call
     return [
         Met(call, theirs[call.path, call.number])
         for call in one

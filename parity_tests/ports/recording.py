@@ -24,6 +24,10 @@ XLA = "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
 class Asker(Protocol):
     """A recorder, wherever it runs."""
 
+    @property
+    def alive(self) -> bool:
+        """Whether it can still be asked."""
+
     def ask(self, job: str, **asked: Any) -> None:
         """Waits until a job is done; whatever went wrong is one line."""
 
@@ -43,10 +47,13 @@ class Process:
 
     def __init__(self, framework: str, python: str, home: Path, timeout: float):
         self.framework, self.home, self.timeout = framework, home, timeout
+        framework, _, backend = framework.rstrip("]").partition("[")
         own = home / f"{framework}_recorder.py"
         own.write_text(bundle(framework))
         self.errors = (home / f"{framework}.stderr").open("w+")
         environment = {"XLA_FLAGS": XLA, "TF_CPP_MIN_LOG_LEVEL": "2", **os.environ}
+        if backend:
+            environment["KERAS_BACKEND"] = backend
         try:
             self.process = subprocess.Popen(
                 [python, str(own), "--serve"],
@@ -97,7 +104,10 @@ class Process:
         self.process.wait(10)
         self.errors.seek(0)
         lines = [line for line in self.errors.read().splitlines() if line.strip()]
-        return one_line(lines[-1]) if lines else "without a word"
+        last = one_line(lines[-1]) if lines else "without a word"
+        if last.startswith("ModuleNotFoundError"):
+            last += "; install it, or give --python of an environment that has it"
+        return last
 
     def close(self) -> None:
         if self.alive:
@@ -155,9 +165,11 @@ class Live:
         recorders: Recorders,
         process: Asker,
         target: str,
+        training: tuple[int, str] = (0, ""),
         **options: Any,
     ):
         self.recorders, self.process, self.target = recorders, process, target
+        self.training = training  # how many updates, and by what
         self.weights = ""  # a file that the next record loads first
         out = recorders.place("tree")
         process.ask("open", target=target, out=str(out), **options)
@@ -167,6 +179,8 @@ class Live:
         out = self.recorders.place("dump")
         if self.weights:
             options["weights"], self.weights = self.weights, ""
+        if self.training[0] and "modes" not in options:
+            options["steps"], options["optimizer"] = self.training
         self.process.ask("record", target=self.target, out=str(out), **options)
         return read(out)
 
@@ -177,3 +191,7 @@ class Live:
         found = self.record(modes=[mode], forced=str(path))
         path.unlink()
         return found
+
+    def close(self) -> None:
+        """Lets the recorder forget the model."""
+        self.process.ask("close", target=self.target)

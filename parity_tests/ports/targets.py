@@ -18,7 +18,10 @@ from shared.randomness import generator
 from shared.tensors import ANY, MOST_VALUES
 
 ALIASES = {"jax": "nnx"}
-FRAMEWORKS = ("pytorch", "keras", "jax", "nnx", "linen")
+BACKENDS = ("keras[tensorflow]", "keras[torch]", "keras[jax]")
+FRAMEWORKS = (
+    "pytorch", "keras", *BACKENDS, "jax", "nnx", "linen", "equinox", "haiku", "onnx"
+)  # fmt: skip
 # A module's imports tell its framework; of several the first in this order does.
 ROOTS = {
     "torch": "pytorch",
@@ -29,9 +32,15 @@ ROOTS = {
     "keras_hub": "keras",
     "tensorflow": "keras",
     "flax": "nnx",
+    "equinox": "equinox",
+    "haiku": "haiku",
+    "onnx": "onnx",
+    "onnxruntime": "onnx",
     "jax": "nnx",
 }
-NO_RECORDER = ("equinox", "haiku", "onnx", "onnxruntime")
+# Libraries on JAX, whose modules import it, too.
+ON_JAX = ("equinox", "haiku")
+NO_RECORDER = ("paddle", "mxnet", "mlx", "tinygrad", "sonnet", "chainer")
 
 
 @dataclass(frozen=True)
@@ -51,6 +60,8 @@ def parse_target(text: str, folder: Path | None = None) -> Target:
     framework, separator, path = text.rpartition("=")
     if separator and framework not in FRAMEWORKS:
         raise UsageError(f"{text!r}: allowed before '=': {', '.join(FRAMEWORKS)}")
+    if path.endswith(".onnx") and framework in ("", "onnx"):
+        return Target("onnx", path)
     if ":" not in path:
         raise UsageError(f"{text!r} is not of the form package.module:name")
     where = path.rpartition(":")[0]
@@ -72,10 +83,12 @@ def detect(module: str, folder: Path) -> str:
             raise UsageError(
                 f"{module} imports {missing[0]}, which has no recorder yet; there are "
                 f"some for {', '.join(FRAMEWORKS)}: say pytorch={module}:name where it "
-                "is one of those all the same"
+                "is one of those all the same, or export it as an .onnx file"
             )
         linen = "flax.linen" in names and "flax.nnx" not in names
         found = {ROOTS[_root(name)] for name in names if _root(name) in ROOTS}
+        if found & {*ON_JAX}:
+            found.discard("nnx")
         if len(found) == 1:
             return "linen" if linen and found == {"nnx"} else found.pop()
         if found:

@@ -37,10 +37,14 @@ FRAMEWORKS = {
     "keras_impl": {"keras", "tensorflow", "torch", "jax"},
     "jax_impl": {"jax", "flax", "optax"},
     "triptych.recorders.pytorch": {"torch"},
-    "triptych.recorders.keras": {"keras", "tensorflow", "torch"},
-    "triptych.recorders.jaxed": {"jax"},
+    "triptych.recorders.keras": {"keras"},
+    "triptych.recorders.backends": {"keras", "tensorflow", "torch", "jax"},
+    "triptych.recorders.jaxed": {"jax", "optax"},
     "triptych.recorders.nnx": {"jax", "flax"},
     "triptych.recorders.linen": {"jax", "flax"},
+    "triptych.recorders.equinox": {"jax", "equinox"},
+    "triptych.recorders.haiku": {"jax", "haiku"},
+    "triptych.recorders.onnx": {"onnx", "onnxruntime"},
 }
 
 

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from parity_tests.ports.codecs import Layer, Part
-from parity_tests.ports.diff import Difference, Question, diff
+from parity_tests.ports.diff import Difference, diff
 from parity_tests.ports.matching import match
+from parity_tests.ports.opening import Question
 from parity_tests.ports.recording import Recorders
 from parity_tests.ports.targets import parse_input, parse_target
 from shared.errors import UsageError

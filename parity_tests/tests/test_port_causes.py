@@ -2,7 +2,8 @@
 
 import pytest
 
-from parity_tests.ports.diff import Question, diff
+from parity_tests.ports.diff import diff
+from parity_tests.ports.opening import Question
 from parity_tests.ports.targets import parse_input, parse_target
 
 NET = """

@@ -8,8 +8,9 @@ import sys
 import numpy as np
 import pytest
 
-from parity_tests.ports.diff import Question, diff
+from parity_tests.ports.diff import diff
 from parity_tests.ports.dumps import read, write_tensors
+from parity_tests.ports.opening import Question
 from parity_tests.ports.targets import parse_input, parse_target
 from shared.errors import UsageError
 from shared.frameworks import ROOT

@@ -8,7 +8,8 @@ import textwrap
 
 import pytest
 
-from parity_tests.ports.diff import Question, diff
+from parity_tests.ports.diff import diff
+from parity_tests.ports.opening import Question
 from parity_tests.ports.targets import parse_input, parse_target
 from parity_tests.tests.pairs.run import MODELS
 from shared.errors import UsageError
@@ -188,7 +189,7 @@ def test_packages_of_pytorch_tell_the_framework(root, tmp_path):
     assert parse_target("their:make", tmp_path).framework == "pytorch"
 
 
-@pytest.mark.parametrize("root", ["equinox", "haiku", "onnxruntime"])
+@pytest.mark.parametrize("root", ["paddle", "mlx", "sonnet"])
 def test_what_has_no_recorder_is_said_with_those_there_are(root, tmp_path):
     (tmp_path / "their.py").write_text(f"import {root}\nimport jax\n")
     with pytest.raises(UsageError, match=f"imports {root}, which has no recorder yet"):

@@ -5,12 +5,14 @@ import json
 import struct
 import subprocess
 import sys
+import weakref
 
 import numpy as np
 import pytest
 
-from parity_tests.ports.diff import Question, diff
+from parity_tests.ports.diff import diff
 from parity_tests.ports.dumps import read, read_tensors, write_tensors
+from parity_tests.ports.opening import Question
 from parity_tests.ports.targets import parse_target
 from shared.errors import UsageError
 from triptych.recorders import FRAMEWORKS, HOMES, bundle
@@ -39,13 +41,17 @@ def test_a_recorder_is_one_file_that_imports_nothing_of_the_suite(framework):
         elif isinstance(node, ast.ImportFrom):
             assert not node.level
             roots.add(str(node.module).partition(".")[0])
-    allowed = {"numpy", "torch", "keras", "tensorflow", "jax", "flax"}
+    allowed = {"numpy", "torch", "keras", "tensorflow", "jax", "flax", "optax"}
+    allowed |= {"equinox", "haiku", "onnx", "onnxruntime"}
     assert roots - set(sys.stdlib_module_names) <= allowed
     assert "pickle" not in roots
     for node in tree.body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
             defined.append(node.name)
-    assert len(defined) == len(set(defined))
+        elif isinstance(node, ast.Assign):
+            names = [n for t in node.targets for n in ast.walk(t)]
+            defined += [n.id for n in names if isinstance(n, ast.Name)]
+    assert sorted(defined) == sorted({*defined})
     asked = {"is_model", "seed", "prepare", "held", "environment", "Model", "main"}
     assert asked <= set(defined)
 
@@ -184,3 +190,51 @@ def test_tensors_are_what_the_package_safetensors_reads(tmp_path):
     for name, value in values.items():
         np.testing.assert_array_equal(load_file(tmp_path / "ours")[name], value)
         np.testing.assert_array_equal(read_tensors(tmp_path / "theirs")[name], value)
+
+
+def test_a_recorder_lets_go_of_a_model(tmp_path):
+    from triptych.recorders import pytorch
+    from triptych.recorders.common import Recorder
+
+    (tmp_path / "going.py").write_text(NET)
+    write_tensors(tmp_path / "given", {"0": np.ones((2, 2, 6, 6), np.float32)})
+    recorder = Recorder(pytorch)
+    given = str(tmp_path / "given")
+    recorder.open("going:Net", str(tmp_path), inputs=given, out=str(tmp_path / "made"))
+    model = weakref.ref(recorder.models["going:Net"].model.native)
+    assert model() is not None
+    recorder.close("going:Net")
+    assert model() is None
+
+
+def test_of_a_compiled_model_the_layers_are_seen(recorders, tmp_path):
+    """As a whole, a part of it, in place, and a function within it."""
+    (tmp_path / "plain_net.py").write_text(NET)
+    code = "import torch\nfrom plain_net import Net as Plain\n\n"
+    code += "def whole():\n    return torch.compile(Plain())\n\n"
+    code += "def part():\n    net = Plain()\n    net.conv = torch.compile(net.conv)\n"
+    code += "    net.norm.compile()\n    return net\n\n"
+    code += "class Inner(Plain):\n    @torch.compile\n    def forward(self, x):\n"
+    code += "        return super().forward(x)\n"
+    (tmp_path / "compiled_net.py").write_text(code)
+    plain = parse_target("plain_net:Net", tmp_path)
+    given = {"0": np.random.default_rng(0).standard_normal((2, 2, 6, 6))}
+    for name in ("whole", "part", "Inner"):
+        other = parse_target(f"pytorch=compiled_net:{name}", tmp_path)
+        found = diff([plain, other], given, recorders, Question(folder=tmp_path))
+        assert found.trace.agrees, name
+        assert [row.path for row in found.trace.rows] == ["conv", "norm", "(output)"]
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_compiled_model_that_is_lent_stays_compiled():
+    import torch
+
+    from triptych.recorders import pytorch
+
+    model = torch.compile(torch.nn.Sequential(torch.nn.Linear(3, 2)))
+    with pytorch.held(model, "float64", "", {}) as lent:
+        made = pytorch.Model(lent, "float64", "", {})
+        assert list(made.paths) == ["", "0"]
+    assert type(model).__name__ == "OptimizedModule"
+    assert "_orig_mod" in model._modules

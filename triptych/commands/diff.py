@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from parity_tests import display, tolerances
-from parity_tests.ports.diff import Difference, Question
+from parity_tests.ports.diff import Difference
 from parity_tests.ports.diff import diff as compared
 from parity_tests.ports.dumps import read_tensors
+from parity_tests.ports.opening import Question
 from parity_tests.ports.page import page
 from parity_tests.ports.recording import Recorders
 from parity_tests.ports.table import read_table, write_table
@@ -39,6 +40,8 @@ class Asked:
     outputs: tuple[str, ...]
     gradients: bool
     own_weights: bool
+    steps: int
+    optimizer: str
     annotate: str
     html: Path | None
 
@@ -53,6 +56,8 @@ def run(asked: Asked, json: Path | None) -> int:
         program=asked.program,
         gradients=asked.gradients,
         own_weights=asked.own_weights,
+        steps=asked.steps,
+        optimizer=asked.optimizer,
         outputs=dict(_pair(text) for text in asked.outputs),
         table=read_table(asked.names) if asked.names else None,
         python=pythons(asked.python),

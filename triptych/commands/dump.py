@@ -25,6 +25,8 @@ class Asked:
     keep: str
     same_layout: bool
     program: str
+    steps: int
+    optimizer: str
     python: tuple[str, ...]
 
 
@@ -37,6 +39,8 @@ def run(asked: Asked) -> int:
     python = pythons(asked.python).get(target.framework, sys.executable)
     command = [target.path, "--out", str(asked.out), "--dtype", asked.dtype]
     command += ["--keep", asked.keep]
+    if asked.steps:
+        command += ["--steps", str(asked.steps), "--optimizer", asked.optimizer]
     command += [part for text in asked.inputs for part in ("--input", text)]
     if asked.weights:
         command += ["--weights", str(asked.weights)]

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from parity_tests import tolerances
-from parity_tests.ports.diff import Difference, Question, channels_first, diff
+from parity_tests.ports.diff import Difference, diff
 from parity_tests.ports.dumps import read, read_tensors
+from parity_tests.ports.opening import Question, channels_first
 from parity_tests.ports.page import page
 from parity_tests.ports.recording import Asker, Recorders, heard
 from parity_tests.ports.table import read_table
@@ -52,6 +53,10 @@ class Held:
 
     def __init__(self, line: Line, key: str, dtype: str):
         self.line, self.key, self.dtype = line, key, dtype
+
+    @property
+    def alive(self) -> bool:
+        return True
 
     def ask(self, job: str, **asked: Any) -> None:
         said = {"do": job, "model": self.key, "dtype": self.dtype, "asked": asked}
@@ -97,6 +102,8 @@ def _question(asked: Mapping[str, Any]) -> Question:
         program=asked["program"],
         gradients=asked["gradients"],
         own_weights=asked["own_weights"],
+        steps=asked["steps"],
+        optimizer=asked["optimizer"],
         outputs=asked["outputs"],
         table=read_table(Path(table)) if isinstance(table, str) else table,
         python=asked["python"],

@@ -17,6 +17,12 @@ Python = Annotated[
     ),
 ]
 Program = Annotated[str, typer.Option(help="a method, instead of a call")]
+Steps = Annotated[
+    int, typer.Option(help="so many updates of the parameters are compared, too")
+]
+Optimizer = Annotated[
+    str, typer.Option(help="sgd, adam or adamw; with settings: adamw:lr=0.01")
+]
 SameLayout = Annotated[bool, typer.Option("--same-layout", help="move no channel axis")]
 
 
@@ -55,6 +61,8 @@ def diff(
     own_weights: Annotated[
         bool, typer.Option("--own-weights", help="load none into the others")
     ] = False,
+    steps: Steps = 0,
+    optimizer: Optimizer = "adamw",
     annotate: Annotated[str, typer.Option(help="github: lines that it shows")] = "",
     html: Annotated[Path | None, typer.Option(help="write a page too")] = None,
     json: Json = None,
@@ -82,6 +90,8 @@ def diff(
         outputs=tuple(output or ()),
         gradients=gradients,
         own_weights=own_weights,
+        steps=steps,
+        optimizer=optimizer,
         annotate=annotate,
         html=html,
     )
@@ -103,12 +113,16 @@ def dump(
     keep: Annotated[str, typer.Option(help="all, statistics or hash")] = "all",
     same_layout: SameLayout = False,
     program: Program = "",
+    steps: Steps = 0,
+    optimizer: Optimizer = "adamw",
     python: Python = None,
     write_recorder: Annotated[
         Path | None,
         typer.Option(help="write the recorder of --framework as one file instead"),
     ] = None,
-    framework: Annotated[str, typer.Option(help="pytorch, keras, nnx or linen")] = "",
+    framework: Annotated[
+        str, typer.Option(help="pytorch, keras, nnx, linen, equinox, haiku or onnx")
+    ] = "",
 ) -> None:
     """Record a model: layers, calls, gradients, in a folder that diff takes."""
     from triptych.commands import dump as job
@@ -126,6 +140,8 @@ def dump(
         keep=keep,
         same_layout=same_layout,
         program=program,
+        steps=steps,
+        optimizer=optimizer,
         python=tuple(python or ()),
     )
     raise typer.Exit(job.run(asked))

@@ -11,12 +11,16 @@ from pathlib import Path
 from typing import Any
 
 FOLDER = Path(__file__).parent
+COMMON = ("values", "training", "dumps", "modules", "common")
 # The parts of each recorder behind those that all have.
 PARTS = {
     "pytorch": ("pytorch",),
-    "keras": ("keras",),
+    "keras": ("backends", "keras"),
     "nnx": ("jaxed", "nnx"),
     "linen": ("jaxed", "linen"),
+    "equinox": ("jaxed", "equinox"),
+    "haiku": ("jaxed", "haiku"),
+    "onnx": ("onnx",),
 }
 FRAMEWORKS = tuple(PARTS)
 # What is imported wherever there is a model of a kind. Keras comes before PyTorch,
@@ -25,7 +29,10 @@ HOMES = {
     "keras": "keras",
     "nnx": "flax.nnx",
     "linen": "flax.linen",
+    "equinox": "equinox",
+    "haiku": "haiku",
     "pytorch": "torch",
+    "onnx": "onnx",
 }
 
 
@@ -41,7 +48,7 @@ def native_of(model: Any) -> Any:
 
 def bundle(framework: str) -> str:
     """Gives the whole recorder of a framework as the text of one file."""
-    names = ("values", "dumps", "common", *PARTS[framework])
+    names = (*COMMON, *PARTS[framework])
     parts = [_alone(FOLDER / f"{name}.py") for name in names]
     return "\n\n".join([*parts, 'if __name__ == "__main__":\n    main()\n'])
 

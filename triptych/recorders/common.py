@@ -7,6 +7,7 @@ the order of its values with the channels first where it has four axes or more.
 
 import argparse
 import contextlib
+import gc
 import importlib
 import importlib.util
 import inspect
@@ -23,6 +24,7 @@ from typing import Any
 import numpy as np
 
 from triptych.recorders.dumps import KEEP, Dump, machine
+from triptych.recorders.training import planned
 from triptych.recorders.values import (
     Refused,
     leaves,
@@ -118,69 +120,6 @@ class Itself:
         return hash(self.key)
 
 
-# What modules are
-
-
-def settings_of(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Keeps the settings that JSON can say: numbers, words, functions by their name."""
-    found = {}
-    for name, value in values.items():
-        said = _said(value)
-        if said is not _NOTHING and not name.startswith("_"):
-            found[name] = said
-    return found
-
-
-_NOTHING = object()
-
-
-def _said(value: Any) -> Any:
-    if value is None or isinstance(value, bool | int | str):
-        return value
-    if isinstance(value, float | np.floating):
-        return float(value) if np.isfinite(value) else str(value)
-    if isinstance(value, list | tuple):
-        parts = [_said(part) for part in value]
-        return _NOTHING if any(p is _NOTHING for p in parts) else parts
-    if isinstance(value, Mapping) and all(isinstance(k, str) for k in value):
-        return _NOTHING
-    name = getattr(value, "__name__", None)
-    return name if callable(value) and isinstance(name, str) else _NOTHING
-
-
-def module_of(
-    path: str,
-    module: Any,
-    children: list[str],
-    settings: Mapping[str, Any] | None = None,
-) -> dict[str, Any]:
-    """A dump's entry of a module; its settings are its attributes unless given."""
-    kind = type(module)
-    return {
-        "path": path,
-        "kind": kind.__name__,
-        "package": kind.__module__,
-        "settings": settings_of(vars(module)) if settings is None else settings,
-        "children": children,
-        **source_of(kind),
-    }
-
-
-def source_of(kind: type) -> dict[str, Any]:
-    """Says where a class is written."""
-    try:
-        lines = inspect.getsourcelines(kind)[1]
-        return {"file": inspect.getsourcefile(kind), "line": lines}
-    except (OSError, TypeError):
-        return {"file": None, "line": None}
-
-
-def quiet(value: Any, name: str, tape: dict[str, float]) -> float:
-    """Notes a rate of dropout, of which no two frameworks draw alike, and gives 0."""
-    tape[name] = float(value)
-    return 0.0
-
-
 # Targets
 
 
@@ -252,9 +191,9 @@ class Opened:
 class Recorder:
     """It opens targets, and records what it is asked to.
 
-    native: the part of the framework; it has FRAMEWORK, LAST, KIND, is_model, seed,
-    prepare, held, environment, and Model. taken: models that others go on with, by
-    target; after every job each is as it was.
+    native: the part of the framework; it has FRAMEWORK, LAST, KIND, is_model,
+    seed, prepare, held, release, environment, and Model. taken: models that others go
+    on with, by target; after every job each is as it was.
     """
 
     def __init__(self, native: Any, taken: Mapping[str, Any] | None = None):
@@ -280,7 +219,7 @@ class Recorder:
             np.random.seed(0)
             self.native.seed()
             self.native.prepare(dtype)
-            made = resolve(target, folder, self.native.is_model)
+            made = self._resolved(target, folder)
         else:
             made = self.taken[target]
         if not self.native.is_model(made):
@@ -295,6 +234,19 @@ class Recorder:
             opened.model = self._model(made, opened)
         self.models[target] = opened
         self.record(target, out, modes=[])
+
+    def _resolved(self, target: str, folder: str) -> Any:
+        """The model at a target, which is a file where the framework reads files."""
+        if ":" not in target and hasattr(self.native, "load"):
+            return self.native.load(Path(folder, target))
+        return resolve(target, folder, self.native.is_model)
+
+    def close(self, target: str) -> None:
+        """Lets go of a model, and of what the framework keeps for it."""
+        self.models.pop(target, None)
+        gc.collect()
+        if target not in self.taken and not self.models:
+            self.native.release()
 
     def _model(self, native: Any, opened: Opened) -> Any:
         made = self.native.Model(native, opened.dtype, opened.program, opened.inputs)
@@ -345,8 +297,10 @@ class Recorder:
         forced: str = "",
         keep: str = "all",
         inputs: str = "",
+        steps: int = 0,
+        optimizer: str = "",
     ) -> None:
-        """Runs a model in each mode and writes its dump."""
+        """Runs a model in each mode, trains it if asked, and writes its dump."""
         opened = self.models[target]
         if inputs:
             opened.given = read_tensors(Path(inputs))
@@ -374,10 +328,14 @@ class Recorder:
             dump.say(
                 "inputs", {k: dump.tensor(v, whole=True) for k, v in given.items()}
             )
-            for mode in MODES[: 1 if program else 2] if modes is None else modes:
+            usual = getattr(self.native, "RUNS", MODES[: 1 if program else 2])
+            for mode in usual if modes is None else modes:
                 wanted = opened.gradients and not (program or swaps)
                 cut = opened.last if wanted else None
                 dump.run(mode, model.run(given, mode == "training", cut, swaps))
+            if steps:
+                plan = planned(optimizer, steps, opened.dtype)
+                dump.steps(plan, model.steps(given, plan, opened.last))
             # Some kinds of model have none before they have run.
             dump.say("modules", model.modules())
             dump.say("rates", model.rates)
@@ -428,6 +386,8 @@ def run(native: Any, argv: list[str] | None = None) -> int:
     parser.add_argument("--keep", default="all", choices=KEEP)
     parser.add_argument("--program", default="", help="a method, instead of a call")
     parser.add_argument("--same-layout", action="store_true")
+    parser.add_argument("--steps", type=int, default=0, help="updates to record")
+    parser.add_argument("--optimizer", default="adamw", help="adamw:lr=0.001")
     parser.add_argument("--output", action="append", default=[], help="a path")
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     asked = parser.parse_args(argv)
@@ -473,4 +433,11 @@ def record_one(recorder: Recorder, asked: argparse.Namespace) -> None:
         out=asked.out,
     )
     given.unlink()
-    recorder.record(asked.target, asked.out, weights=asked.weights, keep=asked.keep)
+    recorder.record(
+        asked.target,
+        asked.out,
+        weights=asked.weights,
+        keep=asked.keep,
+        steps=asked.steps,
+        optimizer=asked.optimizer,
+    )

@@ -7,12 +7,14 @@ once, under the hash of their content.
 import hashlib
 import json
 import platform
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from triptych.recorders.values import plain, write_tensors
+from triptych.recorders.training import Plan, Step
+from triptych.recorders.values import Tensors, plain
 
 FORMAT, VERSION = "triptych-dump", 1
 KEEP = ("all", "statistics", "hash")
@@ -25,9 +27,10 @@ class Dump:
         self.folder, self.keep = folder, keep
         self.said: dict[str, Any] = {"format": FORMAT, "version": VERSION, "keep": keep}
         self.weights: list[dict[str, Any]] = []
-        self.tensors: dict[str, Any] = {}
         self.table: dict[str, Any] = {}
         self.runs: dict[str, Any] = {}
+        folder.mkdir(parents=True, exist_ok=True)
+        self.tensors = Tensors(folder / "tensors.safetensors")
 
     def say(self, name: str, value: Any) -> None:
         self.said[name] = value
@@ -44,26 +47,43 @@ class Dump:
                 entry["statistics"] = statistics_of(value)
             self.table[key] = entry
         if whole or self.keep == "all":
-            self.tensors[key] = value
+            self.tensors.add(key, value)
         return key
 
     def run(self, mode: str, found: dict[str, Any]) -> None:
         own: dict[str, Any] = {}
         for name in ("outputs", "gradients", "input_gradients", "buffers"):
             own[name] = {k: self.tensor(v, whole=True) for k, v in found[name].items()}
-        own["calls"] = [
-            {
-                **call,
-                "inputs": {k: self.tensor(v) for k, v in call["inputs"].items()},
-                "outputs": {k: self.tensor(v) for k, v in call["outputs"].items()},
+        own["calls"] = []
+        for call in found["calls"]:
+            # What is written need not be held any longer.
+            kept = {what: call.pop(what) for what in ("inputs", "outputs")}
+            keys = {
+                what: {k: self.tensor(values.pop(k)) for k in list(values)}
+                for what, values in kept.items()
             }
-            for call in found["calls"]
-        ]
+            own["calls"].append({**call, **keys})
         self.runs[mode] = own
 
+    def steps(self, plan: Plan, found: list[Step]) -> None:
+        """Says what every update of a training run left."""
+
+        def keys(values: Mapping[str, Any]) -> dict[str, str]:
+            return {name: self.tensor(v, whole=True) for name, v in values.items()}
+
+        each = [
+            {
+                "loss": step.loss,
+                "parameters": keys(step.parameters),
+                "buffers": keys(step.buffers),
+                "state": {slot: keys(own) for slot, own in step.state.items()},
+            }
+            for step in found
+        ]
+        self.say("training", {"optimizer": plan.said, "steps": each})
+
     def write(self) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        write_tensors(self.folder / "tensors.safetensors", self.tensors)
+        self.tensors.close()
         whole = {**self.said, "weights": self.weights}
         whole |= {"tensors": self.table, "runs": self.runs}
         (self.folder / "dump.json").write_text(json.dumps(whole))

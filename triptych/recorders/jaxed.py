@@ -8,8 +8,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from triptych.recorders.common import Itself, Tape, module_of
-from triptych.recorders.values import weights_of
+from triptych.recorders.common import Itself, Tape
+from triptych.recorders.modules import module_of
+from triptych.recorders.training import Plan, Step
+from triptych.recorders.values import Refused, weights_of
 
 # Of values, inputs and a tape: the outputs by path, and what is kept but not trained.
 Call = Callable[[Any, Any, Tape], tuple[Any, Any]]
@@ -31,6 +33,11 @@ def seed() -> None:
 
 def prepare(dtype: str) -> None:
     jax.config.update("jax_enable_x64", dtype == "float64")
+
+
+def release() -> None:
+    """Lets go of compiled programs."""
+    jax.clear_caches()
 
 
 @contextlib.contextmanager
@@ -128,4 +135,80 @@ def _total(outputs: Mapping[str, Any], last: bool | None) -> Any:
         if jnp.issubdtype(output.dtype, jnp.floating):
             fixed = weights_of(i, output.shape, last)
             total += (output * jnp.asarray(fixed, output.dtype)).sum()
+    return total
+
+
+# A run of updates
+
+
+def stepped(
+    call: Call,
+    values: tuple[Mapping[str, Any], Mapping[str, Any]],
+    given: Mapping[str, Any],
+    plan: Plan,
+    last: bool,
+) -> list[Step]:
+    """Updates by optax of what is trained; values: that, and what else is kept."""
+    rule, apply = _optimizer(plan)
+    inputs = {k: jnp.asarray(v) for k, v in given.items()}
+
+    def loss_of(trained: Any, fixed: Any) -> Any:
+        tape = Tape(is_tensor, lambda value: None)
+        outputs, new = call({**fixed, **trained}, inputs, tape)
+        return _squares(outputs, last), {k: new.get(k, v) for k, v in fixed.items()}
+
+    def update(trained: Any, fixed: Any, state: Any) -> Any:
+        differentiate = jax.value_and_grad(loss_of, has_aux=True)
+        (loss, fixed), grads = differentiate(trained, fixed)
+        changes, state = rule.update(grads, state, trained)
+        return loss, apply(trained, changes), fixed, state
+
+    trained, fixed = dict(values[0]), dict(values[1])
+    state = rule.init(trained)
+    run, found = jax.jit(update), []
+    for _ in range(plan.steps):
+        try:
+            loss, trained, fixed, state = run(trained, fixed, state)
+        except jax.errors.ConcretizationTypeError:
+            run = update  # a model that looks at values
+            loss, trained, fixed, state = run(trained, fixed, state)
+        own, other = (jax.tree.map(array, tree) for tree in (trained, fixed))
+        found.append(Step(float(loss), own, other, dict(_slots(state))))
+    return found
+
+
+SLOTS = {"mu": "first", "nu": "second", "trace": "first"}
+
+
+def _slots(state: Any) -> Iterator[tuple[str, Any]]:
+    """What optax keeps of each parameter."""
+    for part in jax.tree.leaves(state, is_leaf=lambda value: hasattr(value, "_fields")):
+        for field in getattr(part, "_fields", ()):
+            if field in SLOTS:
+                yield SLOTS[field], jax.tree.map(array, getattr(part, field))
+
+
+def _optimizer(plan: Plan) -> Any:
+    try:
+        import optax
+    except ModuleNotFoundError:
+        raise Refused("a run of updates needs optax: pip install optax") from None
+    own = plan.settings
+    if plan.name == "sgd":
+        momentum = own["momentum"] or None
+        rule = optax.sgd(own["lr"], momentum, bool(own["nesterov"]))
+    elif plan.name == "adam":
+        rule = optax.adam(own["lr"], own["beta1"], own["beta2"], own["eps"])
+    else:
+        moments = own["beta1"], own["beta2"], own["eps"]
+        rule = optax.adamw(own["lr"], *moments, weight_decay=own["weight_decay"])
+    return rule, optax.apply_updates
+
+
+def _squares(outputs: Mapping[str, Any], last: bool) -> Any:
+    total = jnp.zeros(())
+    for i, output in enumerate(outputs.values()):
+        if jnp.issubdtype(output.dtype, jnp.floating):
+            fixed = jnp.asarray(weights_of(i, output.shape, last), output.dtype)
+            total += jnp.square(output - fixed).mean()
     return total

@@ -1,4 +1,4 @@
-"""The recorder of Keras models, on the back end of TensorFlow or of PyTorch."""
+"""The recorder of Keras models, on each of its back ends."""
 
 import contextlib
 import functools
@@ -9,9 +9,29 @@ from typing import Any
 import keras
 from keras import ops
 from keras.src.backend.common import dtypes
+from keras.src.backend.common.stateless_scope import in_stateless_scope
 
-from triptych.recorders.common import Itself, Tape, module_of, quiet, run, settings_of
-from triptych.recorders.values import Refused, arguments_of, leaves, picked, weights_of
+from triptych.recorders.backends import (
+    Call,
+    array,
+    gradients,
+    is_jax,
+    is_tensor,
+    optimizer_of,
+    squares_of,
+    the_jax,
+    total_of,
+)
+from triptych.recorders.common import Itself, Tape, run
+from triptych.recorders.modules import module_of, quiet, settings_of
+from triptych.recorders.training import Plan, Step
+from triptych.recorders.values import (
+    Refused,
+    arguments_of,
+    leaves,
+    picked,
+    swapped,
+)
 
 FRAMEWORK, LAST, KIND = "keras", True, "keras.Layer or keras.Model"
 RATES = ("rate", "dropout", "recurrent_dropout", "_dropout", "drop_prob", "drop_rate")
@@ -27,9 +47,18 @@ def seed() -> None:
 
 def prepare(dtype: str) -> None:
     keras.config.set_floatx(dtype)
+    if is_jax():
+        the_jax().config.update("jax_enable_x64", dtype == "float64")
     if dtype == "float64":
         # Elsewhere than on TensorFlow means of float64 would be taken in float32.
         dtypes.BIT64_TO_BIT32_DTYPE["float64"] = "float64"
+
+
+def release() -> None:
+    """Lets go of Keras's graphs; JAX's programs are of models that are gone."""
+    keras.utils.clear_session()
+    if is_jax():
+        the_jax().clear_caches()
 
 
 @contextlib.contextmanager
@@ -40,6 +69,7 @@ def held(
     if not layer.built:
         called(layer, program, given)
     usual, wide = keras.config.floatx(), dtypes.BIT64_TO_BIT32_DTYPE.get("float64")
+    wide_jax = is_jax() and the_jax().config.jax_enable_x64
     saved: list[tuple[Any, str, Any]] = []
 
     def put(owner: Any, name: str, value: Any) -> None:
@@ -67,6 +97,8 @@ def held(
             vars(owner)[name] = value
         keras.config.set_floatx(usual)
         dtypes.BIT64_TO_BIT32_DTYPE["float64"] = wide
+        if is_jax():
+            the_jax().config.update("jax_enable_x64", wide_jax)
 
 
 def _widened(own: str, dtype: str) -> str:
@@ -91,18 +123,12 @@ def environment() -> dict[str, Any]:
     return {"keras": keras.__version__, backend: version, "device": "cpu"}
 
 
-def is_tensor(value: Any) -> bool:
-    return ops.is_tensor(value)
-
-
-def array(value: Any) -> Any:
-    if "bfloat16" in str(value.dtype):
-        value = ops.cast(value, "float32")
-    return ops.convert_to_numpy(value).copy()
-
-
 def _known(value: Any) -> bool:
-    return ops.is_tensor(value) and hasattr(value, "numpy")
+    """Whether a tensor has values, and is not one that is traced."""
+    if not ops.is_tensor(value):
+        return False
+    traced = is_jax() and isinstance(value, the_jax().core.Tracer)
+    return not traced if is_jax() else hasattr(value, "numpy")
 
 
 def children(layer: keras.Layer) -> dict[str, keras.Layer]:
@@ -264,23 +290,17 @@ class Model:
 
     def _run(self, given: Any, training: bool, last: bool | None) -> dict[str, Any]:
         args, kwargs = _arguments(self.native, given)
-
-        def call() -> dict[str, Any]:
-            if self.program:
-                result = getattr(self.native, self.program)(*args, **kwargs)
-            else:
-                result = self.native(*args, training=training, **kwargs)
-            return picked(result, is_tensor, self.wanted)
-
+        call = self._calling(args, kwargs, training)
         if last is None:
-            outputs = call()
+            outputs = call({})
             weights: dict[str, Any] = {}
             inputs: dict[str, Any] = {}
         else:
             slots = self._slots().items()
             trained = {k: s[2] for k, s in slots if s[2].trainable}
             reals = _reals(args, kwargs)
-            outputs, grads = gradients(call, trained, reals, last)
+            total = functools.partial(total_of, last=last)
+            outputs, grads = gradients(call, trained, reals, total)
             weights = {k: grads[f"w{k}"] for k in trained}
             inputs = {k: grads[f"i{k}"] for k in reals}
         return {
@@ -289,56 +309,78 @@ class Model:
             "input_gradients": inputs,
         }
 
+    def _calling(self, args: Any, kwargs: Any, training: bool) -> Call:
+        """The outputs as a function of inputs that stand in the place of others."""
+
+        def call(new: Mapping[str, Any]) -> dict[str, Any]:
+            ours, named = _placed(args, kwargs, new)
+            if self.program:
+                result = getattr(self.native, self.program)(*ours, **named)
+            else:
+                result = self.native(*ours, training=training, **named)
+            found: dict[str, Any] = picked(result, is_tensor, self.wanted)
+            return found
+
+        return call
+
+    def steps(self, given: Mapping[str, Any], plan: Plan, last: bool) -> list[Step]:
+        """Trains the model by its framework's optimizer, and puts back what it was."""
+        every = [v for layer in self.layers.values() for v in layer.variables]
+        own = {id(v): (v, ops.convert_to_numpy(v.value)) for v in every}
+        slots = self._slots()
+        trained = {k: s[2] for k, s in slots.items() if s[2].trainable}
+        rule, kept = optimizer_of(plan)
+        names = list(trained)
+        rule.build(list(trained.values()))
+        call = self._calling(*_arguments(self.native, given), True)
+        total = functools.partial(squares_of, last=last)
+        found = []
+        try:
+            for _ in range(plan.steps):
+                outputs, grads = gradients(call, trained, {}, total)
+                changes = [grads[f"w{k}"] for k in trained]
+                rule.apply([ops.convert_to_tensor(g, g.dtype.name) for g in changes])
+                now = {k: array(s[2].value) for k, s in slots.items()}
+                state = {
+                    slot: {
+                        name: turn(array(v.value))
+                        for name, v in zip(names, getattr(rule, at), strict=True)
+                    }
+                    for slot, (at, turn) in kept.items()
+                }
+                own_now = {k: now.pop(k) for k in trained}
+                loss = float(array(total(outputs)))
+                found.append(Step(loss, own_now, now, state))
+        finally:
+            for variable, value in own.values():
+                variable.assign(value)
+        return found
+
+
+def _is_nest(args: list[Any]) -> bool:
+    return len(args) == 1 and isinstance(args[0], list | dict)
+
 
 def _reals(args: list[Any], kwargs: dict[str, Any]) -> dict[str, Any]:
-    if len(args) == 1 and isinstance(args[0], list | dict):
-        args, kwargs = (args[0], {}) if isinstance(args[0], list) else ([], args[0])
-    found = leaves({**{str(i): a for i, a in enumerate(args)}, **kwargs}, is_tensor)
+    whole = args[0] if _is_nest(args) else {**dict(_numbered(args)), **kwargs}
+    found = leaves(whole, is_tensor)
     return {k: v for k, v in found if "float" in str(v.dtype)}
 
 
-def gradients(
-    call: Any, trained: Mapping[str, Any], reals: Mapping[str, Any], last: bool
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Outputs, and the gradients of their weighted sum: of `w` weights, `i` inputs."""
-    places = {f"w{k}": v.value for k, v in trained.items()}
-    places |= {f"i{k}": v for k, v in reals.items()}
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        with tf.GradientTape() as tape:
-            for value in places.values():
-                tape.watch(value)
-            outputs = call()
-            total = _total(outputs, last)
-        found = tape.gradient(total, places, unconnected_gradients="zero")
-        dense = {k: tf.convert_to_tensor(g) for k, g in found.items()}
-        return outputs, {k: array(g) for k, g in dense.items()}
-    if keras.backend.backend() == "torch":
-        import torch
-
-        for value in places.values():
-            value.requires_grad_(True)
-        outputs = call()
-        given = list(places.values())
-        total = _total(outputs, last)
-        grads = torch.autograd.grad(
-            total, given, allow_unused=True, materialize_grads=True
-        )
-        pairs = zip(places, grads, strict=True)
-        return outputs, {k: g.detach().cpu().numpy() for k, g in pairs}
-    raise Refused("Keras is recorded on TensorFlow or PyTorch: set KERAS_BACKEND")
+def _numbered(args: list[Any]) -> Iterator[tuple[str, Any]]:
+    yield from ((str(i), value) for i, value in enumerate(args))
 
 
-def _total(outputs: Mapping[str, Any], last: bool) -> Any:
-    parts = []
-    for i, output in enumerate(outputs.values()):
-        if "float" in str(output.dtype):
-            fixed = weights_of(i, tuple(output.shape), last)
-            parts.append(ops.sum(output * ops.convert_to_tensor(fixed, output.dtype)))
-    if not parts:
-        raise Refused("no output is a real number: nothing has a gradient")
-    return sum(parts)
+def _placed(
+    args: list[Any], kwargs: dict[str, Any], new: Mapping[str, Any]
+) -> tuple[list[Any], dict[str, Any]]:
+    """The arguments with other tensors at the paths that `_reals` gives."""
+    if not new:
+        return args, kwargs
+    if _is_nest(args):
+        return [swapped(args[0], new)], kwargs
+    ours = [swapped(value, new, name) for name, value in _numbered(args)]
+    return ours, {name: swapped(value, new, name) for name, value in kwargs.items()}
 
 
 @contextlib.contextmanager
@@ -349,7 +391,7 @@ def recorded(paths: Mapping[int, str], tape: Tape) -> Iterator[None]:
     @functools.wraps(call)
     def recording(layer: Any, *args: Any, **kwargs: Any) -> Any:
         path = paths.get(id(layer))
-        if path is None:
+        if path is None or (is_jax() and in_stateless_scope()):
             return call(layer, *args, **kwargs)
         entry, args, kwargs = tape.enter(path, args, kwargs)
         return tape.leave(entry, call(layer, *args, **kwargs))

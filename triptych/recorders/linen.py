@@ -11,22 +11,26 @@ import jax
 import jax.numpy as jnp
 from flax import linen
 
-from triptych.recorders.common import Tape, quiet, run
+from triptych.recorders.common import Tape, run
 from triptych.recorders.jaxed import (
     array,
     environment_of,
     is_tensor,
     prepare,
     recorded_run,
+    release,
     seed,
     slot_of,
+    stepped,
     traced,
     tree_of,
     widened,
 )
+from triptych.recorders.modules import quiet
+from triptych.recorders.training import Plan, Step
 from triptych.recorders.values import Refused, arguments_of, picked
 
-__all__ = ["prepare", "seed"]  # of JAX, as it is
+__all__ = ["prepare", "release", "seed"]  # of JAX, as it is
 
 FRAMEWORK, LAST = "linen", True
 KIND = "flax.linen.Module, nor one with its variables"
@@ -174,6 +178,16 @@ class Model:
         """Runs the model; with gradients unless `last` is None."""
         call = self._calling(training)
         return recorded_run(call, self._trained(), given, last, forced)
+
+    def steps(self, given: Mapping[str, Any], plan: Plan, last: bool) -> list[Step]:
+        """Trains a copy of the variables by optax."""
+        trained = self._trained()
+        fixed = {
+            name: value
+            for name, value in self.values.items()
+            if name not in trained and self.places[name] not in SKIPPED
+        }
+        return stepped(self._calling(True), (trained, fixed), given, plan, last)
 
 
 def main() -> None:

@@ -11,22 +11,26 @@ import jax.numpy as jnp
 from flax import nnx
 from jax.extend.core import get_opaque_trace_state
 
-from triptych.recorders.common import Tape, quiet, run
+from triptych.recorders.common import Tape, run
 from triptych.recorders.jaxed import (
     array,
     environment_of,
     is_tensor,
     prepare,
     recorded_run,
+    release,
     seed,
     slot_of,
+    stepped,
     traced,
     tree_of,
     widened,
 )
+from triptych.recorders.modules import quiet
+from triptych.recorders.training import Plan, Step
 from triptych.recorders.values import Refused, arguments_of, picked
 
-__all__ = ["prepare", "seed"]  # of JAX, as it is
+__all__ = ["prepare", "release", "seed"]  # of JAX, as it is
 
 FRAMEWORK, LAST, KIND = "nnx", True, "flax.nnx.Module"
 RATES = ("rate", "dropout_rate", "drop_rate", "dropout", "drop_prob")
@@ -177,15 +181,24 @@ class Model:
     ) -> dict[str, Any]:
         """Runs the model; with gradients unless `last` is None."""
         self.native.train() if training else self.native.eval()
-        parts = nnx.split(self.native)
-        trained = {
-            name: value_of(variable)
-            for name, (variable, _) in slots_of(self.native).items()
-            if isinstance(variable, nnx.Param)
-        }
         try:
-            call = functools.partial(self._call, parts)
-            return recorded_run(call, trained, given, last, forced)
+            call = functools.partial(self._call, nnx.split(self.native))
+            return recorded_run(call, self._values(nnx.Param), given, last, forced)
+        finally:
+            self.native.eval()
+
+    def _values(self, kind: type, *, others: bool = False) -> dict[str, Any]:
+        """The values of the variables of a kind, or of the others."""
+        slots = slots_of(self.native).items()
+        return {n: value_of(v) for n, (v, _) in slots if isinstance(v, kind) != others}
+
+    def steps(self, given: Mapping[str, Any], plan: Plan, last: bool) -> list[Step]:
+        """Trains a copy of the model by optax."""
+        self.native.train()
+        try:
+            call = functools.partial(self._call, nnx.split(self.native))
+            values = self._values(nnx.Param), self._values(nnx.Param, others=True)
+            return stepped(call, values, given, plan, last)
         finally:
             self.native.eval()
 

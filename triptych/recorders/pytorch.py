@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import os
 import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -9,7 +10,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from triptych.recorders.common import Itself, Tape, module_of, quiet, run
+from triptych.recorders.common import Itself, Tape, run
+from triptych.recorders.modules import module_of, quiet
+from triptych.recorders.training import Plan, Step
 from triptych.recorders.values import Refused, arguments_of, picked, weights_of
 
 FRAMEWORK, LAST, KIND = "pytorch", False, "torch.nn.Module"
@@ -23,6 +26,10 @@ def prepare(dtype: str) -> None:
     torch.set_default_dtype(getattr(torch, dtype))
     with contextlib.suppress(AttributeError):
         torch.backends.mha.set_fastpath_enabled(False)
+
+
+def release() -> None:
+    """Does nothing: PyTorch keeps nothing of models that are gone."""
 
 
 @contextlib.contextmanager
@@ -46,10 +53,10 @@ def _kept(model: nn.Module) -> Iterator[None]:
     A parameter stays the one that optimizers know: its memory and its gradient change.
     A buffer is replaced, as its layer counts in it and a graph that waits may need it.
     """
-    plain = [m for m in model.modules() if not isinstance(m, torch.jit.ScriptModule)]
+    plain = [m for m in model.modules() if not _is_script(m)]
     saved: list[tuple[dict[str, Any], dict[str, Any]]] = []
     for module in plain:
-        places = vars(module), module._parameters, module._buffers
+        places = vars(module), module._parameters, module._buffers, module._modules
         saved += [(place, dict(place)) for place in places]
     own = [(tensor, tensor.data, tensor.grad) for tensor in model.parameters()]
     copies = {id(buffer): buffer.clone() for buffer in model.buffers()}
@@ -75,8 +82,24 @@ def is_model(value: Any) -> bool:
     return isinstance(value, nn.Module)
 
 
+def uncompiled(model: nn.Module) -> nn.Module:
+    """What torch.compile was given, here and further in: its layers can be seen."""
+    if type(model).__name__ == "OptimizedModule" and "_orig_mod" in model._modules:
+        model = model._modules["_orig_mod"] or model
+    if vars(model).get("_compiled_call_impl") is not None:
+        vars(model)["_compiled_call_impl"] = None
+    for name, child in model._modules.items():
+        if child is not None and not _is_script(child):
+            model._modules[name] = uncompiled(child)
+    return model
+
+
 def environment() -> dict[str, Any]:
     return {"torch": torch.__version__}
+
+
+def _is_script(model: nn.Module) -> bool:
+    return isinstance(model, torch.jit.ScriptModule)
 
 
 def is_tensor(value: Any) -> bool:
@@ -94,6 +117,7 @@ class Model:
     """A module in the precision that is asked for, without dropout."""
 
     def __init__(self, native: nn.Module, dtype: str, program: str, given: Any):
+        native = native if _is_script(native) else uncompiled(native)
         self.native, self.program = native.to(getattr(torch, dtype)), program
         tensors = itertools.chain(native.parameters(), native.buffers())
         self.device = next((t.device for t in tensors), torch.device("cpu"))
@@ -191,10 +215,8 @@ class Model:
             x.requires_grad_(last is not None)
         # Copies: a layer that works in place may not do so on a leaf.
         args, kwargs = arguments_of({k: x.clone() for k, x in inputs.items()})
-        entry = getattr(self.native, self.program) if self.program else self.native
         with torch.set_grad_enabled(last is not None):
-            result = entry(*args, **kwargs)
-        outputs = picked(result, is_tensor, self.wanted)
+            outputs = self._called(args, kwargs)
         found = {"outputs": {k: array(o) for k, o in outputs.items()}}
         if last is None:
             return found | {"gradients": {}, "input_gradients": {}}
@@ -209,13 +231,81 @@ class Model:
         if not total or not wanted:
             return found | {"gradients": {}, "input_gradients": {}}
         grads = torch.autograd.grad(
-            sum(total), list(wanted.values()), allow_unused=True, materialize_grads=True
+            sum(total[1:], total[0]),
+            list(wanted.values()),
+            allow_unused=True,
+            materialize_grads=True,
         )
         arrays = dict(zip(wanted, map(array, grads), strict=True))
         return found | {
             "gradients": {k[1:]: g for k, g in arrays.items() if k[0] == "w"},
             "input_gradients": {k[1:]: g for k, g in arrays.items() if k[0] == "i"},
         }
+
+    def _called(self, args: Any, kwargs: Any) -> dict[str, torch.Tensor]:
+        entry = getattr(self.native, self.program) if self.program else self.native
+        found: dict[str, torch.Tensor] = picked(
+            entry(*args, **kwargs), is_tensor, self.wanted
+        )
+        return found
+
+    def steps(self, given: Mapping[str, Any], plan: Plan, last: bool) -> list[Step]:
+        """Trains the model by its framework's optimizer, and puts back what it was."""
+        slots = self._slots()
+        own = {name: slot[2].detach().clone() for name, slot in slots.items()}
+        counts = {n: b.clone() for n, b in self.native.named_buffers()}
+        trained = {n: slot[2] for n, slot in slots.items() if slot[3]}
+        rule = _optimizer(plan, list(trained.values()))
+        found = []
+        self.native.train()
+        try:
+            with torch.enable_grad():
+                for _ in range(plan.steps):
+                    loss = self._update(given, trained, rule, last)
+                    found.append(self._step(loss, trained, rule))
+        finally:
+            with torch.no_grad():
+                for name, buffer in self.native.named_buffers():
+                    if name in counts and counts[name].shape == buffer.shape:
+                        buffer.copy_(counts[name])
+                for name, (_, _, value, _, _) in slots.items():
+                    value.data.copy_(own[name])
+            for value in trained.values():
+                value.grad = None
+            self.native.eval()
+        return found
+
+    def _update(
+        self, given: Any, trained: Mapping[str, Any], rule: Any, last: bool
+    ) -> float:
+        args, kwargs = arguments_of({k: self._tensor(v) for k, v in given.items()})
+        for value in trained.values():
+            value.grad = torch.zeros_like(value)
+        total = [
+            (o - torch.tensor(weights_of(i, tuple(o.shape), last)).to(o))
+            .square()
+            .mean()
+            for i, o in enumerate(self._called(args, kwargs).values())
+            if o.is_floating_point()
+        ]
+        loss = torch.stack(total).sum()
+        torch.autograd.backward(loss)
+        rule.step()
+        return float(loss.detach())
+
+    def _step(self, loss: float, trained: Mapping[str, Any], rule: Any) -> Step:
+        buffers = {n: s[2] for n, s in self._slots().items() if n not in trained}
+        state: dict[str, dict[str, Any]] = {}
+        for name, value in trained.items():
+            for slot, kept in rule.state[value].items():
+                if slot in SLOTS and kept is not None:
+                    state.setdefault(SLOTS[slot], {})[name] = array(kept)
+        return Step(
+            loss,
+            {n: array(v) for n, v in trained.items()},
+            {n: array(v) for n, v in buffers.items()},
+            state,
+        )
 
     @contextlib.contextmanager
     def _hooked(self, tape: Tape) -> Iterator[None]:
@@ -234,7 +324,7 @@ class Model:
 
         hooks = []
         for path, module in self.paths.items():
-            if isinstance(module, torch.jit.ScriptModule):
+            if _is_script(module):
                 continue
             hook = module.register_forward_pre_hook
             hooks.append(hook(before(path), with_kwargs=True))
@@ -246,5 +336,22 @@ class Model:
                 handle.remove()
 
 
+SLOTS = {"exp_avg": "first", "exp_avg_sq": "second", "momentum_buffer": "first"}
+
+
+def _optimizer(plan: Plan, values: list[Any]) -> torch.optim.Optimizer:
+    own = plan.settings
+    if plan.name == "sgd":
+        nesterov = bool(own["nesterov"])
+        return torch.optim.SGD(values, own["lr"], own["momentum"], nesterov=nesterov)
+    betas = own["beta1"], own["beta2"]
+    if plan.name == "adam":
+        return torch.optim.Adam(values, own["lr"], betas, own["eps"])
+    decay = own["weight_decay"]
+    return torch.optim.AdamW(values, own["lr"], betas, own["eps"], decay)
+
+
 def main() -> None:
+    # A function that is compiled within a model runs as it is written.
+    os.environ.setdefault("TORCHDYNAMO_DISABLE", "1")
     sys.exit(run(sys.modules[__name__]))

@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+import shutil
 import struct
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -72,24 +73,48 @@ def weights_of(index: int, shape: tuple[int, ...], last: bool) -> Any:
 # Tensors in files
 
 
-def write_tensors(path: Path, tensors: Mapping[str, Any]) -> None:
-    """Writes a safetensors file by hand: the length of a header, the header, bytes."""
-    header: dict[str, Any] = {}
-    offset = 0
-    for name, value in tensors.items():
-        end = offset + value.nbytes
-        header[name] = {
+class Tensors:
+    """A safetensors file that is written tensor by tensor, none of which is held.
+
+    Its header stands in front and is known last: the bytes wait in a file beside it.
+    """
+
+    def __init__(self, path: Path):
+        self.path, self.beside = path, path.with_name(f"{path.name}.part")
+        self.body = self.beside.open("w+b")
+        self.header: dict[str, Any] = {}
+        self.offset = 0
+
+    def add(self, name: str, value: Any) -> None:
+        """Writes a tensor, unless there is one of that name."""
+        if name in self.header:
+            return
+        end = self.offset + value.nbytes
+        self.header[name] = {
             "dtype": NAMES[value.dtype.name],
             "shape": list(value.shape),
-            "data_offsets": [offset, end],
+            "data_offsets": [self.offset, end],
         }
-        offset = end
-    text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)
-    with path.open("wb") as file:
-        file.write(struct.pack("<Q", len(text)) + text)
-        for value in tensors.values():
-            file.write(np.ascontiguousarray(value).data)
+        self.body.write(np.ascontiguousarray(value).data)
+        self.offset = end
+
+    def close(self) -> None:
+        """Puts header and bytes together."""
+        text = json.dumps(self.header).encode()
+        text += b" " * (-len(text) % 8)
+        with self.path.open("wb") as file, self.body:
+            file.write(struct.pack("<Q", len(text)) + text)
+            self.body.seek(0)
+            shutil.copyfileobj(self.body, file, 1 << 24)
+        self.beside.unlink()
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Any]) -> None:
+    """Writes a safetensors file by hand: the length of a header, the header, bytes."""
+    made = Tensors(path)
+    for name, value in tensors.items():
+        made.add(name, value)
+    made.close()
 
 
 def read_tensors(path: Path) -> dict[str, Any]:

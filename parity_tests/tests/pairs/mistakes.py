@@ -160,8 +160,8 @@ MISTAKES = {
         f"{hub(1)}._feedforward_layernorm.epsilon = 1e-3",
     ),
     "mistral_transformers mistral_hub": planted(
-        MASK, "layers.1.self_attn", "sliding_window: 4 against 2",
-        f"{hub(1)}._self_attention_layer._sliding_window = 2",
+        MASK, "layers.0.self_attn", "sliding_window: 4 against 2",
+        "sliding_window=2", "sliding_window=4",
     ),
     "gemma_transformers gemma_hub": planted(
         LAYER, "norm", "layer left out",
@@ -181,7 +181,7 @@ MISTAKES = {
         "model.get_layer('stack0_block0_2_bn').momentum = 0.5",
     ),
     "segformer_transformers segformer_hub": planted(
-        LN_EPS, "stages.0", "eps: 1e-06 against 0.001",
+        LN_EPS, "stages.0", "eps: 1e-05 against 0.001",
         "for layer in model._flatten_layers():\n"
         "        if type(layer).__name__ == 'LayerNormalization':\n"
         "            layer.epsilon = 1e-3",
@@ -245,7 +245,7 @@ MISTAKES = {
         "self.tokens.attend(x)"
     ),
     "bridge_torch bridge_nnx": planted(
-        ACT, "0", "activation: tanh against sine", "jnp.sin", "jnp.tanh"
+        ACT, "the input", "activation: tanh against sine", "jnp.sin", "jnp.tanh"
     ),
     "mixed_torch mixed_linen": planted(
         DROP, "drop drops 0.2", "rate of dropout", "Dropout(0.3", "Dropout(0.2"

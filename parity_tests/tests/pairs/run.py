@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from parity_tests.ports.diff import Difference, Question, diff
+from parity_tests.ports.diff import Difference, diff
+from parity_tests.ports.opening import Question
 from parity_tests.ports.recording import Recorders
 from parity_tests.ports.targets import Target
 from parity_tests.tests.pairs.mistakes import MISTAKES, Mistake
