@@ -74,20 +74,27 @@ def _version(package: str) -> str | None:
 def broken(packages: Sequence[str], seconds: float = IMPORT_SECONDS) -> dict[str, str]:
     """What the import of each of these packages says where it fails; each in a process
     of its own, all at once."""
-    started = {
-        package: subprocess.Popen(
-            [sys.executable, "-P", "-c", f"import {package}"],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-            errors="replace",
-        )
-        for package in packages
-    }
+    started: dict[str, subprocess.Popen[str]] = {}
     ends = time.monotonic() + seconds
-    said = {package: _ended(one, ends) for package, one in started.items()}
+    try:
+        for package in packages:
+            started[package] = _begun(package)
+        said = {package: _ended(one, ends) for package, one in started.items()}
+    finally:  # also where the doctor is stopped
+        for one in started.values():
+            one.kill()
     return {package: why for package, why in said.items() if why}
+
+
+def _begun(package: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-P", "-c", f"import {package}"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+    )
 
 
 def _ended(process: subprocess.Popen[str], ends: float) -> str:
