@@ -292,6 +292,14 @@ SAMPLES = {
         _read,
         _translated,
     ),
+    "t5": Sample(
+        "made_language_t5",
+        "translate",
+        "Sentences translated",
+        _sentences,
+        _read,
+        _translated,
+    ),
     "gcn": Sample("karate_gcn", "", "With whom each goes", _club, _members, _sides),
 }
 

@@ -67,7 +67,8 @@ SERIES: dict[str, Any] = {
 SIZES = {"larger": (14, 9), "smaller": (4, 5), "one_place": (1, 1)}
 # Windows of a maximum along time, beside one another.
 SERIES_POOLS = {"series_max": 5, "series_max_of_all": 11}
-# Causal or not; without a bias, with one that is an input, or with one that is not.
+# Causal or not; without a bias, with one that is an input, or with one that is not; by
+# the root of the width, or not.
 ATTENTIONS: dict[str, tuple[bool, str]] = {
     "attention": (False, ""),
     "attention_causal": (True, ""),
@@ -75,6 +76,8 @@ ATTENTIONS: dict[str, tuple[bool, str]] = {
     "attention_biased_by_a_constant": (False, "constant"),
     "attention_causal_biased": (True, "input"),
     "attention_causal_biased_by_a_constant": (True, "constant"),
+    "attention_unscaled": (False, ""),
+    "attention_causal_biased_unscaled": (True, "input"),
 }
 # The same by the frameworks' own calls, in whatever precision these take the softmax.
 FUSED = {f"fused_{name}": what for name, what in ATTENTIONS.items()}
@@ -200,7 +203,8 @@ def _modules(*names: str) -> list[Any]:
 
 def _layer(own: Any, case: str, **rngs: Any) -> Any:
     if case in ATTENTIONS | FUSED:
-        return own.Attention(0.0, (ATTENTIONS | FUSED)[case][0], **rngs)
+        causal, scaled = (ATTENTIONS | FUSED)[case][0], not case.endswith("unscaled")
+        return own.Attention(0.0, causal, scaled, **rngs)
     spec = (CASES | SERIES | STACKS).get(case)
     if isinstance(spec, StackSpec):
         return own.Recurrent(spec, **rngs)

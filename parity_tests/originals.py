@@ -288,6 +288,59 @@ def _bert(kind: str, **sizes: Any) -> Any:
     return Outputs(transformers.BertConfig(**sizes))
 
 
+def small_t5() -> Any:
+    """Make transformers' T5 at the sizes of the spec's ORACLES."""
+    return _t5()
+
+
+def small_t5_1_1() -> Any:
+    """The same of version 1.1, whose published weights have a head of its own."""
+    torch = importlib.import_module("torch")
+    made = _t5(feed_forward_proj="gated-gelu", tie_word_embeddings=False)
+    made.lm_head.weight = torch.nn.Parameter(made.lm_head.weight.detach().clone())
+    return made
+
+
+def _t5(**kind: Any) -> Any:
+    """What it computes in float32 whatever the weights are, it computes in float64."""
+    _without_operators()
+    transformers = importlib.import_module("transformers")
+    model: Any = transformers.T5ForConditionalGeneration
+    exact = _in_float64()
+
+    class Logits(model):
+        def forward(self, source: Any, mask: Any, target: Any) -> Any:
+            with exact:
+                given = {"decoder_input_ids": target, "use_cache": False}
+                return super().forward(source, mask, **given).logits
+
+    config = transformers.T5Config(
+        vocab_size=101,
+        d_model=48,
+        num_layers=3,
+        num_heads=4,
+        d_kv=10,
+        d_ff=40,
+        relative_attention_num_buckets=12,
+        relative_attention_max_distance=15,
+        dropout_rate=0.0,
+        layer_norm_epsilon=1e-3,
+        **kind,
+    )
+    return Logits(config)
+
+
+def t5_buckets(buckets: int, reach: int, both: bool) -> list[int]:
+    """The bucket of each distance to a token before, as transformers' T5 has it."""
+    _without_operators()
+    torch = importlib.import_module("torch")
+    own = importlib.import_module("transformers.models.t5.modeling_t5")
+    ways = -torch.arange(600)
+    bucket = own.T5Attention._relative_position_bucket
+    found: list[int] = bucket(ways, both, buckets, reach).tolist()
+    return found
+
+
 def small_transformer() -> Any:
     """torch's layers of a Transformer at the sizes of the spec's ORACLES, with its
     embedding and positions around them."""

@@ -30,6 +30,7 @@ EMBEDDED = (
     "digits_siamese",
     "digits_triplet",
     "jumbled_bert",
+    "made_language_t5",
     "made_language_transformer",
     "karate_gcn",
     "seasons_elman",

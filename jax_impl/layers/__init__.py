@@ -44,6 +44,7 @@ from jax_impl.layers.pooling import max_pool1d as max_pool1d
 from jax_impl.layers.recurrent import Recurrent as Recurrent
 from jax_impl.layers.recurrent import recur as recur
 from jax_impl.layers.resize import repeat as repeat
+from jax_impl.layers.relative import relative_buckets as relative_buckets
 from jax_impl.layers.resize import resize as resize
 from jax_impl.layers.rotary import Turn as Turn
 from jax_impl.layers.rotary import rotate as rotate
@@ -51,3 +52,4 @@ from jax_impl.layers.rotary import turn as turn
 from jax_impl.layers.scaling import doubled as doubled
 from jax_impl.layers.segment import segment_sum as segment_sum
 from jax_impl.layers.squeeze import SqueezeExcitation as SqueezeExcitation
+from jax_impl.layers.translation import Translates as Translates

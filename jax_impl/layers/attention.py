@@ -15,13 +15,15 @@ from jax_impl.precision import exact
 class Attention(nnx.Module):
     """softmax(q k^T / sqrt(d)) v (Vaswani 2017, eq. 1), its probabilities dropped.
 
-    q, k, v: [..., heads, T, d]; causal: a token sees itself and those before it. A bias
-    is added to the scores.
+    q, k, v: [..., heads, T, d]; causal: a token sees itself and those before it; not
+    scaled: without the root. A bias is added to the scores.
     """
 
-    def __init__(self, rate: float, causal: bool, *, rngs: nnx.Rngs):
+    def __init__(
+        self, rate: float, causal: bool, scaled: bool = True, *, rngs: nnx.Rngs
+    ):
         self.dropout = Dropout(rate, rngs=rngs)
-        self.causal = causal
+        self.causal, self.scaled = causal, scaled
 
     def __call__(
         self, q: Array, k: Array, v: Array, bias: Array | None = None
@@ -37,7 +39,8 @@ class Attention(nnx.Module):
     def _written(
         self, q: Array, k: Array, v: Array, bias: Array | None = None
     ) -> Array:
-        scores = q / math.sqrt(q.shape[-1]) @ k.mT  # [..., heads, T, T]
+        q = q / math.sqrt(q.shape[-1]) if self.scaled else q
+        scores = q @ k.mT  # [..., heads, T, T]
         if bias is not None:
             scores = scores + bias
         if self.causal:
@@ -58,6 +61,7 @@ class Attention(nnx.Module):
         y = jax.nn.dot_product_attention(
             *flat,
             bias,
+            scale=None if self.scaled else 1.0,
             is_causal=self.causal,
             implementation="cudnn" if bias is None and has_flash(q) else None,
         )

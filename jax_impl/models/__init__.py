@@ -22,6 +22,7 @@ from jax_impl.models.language.bert import (
 )
 from jax_impl.models.language.gpt import GPT as GPT
 from jax_impl.models.language.llama import Llama as Llama
+from jax_impl.models.language.t5 import T5 as T5
 from jax_impl.models.language.textcnn import TextCNN as TextCNN
 from jax_impl.models.language.transformer import Transformer as Transformer
 from jax_impl.models.sequence.cnn1d import CNN1D as CNN1D

@@ -51,6 +51,7 @@ from keras_impl.layers.pooling import max_pool1d as max_pool1d
 from keras_impl.layers.recurrent import Recurrent as Recurrent
 from keras_impl.layers.recurrent import recur as recur
 from keras_impl.layers.resize import repeat as repeat
+from keras_impl.layers.relative import relative_buckets as relative_buckets
 from keras_impl.layers.resize import resize as resize
 from keras_impl.layers.rotary import Turn as Turn
 from keras_impl.layers.rotary import rotate as rotate
@@ -59,3 +60,4 @@ from keras_impl.layers.scaling import doubled as doubled
 from keras_impl.layers.segment import segment_sum as segment_sum
 from keras_impl.layers.slices import update_slice_in_dim as update_slice_in_dim
 from keras_impl.layers.squeeze import SqueezeExcitation as SqueezeExcitation
+from keras_impl.layers.translation import Translates as Translates

@@ -15,16 +15,22 @@ from keras_impl.precision import exact
 class Attention(Saved, layers.Layer):
     """softmax(q k^T / sqrt(d)) v (Vaswani 2017, eq. 1), its probabilities dropped.
 
-    q, k, v: [..., heads, T, d]; causal: a token sees itself and those before it. A bias
-    is added to the scores.
+    q, k, v: [..., heads, T, d]; causal: a token sees itself and those before it; not
+    scaled: without the root. A bias is added to the scores.
     """
 
     def __init__(
-        self, rate: float, causal: bool, *, name: str | None = None, dtype: Any = None
+        self,
+        rate: float,
+        causal: bool,
+        scaled: bool = True,
+        *,
+        name: str | None = None,
+        dtype: Any = None,
     ):
         super().__init__(name=name, dtype=dtype)
         self.dropout = Dropout(rate, dtype=dtype)
-        self.rate, self.causal = rate, causal
+        self.rate, self.causal, self.scaled = rate, causal, scaled
 
     def call(
         self,
@@ -50,7 +56,7 @@ class Attention(Saved, layers.Layer):
         bias: KerasTensor | None = None,
         training: bool | None = None,
     ) -> KerasTensor:
-        q = q / math.sqrt(q.shape[-1])
+        q = q / math.sqrt(q.shape[-1]) if self.scaled else q
         scores = ops.matmul(q, ops.swapaxes(k, -1, -2))  # [..., heads, T, T]
         if bias is not None:
             scores = scores + bias
@@ -72,6 +78,7 @@ class Attention(Saved, layers.Layer):
     ) -> KerasTensor:
         """Take Keras's own, which wants four axes and the heads third."""
         scores, causal = (*q.shape[:-1], k.shape[-2]), self.causal
+        scale = None if self.scaled else 1.0
         if bias is not None:
             bias = ops.broadcast_to(bias, scores)
             if causal:  # the call takes a bias or that
@@ -83,6 +90,6 @@ class Attention(Saved, layers.Layer):
         ]
         flash = None if bias is None else False  # cuDNN's wants biases of even lengths
         y = ops.dot_product_attention(
-            *flat, bias, is_causal=causal, flash_attention=flash
+            *flat, bias, scale=scale, is_causal=causal, flash_attention=flash
         )
         return ops.reshape(ops.swapaxes(y, 1, 2), ops.shape(q))

@@ -22,6 +22,7 @@ from keras_impl.models.language.bert import (
 )
 from keras_impl.models.language.gpt import GPT as GPT
 from keras_impl.models.language.llama import Llama as Llama
+from keras_impl.models.language.t5 import T5 as T5
 from keras_impl.models.language.textcnn import TextCNN as TextCNN
 from keras_impl.models.language.transformer import Transformer as Transformer
 from keras_impl.models.sequence.cnn1d import CNN1D as CNN1D

@@ -236,7 +236,8 @@ def test_a_map_of_another_size(hold, case, sides):
 
 def attended(case, q, k, v, bias=None):
     causal, biased = ATTENTIONS[case]
-    scores = q @ k.swapaxes(-1, -2) / math.sqrt(q.shape[-1])
+    root = 1 if case.endswith("unscaled") else math.sqrt(q.shape[-1])
+    scores = q @ k.swapaxes(-1, -2) / root
     if biased:
         scores = scores + (constant_bias() if biased == "constant" else bias)
     if causal:

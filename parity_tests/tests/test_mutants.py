@@ -166,12 +166,15 @@ def test_a_later_run_of_a_file_takes_the_place_of_the_earlier(everything):
 # Which models a layer's mutant is shown to
 
 
+ATTENTIVE = {"bert", "gpt", "llama", "swin", "t5", "transformer", "vit"}
+
+
 @pytest.mark.parametrize("package", [PACKAGES[f] for f in NATIVE])
 def test_a_layer_reaches_the_families_that_have_it(package):
     assert reached.families(package, "Recurrent") == ("lstm", "rnn", "silero_vad")
     assert set(reached.families(package, "max_pool1d")) == {"cnn1d"}
     attention = reached.families(package, "Attention")
-    assert set(attention) == {"bert", "gpt", "llama", "swin", "transformer", "vit"}
+    assert set(attention) == ATTENTIVE
     assert {"siamese", "vgg"} <= set(reached.families(package, "conv"))  # by a tower
     assert set(reached.families(package, "")) == set(FAMILIES)
 

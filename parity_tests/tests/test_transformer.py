@@ -27,6 +27,7 @@ from shared.frameworks import NATIVE
 from shared.messages import Request
 from shared.running.client import RemoteModel
 from shared.specs.language.transformer import END, PAD, TransformerSpec
+from shared.specs.translator import TranslatorSpec
 from shared.tasks import task
 
 SPEC = TransformerSpec(
@@ -63,14 +64,14 @@ def logits(model: RemoteModel, *inputs: Array) -> Array:
 
 
 def by_definition(
-    model: RemoteModel, source: Arrays, width: int, alpha: float
+    model: RemoteModel, spec: TranslatorSpec, source: Arrays, width: int, alpha: float
 ) -> Beams:
     """The search in NumPy, which asks the whole network anew for each token."""
 
     def score(sequences: Array, position: int) -> Array:
         rows = len(sequences) * width
-        given = np.full((rows, SPEC.target_tokens), PAD)
-        given[:, 0] = END
+        given = np.full((rows, spec.target_tokens), PAD)
+        given[:, 0] = spec.begins
         said = sequences.reshape(rows, -1)
         given[:, 1 : position + 1] = said[:, :position]
         read = (np.repeat(x, width, 0) for x in source)
@@ -79,7 +80,7 @@ def by_definition(
         return log_p.reshape(len(sequences), width, -1)
 
     search = BeamSearch(
-        width=width, end=END, length=SPEC.target_tokens, length_penalty=alpha
+        width=width, end=END, length=spec.target_tokens, length_penalty=alpha
     )
     return search.search(score, len(source[0]))
 
@@ -90,7 +91,7 @@ def test_translations_are_those_of_the_definition(
 ) -> None:
     source = SPEC.examples(5, 3, "extreme lengths")[:2]
     tokens, score, margin = model.run(Request(source, program=program)).outputs
-    wanted = by_definition(model, source, *PROGRAMS[program])
+    wanted = by_definition(model, SPEC, source, *PROGRAMS[program])
     np.testing.assert_array_equal(tokens, wanted.sequences[:, 0])
     np.testing.assert_allclose(score, wanted.scores[:, 0], rtol=0, atol=1e-13)
     assert (margin > 1e-9).all()

@@ -33,6 +33,7 @@ from pytorch_impl.layers.pooling import max_pool as max_pool
 from pytorch_impl.layers.pooling import max_pool1d as max_pool1d
 from pytorch_impl.layers.recurrent import Recurrent as Recurrent
 from pytorch_impl.layers.resize import repeat as repeat
+from pytorch_impl.layers.relative import relative_buckets as relative_buckets
 from pytorch_impl.layers.resize import resize as resize
 from pytorch_impl.layers.rotary import Turn as Turn
 from pytorch_impl.layers.rotary import rotate as rotate
@@ -40,3 +41,4 @@ from pytorch_impl.layers.rotary import turn as turn
 from pytorch_impl.layers.scaling import doubled as doubled
 from pytorch_impl.layers.segment import segment_sum as segment_sum
 from pytorch_impl.layers.squeeze import SqueezeExcitation as SqueezeExcitation
+from pytorch_impl.layers.translation import Translates as Translates

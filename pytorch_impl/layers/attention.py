@@ -13,14 +13,14 @@ from pytorch_impl.precision import exact
 class Attention(nn.Module):
     """softmax(q k^T / sqrt(d)) v (Vaswani 2017, eq. 1), its probabilities dropped.
 
-    q, k, v: [..., heads, T, d]; causal: a token sees itself and those before it. A bias
-    is added to the scores.
+    q, k, v: [..., heads, T, d]; causal: a token sees itself and those before it; not
+    scaled: without the root. A bias is added to the scores.
     """
 
-    def __init__(self, rate: float, causal: bool):
+    def __init__(self, rate: float, causal: bool, scaled: bool = True):
         super().__init__()
         self.dropout = Dropout(rate)
-        self.causal = causal
+        self.causal, self.scaled = causal, scaled
 
     def forward(
         self, q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None = None
@@ -35,7 +35,8 @@ class Attention(nn.Module):
         return self._written(q, k, v, bias)
 
     def _written(self, q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> Tensor:
-        scores = q / math.sqrt(q.shape[-1]) @ k.mT  # [..., heads, T, T]
+        q = q / math.sqrt(q.shape[-1]) if self.scaled else q
+        scores = q @ k.mT  # [..., heads, T, T]
         if bias is not None:
             scores = scores + bias
         if self.causal:
@@ -54,7 +55,7 @@ class Attention(nn.Module):
         rate: float = 0.0,
     ) -> Tensor:
         """Fast where there are four axes."""
-        causal = self.causal
+        causal, scale = self.causal, None if self.scaled else 1.0
         if bias is not None:
             scores = *q.shape[:-1], k.shape[-2]
             bias = bias.expand(scores).reshape(-1, *scores[-3:])
@@ -63,6 +64,6 @@ class Attention(nn.Module):
                 bias, causal = bias.masked_fill(future, -math.inf), False
         flat_q, flat_k, flat_v = (x.reshape(-1, *x.shape[-3:]) for x in (q, k, v))
         y = F.scaled_dot_product_attention(
-            flat_q, flat_k, flat_v, bias, rate, is_causal=causal
+            flat_q, flat_k, flat_v, bias, rate, is_causal=causal, scale=scale
         )
         return y.reshape(q.shape)

@@ -22,6 +22,7 @@ from pytorch_impl.models.language.bert import (
 )
 from pytorch_impl.models.language.gpt import GPT as GPT
 from pytorch_impl.models.language.llama import Llama as Llama
+from pytorch_impl.models.language.t5 import T5 as T5
 from pytorch_impl.models.language.textcnn import TextCNN as TextCNN
 from pytorch_impl.models.language.transformer import Transformer as Transformer
 from pytorch_impl.models.sequence.cnn1d import CNN1D as CNN1D

@@ -39,10 +39,13 @@ class Vocabulary:
 
 
 def samples(
-    pairs: Sequence[Pair], known: Vocabulary, lengths: tuple[int, int]
+    pairs: Sequence[Pair],
+    known: Vocabulary,
+    lengths: tuple[int, int],
+    begins: int = END,
 ) -> Samples:
-    """Source, its mask and what a decoder is given, END and all words but the last; and
-    what is wanted: all words, and END."""
+    """Source, its mask and what a decoder is given, what begins and all words but the
+    last; and what is wanted: all words, and END."""
     read, most = lengths
     shape = len(pairs), most
     (x, mask), given = np.full((2, len(pairs), read), PAD), np.full(shape, PAD)
@@ -52,7 +55,7 @@ def samples(
         if len(theirs) > read or len(ours) >= most:
             raise UsageError(f"{one!r}: more than {read} tokens, or {most} translated")
         x[row, : len(theirs)], mask[row, : len(theirs)] = theirs, 1
-        given[row, : len(ours) + 1] = [END, *ours]
+        given[row, : len(ours) + 1] = [begins, *ours]
         wanted[row, : len(ours) + 1] = [*ours, END]
     return Samples((x, mask, given), (wanted,))
 
@@ -125,11 +128,11 @@ def made_vocabulary() -> Vocabulary:
     return Vocabulary(tuple(sorted(said)))
 
 
-def made_language() -> Dataset:
+def made_language(begins: int = END) -> Dataset:
     """The first sentences are to train, then 300 to validate and 500 to test."""
     pairs, known = made_pairs(4800), made_vocabulary()
     train, validation, test = (
-        samples(pairs[a:b], known, (READ, SAID))
+        samples(pairs[a:b], known, (READ, SAID), begins)
         for a, b in ((0, 4000), (4000, 4300), (4300, 4800))
     )
     return Dataset(train, validation, test)

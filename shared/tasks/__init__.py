@@ -15,6 +15,7 @@ from shared.tasks.generative import (
 from shared.tasks.graph import cora_gcn, karate_gcn
 from shared.tasks.language import (
     jumbled_bert,
+    made_language_t5,
     made_language_transformer,
     reviews_textcnn,
     shakespeare_gpt,

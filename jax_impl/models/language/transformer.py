@@ -3,17 +3,20 @@
 Spec, names, paper: shared/specs/language/transformer.py.
 """
 
-from typing import Any
-
-import jax
 import jax.numpy as jnp
 from flax import nnx
 from jax import Array, lax
 
-from jax_impl.decoding import BeamSearch
-from jax_impl.layers import Attention, Dropout, Embed, LayerNorm, Linear
+from jax_impl.layers import (
+    Attention,
+    Dropout,
+    Embed,
+    LayerNorm,
+    Linear,
+    Translates,
+)
 from jax_impl.precision import full
-from shared.specs.language.transformer import END, UNSEEN, TransformerSpec
+from shared.specs.language.transformer import UNSEEN, TransformerSpec
 
 Cache = tuple[Array, Array]  # keys and values, [B, heads, T, head_width]
 
@@ -131,7 +134,7 @@ class DecoderLayer(nnx.Module):
         return self.norm3(x + self.drop(self.mlp(x)))
 
 
-class Transformer(nnx.Module):
+class Transformer(Translates, nnx.Module):
     def __init__(self, spec: TransformerSpec, *, rngs: nnx.Rngs):
         self.spec = spec
         self.embedding = Embed(spec.vocab_size, spec.width, rngs=rngs)
@@ -169,41 +172,6 @@ class Transformer(nnx.Module):
 
     def head(self, x: Array) -> Array:
         return full(self.embedding.attend(x))  # [B, T, vocab_size]
-
-    def translate(
-        self,
-        source: Array,
-        mask: Array,
-        *,
-        width: int = 4,
-        length_penalty: float = 0.6,
-        cached: bool = True,
-    ) -> tuple[Array, Array, Array]:
-        """The best translations that are found, with END to the end; their log
-        probabilities; and the least margin by which a step of the search decided.
-        [B, T], [B], [B]"""
-        rows, length = len(source), self.spec.target_tokens
-        pairs = self.read(source, mask)
-        seen = [tuple(jnp.repeat(x, width, 0) for x in pair) for pair in pairs]
-        counts = jnp.repeat(mask, width, 0)
-
-        def score(last: Array, place: Array, cache: Any) -> tuple[Array, Any]:
-            if cached:
-                token = last.reshape(-1, 1)
-                logits, cache = self.extend(token, cache, place, seen, counts)
-            else:
-                cache = cache.at[:, place].set(last.reshape(-1))
-                logits = self.decode(cache, seen, counts)[:, place]
-            return jax.nn.log_softmax(logits).reshape(*last.shape, -1), cache
-
-        cache: Any = self.cache(rows * width, length)
-        if not cached:
-            cache = jnp.full((rows * width, length), END)
-        search = BeamSearch(
-            width=width, end=END, length=length, length_penalty=length_penalty
-        )
-        beams, margin = search.search_cached(score, cache, rows)
-        return beams.sequences[:, 0], beams.scores[:, 0], margin
 
     def cache(self, rows: int, length: int) -> list[Cache]:
         """Room for the keys and values of so many tokens."""

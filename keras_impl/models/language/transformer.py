@@ -3,12 +3,9 @@
 Spec, names, paper: shared/specs/language/transformer.py.
 """
 
-from typing import Any
-
 import keras
 from keras import KerasTensor, config, ops
 
-from keras_impl.decoding import BeamSearch
 from keras_impl.layers import (
     Attention,
     Dense,
@@ -16,10 +13,11 @@ from keras_impl.layers import (
     Embedding,
     LayerNormalization,
     SpecModel,
+    Translates,
     update_slice_in_dim,
 )
 from keras_impl.precision import full
-from shared.specs.language.transformer import END, UNSEEN, TransformerSpec
+from shared.specs.language.transformer import UNSEEN, TransformerSpec
 
 Cache = tuple[KerasTensor, KerasTensor]  # keys and values, [B, heads, T, head_width]
 
@@ -153,7 +151,7 @@ class DecoderLayer(keras.Layer):
         return self.norm3(x + self.drop(self.mlp(x)))
 
 
-class Transformer(SpecModel):
+class Transformer(Translates, SpecModel):
     def __init__(self, spec: TransformerSpec):
         super().__init__(spec)
         self.embedding = Embedding(spec.vocab_size, spec.width)
@@ -192,44 +190,6 @@ class Transformer(SpecModel):
     def head(self, x: KerasTensor) -> KerasTensor:
         head = ops.cast(ops.transpose(self.embedding.embeddings), x.dtype)
         return full(ops.matmul(x, head))  # [B, T, vocab_size]
-
-    def translate(
-        self,
-        source: KerasTensor,
-        mask: KerasTensor,
-        *,
-        width: int = 4,
-        length_penalty: float = 0.6,
-        cached: bool = True,
-    ) -> tuple[KerasTensor, KerasTensor, KerasTensor]:
-        """The best translations that are found, with END to the end; their log
-        probabilities; and the least margin by which a step of the search decided.
-        [B, T], [B], [B]"""
-        rows, length = ops.shape(source)[0], self.spec.target_tokens
-        pairs = self.read(source, mask)
-        seen = [tuple(ops.repeat(x, width, 0) for x in pair) for pair in pairs]
-        counts = ops.repeat(mask, width, 0)
-
-        def score(
-            last: KerasTensor, place: KerasTensor, cache: Any
-        ) -> tuple[KerasTensor, Any]:
-            token = ops.reshape(last, (-1, 1))
-            if cached:
-                logits, cache = self.extend(token, cache, place, seen, counts)
-            else:
-                cache = update_slice_in_dim(cache, token, place, 1)
-                logits = ops.take(self.decode(cache, seen, counts), place, 1)
-            log_p = ops.log_softmax(logits)
-            return ops.reshape(log_p, (-1, width, self.spec.vocab_size)), cache
-
-        cache: Any = self.cache(rows * width, length)
-        if not cached:
-            cache = ops.full((rows * width, length), END, "int32")
-        search = BeamSearch(
-            width=width, end=END, length=length, length_penalty=length_penalty
-        )
-        beams, margin = search.search_cached(score, cache, rows)
-        return beams.sequences[:, 0], beams.scores[:, 0], margin
 
     def cache(self, rows: int, length: int) -> list[Cache]:
         """Room for the keys and values of so many tokens."""

@@ -3,17 +3,13 @@
 Spec, names, paper: shared/specs/language/transformer.py.
 """
 
-from typing import Any
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pytorch_impl.compiling import uncompiled
-from pytorch_impl.decoding import BeamSearch
-from pytorch_impl.layers import Attention, Dropout
+from pytorch_impl.layers import Attention, Dropout, Translates
 from pytorch_impl.precision import full
-from shared.specs.language.transformer import END, UNSEEN, TransformerSpec
+from shared.specs.language.transformer import UNSEEN, TransformerSpec
 
 Cache = tuple[Tensor, Tensor]  # keys and values, [B, heads, T, head_width]
 
@@ -130,7 +126,7 @@ class DecoderLayer(nn.Module):
         return self.norm3(x + self.drop(self.mlp(x)))
 
 
-class Transformer(nn.Module):
+class Transformer(Translates, nn.Module):
     def __init__(self, spec: TransformerSpec):
         super().__init__()
         self.spec = spec
@@ -165,44 +161,6 @@ class Transformer(nn.Module):
 
     def head(self, x: Tensor) -> Tensor:
         return full(F.linear(x, self.embedding.weight))  # [B, T, vocab_size]
-
-    @torch.no_grad()
-    @uncompiled  # what a step calls can be compiled, the loop would be written out
-    def translate(
-        self,
-        source: Tensor,
-        mask: Tensor,
-        *,
-        width: int = 4,
-        length_penalty: float = 0.6,
-        cached: bool = True,
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """The best translations that are found, with END to the end; their log
-        probabilities; and the least margin by which a step of the search decided.
-        [B, T], [B], [B]"""
-        rows, length = len(source), self.spec.target_tokens
-        pairs = self.read(source, mask)
-        seen: list[Any] = [
-            tuple(x.repeat_interleave(width, 0) for x in pair) for pair in pairs
-        ]
-        counts = mask.repeat_interleave(width, 0)
-
-        def score(last: Tensor, place: int, cache: Any) -> tuple[Tensor, Any]:
-            if cached:
-                logits = self.extend(last.reshape(-1, 1), cache, place, seen, counts)
-            else:
-                cache[:, place] = last.flatten()
-                logits = self.decode(cache, seen, counts)[:, place]
-            return logits.log_softmax(-1).reshape(*last.shape, -1), cache
-
-        cache: Any = self.cache(rows * width, length)
-        if not cached:
-            cache = source.new_full((rows * width, length), END)
-        search = BeamSearch(
-            width=width, end=END, length=length, length_penalty=length_penalty
-        )
-        beams, margin = search.search_cached(score, cache, rows, source.device)
-        return beams.sequences[:, 0], beams.scores[:, 0], margin
 
     def cache(self, rows: int, length: int) -> list[Cache]:
         """Room for the keys and values of so many tokens."""

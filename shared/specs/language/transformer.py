@@ -13,16 +13,13 @@ Settled here because the paper leaves it open, or codes disagree:
              (section 5.4); not of attention's probabilities, nor within the
              feed-forward network, as others have it
   embedding  one matrix for the words of both languages and for the logits (3.4)
-  sentence   the token END ends it, and begins the decoder's input, as fairseq has it;
-             after the end come PAD
-  mask       1 where a source token counts. A key that does not count gets the
-             probability 0; where none counts attention gives 0
+  sentence   END begins the decoder's input too, as fairseq has it
   smoothing  0.1 over all words alike, the right one too (Szegedy et al. 2015,
              arXiv:1512.00567, section 7)
   start      tensor2tensor's: Xavier's uniform for matrices, for the embedding a normal
              of 1 / sqrt(width)
-  translate  a beam of 4 with a length penalty of 0.6 (section 6.1), greedy with a beam
-             of 1; cached, each token is read once, else all anew for each
+  translate  as section 6.1 has it, and all encoder-decoders do
+             (shared/specs/translator.py)
 
 The paper's count is of a vocabulary of about 37,000 tokens, which it does not give
 exactly: 65 and 213 million, of which no one vocabulary gives both.
@@ -35,35 +32,22 @@ torch.nn's: shared/files/checkpoints/transformer.py
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
-import numpy as np
-
-from shared.arrays import Array, Arrays
 from shared.data.translation import END as END
 from shared.data.translation import PAD as PAD
-from shared.data.translation import WORDS
 from shared.definitions.initializers import Initializer, Normal, XavierUniform
 from shared.definitions.losses import CrossEntropy
 from shared.fields import Depth, Positive, Rate, Size
 from shared.objectives.supervised import Supervised
-from shared.randomness import generator
-from shared.specs.base import Original, Program, Spec, Tensor, Variant
-from shared.tensors import mask
-
-# Added to a score it leaves the probability 0. With an infinity a sentence of padding
-# alone would be no number.
-UNSEEN = -1e30
+from shared.specs.base import Original, Variant
+from shared.specs.translator import UNSEEN as UNSEEN
+from shared.specs.translator import TranslatorSpec
 
 
 @dataclass(frozen=True, kw_only=True)
-class TransformerSpec(Spec):
-    """source_tokens, target_tokens: in one input; a translation has at most
-    `target_tokens`, its end among them.
-    bias: whether the matrices of attention have biases.
-    """
-
-    cases: ClassVar[tuple[str, ...]] = ("extreme lengths",)
+class TransformerSpec(TranslatorSpec):
+    """bias: whether the matrices of attention have biases."""
 
     vocab_size: Size = 37000
     source_tokens: Size = 128
@@ -82,77 +66,10 @@ class TransformerSpec(Spec):
             self.refuse("heads", self.heads, f"a divisor of width ({self.width})")
         if self.width % 2:
             self.refuse("width", self.width, "an even number")
-        if self.vocab_size <= WORDS:
-            self.refuse("vocab_size", self.vocab_size, f"above {WORDS}, PAD and END")
-
-    def inputs(self) -> tuple[Tensor, ...]:
-        target = Tensor("target", (self.target_tokens,), below=self.vocab_size)
-        return *self.read, target
-
-    def outputs(self, training: bool) -> tuple[Tensor, ...]:
-        return (Tensor("logits", (self.target_tokens, self.vocab_size)),)
-
-    def programs(self) -> Mapping[str, Program]:
-        memory = (Tensor("memory", (self.source_tokens, self.width)),)
-        return {
-            "encode": Program("encode", self.read, memory, differentiable=True),
-            "translate": self._translate(),
-            "translate_uncached": self._translate(cached=False),
-            "translate_greedy": self._translate(width=1),
-        }
-
-    def _translate(self, **settings: Any) -> Program:
-        return Program(
-            "translate",
-            self.read,
-            (
-                Tensor("tokens", (self.target_tokens,), below=self.vocab_size),
-                Tensor("score", ()),
-                Tensor("margin", ()),
-            ),
-            settings,
-            margin=_margin,
-        )
 
     def objective(self) -> Supervised:
         """Section 5.4: label smoothing; padding is not to be predicted."""
         return Supervised(loss=CrossEntropy(label_smoothing=0.1, ignore=PAD))
-
-    def examples(self, batch: int, seed: int, case: str = "") -> Arrays:
-        """Sentences of different lengths, and what the decoder is given of their
-        translations; in the case first a source of no token with a target of one, then
-        one of one, then of all."""
-        draw = generator("sentences", seed)
-        read = draw.integers(1, self.source_tokens + 1, batch)
-        said = draw.integers(1, self.target_tokens + 1, batch)
-        if case:
-            for lengths, most in (
-                (read, self.source_tokens),
-                (said, self.target_tokens),
-            ):
-                extreme = np.array([0, 1, most])[:batch]
-                lengths[: len(extreme)] = extreme
-            said = np.maximum(said, 1)
-        source, counts = self._sentences(draw, read, self.source_tokens)
-        target, _ = self._sentences(draw, said, self.target_tokens)
-        target[:, 0] = END
-        return source, counts, target
-
-    def _sentences(
-        self, draw: np.random.Generator, lengths: Array, longest: int
-    ) -> tuple[Array, Array]:
-        """Words up to these lengths, then PAD; and where words are."""
-        counts = np.arange(longest) < lengths[:, None]
-        words = draw.integers(WORDS, self.vocab_size, counts.shape)
-        return np.where(counts, words, PAD), counts.astype(np.int64)
-
-    def wanted(self, inputs: Arrays, seed: int) -> Arrays:
-        """At each place of the decoder's input the word that follows there, END after
-        the last."""
-        target = inputs[-1]
-        ahead = np.pad(target[:, 1:], ((0, 0), (0, 1)), constant_values=PAD)
-        last = (target != PAD) & (ahead == PAD)
-        return (np.where(last, END, ahead),)
 
     def unnamed_products(self) -> int:
         s, t = self.source_tokens, self.target_tokens
@@ -168,12 +85,6 @@ class TransformerSpec(Spec):
         }
 
     @property
-    def read(self) -> tuple[Tensor, ...]:
-        """What the encoder is given."""
-        source = Tensor("source", (self.source_tokens,), below=self.vocab_size)
-        return source, mask("mask", (self.source_tokens,))
-
-    @property
     def head_width(self) -> int:
         return self.width // self.heads
 
@@ -181,12 +92,6 @@ class TransformerSpec(Spec):
     def scale(self) -> float:
         """What embeddings are multiplied by (section 3.4)."""
         return self.width**0.5
-
-
-def _margin(inputs: Arrays, outputs: Arrays) -> Array:
-    """Any step of the search may have decided a word, and did by this at least."""
-    tokens, _, margin = outputs
-    return np.broadcast_to(margin[:, None], tokens.shape)
 
 
 def _tiny(**changes: Any) -> TransformerSpec:
