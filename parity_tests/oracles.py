@@ -73,7 +73,9 @@ def _home(original: Original) -> str:
 
 def missing(original: Original) -> str:
     """The package that it wants and that is not installed, or nothing."""
-    package = PACKAGES.get(original.source, original.source)
+    source = original.source
+    library = source if source in PACKAGES else source.partition(".")[0]
+    package = PACKAGES.get(library, library)
     return "" if importlib.util.find_spec(package) else package
 
 

@@ -250,6 +250,40 @@ def small_bert_classes() -> Any:
     return _bert("BertForSequenceClassification", **_SMALL_BERT, num_labels=5)
 
 
+def small_bert_tokens() -> Any:
+    return _bert("BertForTokenClassification", **_SMALL_BERT, num_labels=5)
+
+
+def small_bert_questions() -> Any:
+    return _bert("BertForQuestionAnswering", **_SMALL_BERT)
+
+
+def small_roberta() -> Any:
+    return _bert("RobertaModel", **_SMALL_ROBERTA)
+
+
+def small_roberta_masked_lm() -> Any:
+    return _bert("RobertaForMaskedLM", **_SMALL_ROBERTA)
+
+
+def small_roberta_classes() -> Any:
+    kind = "RobertaForSequenceClassification"
+    return _bert(kind, **_SMALL_ROBERTA, num_labels=5)
+
+
+def small_distilbert() -> Any:
+    return _bert("DistilBertModel", **_SMALL_DISTILBERT)
+
+
+def small_distilbert_masked_lm() -> Any:
+    return _bert("DistilBertForMaskedLM", **_SMALL_DISTILBERT)
+
+
+def small_distilbert_classes() -> Any:
+    kind = "DistilBertForSequenceClassification"
+    return _bert(kind, **_SMALL_DISTILBERT, num_labels=5)
+
+
 def minilm_l6() -> Any:
     """Make transformers' BERT at the sizes of MiniLM-L6."""
     return _bert(
@@ -274,18 +308,36 @@ _SMALL_BERT: dict[str, Any] = {
 }
 
 
+_SMALL_ROBERTA = {**_SMALL_BERT, "type_vocab_size": 1, "pad_token_id": 1}
+_SMALL_DISTILBERT: dict[str, Any] = {
+    "vocab_size": 101,
+    "max_position_embeddings": 32,
+    "dim": 48,
+    "n_layers": 3,
+    "n_heads": 4,
+    "hidden_dim": 40,
+    "pad_token_id": None,
+}
+
+
 def _bert(kind: str, **sizes: Any) -> Any:
-    """transformers' BERT, which takes our inputs in our order."""
+    """transformers' BERT or a relative, which takes our inputs in our order; where an
+    answer begins and ends together."""
     _without_operators()
+    torch = importlib.import_module("torch")
     transformers = importlib.import_module("transformers")
     model: Any = getattr(transformers, kind)
 
     class Outputs(model):
-        def forward(self, tokens: Any, mask: Any, token_types: Any) -> Any:
-            found = super().forward(tokens, mask, token_types)
-            return tuple(found.values())
+        def forward(self, *given: Any) -> Any:
+            found = tuple(super().forward(*given).values())
+            return torch.stack(found, 1) if "Question" in kind else found
 
-    return Outputs(transformers.BertConfig(**sizes))
+    made = Outputs(model.config_class(**sizes))
+    for module in made.modules():
+        if isinstance(module, torch.nn.Embedding):
+            module.padding_idx = None  # else its row is not trained
+    return made
 
 
 def small_t5() -> Any:

@@ -54,8 +54,9 @@ app.command()(drawn.detect)
 app.command()(sample.sample)
 
 _FORMS = (
-    "canonical, pytorch, keras, jax; chars2vec, gguf, huggingface, keras.applications, "
-    "lite, silero, timm, torch or torchvision, as the family has them"
+    "canonical, pytorch, keras, jax; chars2vec, gguf, huggingface, "
+    "huggingface.distilbert, huggingface.roberta, keras.applications, lite, silero, "
+    "timm, torch or torchvision, as the family has them"
 )
 
 

@@ -43,8 +43,8 @@ from jax_impl.layers.pooling import max_pool as max_pool
 from jax_impl.layers.pooling import max_pool1d as max_pool1d
 from jax_impl.layers.recurrent import Recurrent as Recurrent
 from jax_impl.layers.recurrent import recur as recur
-from jax_impl.layers.resize import repeat as repeat
 from jax_impl.layers.relative import relative_buckets as relative_buckets
+from jax_impl.layers.resize import repeat as repeat
 from jax_impl.layers.resize import resize as resize
 from jax_impl.layers.rotary import Turn as Turn
 from jax_impl.layers.rotary import rotate as rotate

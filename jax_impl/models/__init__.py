@@ -18,7 +18,13 @@ from jax_impl.models.graph.gcn import PooledGCN as PooledGCN
 from jax_impl.models.language.bert import Bert as Bert
 from jax_impl.models.language.bert import BertForMaskedLM as BertForMaskedLM
 from jax_impl.models.language.bert import (
+    BertForQuestionAnswering as BertForQuestionAnswering,
+)
+from jax_impl.models.language.bert import (
     BertForSequenceClassification as BertForSequenceClassification,
+)
+from jax_impl.models.language.bert import (
+    BertForTokenClassification as BertForTokenClassification,
 )
 from jax_impl.models.language.gpt import GPT as GPT
 from jax_impl.models.language.llama import Llama as Llama

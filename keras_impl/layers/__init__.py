@@ -50,8 +50,8 @@ from keras_impl.layers.pooling import max_pool as max_pool
 from keras_impl.layers.pooling import max_pool1d as max_pool1d
 from keras_impl.layers.recurrent import Recurrent as Recurrent
 from keras_impl.layers.recurrent import recur as recur
-from keras_impl.layers.resize import repeat as repeat
 from keras_impl.layers.relative import relative_buckets as relative_buckets
+from keras_impl.layers.resize import repeat as repeat
 from keras_impl.layers.resize import resize as resize
 from keras_impl.layers.rotary import Turn as Turn
 from keras_impl.layers.rotary import rotate as rotate

@@ -18,7 +18,13 @@ from keras_impl.models.graph.gcn import PooledGCN as PooledGCN
 from keras_impl.models.language.bert import Bert as Bert
 from keras_impl.models.language.bert import BertForMaskedLM as BertForMaskedLM
 from keras_impl.models.language.bert import (
+    BertForQuestionAnswering as BertForQuestionAnswering,
+)
+from keras_impl.models.language.bert import (
     BertForSequenceClassification as BertForSequenceClassification,
+)
+from keras_impl.models.language.bert import (
+    BertForTokenClassification as BertForTokenClassification,
 )
 from keras_impl.models.language.gpt import GPT as GPT
 from keras_impl.models.language.llama import Llama as Llama

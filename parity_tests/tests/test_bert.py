@@ -13,10 +13,12 @@ from parity_tests.tolerances import ORIGINALS
 from shared.catalog import variant
 from shared.data.wordpiece import WordPiece
 from shared.definitions.initializers import Ones, TruncatedNormal, Zeros
+from shared.definitions.optimizers import AdamW
 from shared.errors import UsageError
 from shared.files import checkpoints, pretrained
 from shared.frameworks import FRAMEWORKS, NATIVE
 from shared.messages import Request
+from shared.objectives.plan import Plan
 from shared.running import convert
 from shared.specs.language.bert import IGNORED
 
@@ -24,6 +26,7 @@ from shared.specs.language.bert import IGNORED
 
 TINY = replace(variant("bert_tiny").spec, depth=2)
 LENGTHS = np.array([4, 1, 0, 3])
+ROBERTA = variant("roberta_tiny_tokens").spec
 
 
 @pytest.fixture(scope="module", params=FRAMEWORKS)
@@ -103,6 +106,116 @@ def test_each_input_matters(model):
         assert error(found[0], plain[0]) > 1e-6
 
 
+# RoBERTa, DistilBERT
+
+
+@pytest.fixture(scope="module")
+def roberta(workers):
+    model = workers.get("pytorch", "float64").build(ROBERTA)
+    model.fill(0)
+    yield model
+    model.drop()
+
+
+def test_places_of_a_roberta_are_counted_among_what_counts(roberta):
+    """From 2 on, so that a text may stand behind padding; all of that stands at 1."""
+    tokens, mask, types = ROBERTA.examples(2, 0)
+    tokens[:], mask[:] = [[3, 4, 5, 1, 1, 1, 1], [1, 1, 3, 1, 4, 1, 5]], 0
+    mask[tokens != 1] = 1
+    assert tokens.shape == (2, ROBERTA.tokens)
+    (logits,) = roberta.run(Request((tokens, mask, types))).outputs
+    np.testing.assert_allclose(
+        logits[0][mask[0] == 1], logits[1][mask[1] == 1], rtol=0, atol=1e-13
+    )
+    ask = Request((tokens, mask, types), cotangents=(np.ones_like(logits),))
+    moved = roberta.run(ask).gradients["encoder.embeddings.position.weight"]
+    assert moved.any(1).tolist() == [False, *[True] * 4, *[False] * 4]
+
+
+def test_examples_of_a_roberta_have_its_padding_where_none_counts():
+    tokens, mask, _ = ROBERTA.examples(50, 0)
+    np.testing.assert_array_equal(tokens == 1, mask == 0)
+    assert tokens.max() < ROBERTA.vocab_size
+    assert set(tokens[mask == 1]) == set(range(ROBERTA.vocab_size)) - {1}
+
+
+def test_a_distilbert_has_no_types_and_gives_its_hidden_states_alone():
+    spec = variant("distilbert_tiny").spec
+    assert [t.name for t in spec.inputs()] == ["tokens", "mask"]
+    assert [t.name for t in spec.outputs(False)] == ["hidden"]
+    assert variant("distilbert_tiny_classes").spec.pooler == "relu"
+
+
+@pytest.mark.parametrize(
+    ("source", "model", "there"),
+    [
+        ("huggingface", "bert_tiny_questions", "bert.embeddings.LayerNorm.bias"),
+        ("huggingface", "bert_tiny_questions", "qa_outputs.weight"),
+        ("huggingface.roberta", "roberta_tiny_tokens", "classifier.weight"),
+        ("huggingface.roberta", "bert_tiny_classes", "classifier.out_proj.weight"),
+        ("huggingface.roberta", "bert_tiny_classes", "classifier.dense.bias"),
+        ("huggingface.roberta", "bert_tiny_masked_lm", "lm_head.decoder.bias"),
+        ("huggingface.roberta", "bert_tiny", "pooler.dense.weight"),
+        (
+            "huggingface.distilbert",
+            "distilbert_tiny",
+            "transformer.layer.0.ffn.lin1.bias",
+        ),
+        ("huggingface.distilbert", "distilbert_tiny_classes", "pre_classifier.weight"),
+        (
+            "huggingface.distilbert",
+            "distilbert_tiny_classes",
+            "distilbert.transformer.layer.0.attention.out_lin.weight",
+        ),
+        ("huggingface.distilbert", "bert_tiny_masked_lm", "vocab_projector.bias"),
+    ],
+)
+def test_relatives_there_and_back(source, model, there, workers):
+    if source == "huggingface.distilbert" and model == "bert_tiny_masked_lm":
+        spec = replace(variant(model).spec, token_types=0)
+    else:
+        spec = variant(model).spec
+    ours = workers.get("pytorch", "float64").build(spec, model)
+    ours.fill(0)
+    own = ours.dump()
+    ours.drop()
+    public = checkpoints.to_public("bert", source, own)
+    assert there in public
+    back = checkpoints.from_public("bert", source, public)
+    assert back.keys() == own.keys()
+    assert all(np.array_equal(back[name], own[name]) for name in own)
+
+
+# Fine-tuning
+
+
+def test_rates_fall_from_block_to_block():
+    spec = replace(variant("bert_tiny_classes").spec, depth=3)
+    plan = Plan(
+        objective=spec.objective(),
+        optimizer=AdamW(lr=1e-3),
+        rates=spec.rates(0.5),
+        epochs=1,
+        batch_size=1,
+    )
+    for name, rate in {
+        "classifier.weight": 1,
+        "pooler.dense.bias": 1,
+        "encoder.blocks.2.mlp.fc1.weight": 0.5,
+        "encoder.blocks.1.norm2.weight": 0.25,
+        "encoder.blocks.0.attn.qkv.bias": 0.125,
+        "encoder.embeddings.word.weight": 0.0625,
+        "encoder.embeddings.norm.bias": 0.0625,
+    }.items():
+        assert plan.rate(name) == rate
+
+
+def test_ten_blocks_do_not_share_a_pattern():
+    rates = dict(replace(variant("bert_tiny").spec, depth=12).rates(0.9))
+    assert rates["encoder.blocks.1.*"] == 0.9**11
+    assert rates["encoder.blocks.11.*"] == 0.9
+
+
 # Specs
 
 
@@ -111,6 +224,7 @@ def test_each_input_matters(model):
     [
         ({"tokens": 10}, r"tokens is 10; allowed: at most positions \(9\)"),
         ({"heads": 4}, r"heads is 4; allowed: a divisor of width \(6\)"),
+        ({"first_place": 3}, r"tokens is 7; allowed: .*\(9\) less first_place \(3\)"),
     ],
 )
 def test_what_cannot_be_is_refused(changes, said):
@@ -136,6 +250,13 @@ def test_words_are_wanted_where_they_count():
     assert not chosen[inputs[1] == 0].any()
     assert 0.3 < chosen[inputs[1] == 1].mean() < 0.37
     assert set(wanted[chosen]) == set(range(spec.vocab_size))
+
+
+def test_tokens_that_do_not_count_are_of_no_class():
+    inputs = ROBERTA.examples(50, 0)
+    (wanted,) = ROBERTA.wanted(inputs, 0)
+    np.testing.assert_array_equal(wanted == IGNORED, inputs[1] == 0)
+    assert set(wanted[inputs[1] == 1]) == set(range(4))
 
 
 def test_it_starts_as_the_published_code_does():

@@ -32,8 +32,8 @@ from pytorch_impl.layers.pooling import avg_pool as avg_pool
 from pytorch_impl.layers.pooling import max_pool as max_pool
 from pytorch_impl.layers.pooling import max_pool1d as max_pool1d
 from pytorch_impl.layers.recurrent import Recurrent as Recurrent
-from pytorch_impl.layers.resize import repeat as repeat
 from pytorch_impl.layers.relative import relative_buckets as relative_buckets
+from pytorch_impl.layers.resize import repeat as repeat
 from pytorch_impl.layers.resize import resize as resize
 from pytorch_impl.layers.rotary import Turn as Turn
 from pytorch_impl.layers.rotary import rotate as rotate

@@ -18,7 +18,13 @@ from pytorch_impl.models.graph.gcn import PooledGCN as PooledGCN
 from pytorch_impl.models.language.bert import Bert as Bert
 from pytorch_impl.models.language.bert import BertForMaskedLM as BertForMaskedLM
 from pytorch_impl.models.language.bert import (
+    BertForQuestionAnswering as BertForQuestionAnswering,
+)
+from pytorch_impl.models.language.bert import (
     BertForSequenceClassification as BertForSequenceClassification,
+)
+from pytorch_impl.models.language.bert import (
+    BertForTokenClassification as BertForTokenClassification,
 )
 from pytorch_impl.models.language.gpt import GPT as GPT
 from pytorch_impl.models.language.llama import Llama as Llama

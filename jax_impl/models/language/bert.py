@@ -7,11 +7,21 @@ import jax.numpy as jnp
 from flax import nnx
 from jax import Array
 
-from jax_impl.layers import Attention, Dropout, Embed, LayerNorm, Linear, unit
+from jax_impl.layers import (
+    ACTIVATIONS,
+    Attention,
+    Dropout,
+    Embed,
+    LayerNorm,
+    Linear,
+    unit,
+)
 from shared.specs.language.bert import (
     UNSEEN,
     BertForMaskedLMSpec,
+    BertForQuestionAnsweringSpec,
     BertForSequenceClassificationSpec,
+    BertForTokenClassificationSpec,
     BertSpec,
 )
 
@@ -24,16 +34,24 @@ class Embeddings(nnx.Module):
     """Figure 2: what stands there, in which text of a pair, and where."""
 
     def __init__(self, spec: BertSpec, *, rngs: nnx.Rngs):
+        self.spec = spec
         self.word = Embed(spec.vocab_size, spec.width, rngs=rngs)
         self.position = Embed(spec.positions, spec.width, rngs=rngs)
-        self.token_type = Embed(spec.token_types, spec.width, rngs=rngs)
+        if spec.token_types:
+            self.token_type = Embed(spec.token_types, spec.width, rngs=rngs)
         self.norm = norm(spec, rngs=rngs)
         self.drop = Dropout(spec.dropout, rngs=rngs)
 
-    def __call__(self, tokens: Array, token_types: Array) -> Array:
-        places = jnp.arange(tokens.shape[1])
-        x = self.word(tokens) + self.token_type(token_types) + self.position(places)
-        return self.drop(self.norm(x))  # [B, T, width]
+    def __call__(self, tokens: Array, mask: Array, types: Array | None) -> Array:
+        x = self.word(tokens)
+        if types is not None:
+            x = x + self.token_type(types)
+        return self.drop(self.norm(x + self.position(self.places(mask))))
+
+    def places(self, mask: Array) -> Array:
+        if self.spec.first_place == 0:
+            return jnp.arange(mask.shape[1])
+        return mask.cumsum(1) * mask + self.spec.first_place - 1
 
 
 class SelfAttention(nnx.Module):
@@ -83,8 +101,8 @@ class Encoder(nnx.Module):
         self.embeddings = Embeddings(spec, rngs=rngs)
         self.blocks = nnx.List(Block(spec, rngs=rngs) for _ in range(spec.depth))
 
-    def __call__(self, tokens: Array, mask: Array, token_types: Array) -> Array:
-        x = self.embeddings(tokens, token_types)
+    def __call__(self, tokens: Array, mask: Array, types: Array | None = None) -> Array:
+        x = self.embeddings(tokens, mask, types)
         for block in self.blocks:
             x = block(x, mask)
         return x  # [B, T, width]
@@ -93,9 +111,10 @@ class Encoder(nnx.Module):
 class Pooler(nnx.Module):
     def __init__(self, spec: BertSpec, *, rngs: nnx.Rngs):
         self.dense = Linear(spec.width, spec.width, rngs=rngs)
+        self.activation = ACTIVATIONS[spec.pooler]
 
     def __call__(self, x: Array) -> Array:
-        return nnx.tanh(self.dense(x[:, 0]))  # [B, width]
+        return self.activation(self.dense(x[:, 0]))  # [B, width]
 
 
 class WordHead(nnx.Module):
@@ -113,16 +132,17 @@ class Bert(nnx.Module):
     def __init__(self, spec: BertSpec, *, rngs: nnx.Rngs):
         self.spec = spec
         self.encoder = Encoder(spec, rngs=rngs)
-        self.pooler = Pooler(spec, rngs=rngs)
+        if spec.token_types:
+            self.pooler = Pooler(spec, rngs=rngs)
 
     def __call__(
-        self, tokens: Array, mask: Array, token_types: Array
-    ) -> tuple[Array, Array]:
-        x = self.encoder(tokens, mask, token_types)
-        return x, self.pooler(x)
+        self, tokens: Array, mask: Array, types: Array | None = None
+    ) -> Array | tuple[Array, Array]:
+        x = self.encoder(tokens, mask, types)
+        return (x, self.pooler(x)) if self.spec.token_types else x
 
-    def embed(self, tokens: Array, mask: Array, token_types: Array) -> Array:
-        x = self.encoder(tokens, mask, token_types)
+    def embed(self, tokens: Array, mask: Array, types: Array | None = None) -> Array:
+        x = self.encoder(tokens, mask, types)
         total = (x * mask[..., None].astype(x.dtype)).sum(1)  # [B, width]
         return unit(total)
 
@@ -133,8 +153,8 @@ class BertForMaskedLM(nnx.Module):
         self.encoder = Encoder(spec, rngs=rngs)
         self.head = WordHead(spec, rngs=rngs)
 
-    def __call__(self, tokens: Array, mask: Array, token_types: Array) -> Array:
-        x = self.encoder(tokens, mask, token_types)
+    def __call__(self, tokens: Array, mask: Array, types: Array | None = None) -> Array:
+        x = self.encoder(tokens, mask, types)
         return self.head(x, word=self.encoder.embeddings.word)
 
 
@@ -146,6 +166,29 @@ class BertForSequenceClassification(nnx.Module):
         self.drop = Dropout(spec.dropout, rngs=rngs)
         self.classifier = Linear(spec.width, spec.num_classes, rngs=rngs)
 
-    def __call__(self, tokens: Array, mask: Array, token_types: Array) -> Array:
-        x = self.encoder(tokens, mask, token_types)
+    def __call__(self, tokens: Array, mask: Array, types: Array | None = None) -> Array:
+        x = self.encoder(tokens, mask, types)
         return self.classifier(self.drop(self.pooler(x)))  # [B, num_classes]
+
+
+class BertForTokenClassification(nnx.Module):
+    def __init__(self, spec: BertForTokenClassificationSpec, *, rngs: nnx.Rngs):
+        self.spec = spec
+        self.encoder = Encoder(spec, rngs=rngs)
+        self.drop = Dropout(spec.dropout, rngs=rngs)
+        self.classifier = Linear(spec.width, spec.num_classes, rngs=rngs)
+
+    def __call__(self, tokens: Array, mask: Array, types: Array | None = None) -> Array:
+        x = self.encoder(tokens, mask, types)
+        return self.classifier(self.drop(x))  # [B, T, num_classes]
+
+
+class BertForQuestionAnswering(nnx.Module):
+    def __init__(self, spec: BertForQuestionAnsweringSpec, *, rngs: nnx.Rngs):
+        self.spec = spec
+        self.encoder = Encoder(spec, rngs=rngs)
+        self.qa_outputs = Linear(spec.width, spec.ends, rngs=rngs)
+
+    def __call__(self, tokens: Array, mask: Array, types: Array | None = None) -> Array:
+        x = self.encoder(tokens, mask, types)
+        return self.qa_outputs(x).swapaxes(1, 2)  # [B, ends, T]

@@ -7,6 +7,7 @@ import keras
 from keras import KerasTensor, ops
 
 from keras_impl.layers import (
+    ACTIVATIONS,
     Attention,
     Dense,
     Dropout,
@@ -20,7 +21,9 @@ from keras_impl.precision import exact
 from shared.specs.language.bert import (
     UNSEEN,
     BertForMaskedLMSpec,
+    BertForQuestionAnsweringSpec,
     BertForSequenceClassificationSpec,
+    BertForTokenClassificationSpec,
     BertSpec,
 )
 
@@ -34,16 +37,27 @@ class Embeddings(keras.Layer):
 
     def __init__(self, spec: BertSpec):
         super().__init__()
+        self.spec = spec
         self.word = Embedding(spec.vocab_size, spec.width)
         self.position = Embedding(spec.positions, spec.width)
-        self.token_type = Embedding(spec.token_types, spec.width)
+        if spec.token_types:
+            self.token_type = Embedding(spec.token_types, spec.width)
         self.norm = norm(spec)
         self.drop = Dropout(spec.dropout)
 
-    def call(self, tokens: KerasTensor, token_types: KerasTensor) -> KerasTensor:
-        places = ops.arange(tokens.shape[1])
-        x = self.word(tokens) + self.token_type(token_types) + self.position(places)
-        return self.drop(self.norm(x))  # [B, T, width]
+    def call(
+        self, tokens: KerasTensor, mask: KerasTensor, types: KerasTensor | None
+    ) -> KerasTensor:
+        x = self.word(tokens)
+        if types is not None:
+            x = x + self.token_type(types)
+        return self.drop(self.norm(x + self.position(self.places(mask))))
+
+    def places(self, mask: KerasTensor) -> KerasTensor:
+        if self.spec.first_place == 0:
+            return ops.arange(mask.shape[1])
+        counts = ops.cast(mask, "int32")
+        return ops.cumsum(counts, 1) * counts + self.spec.first_place - 1
 
 
 class SelfAttention(keras.Layer):
@@ -100,9 +114,9 @@ class Encoder(keras.Layer):
         self.blocks = [Block(spec) for _ in range(spec.depth)]
 
     def call(
-        self, tokens: KerasTensor, mask: KerasTensor, token_types: KerasTensor
+        self, tokens: KerasTensor, mask: KerasTensor, types: KerasTensor | None = None
     ) -> KerasTensor:
-        x = self.embeddings(tokens, token_types)
+        x = self.embeddings(tokens, mask, types)
         for block in self.blocks:
             x = block(x, mask)
         return x  # [B, T, width]
@@ -112,9 +126,10 @@ class Pooler(keras.Layer):
     def __init__(self, spec: BertSpec):
         super().__init__()
         self.dense = Dense(spec.width, spec.width)
+        self.activation = ACTIVATIONS[spec.pooler]
 
     def call(self, x: KerasTensor) -> KerasTensor:
-        return ops.tanh(self.dense(x[:, 0]))  # [B, width]
+        return self.activation(self.dense(x[:, 0]))  # [B, width]
 
 
 class WordHead(keras.Layer):
@@ -134,18 +149,19 @@ class Bert(SpecModel):
     def __init__(self, spec: BertSpec):
         super().__init__(spec)
         self.encoder = Encoder(spec)
-        self.pooler = Pooler(spec)
+        if spec.token_types:
+            self.pooler = Pooler(spec)
 
     def call(
-        self, tokens: KerasTensor, mask: KerasTensor, token_types: KerasTensor
-    ) -> tuple[KerasTensor, KerasTensor]:
-        x = self.encoder(tokens, mask, token_types)
-        return x, self.pooler(x)
+        self, tokens: KerasTensor, mask: KerasTensor, types: KerasTensor | None = None
+    ) -> KerasTensor | tuple[KerasTensor, KerasTensor]:
+        x = self.encoder(tokens, mask, types)
+        return (x, self.pooler(x)) if self.spec.token_types else x
 
     def embed(
-        self, tokens: KerasTensor, mask: KerasTensor, token_types: KerasTensor
+        self, tokens: KerasTensor, mask: KerasTensor, types: KerasTensor | None = None
     ) -> KerasTensor:
-        (x,) = exact((self.encoder(tokens, mask, token_types, training=False),))
+        (x,) = exact((self.encoder(tokens, mask, types, training=False),))
         total = ops.sum(x * ops.cast(mask[..., None], x.dtype), 1)  # [B, width]
         return unit(total)
 
@@ -157,9 +173,9 @@ class BertForMaskedLM(SpecModel):
         self.head = WordHead(spec)
 
     def call(
-        self, tokens: KerasTensor, mask: KerasTensor, token_types: KerasTensor
+        self, tokens: KerasTensor, mask: KerasTensor, types: KerasTensor | None = None
     ) -> KerasTensor:
-        x = self.encoder(tokens, mask, token_types)
+        x = self.encoder(tokens, mask, types)
         return self.head(x, word=self.encoder.embeddings.word)
 
 
@@ -172,7 +188,34 @@ class BertForSequenceClassification(SpecModel):
         self.classifier = Dense(spec.width, spec.num_classes)
 
     def call(
-        self, tokens: KerasTensor, mask: KerasTensor, token_types: KerasTensor
+        self, tokens: KerasTensor, mask: KerasTensor, types: KerasTensor | None = None
     ) -> KerasTensor:
-        x = self.encoder(tokens, mask, token_types)
+        x = self.encoder(tokens, mask, types)
         return self.classifier(self.drop(self.pooler(x)))  # [B, num_classes]
+
+
+class BertForTokenClassification(SpecModel):
+    def __init__(self, spec: BertForTokenClassificationSpec):
+        super().__init__(spec)
+        self.encoder = Encoder(spec)
+        self.drop = Dropout(spec.dropout)
+        self.classifier = Dense(spec.width, spec.num_classes)
+
+    def call(
+        self, tokens: KerasTensor, mask: KerasTensor, types: KerasTensor | None = None
+    ) -> KerasTensor:
+        x = self.encoder(tokens, mask, types)
+        return self.classifier(self.drop(x))  # [B, T, num_classes]
+
+
+class BertForQuestionAnswering(SpecModel):
+    def __init__(self, spec: BertForQuestionAnsweringSpec):
+        super().__init__(spec)
+        self.encoder = Encoder(spec)
+        self.qa_outputs = Dense(spec.width, spec.ends)
+
+    def call(
+        self, tokens: KerasTensor, mask: KerasTensor, types: KerasTensor | None = None
+    ) -> KerasTensor:
+        x = self.encoder(tokens, mask, types)
+        return ops.swapaxes(self.qa_outputs(x), 1, 2)  # [B, ends, T]

@@ -7,11 +7,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pytorch_impl.layers import Attention, Dropout, unit
+from pytorch_impl.layers import ACTIVATIONS, Attention, Dropout, unit
 from shared.specs.language.bert import (
     UNSEEN,
     BertForMaskedLMSpec,
+    BertForQuestionAnsweringSpec,
     BertForSequenceClassificationSpec,
+    BertForTokenClassificationSpec,
     BertSpec,
 )
 
@@ -25,16 +27,24 @@ class Embeddings(nn.Module):
 
     def __init__(self, spec: BertSpec):
         super().__init__()
+        self.spec = spec
         self.word = nn.Embedding(spec.vocab_size, spec.width)
         self.position = nn.Embedding(spec.positions, spec.width)
-        self.token_type = nn.Embedding(spec.token_types, spec.width)
+        if spec.token_types:
+            self.token_type = nn.Embedding(spec.token_types, spec.width)
         self.norm = norm(spec)
         self.drop = Dropout(spec.dropout)
 
-    def forward(self, tokens: Tensor, token_types: Tensor) -> Tensor:
-        places = torch.arange(tokens.shape[1], device=tokens.device)
-        x = self.word(tokens) + self.token_type(token_types) + self.position(places)
-        return self.drop(self.norm(x))  # [B, T, width]
+    def forward(self, tokens: Tensor, mask: Tensor, types: Tensor | None) -> Tensor:
+        x = self.word(tokens)
+        if types is not None:
+            x = x + self.token_type(types)
+        return self.drop(self.norm(x + self.position(self.places(mask))))
+
+    def places(self, mask: Tensor) -> Tensor:
+        if self.spec.first_place == 0:
+            return torch.arange(mask.shape[1], device=mask.device)
+        return mask.cumsum(1) * mask + self.spec.first_place - 1
 
 
 class SelfAttention(nn.Module):
@@ -88,8 +98,10 @@ class Encoder(nn.Module):
         self.embeddings = Embeddings(spec)
         self.blocks = nn.ModuleList(Block(spec) for _ in range(spec.depth))
 
-    def forward(self, tokens: Tensor, mask: Tensor, token_types: Tensor) -> Tensor:
-        x = self.embeddings(tokens, token_types)
+    def forward(
+        self, tokens: Tensor, mask: Tensor, types: Tensor | None = None
+    ) -> Tensor:
+        x = self.embeddings(tokens, mask, types)
         for block in self.blocks:
             x = block(x, mask)
         return x  # [B, T, width]
@@ -99,9 +111,10 @@ class Pooler(nn.Module):
     def __init__(self, spec: BertSpec):
         super().__init__()
         self.dense = nn.Linear(spec.width, spec.width)
+        self.activation = ACTIVATIONS[spec.pooler]
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.tanh(self.dense(x[:, 0]))  # [B, width]
+        return self.activation(self.dense(x[:, 0]))  # [B, width]
 
 
 class WordHead(nn.Module):
@@ -121,16 +134,19 @@ class Bert(nn.Module):
         super().__init__()
         self.spec = spec
         self.encoder = Encoder(spec)
-        self.pooler = Pooler(spec)
+        if spec.token_types:
+            self.pooler = Pooler(spec)
 
     def forward(
-        self, tokens: Tensor, mask: Tensor, token_types: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        x = self.encoder(tokens, mask, token_types)
-        return x, self.pooler(x)
+        self, tokens: Tensor, mask: Tensor, types: Tensor | None = None
+    ) -> Tensor | tuple[Tensor, Tensor]:
+        x = self.encoder(tokens, mask, types)
+        return (x, self.pooler(x)) if self.spec.token_types else x
 
-    def embed(self, tokens: Tensor, mask: Tensor, token_types: Tensor) -> Tensor:
-        x = self.encoder(tokens, mask, token_types)
+    def embed(
+        self, tokens: Tensor, mask: Tensor, types: Tensor | None = None
+    ) -> Tensor:
+        x = self.encoder(tokens, mask, types)
         total = (x * mask[..., None].to(x.dtype)).sum(1)  # [B, width]
         return unit(total)
 
@@ -142,8 +158,10 @@ class BertForMaskedLM(nn.Module):
         self.encoder = Encoder(spec)
         self.head = WordHead(spec)
 
-    def forward(self, tokens: Tensor, mask: Tensor, token_types: Tensor) -> Tensor:
-        x = self.encoder(tokens, mask, token_types)
+    def forward(
+        self, tokens: Tensor, mask: Tensor, types: Tensor | None = None
+    ) -> Tensor:
+        x = self.encoder(tokens, mask, types)
         return self.head(x, word=self.encoder.embeddings.word)
 
 
@@ -156,6 +174,37 @@ class BertForSequenceClassification(nn.Module):
         self.drop = Dropout(spec.dropout)
         self.classifier = nn.Linear(spec.width, spec.num_classes)
 
-    def forward(self, tokens: Tensor, mask: Tensor, token_types: Tensor) -> Tensor:
-        x = self.encoder(tokens, mask, token_types)
+    def forward(
+        self, tokens: Tensor, mask: Tensor, types: Tensor | None = None
+    ) -> Tensor:
+        x = self.encoder(tokens, mask, types)
         return self.classifier(self.drop(self.pooler(x)))  # [B, num_classes]
+
+
+class BertForTokenClassification(nn.Module):
+    def __init__(self, spec: BertForTokenClassificationSpec):
+        super().__init__()
+        self.spec = spec
+        self.encoder = Encoder(spec)
+        self.drop = Dropout(spec.dropout)
+        self.classifier = nn.Linear(spec.width, spec.num_classes)
+
+    def forward(
+        self, tokens: Tensor, mask: Tensor, types: Tensor | None = None
+    ) -> Tensor:
+        x = self.encoder(tokens, mask, types)
+        return self.classifier(self.drop(x))  # [B, T, num_classes]
+
+
+class BertForQuestionAnswering(nn.Module):
+    def __init__(self, spec: BertForQuestionAnsweringSpec):
+        super().__init__()
+        self.spec = spec
+        self.encoder = Encoder(spec)
+        self.qa_outputs = nn.Linear(spec.width, spec.ends)
+
+    def forward(
+        self, tokens: Tensor, mask: Tensor, types: Tensor | None = None
+    ) -> Tensor:
+        x = self.encoder(tokens, mask, types)
+        return self.qa_outputs(x).transpose(1, 2)  # [B, ends, T]
