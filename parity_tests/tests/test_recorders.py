@@ -238,3 +238,19 @@ def test_a_compiled_model_that_is_lent_stays_compiled():
         assert list(made.paths) == ["", "0"]
     assert type(model).__name__ == "OptimizedModule"
     assert "_orig_mod" in model._modules
+
+
+def test_of_a_record_that_failed_nothing_is_left(tmp_path):
+    from triptych.recorders import pytorch
+    from triptych.recorders.common import Recorder
+
+    (tmp_path / "failing.py").write_text(NET)
+    write_tensors(tmp_path / "given", {"0": np.ones((2, 2, 6, 6), np.float32)})
+    recorder, made = Recorder(pytorch), tmp_path / "made"
+    given = str(tmp_path / "given")
+    recorder.open("failing:Net", str(tmp_path), inputs=given, out=str(made))
+    write_tensors(tmp_path / "odd", {"0": np.ones((2, 5, 6, 6), np.float32)})
+    before = {path.name: path.read_bytes() for path in made.iterdir()}
+    with pytest.raises(RuntimeError):
+        recorder.record("failing:Net", str(made), inputs=str(tmp_path / "odd"))
+    assert {path.name: path.read_bytes() for path in made.iterdir()} == before

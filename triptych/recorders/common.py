@@ -304,42 +304,53 @@ class Recorder:
         opened = self.models[target]
         if inputs:
             opened.given = read_tensors(Path(inputs))
-        given, program = opened.inputs, opened.program
         swaps = read_tensors(Path(forced)) if forced else {}
-        dump = Dump(Path(out), keep)
-        dump.say("target", target)
-        dump.say("framework", self.native.FRAMEWORK)
-        dump.say("dtype", opened.dtype)
-        dump.say("program", program)
-        dump.say("channels_last", opened.last)
-        with self._ready(target, weights) as model:
-            device = {"device": str(model.device)} if hasattr(model, "device") else {}
-            dump.say(
-                "environment", {**machine(), **self.native.environment(), **device}
-            )
-            if not opened.order:
-                calls = model.calls(given)
-                opened.order = [call["path"] for call in calls]
-                opened.sources = sources_of(calls)
-            dump.say("order", opened.order)
-            dump.say("sources", opened.sources)
-            for entry, value in model.weights():
-                dump.weights.append({**entry, "tensor": dump.tensor(value, whole=True)})
-            dump.say(
-                "inputs", {k: dump.tensor(v, whole=True) for k, v in given.items()}
-            )
-            usual = getattr(self.native, "RUNS", MODES[: 1 if program else 2])
-            for mode in usual if modes is None else modes:
-                wanted = opened.gradients and not (program or swaps)
-                cut = opened.last if wanted else None
-                dump.run(mode, model.run(given, mode == "training", cut, swaps))
-            if steps:
-                plan = planned(optimizer, steps, opened.dtype)
-                dump.steps(plan, model.steps(given, plan, opened.last))
+        plan = planned(optimizer, steps, opened.dtype) if steps else None
+        with Dump(Path(out), keep) as dump, self._ready(target, weights) as model:
+            self._describe(target, model, dump)
+            self._run(opened, model, dump, modes, swaps)
+            if plan is not None:
+                dump.steps(plan, model.steps(opened.inputs, plan, opened.last))
             # Some kinds of model have none before they have run.
             dump.say("modules", model.modules())
             dump.say("rates", model.rates)
-        dump.write()
+
+    def _describe(self, target: str, model: Any, dump: Dump) -> None:
+        """Says what a model is, where it runs, what it holds and what it is given."""
+        opened = self.models[target]
+        dump.say("target", target)
+        dump.say("framework", self.native.FRAMEWORK)
+        dump.say("dtype", opened.dtype)
+        dump.say("program", opened.program)
+        dump.say("channels_last", opened.last)
+        device = {"device": str(model.device)} if hasattr(model, "device") else {}
+        dump.say("environment", {**machine(), **self.native.environment(), **device})
+        given = opened.inputs
+        if not opened.order:
+            calls = model.calls(given)
+            opened.order = [call["path"] for call in calls]
+            opened.sources = sources_of(calls)
+        dump.say("order", opened.order)
+        dump.say("sources", opened.sources)
+        for entry, value in model.weights():
+            dump.weights.append({**entry, "tensor": dump.tensor(value, whole=True)})
+        dump.say("inputs", {k: dump.tensor(v, whole=True) for k, v in given.items()})
+
+    def _run(
+        self,
+        opened: Opened,
+        model: Any,
+        dump: Dump,
+        modes: list[str] | None,
+        swaps: Mapping[str, Any],
+    ) -> None:
+        """Records the modes that are asked for, else all that there are."""
+        usual = getattr(self.native, "RUNS", MODES[: 1 if opened.program else 2])
+        for mode in usual if modes is None else modes:
+            wanted = opened.gradients and not (opened.program or swaps)
+            cut = opened.last if wanted else None
+            found = model.run(opened.inputs, mode == "training", cut, swaps)
+            dump.run(mode, found)
 
 
 def methods(native: Any) -> list[str]:

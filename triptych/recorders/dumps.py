@@ -32,6 +32,16 @@ class Dump:
         folder.mkdir(parents=True, exist_ok=True)
         self.tensors = Tensors(folder / "tensors.safetensors")
 
+    def __enter__(self) -> "Dump":
+        return self
+
+    def __exit__(self, kind: Any, *_: object) -> None:
+        """Writes the files, unless something was raised."""
+        if kind is None:
+            self.write()
+        else:
+            self.tensors.drop()
+
     def say(self, name: str, value: Any) -> None:
         self.said[name] = value
 

@@ -98,6 +98,11 @@ class Tensors:
         self.body.write(np.ascontiguousarray(value).data)
         self.offset = end
 
+    def drop(self) -> None:
+        """Forgets what was written, where something went wrong on the way."""
+        self.body.close()
+        self.beside.unlink(missing_ok=True)
+
     def close(self) -> None:
         """Puts header and bytes together."""
         text = json.dumps(self.header).encode()
