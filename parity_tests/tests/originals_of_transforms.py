@@ -10,12 +10,12 @@ from unittest import mock
 
 import numpy as np
 
-from parity_tests.originals import _without_operators
+from parity_tests.originals.operators import without_operators
 from shared.arrays import Array
 
 
 def _modules(*names: str) -> list[Any]:
-    _without_operators()
+    without_operators()
     return [importlib.import_module(name) for name in names]
 
 

@@ -343,7 +343,7 @@ TORCHVISION = """
         return torch.cat([corners, corners + sizes], -1)
 
     def overlaps():
-        originals._without_operators()
+        originals.without_operators()
         theirs = importlib.import_module("torchvision.ops.boxes")
         a, b = some(20), some(30)
         for mine, other in (
@@ -358,7 +358,7 @@ TORCHVISION = """
             assert torch.allclose(mine, other, rtol=1e-12, atol=1e-13)
 
     def codes_and_matches():
-        originals._without_operators()
+        originals.without_operators()
         theirs = importlib.import_module("torchvision.models.detection._utils")
         boxes, anchors = some(50), some(50)
         weights = (10.0, 9.0, 5.0, 4.0)

@@ -246,7 +246,7 @@ TRANSFORMERS = """
     from pytorch_impl.decoding import Sample
 
     def leaves_the_same():
-        originals._without_operators()
+        originals.without_operators()
         warpers = importlib.import_module("transformers.generation.logits_process")
         torch.manual_seed(0)
         z = 2 * torch.randn(50, 40)

@@ -369,7 +369,7 @@ class Original:
     it tells what all three get wrong.
 
     source: a public form of the family's checkpoints (shared/files/checkpoints/).
-    name: what parity_tests/originals.py makes; the first word of `said` is the package.
+    name: what parity_tests/originals makes; the first word of `said` is the package.
     spec: ours that is the same network; at a small size where sizes are free, and
         nothing dropped, since what theirs drops are draws of its own.
     without: what is another there by a known difference: "gradients", or a buffer's
