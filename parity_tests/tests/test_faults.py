@@ -16,7 +16,7 @@ from triptych.faults import lines, run
 from triptych.faults.__main__ import RECORD
 from triptych.faults.oracle import Target
 
-CASES = 60  # of each target, beside its corpus
+CASES = 60  # of each target, beside those that it brings
 TARGETS = {target.name: target for target in run.targets()}
 # What starts a framework or a command takes seconds; here a few cases of some. Other
 # tests have the rest once: kills test_training, signals test_stopping.
@@ -27,7 +27,8 @@ DEAR |= {"disks": 3, "locks": 3, "pipes": 2, "kills numpy": 1}
 @pytest.mark.parametrize("name", [n for n, t in TARGETS.items() if t.memory])
 def test_a_sample_of_every_target(name):
     target = TARGETS[name]
-    outcome = run.apart(target, CASES + len(target.corpus), seed=11)
+    brought = len(target.good) + len(target.corpus)
+    outcome = run.apart(target, CASES + brought, seed=11)
     assert outcome.broken == []
     assert outcome.cases >= min(CASES, 10)
     assert outcome.accepted > 0

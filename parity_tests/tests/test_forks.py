@@ -1,6 +1,7 @@
 """Workers that are forks: the same answers, their own environment, and no leftovers."""
 
 import os
+import resource
 import signal
 import subprocess
 from pathlib import Path
@@ -83,9 +84,33 @@ def test_it_has_its_caller_s_paths_and_variables(third, tmp_path, monkeypatch):
         assert worker.ask("of_the_caller:seen") == os.environ["PYTEST_CURRENT_TEST"]
 
 
+def test_it_is_where_its_caller_is(third, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with Worker("numpy", "float64") as worker:
+        assert isinstance(worker._process, Fork)
+        assert worker.ask("os:getcwd") == str(tmp_path)
+
+
 def test_another_environment_is_another_process(third):
     with Worker("numpy", "float64", variables={"KEPT": "1"}) as worker:
         assert isinstance(worker._process, subprocess.Popen)
+
+
+def test_other_limits_are_another_process(third):
+    """A child has its parent's; a fork would have those of who forks."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2**40, hard))
+    try:
+        with Worker("numpy", "float64") as worker:
+            assert isinstance(worker._process, subprocess.Popen)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    before = os.umask(0o077)
+    try:
+        with Worker("numpy", "float64") as worker:
+            assert isinstance(worker._process, subprocess.Popen)
+    finally:
+        os.umask(before)
 
 
 def test_no_fork_of_a_process_with_threads(opened, tmp_path, monkeypatch):

@@ -14,6 +14,7 @@ import hashlib
 import importlib
 import json
 import os
+import resource
 import select
 import shutil
 import signal
@@ -34,6 +35,7 @@ from shared.frameworks import LIBRARIES
 VARIABLE = "TRIPTYCH_FORKS"
 # No framework's import reads these: a fork is given its own.
 LATE = {"PYTHONPATH", "PYTEST_CURRENT_TEST", "PWD", "OLDPWD", "SHLVL", "_", *VARIABLES}
+THREADS, STATUS = Path("/proc/self/task"), Path("/proc/self/status")
 ALIVE = "alive"
 NUMBER = struct.Struct("<i")
 _BEGUN: dict[str, list[subprocess.Popen[bytes]]] = {}  # those that fork, by folder
@@ -59,11 +61,12 @@ class Process(Protocol):
 class Forks:
     """While it is open, workers are forks where they can be. Use as a context
     manager; processes below find it by a variable, and all that it started ends with
-    it, or with this process. Within another it is that one."""
+    it, or with this process. Within another it is that one; where the system has no
+    /proc, every worker is a child."""
 
     def __enter__(self) -> Self:
         self._folder = ""
-        if VARIABLE in os.environ:
+        if VARIABLE in os.environ or not THREADS.exists():
             return self
         self._folder = tempfile.mkdtemp(prefix="triptych-")
         self._alive = socket.socket(socket.AF_UNIX)
@@ -113,7 +116,7 @@ def _place(folder: Path, package: str, variables: Mapping[str, str]) -> Path | N
     """Give the socket of the process that has imported it, started at the second
     time; None where a worker is better started by itself."""
     kept = sorted((k, v) for k, v in variables.items() if k not in LATE)
-    words = json.dumps([package, kept]).encode()
+    words = json.dumps([package, kept, _inherited()]).encode()
     place = folder / hashlib.sha256(words).hexdigest()[:16]
     try:
         with (folder / f"{place.name}.asked").open("a") as asked:
@@ -127,6 +130,14 @@ def _place(folder: Path, package: str, variables: Mapping[str, str]) -> Path | N
     except OSError:  # closed meanwhile
         return None
     return place if place.exists() else None
+
+
+def _inherited() -> list[Any]:
+    """What a child has of its parent beside variables and folder: what it may use, its
+    cores and its priority, and what others may do with its files."""
+    limits = [resource.getrlimit(number) for number in range(resource.RLIMIT_NICE)]
+    masks = [line for line in STATUS.read_text().splitlines() if line[:5] == "Umask"]
+    return [limits, sorted(os.sched_getaffinity(0)), os.nice(0), masks]
 
 
 def _begin(place: Path, package: str, variables: Mapping[str, str]) -> None:
@@ -160,7 +171,8 @@ class Fork:
         self._told = socket.socket(socket.AF_UNIX)
         try:
             self._told.connect(str(place))
-            text = json.dumps([list(arguments), dict(variables)]).encode()
+            words = [list(arguments), dict(variables), os.getcwd()]
+            text = json.dumps(words).encode()
             handed = array.array("i", [descriptor, log.fileno()])
             self._told.sendmsg(
                 [struct.pack("<I", len(text))],
@@ -213,7 +225,7 @@ def main(place: Path, package: str) -> None:
     is closed."""
     for library in LIBRARIES[package]:
         importlib.import_module(library)
-    if len(os.listdir("/proc/self/task")) > 1:
+    if len(os.listdir(THREADS)) > 1:
         return  # a fork has one thread, and would wait for locks of the others
     gc.collect()
     gc.freeze()
@@ -251,12 +263,12 @@ def _fork(
     if given is None:
         caller.close()
         return
-    arguments, variables, descriptors = given
+    *asks, descriptors = given
     pid = os.fork()
     if pid == 0:
         for one in (listener, caller, *others, *asked.values()):
             one.close()
-        _become(arguments, variables, *descriptors)
+        _become(*asks, *descriptors)
     for descriptor in descriptors:
         os.close(descriptor)
     asked[pid] = caller
@@ -274,21 +286,26 @@ def _tell(asked: dict[int, socket.socket]) -> None:
             caller.sendall(NUMBER.pack(os.waitstatus_to_exitcode(status)))
 
 
-def _read(caller: socket.socket) -> tuple[list[str], dict[str, str], list[int]] | None:
+def _read(
+    caller: socket.socket,
+) -> tuple[list[str], dict[str, str], str, list[int]] | None:
+    """Give arguments, variables, folder, and the two descriptors."""
     caller.settimeout(10)
     try:
         head, descriptors, _, _ = socket.recv_fds(caller, 4, 2)
         (size,) = struct.unpack("<I", head)
-        arguments, variables = json.loads(caller.recv(size, socket.MSG_WAITALL))
+        asks = json.loads(caller.recv(size, socket.MSG_WAITALL))
     except (OSError, ValueError, struct.error):
         return None
     caller.settimeout(None)
-    return arguments, variables, descriptors
+    arguments, variables, here = asks
+    return arguments, variables, here, descriptors
 
 
 def _become(
     arguments: list[str],
     variables: dict[str, str],
+    here: str,
     descriptor: int,
     log: int,
 ) -> None:
@@ -297,6 +314,7 @@ def _become(
     try:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        os.chdir(here)
         os.dup2(log, 1)
         os.dup2(log, 2)
         os.close(log)
