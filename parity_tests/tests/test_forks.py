@@ -91,6 +91,13 @@ def test_it_is_where_its_caller_is(third, tmp_path, monkeypatch):
         assert worker.ask("os:getcwd") == str(tmp_path)
 
 
+def test_what_no_import_reads_makes_no_other_process(third, monkeypatch):
+    monkeypatch.setenv("PYTEST_XDIST_WORKER", "gw7")
+    with Worker("numpy", "float32") as worker:
+        assert isinstance(worker._process, Fork)
+        assert worker.ask("os:getenv", "PYTEST_XDIST_WORKER") == "gw7"
+
+
 def test_another_environment_is_another_process(third):
     with Worker("numpy", "float64", variables={"KEPT": "1"}) as worker:
         assert isinstance(worker._process, subprocess.Popen)

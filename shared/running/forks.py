@@ -34,7 +34,9 @@ from shared.frameworks import LIBRARIES
 
 VARIABLE = "TRIPTYCH_FORKS"
 # No framework's import reads these: a fork is given its own.
-LATE = {"PYTHONPATH", "PYTEST_CURRENT_TEST", "PWD", "OLDPWD", "SHLVL", "_", *VARIABLES}
+LATE = {"PYTHONPATH", "PWD", "OLDPWD", "SHLVL", "_", "COLUMNS", *VARIABLES}
+LATE |= {"PYTHONBREAKPOINT", "TORCHINDUCTOR_CACHE_DIR"}
+LATE_PREFIXES = ("PYTEST_", "RAY_", "TRIPTYCH_")
 THREADS, STATUS = Path("/proc/self/task"), Path("/proc/self/status")
 ALIVE = "alive"
 NUMBER = struct.Struct("<i")
@@ -115,7 +117,12 @@ def start(
 def _place(folder: Path, package: str, variables: Mapping[str, str]) -> Path | None:
     """Give the socket of the process that has imported it, started at the second
     time; None where a worker is better started by itself."""
-    kept = sorted((k, v) for k, v in variables.items() if k not in LATE)
+    late = LATE_PREFIXES
+    if "jax" not in (package.removesuffix("_impl"), variables.get("KERAS_BACKEND")):
+        late += ("JAX_",)
+    kept = sorted(
+        (k, v) for k, v in variables.items() if k not in LATE and not k.startswith(late)
+    )
     words = json.dumps([package, kept, _inherited()]).encode()
     place = folder / hashlib.sha256(words).hexdigest()[:16]
     try:
