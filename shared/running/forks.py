@@ -117,7 +117,7 @@ def start(
 def _place(folder: Path, package: str, variables: Mapping[str, str]) -> Path | None:
     """Give the socket of the process that has imported it, started at the second
     time; None where a worker is better started by itself."""
-    late = LATE_PREFIXES
+    late: tuple[str, ...] = LATE_PREFIXES
     if "jax" not in (package.removesuffix("_impl"), variables.get("KERAS_BACKEND")):
         late += ("JAX_",)
     kept = sorted(
@@ -270,12 +270,12 @@ def _fork(
     if given is None:
         caller.close()
         return
-    *asks, descriptors = given
+    arguments, variables, here, descriptors = given
     pid = os.fork()
     if pid == 0:
         for one in (listener, caller, *others, *asked.values()):
             one.close()
-        _become(*asks, *descriptors)
+        _become(arguments, variables, here, *descriptors)
     for descriptor in descriptors:
         os.close(descriptor)
     asked[pid] = caller
