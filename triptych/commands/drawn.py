@@ -9,24 +9,27 @@ import typer
 from triptych.commands.asking import MOST_SEED
 from triptych.commands.terminal import Dtype, Json, Several, one_of
 
+Images = Annotated[list[Path], typer.Argument(help="pictures, and folders of them")]
+Weights = Annotated[Path | None, typer.Option(help="in any form that convert reads")]
+From = Annotated[str, typer.Option("--from", help="where that does not tell")]
+Classes = Annotated[Path | None, typer.Option(help="their names, one a line")]
+Normalize = Annotated[
+    str, typer.Option(help="imagenet, half or none; imagenet of colours")
+]
+Seed = Annotated[
+    int, typer.Option(min=0, max=MOST_SEED, help="of a start, not weights")
+]
+
 
 def segment(
     model: Annotated[str, typer.Argument(help="a model with the program `segment`")],
-    images: Annotated[list[Path], typer.Argument(help="pictures, and folders of them")],
-    weights: Annotated[
-        Path | None, typer.Option(help="in any form that convert reads")
-    ] = None,
-    from_: Annotated[str, typer.Option("--from", help="where that does not tell")] = "",
+    images: Images,
+    weights: Weights = None,
+    from_: From = "",
     frameworks: Several = "pytorch,keras,jax",
-    classes: Annotated[
-        Path | None, typer.Option(help="their names, one a line")
-    ] = None,
-    normalize: Annotated[
-        str, typer.Option(help="imagenet, half or none; imagenet of colours")
-    ] = "",
-    seed: Annotated[
-        int, typer.Option(min=0, max=MOST_SEED, help="of a start, not weights")
-    ] = 0,
+    classes: Classes = None,
+    normalize: Normalize = "",
+    seed: Seed = 0,
     dtype: Dtype = "float32",
     out: Annotated[Path, typer.Option(help="a folder for what is drawn")] = Path(
         "segmented"
@@ -59,24 +62,16 @@ def segment(
 
 def detect(
     model: Annotated[str, typer.Argument(help="a model with the program `detect`")],
-    images: Annotated[list[Path], typer.Argument(help="pictures, and folders of them")],
-    weights: Annotated[
-        Path | None, typer.Option(help="in any form that convert reads")
-    ] = None,
-    from_: Annotated[str, typer.Option("--from", help="where that does not tell")] = "",
+    images: Images,
+    weights: Weights = None,
+    from_: From = "",
     frameworks: Several = "pytorch,keras,jax",
     least: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="show boxes of such a score or more")
     ] = 0.5,
-    classes: Annotated[
-        Path | None, typer.Option(help="their names, one a line")
-    ] = None,
-    normalize: Annotated[
-        str, typer.Option(help="imagenet, half or none; imagenet of colours")
-    ] = "",
-    seed: Annotated[
-        int, typer.Option(min=0, max=MOST_SEED, help="of a start, not weights")
-    ] = 0,
+    classes: Classes = None,
+    normalize: Normalize = "",
+    seed: Seed = 0,
     dtype: Dtype = "float32",
     out: Annotated[Path, typer.Option(help="a folder for what is drawn")] = Path(
         "detected"
