@@ -166,7 +166,17 @@ def test_a_later_run_of_a_file_takes_the_place_of_the_earlier(everything):
 # Which models a layer's mutant is shown to
 
 
-ATTENTIVE = {"bert", "gpt", "llama", "swin", "t5", "transformer", "vit"}
+ATTENTIVE = {
+    "bert",
+    "ddpm",
+    "dit",
+    "gpt",
+    "llama",
+    "swin",
+    "t5",
+    "transformer",
+    "vit",
+}
 
 
 @pytest.mark.parametrize("package", [PACKAGES[f] for f in NATIVE])
