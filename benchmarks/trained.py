@@ -270,6 +270,14 @@ SAMPLES = {
         _named,
         _brightened,
     ),
+    "flow": Sample(
+        "digits_rectified_flow",
+        "sample",
+        "Digits from noise",
+        _drawn,
+        _numbered,
+        _digits,
+    ),
     "siamese": Sample(
         "digits_siamese", "", "How far apart two are", _some_pairs, _both, _alike
     ),

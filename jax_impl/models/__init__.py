@@ -9,6 +9,8 @@ from jax_impl.models.generative.autoencoder import (
 from jax_impl.models.generative.ddpm import Diffusion as Diffusion
 from jax_impl.models.generative.ddpm import GuidedDiffusion as GuidedDiffusion
 from jax_impl.models.generative.dit import DiT as DiT
+from jax_impl.models.generative.flow import RealNVP as RealNVP
+from jax_impl.models.generative.flow import RectifiedFlow as RectifiedFlow
 from jax_impl.models.generative.gan import DCGAN as DCGAN
 from jax_impl.models.generative.gan import GAN as GAN
 from jax_impl.models.generative.vae import VAE as VAE

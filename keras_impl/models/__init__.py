@@ -9,6 +9,8 @@ from keras_impl.models.generative.autoencoder import (
 from keras_impl.models.generative.ddpm import Diffusion as Diffusion
 from keras_impl.models.generative.ddpm import GuidedDiffusion as GuidedDiffusion
 from keras_impl.models.generative.dit import DiT as DiT
+from keras_impl.models.generative.flow import RealNVP as RealNVP
+from keras_impl.models.generative.flow import RectifiedFlow as RectifiedFlow
 from keras_impl.models.generative.gan import DCGAN as DCGAN
 from keras_impl.models.generative.gan import GAN as GAN
 from keras_impl.models.generative.vae import VAE as VAE

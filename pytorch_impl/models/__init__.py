@@ -9,6 +9,8 @@ from pytorch_impl.models.generative.autoencoder import (
 from pytorch_impl.models.generative.ddpm import Diffusion as Diffusion
 from pytorch_impl.models.generative.ddpm import GuidedDiffusion as GuidedDiffusion
 from pytorch_impl.models.generative.dit import DiT as DiT
+from pytorch_impl.models.generative.flow import RealNVP as RealNVP
+from pytorch_impl.models.generative.flow import RectifiedFlow as RectifiedFlow
 from pytorch_impl.models.generative.gan import DCGAN as DCGAN
 from pytorch_impl.models.generative.gan import GAN as GAN
 from pytorch_impl.models.generative.vae import VAE as VAE

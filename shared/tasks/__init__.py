@@ -8,7 +8,9 @@ from shared.tasks.classic import breast_cancer, diabetes, digits_mlp
 from shared.tasks.generative import (
     digits_autoencoder,
     digits_diffusion,
+    digits_flow,
     digits_gan,
+    digits_rectified_flow,
     digits_vae,
     ecg5000_autoencoder,
 )

@@ -11,6 +11,8 @@ from shared.reference.models.generative.ddpm import (
     GuidedDiffusion as GuidedDiffusion,
 )
 from shared.reference.models.generative.dit import DiT as DiT
+from shared.reference.models.generative.flow import RealNVP as RealNVP
+from shared.reference.models.generative.flow import RectifiedFlow as RectifiedFlow
 from shared.reference.models.generative.gan import DCGAN as DCGAN
 from shared.reference.models.generative.gan import GAN as GAN
 from shared.reference.models.generative.vae import VAE as VAE
