@@ -1,8 +1,8 @@
 """The changes that make mutants: of one place of a source each."""
 
 import ast
-import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 from parity_tests import arithmetic
 
@@ -31,26 +31,37 @@ def changed(text: str, definition: bool = False) -> Iterator[tuple[int, str, str
     tree = ast.parse(text)
     untouched, places = _untouched(tree), arithmetic.places(tree)
     written = [ast.unparse(statement) for statement in tree.body]
-    for i, node in _inside(tree):
+    for i, node, put in _inside(tree):
         if node in untouched:
             continue
         made = list(_replacements(node))
         if definition:
             made += arithmetic.replacements(node, places.get(node))
+        before = ast.unparse(node) if made else ""
         for replacement in made:
-            before, after = ast.unparse(node), ast.unparse(replacement)
+            after = ast.unparse(replacement)
             if before != after:
                 line: int = node.lineno  # type: ignore[attr-defined]
-                statement = _with(tree.body[i], node, replacement)
+                put(replacement)
+                statement = ast.unparse(tree.body[i])
+                put(node)
                 source = "\n".join([*written[:i], statement, *written[i + 1 :]])
                 yield line, f"{before} -> {after}", source
 
 
-def _inside(tree: ast.Module) -> Iterator[tuple[int, ast.AST]]:
-    """Yield every node, with the number of its outermost statement."""
+def _inside(
+    tree: ast.Module,
+) -> Iterator[tuple[int, ast.AST, Callable[[ast.AST], None]]]:
+    """Yield every node below the outermost statements, with the number of its
+    statement, and what puts another in its place."""
     for i, statement in enumerate(tree.body):
-        for node in ast.walk(statement):
-            yield i, node
+        for parent in ast.walk(statement):
+            for name, value in ast.iter_fields(parent):
+                if isinstance(value, ast.AST):
+                    yield i, value, partial(setattr, parent, name)
+                for k, one in enumerate(value if isinstance(value, list) else ()):
+                    if isinstance(one, ast.AST):
+                        yield i, one, partial(value.__setitem__, k)
 
 
 def _untouched(tree: ast.Module) -> set[ast.AST]:
@@ -69,18 +80,6 @@ def _untouched(tree: ast.Module) -> set[ast.AST]:
         for root in skipped:
             left |= set(ast.walk(root)) if root else set()
     return left
-
-
-def _with(tree: ast.stmt, old: ast.AST, new: ast.AST) -> str:
-    class Swap(ast.NodeTransformer):
-        def visit(self, node: ast.AST) -> ast.AST:
-            if node is old:
-                return new
-            return self.generic_visit(node)
-
-    # The copy keeps identities apart: the tree itself must stay as it was.
-    memo: dict[int, ast.AST] = {id(old): old}
-    return ast.unparse(Swap().visit(copy.deepcopy(tree, memo)))
 
 
 def _replacements(node: ast.AST) -> Iterator[ast.expr]:

@@ -1,7 +1,7 @@
 """What the judge asks a framework of one model, and what comes of it."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from parity_tests import asked
@@ -75,6 +75,20 @@ def measure(
 
     layers: of a tiny model, what every layer puts out. low: in bfloat16.
     """
+    *_, evidence = growing(worker, name, variant, tiers, layers, low)
+    return evidence
+
+
+def growing(
+    worker: Worker,
+    name: str,
+    variant: Variant,
+    tiers: Sequence[str],
+    layers: bool = True,
+    low: bool = False,
+) -> Iterator[Evidence]:
+    """Yield the evidence with the model's names, with its evaluation, with its run in
+    training, and whole; the last is one with a failure."""
     parts, start = parts_of(tiers), time.monotonic()
     evidence = Evidence(parts=parts)
     batch = BATCH if variant.tiny else FULL_BATCH
@@ -83,6 +97,7 @@ def measure(
     try:
         model = worker.build(variant.spec, name)
         evidence.entries = model.entries()
+        yield evidence
         if parts:
             model.fill(SEED)
             model.move(worker.device)
@@ -93,9 +108,11 @@ def measure(
             plain = request(variant.spec, batch, training=False, gradients=False)
             plain = replace(plain, trace=variant.tiny and layers)
             evidence.evaluation = model.run(plain)
+            yield evidence
             stage = "gradients" if gradients else "forward"
             plain = request(variant.spec, batch, training=True, gradients=gradients)
             evidence.training = model.run(plain)
+            yield evidence
         for name in variant.spec.programs() if "programs" in parts else ():
             stage = f"programs/{name}"
             question = asked.of_program(variant.spec, name, batch, SEED)
@@ -109,7 +126,7 @@ def measure(
     except (WorkerFailure, UsageError) as failure:
         evidence.failures[stage] = str(failure)
     evidence.seconds = time.monotonic() - start
-    return evidence
+    yield evidence
 
 
 def outputs_of(result: Result | None) -> Named:

@@ -5,8 +5,10 @@ the one whose files changed is imported anew.
         tests.failing("jax", ["parity_tests/tests/test_layers.py"])
 """
 
+import compileall
 import json
 import os
+import py_compile
 import subprocess
 import sys
 from collections.abc import Hashable
@@ -29,6 +31,16 @@ QUICK = (
 )
 # Of one second two files of one length would be one to Python's compiled files.
 UNCOMPILED = {"PYTHONDONTWRITEBYTECODE": "1"}
+
+
+def compiled(folder: Path) -> None:
+    """Compile a folder's files; one that changes then is read, whenever it did."""
+    compileall.compile_dir(
+        folder,
+        quiet=2,
+        force=True,
+        invalidation_mode=py_compile.PycInvalidationMode.CHECKED_HASH,
+    )
 
 
 class KeptTests:

@@ -1,19 +1,23 @@
 """What judges a mutant of a model or a layer: the tiers of parity, then the tests of
 the layers and of the differences."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
+from itertools import islice
 from pathlib import Path
 
-from parity_tests import oracles, reached
-from parity_tests.engine import Evidence, Session, Workers
-from parity_tests.kept import UNCOMPILED, KeptTests
+from parity_tests import oracles, touched
+from parity_tests.engine import Check as Verdict
+from parity_tests.engine import Session, Workers
+from parity_tests.evidence import growing
+from parity_tests.kept import UNCOMPILED, KeptTests, compiled
 from parity_tests.tolerances import ORIGINALS
+from parity_tests.touched import Seen
 from shared import reference
 from shared.catalog import VARIANTS, family_of, select
 from shared.errors import UsageError
-from shared.frameworks import ORACLE, PACKAGES
+from shared.frameworks import ORACLE, PACKAGES, ROOT
 from shared.running.client import WorkerFailure
 
 REFERENCE = {"pytorch": "jax", "keras": "pytorch", "jax": "pytorch"}
@@ -61,19 +65,32 @@ def part_of(path: str) -> str:
 
 
 # Says what is wrong, or "".
-Check = Callable[[], str]
+Check = partial[str]
+# What of a model is compared as its evidence grows.
+STAGES: tuple[Callable[[Session, str], Iterable[Verdict]], ...] = (
+    lambda session, name: session.check(name, TIERS[:2]),
+    lambda session, name: islice(session.check(name, ("forward",)), 1),
+    lambda session, name: session.check(name, ("forward", "gradients", "buffers")),
+    lambda session, name: session.check(name, ("programs", "cases")),
+)
 
 
 class Judge:
     """One framework's mutants, one after another, in a copy of the suite."""
 
-    def __init__(self, framework: str, root: Path, evidence: dict[str, Evidence]):
-        self.framework, self.root, self.evidence = framework, root, evidence
+    def __init__(
+        self,
+        framework: str,
+        root: Path,
+        others: Mapping[str, Seen],
+        own: Mapping[str, Seen],
+    ):
+        self.framework, self.root, self.others, self.own = framework, root, others, own
+        compiled(root / PACKAGES[framework])
         self.workers = Workers(timeout=180.0, root=root, variables=UNCOMPILED)
         self.tests = KeptTests(root)
-        self.names = list(evidence)
-        self.caught: dict[str, Check] = {}  # by file, what caught its last mutant
-        self.failed: dict[str, str] = {}  # by file of tests, the test that failed last
+        # By file and owner, what caught the last mutant.
+        self.caught: dict[tuple[str, str], Check] = {}
         self.count = 0
 
     def judge(self, mutant: Mutant) -> str:
@@ -105,38 +122,61 @@ class Judge:
         return ""
 
     def _checks(self, mutant: Mutant) -> list[Check]:
-        """A layer's mutant is shown to a few small models that have the layer, then to
-        the tests of layers and differences, then to the other models."""
-        part, package = part_of(mutant.path), PACKAGES[self.framework]
+        """A layer's mutant is shown to a few models that run its statement, the quick
+        ones first, then to the tests of layers and differences, then to a model of
+        every other family that does."""
+        part = part_of(mutant.path)
         if part == OBJECTIVES:
             kind = Path(mutant.path).stem
             learned = [partial(self._learns, name) for name in LEARNED.get(kind, ())]
             return [*learned, *map(self._test, OF_OBJECTIVES.get(kind, ()))]
-        names = [part]
-        if part == LAYERS:
-            names = list(reached.families(package, mutant.owner))
-        of = [name for name in self.names if family_of(VARIANTS[name].spec) in names]
-        of.sort(key=lambda name: VARIANTS[name].parameters)
-        found: list[Check] = [partial(self._differs, name) for name in of]
-        if part == LAYERS:
-            found[FEW:FEW] = [self._test(name) for name in OF_LAYERS]
-        return found
+        if part != LAYERS:
+            of = [name for name in self.others if _family(name) == part]
+            of.sort(key=lambda name: VARIANTS[name].parameters)
+            return [partial(self._differs, name) for name in of]
+        few, others = self._shown(mutant)
+        tests = [self._test(name) for name in OF_LAYERS]
+        models = [[partial(self._differs, name) for name in of] for of in (few, others)]
+        return [*models[0], *tests, *models[1]]
+
+    def _shown(self, mutant: Mutant) -> tuple[list[str], list[str]]:
+        """Give the models that see a layer's mutant before its tests and after them; of
+        what runs at the import it may be any."""
+        lines, certain = _statement(mutant.path, mutant.line)
+        runs = {
+            name: any((mutant.path, line) in seen.lines for line in lines)
+            for name, seen in self.own.items()
+        }
+        of = [name for name in runs if runs[name] or not certain]
+        of.sort(key=lambda name: (not runs[name], self.own[name].evidence.seconds))
+        first = {_family(name): name for name in reversed(of)}
+        known = {_family(name) for name in of[:FEW]}
+        return of[:FEW], [first[f] for f in reversed(first) if f not in known]
 
     def _first_of(self, checks: list[Check], mutant: Mutant) -> str:
-        """What caught one will often catch its neighbour."""
-        last = self.caught.get(mutant.path)
-        for check in sorted(checks, key=lambda one: _said(one) != _said(last)):
+        """What caught one will often catch its neighbour, of a file the test alone."""
+        place = mutant.path, mutant.owner
+        if last := self.caught.get(place):
+            others = [check for check in checks if check.args != last.args]
+            checks = [last, *others]
+        for check in checks:
             if by := check():
-                self.caught[mutant.path] = check
+                failed = partial(self._failing, by) if "::" in by else None
+                self.caught[place] = failed or check
                 return by
         return ""
 
     def _differs(self, name: str) -> str:
-        """What differs first in a model from the framework it is held against."""
-        for tiers in (TIERS[:2], TIERS):
-            session = Session(self.workers, (REFERENCE[self.framework], self.framework))
-            session.remember(name, REFERENCE[self.framework], self.evidence[name])
-            for check in session.check(name, tiers):
+        """What differs first in a model from the framework it is held against, which is
+        asked no further then."""
+        other = REFERENCE[self.framework]
+        worker = self.workers.get(self.framework, "float64")
+        session = Session(self.workers, (other, self.framework))
+        session.remember(name, other, self.others[name].evidence)
+        grown = growing(worker, name, VARIANTS[name], TIERS)
+        for evidence, stage in zip(grown, STAGES, strict=False):
+            session.remember(name, self.framework, evidence)
+            for check in stage(session, name):
                 if not check.passed:
                     return f"{name} {check.tier}: {check.reason}"
         return ""
@@ -153,18 +193,17 @@ class Judge:
     def _test(self, name: str) -> Check:
         return partial(self._failing, f"parity_tests/tests/test_{name}.py")
 
-    def _failing(self, file: str) -> str:
-        """The test that failed last is asked alone first."""
-        asked = [self.failed[file], file] if file in self.failed else [file]
-        for one in asked:
-            if by := self.tests.failing(self.framework, [one]):
-                self.failed[file] = by
-                return by
-        return ""
+    def _failing(self, tests: str) -> str:
+        return self.tests.failing(self.framework, [tests])
 
 
-def _said(check: Check | None) -> str:
-    return str(check.args[0]) if isinstance(check, partial) else ""
+def _family(name: str) -> str:
+    return family_of(VARIANTS[name].spec)
+
+
+@cache
+def _statement(path: str, line: int) -> tuple[range, bool]:
+    return touched.statement((ROOT / path).read_text(), line)
 
 
 class Together(Judge):

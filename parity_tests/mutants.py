@@ -22,10 +22,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from parity_tests import kept, mutants_page, oracles, reached
+from parity_tests import kept, mutants_page, oracles, touched
 from parity_tests.changes import changed
 from parity_tests.definition_judge import PARTS, DefinitionJudge
-from parity_tests.engine import Evidence, Workers, measure
+from parity_tests.engine import Workers
 from parity_tests.model_judge import (
     LAYERS,
     OBJECTIVES,
@@ -37,6 +37,7 @@ from parity_tests.model_judge import (
     part_of,
 )
 from parity_tests.mutants_page import Outcome, explanations, key
+from parity_tests.touched import Seen
 from shared.catalog import FAMILIES, VARIANTS, family_of, place_of
 from shared.files.writing import append_line, write_text
 from shared.frameworks import NATIVE, PACKAGES, ROOT
@@ -51,36 +52,46 @@ ASIDE = ("starts", "start", "examples", "wanted", "unnamed_products", "programs"
 def mutants_of(framework: str, path: Path) -> Iterator[Mutant]:
     """Make every mutant of one file."""
     text, name = path.read_text(), str(path.relative_to(ROOT))
-    lines, definition = text.splitlines(), part_of(name) in PARTS
-    owners = _owners(text) if definition else {}
-    if part_of(name) == LAYERS:
-        owners = reached.owners(text)
+    lines, part = text.splitlines(), part_of(name)
+    definition, layer = part in PARTS, part == LAYERS
+    of = owners(text, tables=layer) if definition or layer else {}
     for line, change, source in changed(text, definition):
-        code, owner = lines[line - 1].strip(), owners.get(line, "")
+        code, owner = lines[line - 1].strip(), of.get(line, "")
         yield Mutant(framework, name, line, code, change, source, owner)
 
 
-def _owners(text: str) -> dict[int, str]:
-    """Give, by line, the class or function of the file's outermost level."""
+def owners(text: str, tables: bool) -> dict[int, str]:
+    """Give, by line, the class or function of the file's outermost level, or the
+    table."""
     return {
-        line: node.name
+        line: name
         for node in ast.parse(text).body
-        if isinstance(node, ast.ClassDef | ast.FunctionDef)
+        for name in _defined(node, tables)
         for line in range(node.lineno, (node.end_lineno or node.lineno) + 1)
     }
+
+
+def _defined(node: ast.stmt, tables: bool) -> list[str]:
+    if isinstance(node, ast.ClassDef | ast.FunctionDef):
+        return [node.name]
+    if tables and isinstance(node, ast.Assign):
+        return [one.id for one in node.targets if isinstance(one, ast.Name)]
+    if tables and isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+        return [node.target.id]
+    return []
 
 
 # Judging them
 
 
-def gather(names: list[str]) -> dict[str, dict[str, Evidence]]:
-    """The unchanged evidence of the frameworks that others are held against."""
-    found: dict[str, dict[str, Evidence]] = {}
-    with Workers() as workers:
-        for framework in sorted(set(REFERENCE.values())):
+def gather(names: list[str], frameworks: set[str]) -> dict[str, dict[str, Seen]]:
+    """What the unchanged frameworks say of these models, and run for it."""
+    found: dict[str, dict[str, Seen]] = {}
+    for framework in sorted(frameworks):
+        with Workers() as workers:
             worker = workers.get(framework, "float64")
             found[framework] = {
-                name: measure(worker, name, VARIANTS[name], TIERS) for name in names
+                name: touched.seen(worker, name, TIERS) for name in names
             }
     return found
 
@@ -96,8 +107,10 @@ def run(
     mutants: list[Mutant], names: list[str], say: "Progress", together: bool = False
 ) -> list[Outcome]:
     without = (OBJECTIVES, *PARTS)
-    of_models = not together and any(part_of(m.path) not in without for m in mutants)
-    evidence = gather(names) if of_models else {}
+    of_models = {m.framework for m in mutants if part_of(m.path) not in without}
+    of_layers = {m.framework for m in mutants if part_of(m.path) == LAYERS}
+    others = set() if together else {REFERENCE[framework] for framework in of_models}
+    seen = gather(names, others | of_layers)
     explained = explanations()
     outcomes: list[Outcome] = []
 
@@ -106,7 +119,8 @@ def run(
             root = Path(folder)
             copied(root)
             kind = Together if together else Judge
-            models = kind(framework, root, evidence.get(REFERENCE[framework], {}))
+            given = [seen.get(f, {}) for f in (REFERENCE[framework], framework)]
+            models = kind(framework, root, *given)
             definitions = DefinitionJudge(framework, root)
             try:
                 for mutant in [m for m in mutants if m.framework == framework]:

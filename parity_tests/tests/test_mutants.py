@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from parity_tests import mutants, mutants_page, reached
+from parity_tests import mutants, mutants_page, touched
 from parity_tests.changes import changed
 from parity_tests.definition_judge import PARTS
 from parity_tests.kept import KeptTests
 from parity_tests.model_judge import LAYERS, OBJECTIVES
 from parity_tests.mutants_page import Judged, Outcome, explanations, key
 from shared.catalog import FAMILIES, place_of
-from shared.frameworks import NATIVE, PACKAGES, ROOT
+from shared.frameworks import ROOT
 
 SOURCE = """
 class Block(nn.Module):
@@ -166,37 +166,57 @@ def test_a_later_run_of_a_file_takes_the_place_of_the_earlier(everything):
 # Which models a layer's mutant is shown to
 
 
-ATTENTIVE = {
-    "bert",
-    "ddpm",
-    "dit",
-    "gpt",
-    "llama",
-    "swin",
-    "t5",
-    "transformer",
-    "vit",
+def test_what_a_model_runs_of_the_layers_is_seen(workers):
+    """Of both branches that one which its spec takes, and no other layer."""
+    worker = workers.get("pytorch", "float64")
+    seen = touched.seen(worker, "rnn_tiny_gru_before", ("forward",))
+    assert not seen.evidence.failures
+    files = {Path(file).name for file, _ in seen.lines}
+    assert files == {"cells.py", "dropout.py", "recurrent.py"}
+    cells = (ROOT / "pytorch_impl" / "layers" / "cells.py").read_text()
+    owners = mutants.owners(cells, tables=True)
+    ran = {owners[line] for file, line in seen.lines if file.endswith("cells.py")}
+    assert ran == {"gru", "step_of"}
+
+
+BRANCHES = """A = {
+    1: 2,
 }
 
 
-@pytest.mark.parametrize("package", [PACKAGES[f] for f in NATIVE])
-def test_a_layer_reaches_the_families_that_have_it(package):
-    assert reached.families(package, "Recurrent") == ("lstm", "rnn", "silero_vad")
-    assert set(reached.families(package, "max_pool1d")) == {"cnn1d"}
-    attention = reached.families(package, "Attention")
-    assert set(attention) == ATTENTIVE
-    assert {"siamese", "vgg"} <= set(reached.families(package, "conv"))  # by a tower
-    assert set(reached.families(package, "")) == set(FAMILIES)
+def f(x=1):
+    if (
+        x
+    ):
+        return (
+            3,
+            4)
+    y = [
+        5]
+    def g(z=y):
+        return z
+    return A, g
+"""
 
 
-def test_a_rule_of_derivation_reaches_what_its_function_does():
-    assert reached.families("jax_impl", "_recur_jvp") == ("lstm", "rnn", "silero_vad")
-    assert "resnet" in reached.families("jax_impl", "_convolve_jvp")
+def test_a_line_is_of_its_statement():
+    def of(line):
+        lines, certain = touched.statement(BRANCHES, line)
+        return lines.start, lines.stop - 1, certain
+
+    assert of(2) == (1, 3, False)  # what runs at the import may reach any
+    assert of(6) == (6, 17, False)
+    assert of(8) == (7, 9, True)  # of a compound the head
+    assert of(12) == (10, 12, True)
+    assert of(14) == (13, 14, True)
+    assert of(15) == (15, 15, True)
+    assert of(16) == (16, 16, True)
 
 
 def test_lines_are_their_functions_or_tables():
     text = "A = 1\n\n\ndef f():\n    return A\n"
-    assert reached.owners(text) == {1: "A", 4: "f", 5: "f"}
+    assert mutants.owners(text, tables=True) == {1: "A", 4: "f", 5: "f"}
+    assert mutants.owners(text, tables=False) == {4: "f", 5: "f"}
 
 
 # Processes that stay
