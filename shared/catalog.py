@@ -8,7 +8,16 @@ from shared.specs.base import Spec, Variant
 from shared.specs.classic import linear, mlp
 from shared.specs.generative import autoencoder, ddpm, dit, flow, gan, vae
 from shared.specs.graph import gcn
-from shared.specs.language import bert, gpt, llama, t5, textcnn, transformer
+from shared.specs.language import (
+    albert,
+    bert,
+    gpt,
+    llama,
+    mamba,
+    t5,
+    textcnn,
+    transformer,
+)
 from shared.specs.sequence import cnn1d, lstm, rnn, silero_vad, tcn
 from shared.specs.vision import (
     alexnet,

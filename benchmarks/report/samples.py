@@ -27,6 +27,7 @@ EMBEDDED = (
     "digits_lenet",
     "temporal_order_lstm",
     "sonnets_gpt",
+    "sonnets_mamba",
     "digits_siamese",
     "digits_triplet",
     "jumbled_bert",

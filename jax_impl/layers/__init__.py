@@ -51,5 +51,7 @@ from jax_impl.layers.rotary import rotate as rotate
 from jax_impl.layers.rotary import turn as turn
 from jax_impl.layers.scaling import doubled as doubled
 from jax_impl.layers.segment import segment_sum as segment_sum
+from jax_impl.layers.selective import scan_in_rounds as scan_in_rounds
+from jax_impl.layers.selective import scan_in_turn as scan_in_turn
 from jax_impl.layers.squeeze import SqueezeExcitation as SqueezeExcitation
 from jax_impl.layers.translation import Translates as Translates

@@ -48,8 +48,8 @@ class Generates:
         length = self.spec.read(first, new)
         sequence = jnp.pad(prompt, ((0, 0), (0, new)))
         cache = self.cache(rows, length)
-        if cached:
-            _, cache = self.extend(prompt, cache, jnp.arange(first))
+        if cached and first > 1:  # the last is read with the first step
+            _, cache = self.extend(prompt[:, :-1], cache, jnp.arange(first - 1))
 
         def follow(state: State, step: tuple[Array, Array]) -> tuple[State, Array]:
             sequence, cache = state

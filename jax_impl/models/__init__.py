@@ -17,6 +17,8 @@ from jax_impl.models.generative.vae import VAE as VAE
 from jax_impl.models.generative.vae import ConvVAE as ConvVAE
 from jax_impl.models.graph.gcn import GCN as GCN
 from jax_impl.models.graph.gcn import PooledGCN as PooledGCN
+from jax_impl.models.language.albert import Albert as Albert
+from jax_impl.models.language.albert import AlbertForMaskedLM as AlbertForMaskedLM
 from jax_impl.models.language.bert import Bert as Bert
 from jax_impl.models.language.bert import BertForMaskedLM as BertForMaskedLM
 from jax_impl.models.language.bert import (
@@ -30,6 +32,7 @@ from jax_impl.models.language.bert import (
 )
 from jax_impl.models.language.gpt import GPT as GPT
 from jax_impl.models.language.llama import Llama as Llama
+from jax_impl.models.language.mamba import Mamba as Mamba
 from jax_impl.models.language.t5 import T5 as T5
 from jax_impl.models.language.textcnn import TextCNN as TextCNN
 from jax_impl.models.language.transformer import Transformer as Transformer

@@ -58,6 +58,8 @@ from keras_impl.layers.rotary import rotate as rotate
 from keras_impl.layers.rotary import turn as turn
 from keras_impl.layers.scaling import doubled as doubled
 from keras_impl.layers.segment import segment_sum as segment_sum
+from keras_impl.layers.selective import scan_in_rounds as scan_in_rounds
+from keras_impl.layers.selective import scan_in_turn as scan_in_turn
 from keras_impl.layers.slices import update_slice_in_dim as update_slice_in_dim
 from keras_impl.layers.squeeze import SqueezeExcitation as SqueezeExcitation
 from keras_impl.layers.translation import Translates as Translates

@@ -49,8 +49,9 @@ class Generates:
         sequence = ops.cast(ops.pad(prompt, ((0, 0), (0, new))), "int32")
         seen = ops.zeros((rows, new, self.spec.vocab_size), self.variable_dtype)
         cache = self.cache(rows, length)
-        if cached:
-            _, cache = self.extend(prompt, cache, ops.arange(first, dtype="int32"))
+        if cached and first > 1:  # the last is read with the first step
+            before = ops.arange(first - 1, dtype="int32")
+            _, cache = self.extend(prompt[:, :-1], cache, before)
 
         def follow(place: KerasTensor, state: State) -> State:
             sequence, seen, cache = state

@@ -17,6 +17,8 @@ from keras_impl.models.generative.vae import VAE as VAE
 from keras_impl.models.generative.vae import ConvVAE as ConvVAE
 from keras_impl.models.graph.gcn import GCN as GCN
 from keras_impl.models.graph.gcn import PooledGCN as PooledGCN
+from keras_impl.models.language.albert import Albert as Albert
+from keras_impl.models.language.albert import AlbertForMaskedLM as AlbertForMaskedLM
 from keras_impl.models.language.bert import Bert as Bert
 from keras_impl.models.language.bert import BertForMaskedLM as BertForMaskedLM
 from keras_impl.models.language.bert import (
@@ -30,6 +32,7 @@ from keras_impl.models.language.bert import (
 )
 from keras_impl.models.language.gpt import GPT as GPT
 from keras_impl.models.language.llama import Llama as Llama
+from keras_impl.models.language.mamba import Mamba as Mamba
 from keras_impl.models.language.t5 import T5 as T5
 from keras_impl.models.language.textcnn import TextCNN as TextCNN
 from keras_impl.models.language.transformer import Transformer as Transformer

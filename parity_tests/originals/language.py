@@ -20,6 +20,22 @@ def small_mistral() -> Any:
     return _exact_logits("Mistral", **_SMALL_LLAMA, sliding_window=5)
 
 
+def small_mamba() -> Any:
+    """transformers' Mamba at the sizes of the oracle of mamba."""
+    return _exact_logits(
+        "Mamba",
+        vocab_size=101,
+        hidden_size=48,
+        num_hidden_layers=3,
+        expand=2,
+        state_size=5,
+        conv_kernel=3,
+        time_step_rank=7,
+        layer_norm_epsilon=1e-3,
+        pad_token_id=None,
+    )
+
+
 def smollm2_135m() -> Any:
     """transformers' LLaMA at the sizes of SmolLM2-135M."""
     return _exact_logits(
@@ -160,6 +176,14 @@ def small_distilbert_classes() -> Any:
     return _bert(kind, **_SMALL_DISTILBERT, num_labels=5)
 
 
+def small_albert() -> Any:
+    return _bert("AlbertModel", **_SMALL_ALBERT)
+
+
+def small_albert_masked_lm() -> Any:
+    return _bert("AlbertForMaskedLM", **_SMALL_ALBERT)
+
+
 def minilm_l6() -> Any:
     """Make transformers' BERT at the sizes of MiniLM-L6."""
     return _bert(
@@ -184,6 +208,7 @@ _SMALL_BERT: dict[str, Any] = {
 }
 
 
+_SMALL_ALBERT = {**_SMALL_BERT, "embedding_size": 20}
 _SMALL_ROBERTA = {**_SMALL_BERT, "type_vocab_size": 1, "pad_token_id": 1}
 _SMALL_DISTILBERT: dict[str, Any] = {
     "vocab_size": 101,

@@ -10,7 +10,7 @@ from parity_tests.tests.test_pretrained import needs as needs_weights
 from shared.catalog import variant
 from shared.errors import UsageError
 from shared.files import weights
-from shared.frameworks import NATIVE
+from shared.frameworks import NATIVE, PACKAGES
 from shared.messages import Request
 from triptych.commands.generate import _settings
 
@@ -50,6 +50,18 @@ def test_a_stream_is_what_is_generated(framework, settings, workers):
     assert said == tokens[0].tolist()
     assert model.go_on() is None
     model.drop()
+
+
+@pytest.mark.parametrize("name", ["gpt_tiny", "llama_tiny", "mamba_tiny"])
+@pytest.mark.parametrize("framework", NATIVE)
+def test_each_token_is_read_once(framework, name, workers):
+    """The prompt's last with the first step; before it all others together."""
+    worker = workers.get(framework, "float32")
+    for prompt in (np.array([[1, 4, 2]]), np.array([[3]])):
+        question = "parity_tests.tests.counted_reads:reads"
+        found = worker.ask(question, PACKAGES[framework], name, prompt, 3)
+        before = [prompt.shape[1] - 1] * (prompt.shape[1] > 1)
+        assert found == before + [1] * (1 if framework == "jax" else 3)
 
 
 def test_all_say_the_same(speaker, workers):

@@ -40,5 +40,7 @@ from pytorch_impl.layers.rotary import rotate as rotate
 from pytorch_impl.layers.rotary import turn as turn
 from pytorch_impl.layers.scaling import doubled as doubled
 from pytorch_impl.layers.segment import segment_sum as segment_sum
+from pytorch_impl.layers.selective import scan_in_rounds as scan_in_rounds
+from pytorch_impl.layers.selective import scan_in_turn as scan_in_turn
 from pytorch_impl.layers.squeeze import SqueezeExcitation as SqueezeExcitation
 from pytorch_impl.layers.translation import Translates as Translates

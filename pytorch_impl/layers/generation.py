@@ -52,7 +52,8 @@ class Generates:
         seen = []
         if cached:
             cache = self.cache(rows, length)
-            self.extend(prompt, cache, places[:first])
+            if first > 1:  # the last is read with the first step
+                self.extend(prompt[:, :-1], cache, places[: first - 1])
         for place in range(first - 1, length):
             here = places[place : place + 1]
             if cached:

@@ -17,6 +17,8 @@ from pytorch_impl.models.generative.vae import VAE as VAE
 from pytorch_impl.models.generative.vae import ConvVAE as ConvVAE
 from pytorch_impl.models.graph.gcn import GCN as GCN
 from pytorch_impl.models.graph.gcn import PooledGCN as PooledGCN
+from pytorch_impl.models.language.albert import Albert as Albert
+from pytorch_impl.models.language.albert import AlbertForMaskedLM as AlbertForMaskedLM
 from pytorch_impl.models.language.bert import Bert as Bert
 from pytorch_impl.models.language.bert import BertForMaskedLM as BertForMaskedLM
 from pytorch_impl.models.language.bert import (
@@ -30,6 +32,7 @@ from pytorch_impl.models.language.bert import (
 )
 from pytorch_impl.models.language.gpt import GPT as GPT
 from pytorch_impl.models.language.llama import Llama as Llama
+from pytorch_impl.models.language.mamba import Mamba as Mamba
 from pytorch_impl.models.language.t5 import T5 as T5
 from pytorch_impl.models.language.textcnn import TextCNN as TextCNN
 from pytorch_impl.models.language.transformer import Transformer as Transformer

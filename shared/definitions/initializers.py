@@ -60,6 +60,14 @@ class Given(Initializer):
         return np.array(self.rows).reshape(shape)
 
 
+@dataclass(frozen=True, kw_only=True)
+class LogOfCounts(Initializer):
+    """Along the last axis stand log 1, log 2 ... (S4D-Real, arXiv:2206.11893)."""
+
+    def draw(self, shape: Shape, generator: np.random.Generator) -> Array:
+        return np.broadcast_to(np.log(np.arange(1, shape[-1] + 1)), shape).copy()
+
+
 # Of a width that is said
 
 
@@ -94,6 +102,20 @@ class TruncatedNormal(Initializer):
         while (far := np.abs(value) > 2).any():
             value[far] = generator.standard_normal(far.sum(), np.float32)
         return np.float32(self.std) * value
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepBias(Initializer):
+    """Softplus makes of it a number from `low` to `high`, drawn evenly by its logarithm
+    (Gu, Dao 2023, arXiv:2312.00752, section 3.6)."""
+
+    low: Positive
+    high: Positive
+
+    def draw(self, shape: Shape, generator: np.random.Generator) -> Array:
+        share = generator.random(shape, np.float32).astype(np.float64)
+        step = np.exp(share * math.log(self.high / self.low) + math.log(self.low))
+        return (step + np.log(-np.expm1(-step))).astype(np.float32)
 
 
 # Of a width that follows from the shape

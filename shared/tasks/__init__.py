@@ -23,6 +23,7 @@ from shared.tasks.language import (
     shakespeare_gpt,
     sonnets_gpt,
     sonnets_llama,
+    sonnets_mamba,
     sst2_textcnn,
 )
 from shared.tasks.sequence import (
