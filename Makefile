@@ -50,7 +50,7 @@ train: setup
 distributed: setup
 	@$(BIN)/python -m parity_tests.distributed
 
-# Ten SIGKILLs in each framework, where the tests make do with two.
+# Ten SIGKILLs in each framework, where the tests make do with one.
 kills: setup
 	@TRIPTYCH_KILLS=10 $(BIN)/python -m pytest -q parity_tests/tests/test_training.py -k killed
 
