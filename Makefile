@@ -57,7 +57,7 @@ kills: setup
 # Fifty thousand damaged files, odd specs and command lines, kills and full disks; an hour,
 # and its figures are recorded.
 faults: setup
-	@$(BIN)/python -m triptych.faults --write
+	@$(BIN)/python -m triptych.faults --guided 4000 --write
 	@$(BIN)/python -m benchmarks.readme
 
 # Every pair of models, right and with a mistake, and its record; `test` asks a few. Some

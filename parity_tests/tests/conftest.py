@@ -20,7 +20,7 @@ from shared.tasks import task
 
 # MiB that a worker may have held, and all of a process together: three such processes
 # leave memory to what tests start beside them.
-HELD = 1500, 5000
+HELD = 1000, 2500
 FORKS = pytest.StashKey[Forks]()
 # Parity and benchmarks outside the tests leave it as it is.
 os.environ.setdefault("XLA_FLAGS", kept.QUICK)

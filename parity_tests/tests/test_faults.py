@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from shared.errors import UsageError
 from shared.frameworks import ROOT
-from triptych.faults import lines, run
+from triptych.faults import guided, lines, run
 from triptych.faults.__main__ import RECORD
 from triptych.faults.oracle import Target
 
-CASES = 60  # of each target, beside those that it brings
+CASES = 30  # of each target, beside those that it brings
 TARGETS = {target.name: target for target in run.targets()}
 # What starts a framework or a command takes seconds; here a few cases of some. Other
 # tests have the rest once: kills test_training, signals test_stopping.
@@ -80,7 +80,8 @@ def test_every_reader_has_a_target():
 def test_the_record_is_of_every_reader_and_of_as_many_cases_as_readme_says():
     said = json.loads(RECORD.read_text())
     many = {name for name, target in TARGETS.items() if target.most is None}
-    assert many <= {one["target"] for one in said["targets"]} <= set(TARGETS)
+    led = {f"{target.name}, guided" for target in guided.led([*TARGETS.values()])}
+    assert many <= {one["target"] for one in said["targets"]} <= {*TARGETS} | led
     assert said["broken"] == 0
     assert said["cases"] >= 50_000
     assert said["ends"] >= 300
@@ -135,3 +136,29 @@ def test_slowness_is_seen(monkeypatch):
             pass
 
     assert seen(wait).startswith("Broken: took 0.")
+
+
+def hidden(content):
+    """Breaks where five bytes are right, which no draw finds; each is a branch."""
+    if content[:1] != b"t":
+        return
+    if content[1:2] != b"r":
+        return
+    if content[2:3] != b"i":
+        return
+    if content[3:4] != b"p":
+        return
+    if content[4:5] == b"t":
+        raise KeyError("found")
+
+
+def test_coverage_leads_to_what_nobody_draws():
+    pytest.importorskip(
+        "atheris", reason="atheris is not installed: pip install .[dev]"
+    )
+    target = Target("own", st.binary(), hidden, good=(b"aaaaaaaa",))
+    (broken,) = run.apart(target, 50_000, 1, guided.explore).broken
+    assert broken.startswith("KeyError: 'found' ")
+    assert " by b'tript" in broken
+    blind = run.apart(target, 2_000, 1)
+    assert blind.broken == []

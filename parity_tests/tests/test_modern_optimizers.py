@@ -28,13 +28,13 @@ from shared.definitions.optimizers import (
     SophiaG,
 )
 from shared.errors import UsageError
-from shared.frameworks import FRAMEWORKS
+from shared.frameworks import FRAMEWORKS, NATIVE
 
 NAMES = "lars lamb adafactor adan sophia muon shampoo prodigy schedule_free sam"
 MODERN = {name: OPTIMIZERS[name] for name in NAMES.split()}
 
 
-@pytest.mark.parametrize("framework", FRAMEWORKS)
+@pytest.mark.parametrize("framework", NATIVE)
 @pytest.mark.parametrize("name", VARIANTS)
 def test_variants_follow_the_definition(workers, framework, name):
     worker, given = workers.get(framework, "float64"), streams.stream(VARIANTS[name])

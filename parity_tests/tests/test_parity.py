@@ -1,12 +1,13 @@
 """Every model of the catalog, at the bounds of parity_tests/tolerances.py.
 
 What a family costs here is bounded (CONTRIBUTING.md), and `make parity` does all of it:
-here float32 and Keras's other back ends are asked of one tiny model of each family,
-training of one for each kind of objective, bfloat16 of two models in all, and of the
-full sizes one is built in all three, the others in PyTorch.
+here float32 and Keras on PyTorch are asked of one tiny model of each family, Keras on
+JAX of seven families, training of one model for each kind of objective, bfloat16 of two
+models in all, and of the full sizes one is built in all three, the others in PyTorch.
 """
 
 import functools
+from dataclasses import replace
 
 import pytest
 
@@ -34,7 +35,8 @@ def kind(spec):
     trains = about.get("trains", ("*",))
     game = about.get("game"), about.get("says"), about.get("corruption")
     loss = type(about.get("loss")).__name__
-    return type(plan).__name__, loss, heads, trains, game, hasattr(spec, "bn_eps")
+    normed = hasattr(spec, "bn_eps") and not heads
+    return type(plan).__name__, loss, heads, trains, game, normed
 
 
 # The smallest; a hundred updates of others are in test_training.py.
@@ -42,6 +44,9 @@ TRAINED = {
     kind(VARIANTS[name].spec): name
     for name in sorted(TINY, key=lambda n: VARIANTS[n].parameters, reverse=True)
 }
+# Keras on JAX runs the lines that Keras on PyTorch does, and compiles them for seconds:
+# convolutions with batch norm, attention, recurrence, noise, boxes, graphs, a program.
+ON_JAX = ("resnet", "bert", "gpt", "lstm", "vae", "ssd", "gcn")
 # bfloat16 is asked in test_bfloat16.py, of two.
 LESS: dict[str, list[str]] = {
     "training": [*TRAINED.values()],
@@ -66,8 +71,15 @@ def checks_of(workers: Workers):
         tiers = [tier for one, tier in ASKED if one == name]
         # A family may be called as one of its models is.
         jobs = [job for job in plan([name], tiers) if job.model == name]
-        if name in TINY and name not in WHOLE.values():
+        family = family_of(VARIANTS[name].spec)
+        if name in TINY and name != WHOLE[family]:
             jobs = [job for job in jobs if job.frameworks != FOREIGN]
+        elif name in TINY and family not in ON_JAX:
+            fewer = tuple(f for f in FOREIGN if f != "keras[jax]")
+            jobs = [
+                replace(job, frameworks=fewer) if job.frameworks == FOREIGN else job
+                for job in jobs
+            ]
         return list(run(jobs, workers, "float64", optimizers=in_turns(name)))
 
     return of

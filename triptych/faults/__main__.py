@@ -3,14 +3,14 @@
 import argparse
 import json
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from shared.errors import unknown
 from shared.files.writing import write_text
-from triptych.faults import run
+from triptych.faults import guided, run
 from triptych.faults.oracle import Outcome
 
 RECORD = Path(__file__).with_name("record.json")
@@ -21,6 +21,13 @@ def main() -> int:
     options = argparse.ArgumentParser(prog="python -m triptych.faults")
     options.add_argument("--cases", type=int, default=CASES)
     options.add_argument("--seed", type=int, default=0)
+    options.add_argument(
+        "--guided",
+        type=int,
+        default=0,
+        metavar="CASES",
+        help="and so many that coverage leads to (atheris), of each target of bytes",
+    )
     options.add_argument("--only", default="", help="targets, by comma")
     options.add_argument("--write", action="store_true", help="the committed record")
     asked = options.parse_args()
@@ -31,7 +38,16 @@ def main() -> int:
             if name not in known:
                 raise unknown("target", name, known)
         chosen = [known[name] for name in asked.only.split(",")]
-    outcomes = run.run(chosen, asked.cases, asked.seed, say=_say)
+    numbers = run.shares(chosen, asked.cases)
+    outcomes = run.run(list(zip(chosen, numbers, strict=True)), asked.seed, _say)
+    if asked.guided and not guided.installed():
+        _say("no case was led by coverage: atheris is not installed")
+    elif asked.guided:
+        led = [
+            (replace(target, name=f"{target.name}, guided"), asked.guided)
+            for target in guided.led(chosen)
+        ]
+        outcomes += run.run(led, asked.seed, _say, guided.explore)
     for outcome in outcomes:
         for broken in outcome.broken:
             print(f"{outcome.target}: {broken}", file=sys.stderr)

@@ -8,6 +8,7 @@ import tempfile
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,10 @@ from triptych.faults.oracle import Broken, Outcome, Target, judge
 MIB = 1 << 20
 # Hypothesis keeps what it drew, so a round is not too long.
 ROUND = 2000
+# A target, how many cases, the seed, what tries one, what came of it, what tells that.
+Explore = Callable[
+    [Target, int, int, Callable[[Any], None], Outcome, Callable[[], None]], None
+]
 
 
 def targets() -> list[Target]:
@@ -52,12 +57,15 @@ def shares(chosen: Sequence[Target], cases: int) -> list[int]:
 
 
 def run(
-    chosen: Sequence[Target], cases: int, seed: int, say: Callable[[str], None]
+    chosen: Sequence[tuple[Target, int]],
+    seed: int,
+    say: Callable[[str], None],
+    explore: Explore | None = None,
 ) -> list[Outcome]:
     outcomes = []
-    for target, number in zip(chosen, shares(chosen, cases), strict=True):
+    for target, cases in chosen:
         begin = time.monotonic()
-        outcome = apart(target, number, seed)
+        outcome = apart(target, cases, seed, explore)
         took = time.monotonic() - begin
         say(
             f"{target.name}: {outcome.cases} cases, {outcome.accepted} read, "
@@ -68,14 +76,18 @@ def run(
     return outcomes
 
 
-def apart(target: Target, cases: int, seed: int) -> Outcome:
+def apart(
+    target: Target, cases: int, seed: int, explore: Explore | None = None
+) -> Outcome:
     """Try a target in a process of its own; what kills that is told as broken."""
     context = multiprocessing.get_context("fork")
     ours, theirs = context.Pipe(duplex=False)
     with tempfile.TemporaryDirectory() as folder:
         last = Path(folder) / "case"
         child = context.Process(
-            target=_inside, args=(target, cases, seed, theirs, last), daemon=True
+            target=_inside,
+            args=(target, cases, seed, theirs, last, explore or drawn),
+            daemon=True,
         )
         child.start()
         theirs.close()
@@ -90,12 +102,18 @@ def apart(target: Target, cases: int, seed: int) -> Outcome:
 
 
 def _inside(
-    target: Target, cases: int, seed: int, answer: Connection, last: Path
+    target: Target,
+    cases: int,
+    seed: int,
+    answer: Connection,
+    last: Path,
+    explore: Explore,
 ) -> None:
     if target.memory is not None:
         held = int(Path("/proc/self/statm").read_text().split()[0]) * 4096
         most = held + target.memory * MIB
         resource.setrlimit(resource.RLIMIT_AS, (most, most))
+    tempfile.tempdir = str(last.parent)  # what is left there goes with it
     outcome = Outcome(target.name)
     with last.open("w") as note:
 
@@ -106,18 +124,24 @@ def _inside(
             note.flush()
             judge(target, case, outcome)
 
-        explore(target, cases, seed, attempt, outcome)
-    answer.send(outcome)
+        explore(target, cases, seed, attempt, outcome, partial(answer.send, outcome))
 
 
-def explore(
+def drawn(
     target: Target,
     cases: int,
     seed: int,
     attempt: Callable[[Any], None],
     outcome: Outcome,
+    end: Callable[[], None],
 ) -> None:
-    """The corpus first, then so many cases; the first that breaks, made smaller."""
+    """Try what the target brings, and what hypothesis draws."""
+    brought(target, attempt, outcome)
+    draw(target, cases, seed, attempt, outcome)
+    end()
+
+
+def brought(target: Target, attempt: Callable[[Any], None], outcome: Outcome) -> None:
     for case in (*target.good, *target.corpus):
         refused = outcome.refused
         try:
@@ -126,6 +150,16 @@ def explore(
                 raise Broken("a good case is refused")
         except Exception as error:
             outcome.broken.append(told(case, error))
+
+
+def draw(
+    target: Target,
+    cases: int,
+    seed: int,
+    attempt: Callable[[Any], None],
+    outcome: Outcome,
+) -> None:
+    """So many cases; the first that breaks, made smaller."""
     number = 0
     while outcome.cases < cases and not outcome.broken:
         before = outcome.cases
