@@ -16,7 +16,7 @@ from triptych.faults import guided, lines, run
 from triptych.faults.__main__ import RECORD
 from triptych.faults.oracle import Target
 
-CASES = 30  # of each target, beside those that it brings
+CASES = 60  # of each target, beside those that it brings
 TARGETS = {target.name: target for target in run.targets()}
 # What starts a framework or a command takes seconds; here a few cases of some. Other
 # tests have the rest once: kills test_training, signals test_stopping.
