@@ -6,7 +6,7 @@ export OMP_NUM_THREADS := 1
 export TF_CPP_MIN_LOG_LEVEL := 2
 export HF_HUB_OFFLINE := 1
 
-.PHONY: setup compare test lint weights parity train distributed kills faults ports
+.PHONY: setup compare test thorough lint weights parity train distributed kills faults ports
 .PHONY: mutants builtins
 .PHONY: records gpu tpu-dry readme report clean
 
@@ -27,7 +27,11 @@ compare: setup
 	@$(BIN)/triptych compare
 
 test: lint
-	@$(BIN)/python -m pytest -q -n 3 --dist loadfile
+	@$(BIN)/python -m pytest -q -n 3 --dist loadfile -m "not thorough"
+
+# The rest of the tests: whole models where `test` has a sample, commands that take long.
+thorough: setup
+	@$(BIN)/python -m pytest -q -n 3 --dist loadfile -m thorough
 
 lint: setup
 	@$(BIN)/ruff format --check -q .
@@ -50,7 +54,7 @@ train: setup
 distributed: setup
 	@$(BIN)/python -m parity_tests.distributed
 
-# Ten SIGKILLs in each framework, where the tests make do with one.
+# Ten SIGKILLs in each framework, where the tests make do with two.
 kills: setup
 	@TRIPTYCH_KILLS=10 $(BIN)/python -m pytest -q parity_tests/tests/test_training.py -k killed
 

@@ -44,7 +44,7 @@ def pytest_xdist_make_scheduler(config, log):
 
     class ByFamily(LoadFileScheduling):
         def _split_scope(self, nodeid):
-            tiny = re.search(r"::test_tiny\[(\w+)-", nodeid)
+            tiny = re.search(r"::test_\w*tiny\w*\[(\w+)", nodeid)
             if tiny:
                 return family_of(VARIANTS[tiny[1]].spec)
             return super()._split_scope(nodeid)

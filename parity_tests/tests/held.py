@@ -1,6 +1,7 @@
 """What every definition's native forms are held to, for the test file of its kind."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
+from typing import Any
 
 import pytest
 
@@ -11,19 +12,31 @@ from parity_tests.engine import Workers
 from shared.frameworks import FRAMEWORKS, NATIVE, PACKAGES
 
 
-def spread(
-    names: Iterable[str], definition: Callable[[str], str] = str
-) -> list[tuple[str, str]]:
+def sampled(values: Iterable[Any], few: Container[Any]) -> list[Any]:
+    """Leave what is not among the few to `make thorough`."""
+    return [
+        value
+        if value in few
+        else pytest.param(
+            *(value if isinstance(value, tuple) else (value,)),
+            marks=pytest.mark.thorough,
+        )
+        for value in values
+    ]
+
+
+def spread(names: Iterable[str], definition: Callable[[str], str] = str) -> list[Any]:
     """Pair names with frameworks. Keras's other back ends run the lines that TensorFlow
-    runs: they have the first name of each definition."""
+    runs: of each definition they have the first name, the others in `make thorough`."""
     every = list(names)
     once = {definition(name): name for name in reversed(every)}
-    return [
+    pairs = [(name, framework) for name in every for framework in FRAMEWORKS]
+    few = [
         (name, framework)
-        for name in every
-        for framework in FRAMEWORKS
+        for name, framework in pairs
         if framework in NATIVE or once[definition(name)] == name
     ]
+    return sampled(pairs, few)
 
 
 def follows(kind: str) -> Callable[..., None]:

@@ -487,6 +487,7 @@ def test_a_contender_that_fails_is_told_and_the_others_go_on(tmp_path, monkeypat
     assert bench.failures([found]) == 1
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(
     find_spec("ray") is None, reason="ray is not installed: pip install .[cluster]"
 )
@@ -500,6 +501,7 @@ def test_over_a_cluster(tmp_path):
     assert all(c.end and c.end.results for c in found)
 
 
+@pytest.mark.thorough
 def test_several_processes_share_a_step(tmp_path):
     options = replace(
         OPTIONS,
@@ -562,6 +564,7 @@ def test_wrong_use_is_one_line(arguments, said, tmp_path, capsys, monkeypatch):
     assert not out.exists()
 
 
+@pytest.mark.thorough
 def test_a_program_is_timed_as_a_task(tmp_path):
     options = replace(
         OPTIONS,

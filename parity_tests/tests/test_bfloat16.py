@@ -17,6 +17,7 @@ from shared.frameworks import NATIVE, PACKAGES, ROOT
 HELD = ("gpt_tiny", "resnet_tiny", "linear_tiny_softmax")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", HELD)
 def test_the_tier_holds(workers, name):
     checks = list(Session(workers).check(name, ["bfloat16"]))

@@ -126,6 +126,7 @@ def test_json_on_standard_output_stands_alone():
     assert {row["family"] for row in rows} == {"lenet"}
 
 
+@pytest.mark.thorough
 def test_the_doctor_starts_every_framework_and_names_what_does_not_start():
     done = run("doctor", "--json", "-", OMP_WAIT_POLICY="active", JAX_PLATFORMS="none")
     assert done.returncode == 1
@@ -139,6 +140,7 @@ def test_the_doctor_starts_every_framework_and_names_what_does_not_start():
     assert "note JAX_PLATFORMS=none reaches the workers" in done.stderr
 
 
+@pytest.mark.thorough
 def test_a_back_end_is_named_in_the_certificate():
     arguments = ["mlp_tiny_relu", "--frameworks", "pytorch,keras[jax]"]
     done = run("parity", *arguments, "--tier", "names")

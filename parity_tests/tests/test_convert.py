@@ -229,6 +229,7 @@ def test_a_state_dict_that_is_none_says_why(tmp_path):
             convert(tmp_path / f"{i}.pt", tmp_path / "o", "jax", "", "resnet_tiny")
 
 
+@pytest.mark.thorough
 def test_a_keras_file_is_a_whole_model(canonical, tmp_path):
     path, back = tmp_path / "whole.keras", tmp_path / "back.safetensors"
     convert(canonical, path, "keras", "", "")
@@ -376,6 +377,7 @@ def test_the_forms_are_those_of_the_tables():
     assert all(form in row for form in CONVERTED)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("model", "call"),
     [

@@ -1488,6 +1488,7 @@ def replicas(tmp_path_factory):
         yield ask
 
 
+@pytest.mark.thorough
 def test_replica_clip(replicas):
     """Of two gradients of 10: each clipped to 1, or their sum."""
     assert replicas("updated", False) == -2.0

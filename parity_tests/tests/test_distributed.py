@@ -19,6 +19,7 @@ import pytest
 from parity_tests import distributed, following, training
 from parity_tests.distributed import UPDATES, follow
 from parity_tests.processes import children, is_loopback, listening, runs
+from parity_tests.tests import held
 from shared.catalog import VARIANTS
 from shared.data.batches import Samples
 from shared.definitions.losses import LOSSES, CrossEntropy
@@ -70,7 +71,9 @@ def assert_alike(one, many):
 
 
 @pytest.mark.parametrize("framework", NATIVE)
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize(
+    "name", held.sampled(FAMILIES, ("lenet_tiny", "vae_tiny", "wgan_gp_tiny"))
+)
 def test_two_processes_train_as_one(workers, team, framework, name):
     spec = VARIANTS[name].spec
     plan = training.plans(spec)[FAMILIES[name]]
@@ -242,6 +245,7 @@ CHANGES = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("framework", NATIVE)
 def test_a_run_goes_on_with_another_number_of_processes(
     workers, team, framework, tmp_path
@@ -266,6 +270,7 @@ def test_a_run_goes_on_with_another_number_of_processes(
             np.testing.assert_allclose(ends(folder)[tensor], value, rtol=1e-9)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("framework", NATIVE)
 def test_with_their_own_dropout_they_learn_and_resume_alike(team, framework, tmp_path):
     """Each draws for its own rows; the checkpoint has the generators of all."""
@@ -381,6 +386,7 @@ def test_what_listens_beyond_this_machine_is_refused_unless_it_may(
 TRAIN = ["train", "digits_mlp", "--framework", "pytorch"]
 
 
+@pytest.mark.thorough
 def test_torchrun(tmp_path):
     """Its variables are honoured; the first process tells, and writes."""
     launch = ["-m", "torch.distributed.run", "--nproc-per-node", "2"]
@@ -433,6 +439,7 @@ def test_a_killed_one_ends_all(team, framework, tmp_path):
     assert all(process.poll() is not None for process in processes)
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("children_alone")
 def test_when_the_caller_is_killed_no_process_stays(tmp_path):
     long = ["--processes", "2", "--epochs", "100000", "--out", tmp_path]

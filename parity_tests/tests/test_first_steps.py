@@ -108,6 +108,7 @@ def test_an_unknown_optimizer_is_said_before_there_is_a_folder():
         train.own_folder(Path("a"), TASKS["digits_lenet"], {"optimizer": "lyon"})
 
 
+@pytest.mark.thorough
 def test_other_settings_are_another_run_and_resume_finds_it(tmp_path):
     def run(*more):
         words = ("train", "diabetes", "--framework", "pytorch", "--out", str(tmp_path))

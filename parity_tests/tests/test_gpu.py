@@ -25,6 +25,7 @@ def lines_of(path):
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
+@pytest.mark.thorough
 def test_dry_run(tmp_path, capsys):
     chosen = ["--device", "cpu", "--dry", "--parts", "parity,speed"]
     frameworks = ["--frameworks", "pytorch,jax", "--out", str(tmp_path)]

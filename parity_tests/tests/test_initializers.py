@@ -6,6 +6,7 @@ from fnmatch import fnmatchcase
 import numpy as np
 import pytest
 
+from parity_tests.tests import held
 from shared.catalog import VARIANTS, family_of
 from shared.definitions import initializers as own
 from shared.errors import UsageError
@@ -274,7 +275,9 @@ STARTED = {
 }
 
 
-@pytest.mark.parametrize("name", sorted({*STARTED.values(), *EVERYWHERE}))
+@pytest.mark.parametrize(
+    "name", held.sampled(FIRST.values(), {*STARTED.values(), *EVERYWHERE})
+)
 def test_all_start_the_same(workers, name):
     found, whole = {}, name in EVERYWHERE
     for framework in FRAMEWORKS if whole else NATIVE:

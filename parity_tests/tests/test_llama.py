@@ -210,6 +210,7 @@ def original(workers, shipped):
     return logits, sequence[:, PROMPT.shape[1] :]
 
 
+@pytest.mark.thorough
 @needs("transformers")
 @pytest.mark.parametrize("framework", NATIVE)
 def test_smollm2_is_that_of_transformers(framework, workers, shipped, original):

@@ -36,7 +36,7 @@ def test_takes_what_the_definition_takes(workers, framework, name):
     assert check(workers.get(framework, "float64")) == ""
 
 
-@pytest.mark.parametrize("framework", NATIVE)
+@pytest.mark.parametrize("framework", held.sampled(FRAMEWORKS, NATIVE))
 @pytest.mark.parametrize("name", LOSSES)
 def test_in_float32(workers, framework, name):
     """In which some have a form of their own."""
@@ -55,7 +55,7 @@ def test_in_float32(workers, framework, name):
             assert off(a, b) <= 1e-4
 
 
-@pytest.mark.parametrize("framework", NATIVE)
+@pytest.mark.parametrize("framework", held.sampled(FRAMEWORKS, NATIVE))
 @pytest.mark.parametrize("name", IGNORING)
 def test_nothing_counts(workers, framework, name):
     loss, draw = LOSSES[name], generator("loss", name)

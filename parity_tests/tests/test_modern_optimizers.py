@@ -12,6 +12,7 @@ import pytest
 
 from parity_tests import following, streams, tolerances
 from parity_tests.following import VARIANTS
+from parity_tests.tests import held
 from shared.definitions.optimizers import (
     LAMB,
     LARS,
@@ -34,7 +35,7 @@ NAMES = "lars lamb adafactor adan sophia muon shampoo prodigy schedule_free sam"
 MODERN = {name: OPTIMIZERS[name] for name in NAMES.split()}
 
 
-@pytest.mark.parametrize("framework", NATIVE)
+@pytest.mark.parametrize("framework", held.sampled(FRAMEWORKS, NATIVE))
 @pytest.mark.parametrize("name", VARIANTS)
 def test_variants_follow_the_definition(workers, framework, name):
     worker, given = workers.get(framework, "float64"), streams.stream(VARIANTS[name])

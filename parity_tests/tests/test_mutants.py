@@ -225,6 +225,7 @@ def test_lines_are_their_functions_or_tables():
 RELU = "test_a_layer_is_what_its_spec_says[relu6]"
 
 
+@pytest.mark.thorough
 def test_tests_run_again_on_files_that_changed(tmp_path):
     """A process that stays sees a change, and that it is gone again."""
     mutants.copied(tmp_path)

@@ -17,8 +17,28 @@ def needs(original):
 ALL = [(family, one) for family in FAMILIES for one in oracles.of_family(family)]
 
 
+# Of those that take seconds each, most for moving their weights; `make thorough`.
+HEAVY = {
+    "alexnet",
+    "vgg11_bn",
+    "retinanet",
+    "timm_inception_v4",
+    "timm_legacy_xception",
+}
+HEAVY |= {"segmentation_fcn_resnet50", "segmentation_deeplabv3_resnet50"}
+HEAVY |= {"timm_inception_resnet_v2", "timm_mixer_s32_224"}
+
+
 @pytest.mark.parametrize(
-    ("family", "original"), [pytest.param(*one, id=one[1].name) for one in ALL]
+    ("family", "original"),
+    [
+        pytest.param(
+            *one,
+            id=one[1].name,
+            marks=[pytest.mark.thorough] * (one[1].name in HEAVY),
+        )
+        for one in ALL
+    ],
 )
 def test_others_give_what_ours_gives(family, original, workers):
     needs(original)

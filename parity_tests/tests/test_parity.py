@@ -1,9 +1,10 @@
 """Every model of the catalog, at the bounds of parity_tests/tolerances.py.
 
 What a family costs here is bounded (CONTRIBUTING.md), and `make parity` does all of it:
-here float32 and Keras on PyTorch are asked of one tiny model of each family, Keras on
-JAX of seven families, training of one model for each kind of objective, bfloat16 of two
-models in all, and of the full sizes one is built in all three, the others in PyTorch.
+here bfloat16 is asked of two models in all, float32 and Keras's other back ends of one
+tiny model of each family, training of one for each of its objectives, and of the full
+sizes one is built in all three, the others in PyTorch. `make test` has a sample of it,
+`make thorough` the rest.
 """
 
 import functools
@@ -27,6 +28,12 @@ LARGEST = {
 }
 
 
+TRAINED = {
+    (family_of(VARIANTS[name].spec), VARIANTS[name].spec.objective()): name
+    for name in TINY
+}
+
+
 def kind(spec):
     """Tells objectives apart by more than their numbers, and models by batch norm."""
     plan = spec.objective()
@@ -39,18 +46,20 @@ def kind(spec):
     return type(plan).__name__, loss, heads, trains, game, normed
 
 
-# The smallest; a hundred updates of others are in test_training.py.
-TRAINED = {
+# What compiles for seconds is asked of a few, and of all in `make thorough`: training
+# of the smallest model of each kind of objective; float32 and Keras on JAX, which runs
+# the lines that Keras on PyTorch runs, of convolutions with batch norm, attention,
+# recurrence, noise, boxes and graphs.
+SMALLEST = {
     kind(VARIANTS[name].spec): name
     for name in sorted(TINY, key=lambda n: VARIANTS[n].parameters, reverse=True)
 }
-# Keras on JAX runs the lines that Keras on PyTorch does, and compiles them for seconds:
-# convolutions with batch norm, attention, recurrence, noise, boxes, graphs, a program.
-ON_JAX = ("resnet", "bert", "gpt", "lstm", "vae", "ssd", "gcn")
+FEW = ("resnet", "bert", "gpt", "lstm", "vae", "ssd", "gcn")
+SAMPLED = [WHOLE[family] for family in FEW]
 # bfloat16 is asked in test_bfloat16.py, of two.
 LESS: dict[str, list[str]] = {
-    "training": [*TRAINED.values()],
-    "float32": [*WHOLE.values()],
+    "training": [*SMALLEST.values()],
+    "float32": SAMPLED,
     "bfloat16": [],
 }
 ASKED = [
@@ -59,6 +68,14 @@ ASKED = [
     for tier in TIERS
     if tier not in LESS or name in LESS[tier]
 ]
+OTHERS = {
+    name: [
+        tier
+        for tier, few in (("training", TRAINED), ("float32", WHOLE))
+        if name in few.values() and name not in LESS[tier]
+    ]
+    for name in TINY
+}
 
 
 @pytest.fixture(scope="module")
@@ -67,22 +84,24 @@ def checks_of(workers: Workers):
 
     @functools.lru_cache(maxsize=1)
     def of(name: str):
-        workers.trim(*HELD)
         tiers = [tier for one, tier in ASKED if one == name]
-        # A family may be called as one of its models is.
-        jobs = [job for job in plan([name], tiers) if job.model == name]
-        family = family_of(VARIANTS[name].spec)
-        if name in TINY and name != WHOLE[family]:
-            jobs = [job for job in jobs if job.frameworks != FOREIGN]
-        elif name in TINY and family not in ON_JAX:
-            fewer = tuple(f for f in FOREIGN if f != "keras[jax]")
-            jobs = [
-                replace(job, frameworks=fewer) if job.frameworks == FOREIGN else job
-                for job in jobs
-            ]
-        return list(run(jobs, workers, "float64", optimizers=in_turns(name)))
+        backends = FOREIGN if name in SAMPLED else ("pytorch", "keras[torch]")
+        if name in TINY and name not in WHOLE.values():
+            backends = ()
+        return checks(workers, name, tiers, backends)
 
     return of
+
+
+def checks(workers, name, tiers, backends):
+    workers.trim(*HELD)
+    # A family may be called as one of its models is.
+    jobs = [job for job in plan([name], tiers) if job.model == name]
+    asked = [job for job in jobs if job.frameworks != FOREIGN]
+    if backends:
+        foreign = [job for job in jobs if job.frameworks == FOREIGN]
+        asked += [replace(job, frameworks=backends) for job in foreign]
+    return list(run(asked, workers, "float64", optimizers=in_turns(name)))
 
 
 def _failures(checks, tier):
@@ -98,6 +117,23 @@ def _failures(checks, tier):
 @pytest.mark.parametrize(("name", "tier"), ASKED)
 def test_tiny(name, tier, checks_of):
     assert _failures(checks_of(name), tier) == []
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("name", [name for name in TINY if OTHERS[name]])
+def test_rest_of_tiny(name, workers):
+    found = checks(workers, name, OTHERS[name], ())
+    for tier in OTHERS[name]:
+        assert _failures(found, tier) == []
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("name", [n for n in WHOLE.values() if n not in SAMPLED])
+def test_tiny_in_keras_on_jax(name, workers):
+    found = checks(workers, name, ["names", "forward"], ("pytorch", "keras[jax]"))
+    on_jax = [check for check in found if "keras[jax]" in check.frameworks]
+    for tier in ("names", "forward"):
+        assert _failures(on_jax, tier) == []
 
 
 @pytest.mark.parametrize("tier", ["names", "counts"])

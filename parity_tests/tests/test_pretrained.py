@@ -108,6 +108,7 @@ def test_every_lite_knows_the_plain_pictures(name, workers):
         assert one.guesses["pytorch"][0].name in RIGHT[picture]
 
 
+@pytest.mark.thorough
 @needs_package("timm")
 @pytest.mark.parametrize("name", LITES)
 def test_timm_says_the_same_of_every_picture(name, workers):

@@ -180,6 +180,7 @@ def told_on(pages):
     return [n for n, c in pages.items() if n.endswith(".html") and said in c]
 
 
+@pytest.mark.thorough
 def test_markup_in_a_record_is_text_on_every_page(harmed):
     for name, content in harmed.items():
         assert ".." not in name
@@ -329,6 +330,7 @@ def test_every_page_search_leads_somewhere(pages, parsed):
 LAYERS = re.compile(rb'<h2 id="layers">.*?<h2 id="variants">', re.DOTALL)
 
 
+@pytest.mark.thorough
 def test_the_same_records_give_the_same_bytes(pages, commanded):
     """In another process, whose hashes differ; it asked a worker for the layers."""
     there = {
@@ -498,6 +500,7 @@ def test_without_results_it_says_which_of_two_reasons(found):
     assert groups.why_none(none).startswith("No contender has a result. jax compiled:")
 
 
+@pytest.mark.thorough
 def test_without_records_it_says_so_and_draws_nothing():
     empty = site.Site(Evidence()).render()
     said = text_of(empty, "benchmarks.html")

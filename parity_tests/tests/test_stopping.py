@@ -83,6 +83,7 @@ def test_a_run_that_had_not_begun_says_so(tmp_path):
     assert said.startswith("stopped before anything was saved")
 
 
+@pytest.mark.thorough
 def test_several_processes_stop_together(tmp_path):
     folder = tmp_path / "digits_mlp" / "pytorch"
     asked = (*TRAIN, "pytorch", "--processes", "2", "--out", tmp_path)
@@ -90,6 +91,7 @@ def test_several_processes_stop_together(tmp_path):
     assert said.startswith("stopped: pytorch at step ")
 
 
+@pytest.mark.thorough
 def test_a_benchmark_names_what_goes_on(tmp_path):
     out = tmp_path / "record.jsonl"
     asked = (*BENCH, "--frameworks", "pytorch", "--rounds", "100000", "--out", out)
