@@ -11,13 +11,15 @@ import os
 import py_compile
 import subprocess
 import sys
-from collections.abc import Hashable
+from collections.abc import Generator, Hashable, Sequence
 from pathlib import Path
 from typing import IO, Any, Self
 
 import pytest
 
+from parity_tests import touched
 from parity_tests.engine import Workers
+from parity_tests.touched import Line
 
 # Those of the process that runs the tests; parity_tests/tests/conftest.py takes them.
 workers: Workers | None = None
@@ -50,23 +52,39 @@ class KeptTests:
         self.root = root
         self._process: subprocess.Popen[str] | None = None
 
-    def failing(self, framework: str, arguments: list[str]) -> str:
+    def failing(self, framework: str, arguments: Sequence[str]) -> str:
         """Give the first test that fails, or "": the framework's files are read anew.
 
         arguments: of pytest.
         """
+        answer = self._asked(False, framework, arguments)
+        if answer is None:
+            return "the process of the tests died"
+        return str(answer)
+
+    def lines(
+        self, framework: str, arguments: Sequence[str]
+    ) -> dict[str, frozenset[Line]]:
+        """Give, by test, the lines of the framework's layers that it runs."""
+        found = self._asked(True, framework, arguments) or {}
+        return {
+            test: frozenset((file, line) for file, line in lines)
+            for test, lines in found.items()
+        }
+
+    def _asked(self, lines: bool, framework: str, arguments: Sequence[str]) -> Any:
         process = self._process or self._start()
         told, said = _pipes(process)
-        told.write(json.dumps([framework, arguments]) + "\n")
+        told.write(json.dumps([lines, framework, [*arguments]]) + "\n")
         told.flush()
         answer = said.readline()
         if not answer:
             self.close()
-            return "the process of the tests died"
-        code, failed = json.loads(answer)
-        if code > 1 and not failed:
+            return None
+        code, found = json.loads(answer)
+        if code > 1 and not found:
             raise RuntimeError(f"the tests could not be run: {arguments}, {code}")
-        return str(failed)
+        return found
 
     def _start(self) -> subprocess.Popen[str]:
         self._process = subprocess.Popen(
@@ -126,21 +144,49 @@ class _First:
             self.failed = report.nodeid
 
 
+class _Lines(_First):
+    """Notes what each test that passes runs of the framework's layers, asked anew."""
+
+    def __init__(self, framework: str, workers: Workers):
+        super().__init__(framework)
+        self.workers, self.found = workers, dict[str, list[Line]]()
+        self.odd: set[str] = set()
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed:
+            self.odd.add(report.nodeid)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(
+        self, item: pytest.Item
+    ) -> Generator[None, object, object]:
+        answers.pop(self.framework, None)
+        precisions = "float64", "float32"
+        for dtype in precisions:
+            touched.note(self.workers.get(self.framework, dtype))
+        answer = yield
+        of = [touched.noted(self.workers.get(self.framework, d)) for d in precisions]
+        if item.nodeid not in self.odd:
+            self.found[item.nodeid] = sorted(frozenset().union(*of))
+        return answer
+
+
 def main() -> None:
-    """Answer each line, a framework and arguments of pytest, by [its code, what
-    failed]."""
+    """Answer each line, whether lines are asked for, a framework and arguments of
+    pytest, by [its code, what failed or the lines]."""
     told = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what tests and pytest print is nobody's answer
     global workers
     with Workers(timeout=180.0) as workers:
         for line in sys.stdin:
-            framework, arguments = json.loads(line)
+            lines, framework, arguments = json.loads(line)
             workers.renew(framework)
             answers.pop(framework, None)
-            first = _First(framework)
-            quiet = ["-qx", "-p", "no:cacheprovider", "-W", PLUGGED]
+            first = _Lines(framework, workers) if lines else _First(framework)
+            quiet = ["-q" if lines else "-qx", "-p", "no:cacheprovider", "-W", PLUGGED]
             code = pytest.main([*quiet, *arguments], plugins=[first])
-            print(json.dumps([int(code), first.failed]), file=told, flush=True)
+            found = first.found if isinstance(first, _Lines) else first.failed
+            print(json.dumps([int(code), found]), file=told, flush=True)
 
 
 # The second run finds the modules of the first.

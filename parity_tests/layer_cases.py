@@ -42,7 +42,7 @@ CASES: dict[str, Any] = {
     "transposed_apart": ConvTransposeSpec(3, 40, 2, 3, 0, 2),
     "transposed_beside": ConvTransposeSpec(6, 5, 2, 2),
     "transposed_cut_off": ConvTransposeSpec(3, 5, 2, 1, 2),
-    "transposed_far": ConvTransposeSpec(3, 5, (7, 5), 4, (5, 4), (3, 0)),
+    "transposed_far": ConvTransposeSpec(3, 5, (7, 5), 4, (5, 4), (3, 3)),
     "transposed_wide": ConvTransposeSpec(40, 3, (1, 5), 1, (0, 2)),
     "max": Pool(3, 2, 1),
     "max_ceil": Pool(3, 2, ceil=True),

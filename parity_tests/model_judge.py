@@ -23,6 +23,7 @@ from shared.running.client import WorkerFailure
 REFERENCE = {"pytorch": "jax", "keras": "pytorch", "jax": "pytorch"}
 LAYERS, OBJECTIVES = "layers", "objectives"
 OF_LAYERS = ("layers", "cnn1d", "differences")
+OF_LAYER = {"detecting": ("ssd", "retinanet"), "generation": ("generate",)}  # besides
 # What judges an objective: the updates of models, and tests.
 LEARNED = {
     "evidence": ("vae_tiny",),
@@ -89,12 +90,16 @@ class Judge:
         compiled(root / PACKAGES[framework])
         self.workers = Workers(timeout=180.0, root=root, variables=UNCOMPILED)
         self.tests = KeptTests(root)
+        # By file of tests, what each test runs.
+        self.seen_tests: dict[str, dict[str, frozenset[touched.Line]]] = {}
         # By file and owner, what caught the last mutant.
         self.caught: dict[tuple[str, str], Check] = {}
         self.count = 0
 
     def judge(self, mutant: Mutant) -> str:
         """Say by which check it was caught, or ""."""
+        if part_of(mutant.path) == LAYERS:
+            self._see_tests(Path(mutant.path).stem)
         file = self.root / mutant.path
         original = file.read_text()
         file.write_text(mutant.source)
@@ -106,6 +111,13 @@ class Judge:
     def close(self) -> None:
         self.workers.close()
         self.tests.close()
+
+    def _see_tests(self, layer: str) -> None:
+        """Learn what the tests of layers run, while nothing is changed."""
+        for name in (*OF_LAYERS, *OF_LAYER.get(layer, ())):
+            if name not in self.seen_tests:
+                found = self.tests.lines(self.framework, [_file(name)])
+                self.seen_tests[name] = found
 
     def _import(self) -> str:
         """Every file is read anew by a process that stays, but for what its caches
@@ -122,36 +134,39 @@ class Judge:
         return ""
 
     def _checks(self, mutant: Mutant) -> list[Check]:
-        """A layer's mutant is shown to a few models that run its statement, the quick
-        ones first, then to the tests of layers and differences, then to a model of
-        every other family that does."""
         part = part_of(mutant.path)
         if part == OBJECTIVES:
             kind = Path(mutant.path).stem
             learned = [partial(self._learns, name) for name in LEARNED.get(kind, ())]
             return [*learned, *map(self._test, OF_OBJECTIVES.get(kind, ()))]
-        if part != LAYERS:
-            of = [name for name in self.others if _family(name) == part]
-            of.sort(key=lambda name: VARIANTS[name].parameters)
-            return [partial(self._differs, name) for name in of]
-        few, others = self._shown(mutant)
-        tests = [self._test(name) for name in OF_LAYERS]
-        models = [[partial(self._differs, name) for name in of] for of in (few, others)]
-        return [*models[0], *tests, *models[1]]
+        if part == LAYERS:
+            return self._checks_of_layer(mutant)
+        of = [name for name in self.others if _family(name) == part]
+        of.sort(key=lambda name: VARIANTS[name].parameters)
+        return [partial(self._differs, name) for name in of]
 
-    def _shown(self, mutant: Mutant) -> tuple[list[str], list[str]]:
-        """Give the models that see a layer's mutant before its tests and after them; of
-        what runs at the import it may be any."""
+    def _checks_of_layer(self, mutant: Mutant) -> list[Check]:
+        """A layer's mutant is shown to a few models that run its statement, the quick
+        ones first, then to the tests that do, then to a model of every other family; a
+        table's may reach any."""
         lines, certain = _statement(mutant.path, mutant.line)
-        runs = {
-            name: any((mutant.path, line) in seen.lines for line in lines)
-            for name, seen in self.own.items()
-        }
+        places = {(mutant.path, line) for line in lines}
+        runs = {name: bool(places & seen.lines) for name, seen in self.own.items()}
         of = [name for name in runs if runs[name] or not certain]
         of.sort(key=lambda name: (not runs[name], self.own[name].evidence.seconds))
         first = {_family(name): name for name in reversed(of)}
         known = {_family(name) for name in of[:FEW]}
-        return of[:FEW], [first[f] for f in reversed(first) if f not in known]
+        others = [first[f] for f in reversed(first) if f not in known]
+        found: list[Check] = [partial(self._differs, name) for name in of[:FEW]]
+        tests = [
+            test
+            for of_file in self.seen_tests.values()
+            for test, ran in of_file.items()
+            if places & ran or not certain
+        ]
+        if tests:
+            found.append(partial(self._failing, *tests))
+        return [*found, *(partial(self._differs, name) for name in others)]
 
     def _first_of(self, checks: list[Check], mutant: Mutant) -> str:
         """What caught one will often catch its neighbour, of a file the test alone."""
@@ -191,10 +206,14 @@ class Judge:
         return ""
 
     def _test(self, name: str) -> Check:
-        return partial(self._failing, f"parity_tests/tests/test_{name}.py")
+        return partial(self._failing, _file(name))
 
-    def _failing(self, tests: str) -> str:
-        return self.tests.failing(self.framework, [tests])
+    def _failing(self, *tests: str) -> str:
+        return self.tests.failing(self.framework, tests)
+
+
+def _file(name: str) -> str:
+    return f"parity_tests/tests/test_{name}.py"
 
 
 def _family(name: str) -> str:

@@ -17,6 +17,7 @@ import shutil
 import sys
 import tempfile
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
@@ -98,7 +99,8 @@ def gather(names: list[str], frameworks: set[str]) -> dict[str, dict[str, Seen]]
 
 def copied(root: Path) -> None:
     """The suite, for a judge to change files in."""
-    for part in ("shared", *(PACKAGES[f] for f in NATIVE), "parity_tests", "docs"):
+    packages = [PACKAGES[framework] for framework in NATIVE]
+    for part in ("shared", *packages, "parity_tests", "benchmarks", "triptych", "docs"):
         shutil.copytree(ROOT / part, root / part)
     shutil.copy(ROOT / "pyproject.toml", root)
 
@@ -228,6 +230,17 @@ def again(outcomes: list[Outcome]) -> list[Outcome]:
     return [o for o in outcomes if key(o) not in wanted] + found
 
 
+def unjudged(mutants: list[Mutant], outcomes: list[Outcome]) -> list[Mutant]:
+    """Leave out those with an outcome; of several alike in one line as many."""
+    judged = Counter(key(outcome) for outcome in outcomes)
+    left = []
+    for mutant in mutants:
+        judged[key(mutant)] -= 1
+        if judged[key(mutant)] < 0:
+            left.append(mutant)
+    return left
+
+
 def summary(outcomes: list[Outcome]) -> str:
     caught = sum(o.caught for o in outcomes)
     explained = sum(not o.caught and bool(o.explained) for o in outcomes)
@@ -274,8 +287,7 @@ def main(arguments: list[str]) -> int:
             outcomes = read([options.json])
         elif options.json:
             write_text(options.json, "")
-        judged = {key(outcome) for outcome in outcomes}
-        mutants = [mutant for mutant in mutants if key(mutant) not in judged]
+        mutants = unjudged(mutants, outcomes)
         parts = {part_of(mutant.path) for mutant in mutants}
         names = [
             name

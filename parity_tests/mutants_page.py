@@ -150,8 +150,9 @@ Would parity notice? `make mutants` changes one thing in one place of one framew
 number, a stride, an eps, an activation, a bias, a residual, a dropout, an axis, an
 order, a flag), runs the tiers names, counts, forward, gradients, buffers, programs
 and cases against another framework, and where they hold, the tests of the layers and of
-[the differences](differences.md); of an objective's steps it runs updates of models,
-and tests. Of each file its last run; where fewer were judged than made, of a sample.
+[the differences](differences.md); of a layer those models and tests that run the
+changed statement. Of an objective's steps it runs updates of models, and tests. Of each
+file its last run; where fewer were judged than made, of a sample.
 {summary}.
 
 {table}

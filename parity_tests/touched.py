@@ -48,29 +48,41 @@ class Seen:
 
 
 def seen(worker: Worker, name: str, tiers: Sequence[str]) -> Seen:
+    note(worker)
+    evidence = measure(worker, name, VARIANTS[name], tiers)
+    return Seen(evidence, noted(worker))
+
+
+def note(worker: Worker) -> None:
+    """Have a worker note every line of its framework's layers that runs."""
     folder = ROOT / PACKAGES[worker.framework] / "layers"
     worker.ask(f"{__name__}:begin", str(folder))
-    evidence = measure(worker, name, VARIANTS[name], tiers)
+
+
+def noted(worker: Worker) -> frozenset[Line]:
+    """Give the lines since `note`, and end that."""
     lines = worker.ask(f"{__name__}:ended")
     found = ((str(Path(file).relative_to(ROOT)), line) for file, line in lines)
-    return Seen(evidence, frozenset(found))
+    return frozenset(found)
 
 
 def statement(text: str, line: int) -> tuple[range, bool]:
-    """Give the lines of the statement that this one is of, of a compound its head, and
-    True; of what runs at the import those of all that is defined there, and False."""
+    """Give the lines of the statement that this one is of, of a compound its head; of
+    what runs at the import those of the class or function. False: it is of none, and
+    who reads it is not seen."""
     tree = ast.parse(text)
     functions = [one for one in ast.walk(tree) if isinstance(one, ast.FunctionDef)]
     inside = [n for one in functions for root in one.body for n in ast.walk(root)]
     kept = [_head(node) for node in inside if isinstance(node, ast.stmt)]
     if found := [lines for lines in kept if line in lines]:
         return min(found, key=len), True
-    (whole,) = (lines for node in tree.body if line in (lines := _lines(node)))
-    return whole, False
+    (whole,) = (node for node in tree.body if line in _lines(node))
+    return _lines(whole), isinstance(whole, ast.ClassDef | ast.FunctionDef)
 
 
 def _lines(node: ast.stmt) -> range:
-    return range(node.lineno, (node.end_lineno or node.lineno) + 1)
+    first = min(one.lineno for one in (node, *getattr(node, "decorator_list", ())))
+    return range(first, (node.end_lineno or node.lineno) + 1)
 
 
 def _head(node: ast.stmt) -> range:

@@ -34,7 +34,7 @@ def speaker(tmp_path_factory, workers):
     "settings",
     [
         {"temperature": 0.0},
-        {"temperature": 1.3},
+        {},
         {"temperature": 0.7, "top_k": 5, "top_p": 0.8},
     ],
 )

@@ -163,6 +163,12 @@ def test_a_later_run_of_a_file_takes_the_place_of_the_earlier(everything):
     assert len(after) == len(before) == len(set(after) & set(before)) + 1
 
 
+def test_of_several_alike_in_a_line_each_is_judged():
+    one = mutants.Mutant("jax", "jax_impl/a/b.py", 1, "x[:1, :1]", "1 -> 2", "")
+    judged = mutants.outcome_of(one, "names", "")
+    assert mutants.unjudged([one, one, one], [judged, judged]) == [one]
+
+
 # Which models a layer's mutant is shown to
 
 
@@ -184,6 +190,7 @@ BRANCHES = """A = {
 }
 
 
+@g(3)
 def f(x=1):
     if (
         x
@@ -204,13 +211,13 @@ def test_a_line_is_of_its_statement():
         lines, certain = touched.statement(BRANCHES, line)
         return lines.start, lines.stop - 1, certain
 
-    assert of(2) == (1, 3, False)  # what runs at the import may reach any
-    assert of(6) == (6, 17, False)
-    assert of(8) == (7, 9, True)  # of a compound the head
-    assert of(12) == (10, 12, True)
-    assert of(14) == (13, 14, True)
-    assert of(15) == (15, 15, True)
+    assert of(2) == (1, 3, False)
+    assert of(6) == of(7) == (6, 18, True)
+    assert of(9) == (8, 10, True)  # of a compound the head
+    assert of(13) == (11, 13, True)
+    assert of(15) == (14, 15, True)
     assert of(16) == (16, 16, True)
+    assert of(17) == (17, 17, True)
 
 
 def test_lines_are_their_functions_or_tables():
@@ -234,6 +241,10 @@ def test_tests_run_again_on_files_that_changed(tmp_path):
     asked = ["parity_tests/tests/test_layers.py", "-k", "relu6"]
     with KeptTests(tmp_path) as tests:
         assert tests.failing("pytorch", asked) == ""
+        asked_more = [asked[0], "-k", "is_what_its_spec_says[hard_sigmoid]"]
+        ((_, lines),) = tests.lines("pytorch", asked_more).items()
+        ran = {text.splitlines()[line - 1] for _, line in lines}
+        assert any('"hard_sigmoid": lambda x:' in line for line in ran)
         file.write_text(text.replace("relu6", "relu"))
         assert tests.failing("pytorch", asked).endswith(RELU)
         file.write_text(text.replace("import torch", "import nothing_of_the_name"))

@@ -11,6 +11,7 @@ from parity_tests import training
 from parity_tests.compare import error
 from parity_tests.engine import SEED, request
 from parity_tests.tests.test_originals import needs
+from parity_tests.tests.test_ssd import GIVEN
 from parity_tests.tolerances import FORWARD
 from shared.catalog import variant
 from shared.data.batches import Samples
@@ -98,6 +99,28 @@ def test_levels_by_hand():
     assert found.classes[0].tolist() == [0, 0, 0, 1, 0]
     assert found.boxes[0, :, 0].tolist() == [0, 1, 3, 3, 0]
     assert found.valid[0].tolist() == [True] * 4 + [False]
+
+
+LEVELS = """
+    import numpy as np
+    from shared.definitions.detecting import Detecting
+
+    def levels():
+        boxes = np.array([[[k, 0, k + 0.9, 1] for k in range(5)]])
+        scores = [[0.9, 0.2], [0.8, 0.7], [0.1, 0.1], [0.5, 0.5], [0.5, 0.05]]
+        scores = np.array([scores])
+        s = Detecting(least=0.3, most=2, threshold=0.5, limit=5)
+        found = detected_of_levels(s, given(boxes), given(scores), (3, 2))
+        wanted = s.of_levels(boxes, scores, (3, 2))
+        for one, other in zip(found, wanted, strict=True):
+            np.testing.assert_array_equal(np.asarray(one), other)
+"""
+
+
+@pytest.mark.parametrize("framework", NATIVE)
+def test_levels_as_by_hand(within, framework):
+    given = GIVEN[framework].replace("import detected", "import detected_of_levels")
+    within(framework, given + LEVELS, "levels")
 
 
 # What is learnt
