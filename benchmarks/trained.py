@@ -30,6 +30,7 @@ from shared.data.batches import laid_out
 from shared.data.shapes import CLASSES
 from shared.data.text import sonnets, spelled
 from shared.data.translation import made_vocabulary
+from shared.data.words import KINDS, WORDS
 from shared.errors import UsageError, unknown
 from shared.files.writing import write_text
 from shared.frameworks import NATIVE
@@ -213,6 +214,19 @@ def _translated(outputs: Arrays) -> list[Cell]:
     return [known.decode(line) for line in outputs[0]]
 
 
+def _of_each_kind(task: Task) -> Arrays:
+    index = [WORDS.index(words[0]) for words in KINDS.values()]
+    return np.array(index)[:, None], np.ones((len(index), 1))
+
+
+def _words(task: Task, asked: Arrays) -> list[Cell]:
+    return [WORDS[word] for word in asked[0][:, 0]]
+
+
+def _nearest(outputs: Arrays) -> list[Cell]:
+    return [" ".join(WORDS[word] for word in row) for row in outputs[0]]
+
+
 # Graphs
 
 MEMBERS = (0, 2, 8, 9, 13, 19, 28, 30, 33)
@@ -307,6 +321,14 @@ SAMPLES = {
         _sentences,
         _read,
         _translated,
+    ),
+    "word2vec": Sample(
+        "kinds_word2vec",
+        "neighbours",
+        "Which words are nearest",
+        _of_each_kind,
+        _words,
+        _nearest,
     ),
     "gcn": Sample("karate_gcn", "", "With whom each goes", _club, _members, _sides),
 }

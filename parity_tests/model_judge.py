@@ -28,6 +28,7 @@ OF_LAYER = {"detecting": ("ssd", "retinanet"), "generation": ("generate",)}  # b
 LEARNED = {
     "evidence": ("vae_tiny",),
     "detection": ("ssd_tiny", "retinanet_tiny"),
+    "routing": ("moe_tiny_switch",),
     "adversarial": ("wgan_gp_tiny", "gan_tiny", "dcgan_tiny", "wgan_gp_dcgan_tiny"),
 }
 OF_OBJECTIVES = {
@@ -36,6 +37,7 @@ OF_OBJECTIVES = {
     "evidence": ("vae",),
     "diffusion": ("objectives",),
     "detection": ("ssd", "retinanet"),
+    "routing": ("moe",),
     "distillation": ("objectives",),
     "temporal_difference": ("objectives",),
 }

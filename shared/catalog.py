@@ -12,13 +12,17 @@ from shared.specs.language import (
     albert,
     bert,
     gpt,
+    lamda,
     llama,
     mamba,
+    moe,
     t5,
     textcnn,
     transformer,
+    whisper,
+    word2vec,
 )
-from shared.specs.sequence import cnn1d, lstm, rnn, silero_vad, tcn
+from shared.specs.sequence import cnn1d, lstm, rnn, silero_vad, tcn, wavenet
 from shared.specs.vision import (
     alexnet,
     convnext,

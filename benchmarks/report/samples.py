@@ -28,6 +28,7 @@ EMBEDDED = (
     "temporal_order_lstm",
     "sonnets_gpt",
     "sonnets_mamba",
+    "sonnets_moe",
     "digits_siamese",
     "digits_triplet",
     "jumbled_bert",

@@ -28,8 +28,8 @@ class Generates:
     cache."""
 
     spec: Any
-    cache: Callable[[int, int], list[Cache]]
-    extend: Callable[..., tuple[Array, list[Cache]]]
+    cache: Callable[[int, int], Any]
+    extend: Callable[..., tuple[Array, Any]]
 
     def generate(
         self,
@@ -122,7 +122,7 @@ class Generates:
         ) -> tuple[tuple[Beams, list[Cache]], None]:
             beams, cache = state
             kept = (each + beams.parents).reshape(-1)
-            cache = [(keys[kept], values[kept]) for keys, values in cache]
+            cache = [tuple(part[kept] for part in own) for own in cache]
             tokens = beams.sequences[:, :, place - 1].reshape(-1, 1)
             logits, cache = self.extend(tokens, cache, (first + place - 1)[None])
             return (by.step(beams, _log_p(logits, rows, width), place), cache), None

@@ -17,7 +17,7 @@ class Translates:
     joins the cache."""
 
     spec: Any
-    read: Callable[[Array, Array], list[Any]]
+    read: Callable[..., list[Any]]
     decode: Callable[..., Array]
     cache: Callable[[int, int], Any]
     extend: Callable[..., tuple[Array, Any]]
@@ -25,27 +25,27 @@ class Translates:
     def translate(
         self,
         source: Array,
-        mask: Array,
-        *,
+        *mask: Array,
         width: int = 4,
         length_penalty: float = 0.6,
         cached: bool = True,
     ) -> tuple[Array, Array, Array]:
-        """The best translations that are found, with END to the end; their log
-        probabilities; and the least margin by which a step of the search decided.
+        """The best translations that are found, with their end to the end; their log
+        probabilities; and the least margin by which a step of the search decided. The
+        mask says where the source counts, if not everywhere.
         [B, T], [B], [B]"""
         s, rows = self.spec, len(source)
-        pairs = self.read(source, mask)
+        pairs = self.read(source, *mask)
         seen = [tuple(jnp.repeat(x, width, 0) for x in pair) for pair in pairs]
-        counts = jnp.repeat(mask, width, 0)
+        counts = [jnp.repeat(x, width, 0) for x in mask]
 
         def score(last: Array, place: Array, cache: Any) -> tuple[Array, Any]:
             token = jnp.where(place == 0, s.begins, last.reshape(-1, 1))
             if cached:
-                logits, cache = self.extend(token, cache, place, seen, counts)
+                logits, cache = self.extend(token, cache, place, seen, *counts)
             else:
                 cache = cache.at[:, place].set(token[:, 0])
-                logits = self.decode(cache, seen, counts)[:, place]
+                logits = self.decode(cache, seen, *counts)[:, place]
             return jax.nn.log_softmax(logits).reshape(*last.shape, -1), cache
 
         cache: Any = self.cache(rows * width, s.target_tokens)

@@ -14,6 +14,7 @@ from jax_impl.objectives import (
     evidence,
     flow,
     reconstruction,
+    routing,
     supervised,
     temporal_difference,
 )
@@ -24,6 +25,7 @@ MODULES: dict[str, ModuleType] = {
     "Adversarial": adversarial,
     "Evidence": evidence,
     "Reconstruction": reconstruction,
+    "Balanced": routing,
     "Distillation": distillation,
     "Diffusion": diffusion,
     "FlowLikelihood": flow,

@@ -28,8 +28,8 @@ class Generates:
 
     spec: Any
     variable_dtype: str
-    cache: Callable[[int, int], list[Cache]]
-    extend: Callable[..., tuple[KerasTensor, list[Cache]]]
+    cache: Callable[[int, int], Any]
+    extend: Callable[..., tuple[KerasTensor, Any]]
 
     def generate(
         self,
@@ -131,7 +131,7 @@ class Generates:
         ) -> tuple[tuple[KerasTensor, ...], list[Cache]]:
             beams, cache = Beams(*state[0]), state[1]
             kept = ops.reshape(each + beams.parents, (-1,))
-            cache = [(ops.take(k, kept, 0), ops.take(v, kept, 0)) for k, v in cache]
+            cache = [tuple(ops.take(x, kept, 0) for x in own) for own in cache]
             tokens = ops.take(beams.sequences, [place - 1], 2)
             here = ops.stack([first + place - 1])
             logits, cache = self.extend(ops.reshape(tokens, (-1, 1)), cache, here)

@@ -16,7 +16,7 @@ class Translates:
     joins the cache."""
 
     spec: Any
-    read: Callable[[KerasTensor, KerasTensor], list[Any]]
+    read: Callable[..., list[Any]]
     decode: Callable[..., KerasTensor]
     cache: Callable[[int, int], Any]
     extend: Callable[..., tuple[KerasTensor, Any]]
@@ -24,29 +24,29 @@ class Translates:
     def translate(
         self,
         source: KerasTensor,
-        mask: KerasTensor,
-        *,
+        *mask: KerasTensor,
         width: int = 4,
         length_penalty: float = 0.6,
         cached: bool = True,
     ) -> tuple[KerasTensor, KerasTensor, KerasTensor]:
-        """The best translations that are found, with END to the end; their log
-        probabilities; and the least margin by which a step of the search decided.
+        """The best translations that are found, with their end to the end; their log
+        probabilities; and the least margin by which a step of the search decided. The
+        mask says where the source counts, if not everywhere.
         [B, T], [B], [B]"""
         s, rows = self.spec, ops.shape(source)[0]
-        pairs = self.read(source, mask)
+        pairs = self.read(source, *mask)
         seen = [tuple(ops.repeat(x, width, 0) for x in pair) for pair in pairs]
-        counts = ops.repeat(mask, width, 0)
+        counts = [ops.repeat(x, width, 0) for x in mask]
 
         def score(
             last: KerasTensor, place: KerasTensor, cache: Any
         ) -> tuple[KerasTensor, Any]:
             token = ops.where(place == 0, s.begins, ops.reshape(last, (-1, 1)))
             if cached:
-                logits, cache = self.extend(token, cache, place, seen, counts)
+                logits, cache = self.extend(token, cache, place, seen, *counts)
             else:
                 cache = update_slice_in_dim(cache, token, place, 1)
-                logits = ops.take(self.decode(cache, seen, counts), place, 1)
+                logits = ops.take(self.decode(cache, seen, *counts), place, 1)
             log_p = ops.log_softmax(logits)
             return ops.reshape(log_p, (-1, width, s.vocab_size)), cache
 

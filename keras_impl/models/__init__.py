@@ -31,17 +31,23 @@ from keras_impl.models.language.bert import (
     BertForTokenClassification as BertForTokenClassification,
 )
 from keras_impl.models.language.gpt import GPT as GPT
+from keras_impl.models.language.lamda import LaMDA as LaMDA
 from keras_impl.models.language.llama import Llama as Llama
 from keras_impl.models.language.mamba import Mamba as Mamba
+from keras_impl.models.language.moe import MoE as MoE
 from keras_impl.models.language.t5 import T5 as T5
 from keras_impl.models.language.textcnn import TextCNN as TextCNN
 from keras_impl.models.language.transformer import Transformer as Transformer
+from keras_impl.models.language.whisper import Whisper as Whisper
+from keras_impl.models.language.word2vec import GloVe as GloVe
+from keras_impl.models.language.word2vec import Word2Vec as Word2Vec
 from keras_impl.models.sequence.cnn1d import CNN1D as CNN1D
 from keras_impl.models.sequence.lstm import LSTM as LSTM
 from keras_impl.models.sequence.rnn import RNN as RNN
 from keras_impl.models.sequence.rnn import RNNPredictor as RNNPredictor
 from keras_impl.models.sequence.silero_vad import SileroVAD as SileroVAD
 from keras_impl.models.sequence.tcn import TCN as TCN
+from keras_impl.models.sequence.wavenet import WaveNet as WaveNet
 from keras_impl.models.vision.alexnet import AlexNet as AlexNet
 from keras_impl.models.vision.alexnet import TwoTowerAlexNet as TwoTowerAlexNet
 from keras_impl.models.vision.convnext import ConvNeXt as ConvNeXt

@@ -20,6 +20,14 @@ def small_mistral() -> Any:
     return _exact_logits("Mistral", **_SMALL_LLAMA, sliding_window=5)
 
 
+def small_mixtral() -> Any:
+    """Make transformers' Mixtral at the sizes of the oracle of moe; it puts out what
+    its routers say as well."""
+    return _exact_logits(
+        "Mixtral", **_SMALL_LLAMA, num_local_experts=5, num_experts_per_tok=2
+    )
+
+
 def small_mamba() -> Any:
     """transformers' Mamba at the sizes of the oracle of mamba."""
     return _exact_logits(
@@ -70,14 +78,20 @@ def _exact_logits(family: str, **sizes: Any) -> Any:
     """A causal language model of transformers. What it computes in float32 whatever the
     weights are, norms, angles and routes, it computes in float64 here."""
     without_operators()
+    torch = importlib.import_module("torch")
     transformers = importlib.import_module("transformers")
     model: Any = getattr(transformers, f"{family}ForCausalLM")
     exact = _in_float64()
+    told = {"output_router_logits": True} if family == "Mixtral" else {}
 
     class Logits(model):
         def forward(self, tokens: Any) -> Any:
             with exact:
-                return super().forward(tokens, use_cache=False).logits
+                found = super().forward(tokens, use_cache=False, **told)
+            if not told:
+                return found.logits
+            routes = [one.view(*tokens.shape, -1) for one in found.router_logits]
+            return found.logits, torch.stack(routes, 1)
 
     with exact:
         made = Logits(getattr(transformers, f"{family}Config")(**sizes))
@@ -238,6 +252,99 @@ def _bert(kind: str, **sizes: Any) -> Any:
     for module in made.modules():
         if isinstance(module, torch.nn.Embedding):
             module.padding_idx = None  # else its row is not trained
+    return made
+
+
+def small_lamda() -> Any:
+    """Make transformers' decoder of T5 1.1 alone, at the sizes of lamda's ORACLES, with
+    a head."""
+    without_operators()
+    torch = importlib.import_module("torch")
+    transformers = importlib.import_module("transformers")
+    module: Any = torch.nn.Module
+    exact = _in_float64()
+
+    class Logits(module):
+        def __init__(self, config: Any):
+            super().__init__()
+            stack = importlib.import_module("transformers.models.t5.modeling_t5")
+            self.decoder = stack.T5Stack(config)
+            for block in self.decoder.block:  # it looks at no encoder
+                del block.layer[1]
+            self.lm_head = torch.nn.Linear(48, 101, bias=False)
+
+        def forward(self, tokens: Any) -> Any:
+            with exact:
+                found = self.decoder(tokens, use_cache=False)
+            return self.lm_head(found.last_hidden_state)
+
+    return Logits(
+        transformers.T5Config(
+            vocab_size=101,
+            d_model=48,
+            num_layers=3,
+            num_heads=4,
+            d_kv=10,
+            d_ff=40,
+            relative_attention_num_buckets=12,
+            relative_attention_max_distance=15,
+            dropout_rate=0.0,
+            layer_norm_epsilon=1e-3,
+            feed_forward_proj="gated-gelu",
+            is_decoder=True,
+            is_encoder_decoder=False,
+            use_cache=False,
+        )
+    )
+
+
+def small_whisper() -> Any:
+    """Make transformers' Whisper at the sizes of the spec's ORACLES."""
+    without_operators()
+    torch = importlib.import_module("torch")
+    transformers = importlib.import_module("transformers")
+    model: Any = transformers.WhisperForConditionalGeneration
+
+    class Logits(model):
+        def forward(self, mel: Any, target: Any) -> Any:
+            given = {"decoder_input_ids": target, "use_cache": False}
+            return super().forward(mel, **given).logits
+
+    config = transformers.WhisperConfig(
+        vocab_size=101,
+        num_mel_bins=9,
+        d_model=48,
+        encoder_layers=3,
+        decoder_layers=3,
+        encoder_attention_heads=4,
+        decoder_attention_heads=4,
+        encoder_ffn_dim=40,
+        decoder_ffn_dim=40,
+        max_source_positions=20,
+        max_target_positions=17,
+        dropout=0.0,
+        decoder_start_token_id=100,
+        bos_token_id=99,
+        eos_token_id=99,
+        pad_token_id=None,
+    )
+    made = Logits(config)
+    encoder = made.model.encoder
+    module: Any = torch.nn.Module
+    rates = 10000 ** (-torch.arange(24, dtype=torch.float64) / 23)
+    angles = torch.arange(20, dtype=torch.float64)[:, None] * rates
+    exact = torch.cat([angles.sin(), angles.cos()], 1)
+    assert (encoder.embed_positions.weight - exact).abs().max() < 1e-6
+
+    class Positions(module):
+        """Its table, which is no weight, in float64."""
+
+        num_embeddings = len(exact)
+
+        def forward(self, places: Any) -> Any:
+            return exact[places]
+
+    encoder.embed_positions = Positions()
     return made
 
 

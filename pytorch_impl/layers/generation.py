@@ -27,7 +27,7 @@ class Generates:
     cache."""
 
     spec: Any
-    cache: Callable[[int, int], list[Cache]]
+    cache: Callable[[int, int], Any]
     extend: Callable[..., Tensor]
 
     @torch.no_grad()
@@ -114,7 +114,7 @@ class Generates:
         beams = by.step(by.start(rows, prompt.device), _log_p(logits, rows, width), 0)
         for place in range(1, length):
             kept = (each + beams.parents).flatten()
-            cache = [(keys[kept], values[kept]) for keys, values in cache]
+            cache = [tuple(part[kept] for part in own) for own in cache]
             tokens = beams.sequences[:, :, place - 1].reshape(-1, 1)
             here = places[first + place - 1 :][:1]
             logits = self.extend(tokens, cache, here)

@@ -17,7 +17,7 @@ class Translates:
     joins the cache."""
 
     spec: Any
-    read: Callable[[Tensor, Tensor], list[Any]]
+    read: Callable[..., list[Any]]
     decode: Callable[..., Tensor]
     cache: Callable[[int, int], Any]
     extend: Callable[..., Tensor]
@@ -27,36 +27,38 @@ class Translates:
     def translate(
         self,
         source: Tensor,
-        mask: Tensor,
-        *,
+        *mask: Tensor,
         width: int = 4,
         length_penalty: float = 0.6,
         cached: bool = True,
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """The best translations that are found, with END to the end; their log
-        probabilities; and the least margin by which a step of the search decided.
+        """The best translations that are found, with their end to the end; their log
+        probabilities; and the least margin by which a step of the search decided. The
+        mask says where the source counts, if not everywhere.
         [B, T], [B], [B]"""
         s, rows = self.spec, len(source)
-        pairs = self.read(source, mask)
+        pairs = self.read(source, *mask)
         seen: list[Any] = [
             tuple(x.repeat_interleave(width, 0) for x in pair) for pair in pairs
         ]
-        counts = mask.repeat_interleave(width, 0)
+        counts = [x.repeat_interleave(width, 0) for x in mask]
 
         def score(last: Tensor, place: int, cache: Any) -> tuple[Tensor, Any]:
             token = last.reshape(-1, 1)
             if place == 0:
                 token = torch.full_like(token, s.begins)
             if cached:
-                logits = self.extend(token, cache, place, seen, counts)
+                logits = self.extend(token, cache, place, seen, *counts)
             else:
                 cache[:, place : place + 1] = token
-                logits = self.decode(cache, seen, counts)[:, place]
+                logits = self.decode(cache, seen, *counts)[:, place]
             return logits.log_softmax(-1).reshape(*last.shape, -1), cache
 
         cache: Any = self.cache(rows * width, s.target_tokens)
         if not cached:
-            cache = source.new_full((rows * width, s.target_tokens), s.begins)
+            cache = torch.full(
+                (rows * width, s.target_tokens), s.begins, device=source.device
+            )
         search = BeamSearch(
             width=width,
             end=s.ends,

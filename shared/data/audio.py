@@ -133,6 +133,44 @@ def _hertz(mel: Array) -> Array:
     return 700 * (10 ** (mel / 2595) - 1)
 
 
+@dataclass(frozen=True, kw_only=True)
+class WhisperMel(Checked):
+    """What Whisper hears (Radford et al. 2022, arXiv:2212.04356, section 2.2, and its
+    published code): of 16,000 samples a second, the last cut off or silent, windows of
+    25 ms each 10 ms, mirrored at both ends; energies in bands of Slaney's mel scale
+    (straight up to 1,000 Hz, 15 bands; logarithmic from there, 27 to each 6.4-fold),
+    each triangle of area 1; their decimal logarithm, of the 8 decades below the
+    loudest, with 4 added, a fourth of it.
+    """
+
+    bands: Size = 80
+    seconds: Size = 30
+
+    @cached_property
+    def filters(self) -> Array:
+        """[bands, 201]"""
+        steps = np.linspace(0, 15 + 27 * np.log(8) / np.log(6.4), self.bands + 2)
+        beyond = np.exp((np.maximum(steps, 15) - 15) * np.log(6.4) / 27)
+        corners = np.where(steps < 15, steps * 200 / 3, 1000 * beyond)
+        left, middle, right = corners[:-2, None], corners[1:-1, None], corners[2:, None]
+        f = np.arange(201) * 40.0
+        rising, falling = (f - left) / (middle - left), (right - f) / (right - middle)
+        return np.maximum(np.minimum(rising, falling), 0) * 2 / (right - left)
+
+    def __call__(self, samples: Array) -> Array:
+        """Turn a recording, [length], into [bands, 100 * seconds], float32."""
+        sound = np.zeros(16_000 * self.seconds)
+        sound[: len(samples)] = samples[: len(sound)]
+        windows = np.lib.stride_tricks.sliding_window_view(
+            np.pad(sound, 200, mode="reflect"), 400
+        )
+        frames = windows[:-1:160] * (0.5 - 0.5 * np.cos(np.pi * np.arange(400) / 200))
+        energy = np.square(np.abs(np.fft.rfft(frames)))
+        mel = np.log10(np.maximum(self.filters @ energy.T, 1e-10))
+        mel = np.maximum(mel, mel.max() - 8)
+        return ((mel + 4) / 4).astype(np.float32)
+
+
 def tones(
     number: int = 1800, length: int = 400, pitches: int = 6, seed: int = 0
 ) -> Dataset:
@@ -149,6 +187,71 @@ def tones(
     waves = loudness[:, None] * np.sin(2 * np.pi * turns)
     waves += 0.7 * draw.standard_normal((number, length))
     whole = Samples((waves[:, None].astype(np.float32),), (pitch,))
+    a, b = number * 2 // 3, number * 5 // 6
+    return Dataset(
+        whole.take(slice(a)), whole.take(slice(a, b)), whole.take(slice(b, None))
+    )
+
+
+def mu_law(samples: Array, levels: int = 256) -> Array:
+    """Sort samples from -1 to 1 into levels, fine about 0 and coarse at the ends (ITU-T
+    G.711; van den Oord et al. 2016, arXiv:1609.03499, section 2.2)."""
+    mu = levels - 1
+    squeezed = np.sign(samples) * np.log1p(mu * np.abs(samples)) / np.log1p(mu)
+    return np.floor((np.clip(squeezed, -1, 1) + 1) / 2 * mu + 0.5).astype(np.int64)
+
+
+def of_mu_law(codes: Array, levels: int = 256) -> Array:
+    """Give the sample in the middle of each level."""
+    mu = levels - 1
+    squeezed = 2 * np.asarray(codes) / mu - 1
+    return np.sign(squeezed) * np.expm1(np.abs(squeezed) * np.log1p(mu)) / mu
+
+
+def hums(
+    number: int = 900, length: int = 64, levels: int = 32, seed: int = 0
+) -> Dataset:
+    """Draw sounds of two tones and little noise; the target is the next sample, by its
+    level, [N, length]."""
+    draw = generator("hums", seed)
+    cycles = 0.02 * 2 ** draw.uniform(0, 2, (number, 2, 1))  # a sample
+    phase, loudness = (
+        draw.random((number, 2, 1)),
+        draw.uniform(0.2, 0.45, (number, 2, 1)),
+    )
+    turns = 2 * np.pi * (cycles * np.arange(length + 1) + phase)
+    waves = (loudness * np.sin(turns)).sum(1)
+    codes = mu_law(waves + 0.01 * draw.standard_normal(waves.shape), levels)
+    whole = Samples((codes[:, :-1],), (codes[:, 1:],))
+    a, b = number * 2 // 3, number * 5 // 6
+    return Dataset(
+        whole.take(slice(a)), whole.take(slice(a, b)), whole.take(slice(b, None))
+    )
+
+
+MELODY = LogMel(rate=4_000, window=64, hop=32, transform=64, bands=12)
+NOTES, PITCHES = 5, 6  # the most of one melody, and how many there are
+BEGIN, END = PITCHES + 1, PITCHES
+
+
+def melodies(number: int = 2400, seed: int = 0) -> Dataset:
+    """Draw melodies of one to five tones, of different lengths, in noise: their log-mel
+    spectrograms [N, 12, 40]; what a decoder is given, their pitches after BEGIN; and
+    what follows there, END to the end."""
+    draw = generator("melodies", seed)
+    pitch = draw.integers(0, PITCHES, (number, NOTES))
+    lasts = draw.integers(192, 257, (number, NOTES))  # samples
+    counts = np.arange(NOTES) < draw.integers(1, NOTES + 1, number)[:, None]
+    time, begins = np.arange(40 * 32 + 32), np.cumsum(lasts, 1) - lasts
+    since = time - begins[..., None]  # [N, NOTES, samples]
+    sounds = (since >= 0) & (since < lasts[..., None]) & counts[..., None]
+    cycles = 0.04 * 2 ** (pitch / 2)[..., None]  # a sample
+    waves = (sounds * np.sin(2 * np.pi * cycles * since)).sum(1)
+    mel = MELODY(waves + 0.05 * draw.standard_normal(waves.shape))
+    said = np.where(counts, pitch, END)
+    target = np.pad(said, ((0, 0), (1, 0)), constant_values=BEGIN)
+    wanted = np.pad(said, ((0, 0), (0, 1)), constant_values=END)
+    whole = Samples((mel / 10, target), (wanted,))
     a, b = number * 2 // 3, number * 5 // 6
     return Dataset(
         whole.take(slice(a)), whole.take(slice(a, b)), whole.take(slice(b, None))

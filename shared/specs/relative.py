@@ -1,6 +1,36 @@
 """Buckets of distances between tokens (Raffel et al. 2019, arXiv:1910.10683, section
 2.1), which share what is added to a score of attention."""
 
+from typing import Protocol
+
+
+class Relative(Protocol):
+    """What attention and the MLP of T5's form are told."""
+
+    @property
+    def width(self) -> int: ...
+
+    @property
+    def heads(self) -> int: ...
+
+    @property
+    def head_width(self) -> int: ...
+
+    @property
+    def inner_width(self) -> int: ...
+
+    @property
+    def mlp_width(self) -> int: ...
+
+    @property
+    def gated(self) -> bool: ...
+
+    @property
+    def dropout(self) -> float: ...
+
+    @property
+    def rms_eps(self) -> float: ...
+
 
 def bucket_starts(buckets: int, reach: int) -> tuple[int, ...]:
     """The distance at which each bucket but the first begins.

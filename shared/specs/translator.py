@@ -35,10 +35,6 @@ class TranslatorSpec(Spec):
     """
 
     cases: ClassVar[tuple[str, ...]] = ("extreme lengths",)
-    # What the decoder is given first, and what ends a sentence.
-    begins: ClassVar[int] = END
-    ends: ClassVar[int] = END
-
     vocab_size: Size
     source_tokens: Size
     target_tokens: Size
@@ -113,6 +109,16 @@ class TranslatorSpec(Spec):
         ahead = np.pad(target[:, 1:], ((0, 0), (0, 1)), constant_values=PAD)
         given = (target != PAD) | (np.arange(target.shape[1]) == 0)
         return (np.where(given & (ahead == PAD), END, ahead),)
+
+    @property
+    def begins(self) -> int:
+        """What the decoder is given first."""
+        return END
+
+    @property
+    def ends(self) -> int:
+        """What ends a sentence."""
+        return END
 
     @property
     def read(self) -> tuple[Tensor, ...]:

@@ -17,16 +17,21 @@ from shared.tasks.generative import (
 from shared.tasks.graph import cora_gcn, karate_gcn
 from shared.tasks.language import (
     jumbled_bert,
+    kinds_word2vec,
     made_language_t5,
     made_language_transformer,
+    melodies_whisper,
+    remarks_lamda,
     reviews_textcnn,
     shakespeare_gpt,
     sonnets_gpt,
     sonnets_llama,
     sonnets_mamba,
+    sonnets_moe,
     sst2_textcnn,
 )
 from shared.tasks.sequence import (
+    hums_wavenet,
     seasons_elman,
     seasons_gru,
     seasons_lstm,

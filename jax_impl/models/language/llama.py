@@ -4,6 +4,7 @@ Spec, names, paper: shared/specs/language/llama.py.
 """
 
 import math
+from typing import ClassVar
 
 import jax.numpy as jnp
 from flax import nnx
@@ -21,7 +22,7 @@ from jax_impl.layers import (
     turn,
 )
 from jax_impl.precision import full
-from shared.specs.language.llama import LlamaSpec
+from shared.specs.language.llama import RotaryDecoderSpec
 
 
 def linear(c_in: int, c_out: int, *, rngs: nnx.Rngs) -> Linear:
@@ -29,7 +30,7 @@ def linear(c_in: int, c_out: int, *, rngs: nnx.Rngs) -> Linear:
 
 
 class SelfAttention(nnx.Module):
-    def __init__(self, spec: LlamaSpec, *, rngs: nnx.Rngs):
+    def __init__(self, spec: RotaryDecoderSpec, *, rngs: nnx.Rngs):
         self.spec = spec
         self.q_proj = linear(spec.width, spec.width, rngs=rngs)
         self.k_proj = linear(spec.width, spec.kv_width, rngs=rngs)
@@ -78,7 +79,7 @@ class SelfAttention(nnx.Module):
 class MLP(nnx.Module):
     """SwiGLU."""
 
-    def __init__(self, spec: LlamaSpec, *, rngs: nnx.Rngs):
+    def __init__(self, spec: RotaryDecoderSpec, *, rngs: nnx.Rngs):
         self.gate_proj = linear(spec.width, spec.mlp_width, rngs=rngs)
         self.up_proj = linear(spec.width, spec.mlp_width, rngs=rngs)
         self.down_proj = linear(spec.mlp_width, spec.width, rngs=rngs)
@@ -88,7 +89,7 @@ class MLP(nnx.Module):
 
 
 class Block(nnx.Module):
-    def __init__(self, spec: LlamaSpec, *, rngs: nnx.Rngs):
+    def __init__(self, spec: RotaryDecoderSpec, *, rngs: nnx.Rngs):
         self.input_layernorm = RMSNorm(spec.width, spec.rms_eps, rngs=rngs)
         self.self_attn = SelfAttention(spec, rngs=rngs)
         self.post_attention_layernorm = RMSNorm(spec.width, spec.rms_eps, rngs=rngs)
@@ -108,10 +109,12 @@ class Block(nnx.Module):
 
 
 class Llama(Generates, nnx.Module):
-    def __init__(self, spec: LlamaSpec, *, rngs: nnx.Rngs):
+    block: ClassVar[type[nnx.Module]] = Block
+
+    def __init__(self, spec: RotaryDecoderSpec, *, rngs: nnx.Rngs):
         self.spec = spec
         self.embed_tokens = Embed(spec.vocab_size, spec.width, rngs=rngs)
-        self.blocks = nnx.List(Block(spec, rngs=rngs) for _ in range(spec.depth))
+        self.blocks = nnx.List(self.block(spec, rngs=rngs) for _ in range(spec.depth))
         self.norm = RMSNorm(spec.width, spec.rms_eps, rngs=rngs)
         if not spec.tied:
             self.lm_head = linear(spec.width, spec.vocab_size, rngs=rngs)

@@ -18,6 +18,7 @@ from jax_impl.layers import (
 )
 from jax_impl.precision import full
 from shared.specs.language.t5 import UNSEEN, T5Spec
+from shared.specs.relative import Relative
 
 Cache = tuple[Array, Array]  # keys and values, [B, heads, T, head_width]
 
@@ -26,7 +27,7 @@ def linear(c_in: int, c_out: int, *, rngs: nnx.Rngs) -> Linear:
     return Linear(c_in, c_out, use_bias=False, rngs=rngs)
 
 
-def norm(spec: T5Spec, *, rngs: nnx.Rngs) -> RMSNorm:
+def norm(spec: Relative, *, rngs: nnx.Rngs) -> RMSNorm:
     return RMSNorm(spec.width, spec.rms_eps, rngs=rngs)
 
 
@@ -35,7 +36,7 @@ def unseen(mask: Array, dtype: jnp.dtype) -> Array:
 
 
 class MultiHeadAttention(nnx.Module):
-    def __init__(self, spec: T5Spec, causal: bool, *, rngs: nnx.Rngs):
+    def __init__(self, spec: Relative, causal: bool, *, rngs: nnx.Rngs):
         self.spec = spec
         self.q = linear(spec.width, spec.inner_width, rngs=rngs)
         self.k = linear(spec.width, spec.inner_width, rngs=rngs)
@@ -77,7 +78,7 @@ class MultiHeadAttention(nnx.Module):
 
 
 class MLP(nnx.Module):
-    def __init__(self, spec: T5Spec, *, rngs: nnx.Rngs):
+    def __init__(self, spec: Relative, *, rngs: nnx.Rngs):
         self.spec = spec
         if spec.gated:
             self.wi_0 = linear(spec.width, spec.mlp_width, rngs=rngs)

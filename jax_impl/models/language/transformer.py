@@ -39,7 +39,7 @@ class MultiHeadAttention(nnx.Module):
     def __init__(self, spec: TransformerSpec, causal: bool, *, rngs: nnx.Rngs):
         self.spec = spec
         self.q = Linear(spec.width, spec.width, use_bias=spec.bias, rngs=rngs)
-        self.k = Linear(spec.width, spec.width, use_bias=spec.bias, rngs=rngs)
+        self.k = Linear(spec.width, spec.width, use_bias=spec.key_bias, rngs=rngs)
         self.v = Linear(spec.width, spec.width, use_bias=spec.bias, rngs=rngs)
         self.attend = Attention(0.0, causal, rngs=rngs)
         self.attend_cached = Attention(0.0, causal=False, rngs=rngs)

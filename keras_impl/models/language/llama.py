@@ -4,6 +4,7 @@ Spec, names, paper: shared/specs/language/llama.py.
 """
 
 import math
+from typing import ClassVar
 
 import keras
 from keras import KerasTensor, ops
@@ -22,7 +23,7 @@ from keras_impl.layers import (
     update_slice_in_dim,
 )
 from keras_impl.precision import full
-from shared.specs.language.llama import LlamaSpec
+from shared.specs.language.llama import RotaryDecoderSpec
 
 
 def linear(c_in: int, c_out: int) -> Dense:
@@ -30,7 +31,7 @@ def linear(c_in: int, c_out: int) -> Dense:
 
 
 class SelfAttention(keras.Layer):
-    def __init__(self, spec: LlamaSpec):
+    def __init__(self, spec: RotaryDecoderSpec):
         super().__init__(autocast=False)  # DIFF(bfloat16): angles stay exact
         self.spec = spec
         self.q_proj = linear(spec.width, spec.width)
@@ -86,7 +87,7 @@ class SelfAttention(keras.Layer):
 class MLP(keras.Layer):
     """SwiGLU."""
 
-    def __init__(self, spec: LlamaSpec):
+    def __init__(self, spec: RotaryDecoderSpec):
         super().__init__()
         self.gate_proj = linear(spec.width, spec.mlp_width)
         self.up_proj = linear(spec.width, spec.mlp_width)
@@ -97,7 +98,7 @@ class MLP(keras.Layer):
 
 
 class Block(keras.Layer):
-    def __init__(self, spec: LlamaSpec):
+    def __init__(self, spec: RotaryDecoderSpec):
         super().__init__(autocast=False)  # DIFF(bfloat16): angles stay exact
         self.input_layernorm = RMSNormalization(spec.width, spec.rms_eps)
         self.self_attn = SelfAttention(spec)
@@ -123,10 +124,12 @@ class Block(keras.Layer):
 
 
 class Llama(Generates, SpecModel):
-    def __init__(self, spec: LlamaSpec):
+    block: ClassVar[type[keras.Layer]] = Block
+
+    def __init__(self, spec: RotaryDecoderSpec):
         super().__init__(spec)
         self.embed_tokens = Embedding(spec.vocab_size, spec.width)
-        self.blocks = [Block(spec) for _ in range(spec.depth)]
+        self.blocks = [self.block(spec) for _ in range(spec.depth)]
         self.norm = RMSNormalization(spec.width, spec.rms_eps)
         if not spec.tied:
             self.lm_head = linear(spec.width, spec.vocab_size)

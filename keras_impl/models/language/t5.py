@@ -20,6 +20,7 @@ from keras_impl.layers import (
 )
 from keras_impl.precision import full
 from shared.specs.language.t5 import UNSEEN, T5Spec
+from shared.specs.relative import Relative
 
 Cache = tuple[KerasTensor, KerasTensor]  # keys and values, [B, heads, T, head_width]
 
@@ -28,7 +29,7 @@ def linear(c_in: int, c_out: int) -> Dense:
     return Dense(c_in, c_out, use_bias=False)
 
 
-def norm(spec: T5Spec) -> RMSNormalization:
+def norm(spec: Relative) -> RMSNormalization:
     return RMSNormalization(spec.width, spec.rms_eps)
 
 
@@ -37,7 +38,7 @@ def unseen(mask: KerasTensor, dtype: str) -> KerasTensor:
 
 
 class MultiHeadAttention(keras.Layer):
-    def __init__(self, spec: T5Spec, causal: bool):
+    def __init__(self, spec: Relative, causal: bool):
         super().__init__()
         self.spec = spec
         self.q = linear(spec.width, spec.inner_width)
@@ -78,7 +79,7 @@ class MultiHeadAttention(keras.Layer):
 
 
 class MLP(keras.Layer):
-    def __init__(self, spec: T5Spec):
+    def __init__(self, spec: Relative):
         super().__init__()
         self.spec = spec
         if spec.gated:

@@ -41,7 +41,7 @@ class MultiHeadAttention(keras.Layer):
         super().__init__()
         self.spec = spec
         self.q = Dense(spec.width, spec.width, use_bias=spec.bias)
-        self.k = Dense(spec.width, spec.width, use_bias=spec.bias)
+        self.k = Dense(spec.width, spec.width, use_bias=spec.key_bias)
         self.v = Dense(spec.width, spec.width, use_bias=spec.bias)
         self.attend = Attention(0.0, causal)
         self.attend_cached = Attention(0.0, causal=False)

@@ -4,6 +4,7 @@ Spec, names, paper: shared/specs/language/llama.py.
 """
 
 import math
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -19,7 +20,7 @@ from pytorch_impl.layers import (
     turn,
 )
 from pytorch_impl.precision import full
-from shared.specs.language.llama import LlamaSpec
+from shared.specs.language.llama import RotaryDecoderSpec
 
 
 def linear(c_in: int, c_out: int) -> nn.Linear:
@@ -27,7 +28,7 @@ def linear(c_in: int, c_out: int) -> nn.Linear:
 
 
 class SelfAttention(nn.Module):
-    def __init__(self, spec: LlamaSpec):
+    def __init__(self, spec: RotaryDecoderSpec):
         super().__init__()
         self.spec = spec
         self.q_proj = linear(spec.width, spec.width)
@@ -75,7 +76,7 @@ class SelfAttention(nn.Module):
 class MLP(nn.Module):
     """SwiGLU."""
 
-    def __init__(self, spec: LlamaSpec):
+    def __init__(self, spec: RotaryDecoderSpec):
         super().__init__()
         self.gate_proj = linear(spec.width, spec.mlp_width)
         self.up_proj = linear(spec.width, spec.mlp_width)
@@ -86,7 +87,7 @@ class MLP(nn.Module):
 
 
 class Block(nn.Module):
-    def __init__(self, spec: LlamaSpec):
+    def __init__(self, spec: RotaryDecoderSpec):
         super().__init__()
         self.input_layernorm = RMSNorm(spec.width, spec.rms_eps)
         self.self_attn = SelfAttention(spec)
@@ -106,11 +107,13 @@ class Block(nn.Module):
 
 
 class Llama(Generates, nn.Module):
-    def __init__(self, spec: LlamaSpec):
+    block: ClassVar[type[nn.Module]] = Block
+
+    def __init__(self, spec: RotaryDecoderSpec):
         super().__init__()
         self.spec = spec
         self.embed_tokens = nn.Embedding(spec.vocab_size, spec.width)
-        self.blocks = nn.ModuleList(Block(spec) for _ in range(spec.depth))
+        self.blocks = nn.ModuleList(self.block(spec) for _ in range(spec.depth))
         self.norm = RMSNorm(spec.width, spec.rms_eps)
         if not spec.tied:
             self.lm_head = linear(spec.width, spec.vocab_size)

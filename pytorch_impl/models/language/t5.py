@@ -16,6 +16,7 @@ from pytorch_impl.layers import (
 )
 from pytorch_impl.precision import full
 from shared.specs.language.t5 import UNSEEN, T5Spec
+from shared.specs.relative import Relative
 
 Cache = tuple[Tensor, Tensor]  # keys and values, [B, heads, T, head_width]
 
@@ -24,7 +25,7 @@ def linear(c_in: int, c_out: int) -> nn.Linear:
     return nn.Linear(c_in, c_out, bias=False)
 
 
-def norm(spec: T5Spec) -> RMSNorm:
+def norm(spec: Relative) -> RMSNorm:
     return RMSNorm(spec.width, spec.rms_eps)
 
 
@@ -33,7 +34,7 @@ def unseen(mask: Tensor, dtype: torch.dtype) -> Tensor:
 
 
 class MultiHeadAttention(nn.Module):
-    def __init__(self, spec: T5Spec, causal: bool):
+    def __init__(self, spec: Relative, causal: bool):
         super().__init__()
         self.spec = spec
         self.q = linear(spec.width, spec.inner_width)
@@ -67,7 +68,7 @@ class MultiHeadAttention(nn.Module):
 
 
 class MLP(nn.Module):
-    def __init__(self, spec: T5Spec):
+    def __init__(self, spec: Relative):
         super().__init__()
         self.spec = spec
         if spec.gated:

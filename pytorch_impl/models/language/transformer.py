@@ -32,7 +32,7 @@ class MultiHeadAttention(nn.Module):
         super().__init__()
         self.spec = spec
         self.q = nn.Linear(spec.width, spec.width, bias=spec.bias)
-        self.k = nn.Linear(spec.width, spec.width, bias=spec.bias)
+        self.k = nn.Linear(spec.width, spec.width, bias=spec.key_bias)
         self.v = nn.Linear(spec.width, spec.width, bias=spec.bias)
         self.attend = Attention(0.0, causal)
         self.attend_cached = Attention(0.0, causal=False)

@@ -21,12 +21,15 @@ from shared.reference.models.graph.gcn import GCN as GCN
 from shared.reference.models.graph.gcn import PooledGCN as PooledGCN
 from shared.reference.models.language.gpt import GPT as GPT
 from shared.reference.models.language.textcnn import TextCNN as TextCNN
+from shared.reference.models.language.word2vec import GloVe as GloVe
+from shared.reference.models.language.word2vec import Word2Vec as Word2Vec
 from shared.reference.models.sequence.cnn1d import CNN1D as CNN1D
 from shared.reference.models.sequence.lstm import LSTM as LSTM
 from shared.reference.models.sequence.rnn import RNN as RNN
 from shared.reference.models.sequence.rnn import RNNPredictor as RNNPredictor
 from shared.reference.models.sequence.silero_vad import SileroVAD as SileroVAD
 from shared.reference.models.sequence.tcn import TCN as TCN
+from shared.reference.models.sequence.wavenet import WaveNet as WaveNet
 from shared.reference.models.vision.lenet import LeNet as LeNet
 from shared.reference.models.vision.lenet import LeNet5 as LeNet5
 from shared.reference.models.vision.siamese import OneShot as OneShot

@@ -38,11 +38,12 @@ from shared.specs.decoder import DecoderSpec
 
 
 @dataclass(frozen=True, kw_only=True)
-class LlamaSpec(DecoderSpec):
-    """tokens: in one input; no more are read when it generates.
+class RotaryDecoderSpec(DecoderSpec):
+    """What LLaMA shares with its mixtures of experts (shared/specs/language/moe.py).
+
+    tokens: in one input; no more are read when it generates.
     kv_heads: of keys and values, each for as many heads of queries.
-    mlp_width: of gate and up. window: how many tokens attention reaches; None for all.
-    rotary_base: of the lowest frequency. tied: the head is the embedding.
+    mlp_width: of gate and up. rotary_base: of the lowest frequency.
     """
 
     vocab_size: Size = 32000
@@ -52,11 +53,8 @@ class LlamaSpec(DecoderSpec):
     heads: Size
     kv_heads: Size
     mlp_width: Size
-    window: Size | None = None
-    rotary: Literal["half", "interleaved"] = "half"
     rotary_base: Positive = 10_000.0
     rms_eps: Positive = 1e-5
-    tied: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -95,6 +93,29 @@ class LlamaSpec(DecoderSpec):
         """The angle by which each pair turns from one token to the next."""
         pairs = range(0, self.head_width, 2)
         return tuple(self.rotary_base ** (-i / self.head_width) for i in pairs)
+
+    @property
+    def window(self) -> int | None:
+        return None
+
+    @property
+    def rotary(self) -> str:
+        return "half"
+
+    @property
+    def tied(self) -> bool:
+        return False
+
+
+@dataclass(frozen=True, kw_only=True)
+class LlamaSpec(RotaryDecoderSpec):
+    """window: how many tokens attention reaches; None for all. rotary: which numbers
+    are a pair. tied: the head is the embedding.
+    """
+
+    window: Size | None = None
+    rotary: Literal["half", "interleaved"] = "half"
+    tied: bool = False
 
 
 def _tiny(**changes: Any) -> LlamaSpec:

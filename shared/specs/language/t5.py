@@ -30,7 +30,7 @@ Hugging Face's: shared/files/checkpoints/t5.py
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 from shared.data.translation import PAD
 from shared.definitions.initializers import Initializer, Normal
@@ -48,8 +48,6 @@ class T5Spec(TranslatorSpec):
     """depth: of each stack.
     buckets: of distances, how many, and the distance from which all are in the last.
     """
-
-    begins: ClassVar[int] = PAD
 
     vocab_size: Size = 32128
     source_tokens: Size = 512
@@ -92,6 +90,10 @@ class T5Spec(TranslatorSpec):
             "*.relative.weight": narrow,
             **({} if self.tied else {"lm_head.weight": narrow}),
         }
+
+    @property
+    def begins(self) -> int:
+        return PAD
 
     @property
     def inner_width(self) -> int:

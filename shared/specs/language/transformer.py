@@ -89,6 +89,10 @@ class TransformerSpec(TranslatorSpec):
         return self.width // self.heads
 
     @property
+    def key_bias(self) -> bool:
+        return self.bias
+
+    @property
     def scale(self) -> float:
         """What embeddings are multiplied by (section 3.4)."""
         return self.width**0.5

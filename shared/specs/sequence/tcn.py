@@ -39,6 +39,11 @@ class CausalSpec:
         return (self.k - 1) * self.dilation
 
     @property
+    def starts(self) -> tuple[int, ...]:
+        """Where each place of the kernel begins to read, zeros included."""
+        return tuple(self.dilation * j for j in range(self.k))
+
+    @property
     def inputs(self) -> int:
         """What one output is a sum over."""
         return self.k * self.c_in
