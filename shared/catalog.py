@@ -6,7 +6,17 @@ from types import ModuleType
 from shared.errors import UsageError, unknown
 from shared.specs.base import Spec, Variant
 from shared.specs.classic import linear, mlp
-from shared.specs.generative import autoencoder, ddpm, dit, flow, gan, vae
+from shared.specs.generative import (
+    autoencoder,
+    cvae,
+    ddpm,
+    dit,
+    flow,
+    gan,
+    pix2pix,
+    vae,
+    vqvae,
+)
 from shared.specs.graph import gcn
 from shared.specs.language import (
     albert,
@@ -25,6 +35,7 @@ from shared.specs.language import (
 from shared.specs.sequence import cnn1d, lstm, rnn, silero_vad, tcn, wavenet
 from shared.specs.vision import (
     alexnet,
+    capsule,
     convnext,
     densenet,
     efficientnet,
@@ -46,6 +57,7 @@ from shared.specs.vision import (
     simple_cnn,
     squeezenet,
     ssd,
+    stn,
     swin,
     unet,
     vgg,

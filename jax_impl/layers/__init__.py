@@ -51,6 +51,7 @@ from jax_impl.layers.rotary import rotate as rotate
 from jax_impl.layers.rotary import turn as turn
 from jax_impl.layers.routing import ranked as ranked
 from jax_impl.layers.routing import roomy as roomy
+from jax_impl.layers.sampling import sample_maps as sample_maps
 from jax_impl.layers.scaling import doubled as doubled
 from jax_impl.layers.segment import segment_sum as segment_sum
 from jax_impl.layers.selective import scan_in_rounds as scan_in_rounds

@@ -6,6 +6,7 @@ from jax_impl.models.generative.autoencoder import Autoencoder as Autoencoder
 from jax_impl.models.generative.autoencoder import (
     ConvAutoencoder as ConvAutoencoder,
 )
+from jax_impl.models.generative.cvae import ConditionalVAE as ConditionalVAE
 from jax_impl.models.generative.ddpm import Diffusion as Diffusion
 from jax_impl.models.generative.ddpm import GuidedDiffusion as GuidedDiffusion
 from jax_impl.models.generative.dit import DiT as DiT
@@ -13,8 +14,10 @@ from jax_impl.models.generative.flow import RealNVP as RealNVP
 from jax_impl.models.generative.flow import RectifiedFlow as RectifiedFlow
 from jax_impl.models.generative.gan import DCGAN as DCGAN
 from jax_impl.models.generative.gan import GAN as GAN
+from jax_impl.models.generative.pix2pix import Pix2Pix as Pix2Pix
 from jax_impl.models.generative.vae import VAE as VAE
 from jax_impl.models.generative.vae import ConvVAE as ConvVAE
+from jax_impl.models.generative.vqvae import VQVAE as VQVAE
 from jax_impl.models.graph.gcn import GCN as GCN
 from jax_impl.models.graph.gcn import PooledGCN as PooledGCN
 from jax_impl.models.language.albert import Albert as Albert
@@ -50,6 +53,7 @@ from jax_impl.models.sequence.tcn import TCN as TCN
 from jax_impl.models.sequence.wavenet import WaveNet as WaveNet
 from jax_impl.models.vision.alexnet import AlexNet as AlexNet
 from jax_impl.models.vision.alexnet import TwoTowerAlexNet as TwoTowerAlexNet
+from jax_impl.models.vision.capsule import Capsule as Capsule
 from jax_impl.models.vision.convnext import ConvNeXt as ConvNeXt
 from jax_impl.models.vision.densenet import DenseNet as DenseNet
 from jax_impl.models.vision.efficientnet import EfficientNet as EfficientNet
@@ -77,6 +81,7 @@ from jax_impl.models.vision.siamese import Siamese as Siamese
 from jax_impl.models.vision.simple_cnn import SimpleCNN as SimpleCNN
 from jax_impl.models.vision.squeezenet import SqueezeNet as SqueezeNet
 from jax_impl.models.vision.ssd import SSD as SSD
+from jax_impl.models.vision.stn import STN as STN
 from jax_impl.models.vision.swin import Swin as Swin
 from jax_impl.models.vision.unet import UNet as UNet
 from jax_impl.models.vision.vgg import VGG as VGG

@@ -12,7 +12,7 @@ from jax import Array
 
 from jax_impl.losses import root
 from jax_impl.precision import exact
-from shared.objectives.adversarial import Adversarial
+from shared.objectives.adversarial import Adversarial, Game
 
 Arrays = tuple[Array, ...]
 
@@ -23,12 +23,7 @@ def critic(
     (real,), (z, *between) = inputs, noise
     made = jax.lax.stop_gradient(model.generator(z))
     of_real, of_made = exact((model.discriminator(real), model.discriminator(made)))
-    if s.game == "hinge":
-        loss = nnx.relu(1 - of_real).mean() + nnx.relu(1 + of_made).mean()
-    elif s.game == "wasserstein":
-        loss = of_made.mean() - of_real.mean()
-    else:
-        loss = nnx.softplus(-of_real).mean() + nnx.softplus(of_made).mean()
+    loss = critics_loss(s.game, of_real, of_made)
     found = {"loss": loss, "real": of_real.mean(), "made": of_made.mean()}
     if s.penalty:
         found["penalty"] = gradient_penalty(model.discriminator, real, made, *between)
@@ -41,13 +36,27 @@ def generator(
 ) -> dict[str, Array]:
     (z,) = noise
     (of_made,) = exact((model.discriminator(model.generator(z)),))
-    if s.game == "original":
-        loss = -nnx.softplus(of_made).mean()
-    elif s.game == "non_saturating":
-        loss = nnx.softplus(-of_made).mean()
-    else:
-        loss = -of_made.mean()
-    return {"loss": loss}
+    return {"loss": generators_loss(s.game, of_made)}
+
+
+def critics_loss(game: Game, of_real: Array, of_made: Array) -> Array:
+    if game == "least_squares":
+        return (jnp.square(of_real - 1).mean() + jnp.square(of_made).mean()) / 2
+    if game == "hinge":
+        return nnx.relu(1 - of_real).mean() + nnx.relu(1 + of_made).mean()
+    if game == "wasserstein":
+        return of_made.mean() - of_real.mean()
+    return nnx.softplus(-of_real).mean() + nnx.softplus(of_made).mean()
+
+
+def generators_loss(game: Game, of_made: Array) -> Array:
+    if game == "original":
+        return -nnx.softplus(of_made).mean()
+    if game == "non_saturating":
+        return nnx.softplus(-of_made).mean()
+    if game == "least_squares":
+        return jnp.square(of_made - 1).mean() / 2
+    return -of_made.mean()
 
 
 def gradient_penalty(

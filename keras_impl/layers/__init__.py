@@ -58,6 +58,7 @@ from keras_impl.layers.rotary import rotate as rotate
 from keras_impl.layers.rotary import turn as turn
 from keras_impl.layers.routing import ranked as ranked
 from keras_impl.layers.routing import roomy as roomy
+from keras_impl.layers.sampling import sample_maps as sample_maps
 from keras_impl.layers.scaling import doubled as doubled
 from keras_impl.layers.segment import segment_sum as segment_sum
 from keras_impl.layers.selective import scan_in_rounds as scan_in_rounds

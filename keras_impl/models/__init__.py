@@ -6,6 +6,7 @@ from keras_impl.models.generative.autoencoder import Autoencoder as Autoencoder
 from keras_impl.models.generative.autoencoder import (
     ConvAutoencoder as ConvAutoencoder,
 )
+from keras_impl.models.generative.cvae import ConditionalVAE as ConditionalVAE
 from keras_impl.models.generative.ddpm import Diffusion as Diffusion
 from keras_impl.models.generative.ddpm import GuidedDiffusion as GuidedDiffusion
 from keras_impl.models.generative.dit import DiT as DiT
@@ -13,8 +14,10 @@ from keras_impl.models.generative.flow import RealNVP as RealNVP
 from keras_impl.models.generative.flow import RectifiedFlow as RectifiedFlow
 from keras_impl.models.generative.gan import DCGAN as DCGAN
 from keras_impl.models.generative.gan import GAN as GAN
+from keras_impl.models.generative.pix2pix import Pix2Pix as Pix2Pix
 from keras_impl.models.generative.vae import VAE as VAE
 from keras_impl.models.generative.vae import ConvVAE as ConvVAE
+from keras_impl.models.generative.vqvae import VQVAE as VQVAE
 from keras_impl.models.graph.gcn import GCN as GCN
 from keras_impl.models.graph.gcn import PooledGCN as PooledGCN
 from keras_impl.models.language.albert import Albert as Albert
@@ -50,6 +53,7 @@ from keras_impl.models.sequence.tcn import TCN as TCN
 from keras_impl.models.sequence.wavenet import WaveNet as WaveNet
 from keras_impl.models.vision.alexnet import AlexNet as AlexNet
 from keras_impl.models.vision.alexnet import TwoTowerAlexNet as TwoTowerAlexNet
+from keras_impl.models.vision.capsule import Capsule as Capsule
 from keras_impl.models.vision.convnext import ConvNeXt as ConvNeXt
 from keras_impl.models.vision.densenet import DenseNet as DenseNet
 from keras_impl.models.vision.efficientnet import EfficientNet as EfficientNet
@@ -77,6 +81,7 @@ from keras_impl.models.vision.siamese import Siamese as Siamese
 from keras_impl.models.vision.simple_cnn import SimpleCNN as SimpleCNN
 from keras_impl.models.vision.squeezenet import SqueezeNet as SqueezeNet
 from keras_impl.models.vision.ssd import SSD as SSD
+from keras_impl.models.vision.stn import STN as STN
 from keras_impl.models.vision.swin import Swin as Swin
 from keras_impl.models.vision.unet import UNet as UNet
 from keras_impl.models.vision.vgg import VGG as VGG

@@ -10,7 +10,7 @@ from keras import KerasTensor, ops
 from keras_impl import backends
 from keras_impl.losses import root
 from keras_impl.precision import exact
-from shared.objectives.adversarial import Adversarial
+from shared.objectives.adversarial import Adversarial, Game
 
 Tensors = tuple[KerasTensor, ...]
 
@@ -22,12 +22,7 @@ def critic(
     made = ops.stop_gradient(model.generator(z, training=True))
     of_real = model.discriminator(real, training=True)
     of_real, of_made = exact((of_real, model.discriminator(made, training=True)))
-    if s.game == "hinge":
-        loss = ops.mean(ops.relu(1 - of_real)) + ops.mean(ops.relu(1 + of_made))
-    elif s.game == "wasserstein":
-        loss = ops.mean(of_made) - ops.mean(of_real)
-    else:
-        loss = ops.mean(ops.softplus(-of_real)) + ops.mean(ops.softplus(of_made))
+    loss = critics_loss(s.game, of_real, of_made)
     found = {"loss": loss, "real": ops.mean(of_real), "made": ops.mean(of_made)}
     if s.penalty:
         found["penalty"] = gradient_penalty(model.discriminator, real, made, *between)
@@ -41,13 +36,28 @@ def generator(
     (z,) = noise
     made = model.generator(z, training=True)
     (of_made,) = exact((model.discriminator(made, training=True),))
-    if s.game == "original":
-        loss = -ops.mean(ops.softplus(of_made))
-    elif s.game == "non_saturating":
-        loss = ops.mean(ops.softplus(-of_made))
-    else:
-        loss = -ops.mean(of_made)
-    return {"loss": loss}
+    return {"loss": generators_loss(s.game, of_made)}
+
+
+def critics_loss(game: Game, of_real: KerasTensor, of_made: KerasTensor) -> KerasTensor:
+    if game == "least_squares":
+        off = ops.mean(ops.square(of_real - 1)) + ops.mean(ops.square(of_made))
+        return off / 2
+    if game == "hinge":
+        return ops.mean(ops.relu(1 - of_real)) + ops.mean(ops.relu(1 + of_made))
+    if game == "wasserstein":
+        return ops.mean(of_made) - ops.mean(of_real)
+    return ops.mean(ops.softplus(-of_real)) + ops.mean(ops.softplus(of_made))
+
+
+def generators_loss(game: Game, of_made: KerasTensor) -> KerasTensor:
+    if game == "original":
+        return -ops.mean(ops.softplus(of_made))
+    if game == "non_saturating":
+        return ops.mean(ops.softplus(-of_made))
+    if game == "least_squares":
+        return ops.mean(ops.square(of_made - 1)) / 2
+    return -ops.mean(of_made)
 
 
 def gradient_penalty(

@@ -259,6 +259,7 @@ def test_a_game_by_its_scores(within, game):
     wanted = {
         "original": (critic, -soft(fake).mean()),
         "non_saturating": (critic, soft(-fake).mean()),
+        "least_squares": ((1 + 0.5) / 2, (4 + 1) / 4),
         "hinge": (0 + np.maximum(1 + fake, 0).mean(), 0.5),
         "wasserstein": (-0.5 - 2, 0.5),
     }[game]

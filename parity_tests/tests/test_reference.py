@@ -293,8 +293,12 @@ def test_the_matrix_of_an_embedding_has_both_gradients():
     )
 
 
+# What goes straight through has by definition another gradient (test_vqvae.py).
+STRAIGHT = ("vqvae_tiny",)
+
+
 @pytest.mark.parametrize("training", [False, True])
-@pytest.mark.parametrize("name", TINY)
+@pytest.mark.parametrize("name", [name for name in TINY if name not in STRAIGHT])
 def test_a_whole_network(name, training):
     spec = catalog.variant(name).spec
     model = Adapter("float64", 1).build(spec, name).native

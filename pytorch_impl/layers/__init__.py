@@ -40,6 +40,7 @@ from pytorch_impl.layers.rotary import rotate as rotate
 from pytorch_impl.layers.rotary import turn as turn
 from pytorch_impl.layers.routing import ranked as ranked
 from pytorch_impl.layers.routing import roomy as roomy
+from pytorch_impl.layers.sampling import sample_maps as sample_maps
 from pytorch_impl.layers.scaling import doubled as doubled
 from pytorch_impl.layers.segment import segment_sum as segment_sum
 from pytorch_impl.layers.selective import scan_in_rounds as scan_in_rounds

@@ -6,6 +6,7 @@ from pytorch_impl.models.generative.autoencoder import Autoencoder as Autoencode
 from pytorch_impl.models.generative.autoencoder import (
     ConvAutoencoder as ConvAutoencoder,
 )
+from pytorch_impl.models.generative.cvae import ConditionalVAE as ConditionalVAE
 from pytorch_impl.models.generative.ddpm import Diffusion as Diffusion
 from pytorch_impl.models.generative.ddpm import GuidedDiffusion as GuidedDiffusion
 from pytorch_impl.models.generative.dit import DiT as DiT
@@ -13,8 +14,10 @@ from pytorch_impl.models.generative.flow import RealNVP as RealNVP
 from pytorch_impl.models.generative.flow import RectifiedFlow as RectifiedFlow
 from pytorch_impl.models.generative.gan import DCGAN as DCGAN
 from pytorch_impl.models.generative.gan import GAN as GAN
+from pytorch_impl.models.generative.pix2pix import Pix2Pix as Pix2Pix
 from pytorch_impl.models.generative.vae import VAE as VAE
 from pytorch_impl.models.generative.vae import ConvVAE as ConvVAE
+from pytorch_impl.models.generative.vqvae import VQVAE as VQVAE
 from pytorch_impl.models.graph.gcn import GCN as GCN
 from pytorch_impl.models.graph.gcn import PooledGCN as PooledGCN
 from pytorch_impl.models.language.albert import Albert as Albert
@@ -50,6 +53,7 @@ from pytorch_impl.models.sequence.tcn import TCN as TCN
 from pytorch_impl.models.sequence.wavenet import WaveNet as WaveNet
 from pytorch_impl.models.vision.alexnet import AlexNet as AlexNet
 from pytorch_impl.models.vision.alexnet import TwoTowerAlexNet as TwoTowerAlexNet
+from pytorch_impl.models.vision.capsule import Capsule as Capsule
 from pytorch_impl.models.vision.convnext import ConvNeXt as ConvNeXt
 from pytorch_impl.models.vision.densenet import DenseNet as DenseNet
 from pytorch_impl.models.vision.efficientnet import EfficientNet as EfficientNet
@@ -79,6 +83,7 @@ from pytorch_impl.models.vision.siamese import Siamese as Siamese
 from pytorch_impl.models.vision.simple_cnn import SimpleCNN as SimpleCNN
 from pytorch_impl.models.vision.squeezenet import SqueezeNet as SqueezeNet
 from pytorch_impl.models.vision.ssd import SSD as SSD
+from pytorch_impl.models.vision.stn import STN as STN
 from pytorch_impl.models.vision.swin import Swin as Swin
 from pytorch_impl.models.vision.unet import UNet as UNet
 from pytorch_impl.models.vision.vgg import VGG as VGG

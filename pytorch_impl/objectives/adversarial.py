@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from pytorch_impl.losses import root
 from pytorch_impl.precision import exact
-from shared.objectives.adversarial import Adversarial
+from shared.objectives.adversarial import Adversarial, Game
 
 Tensors = tuple[Tensor, ...]
 
@@ -24,12 +24,7 @@ def critic(
         made = model.generator(z)
     with exact((model.discriminator(real), model.discriminator(made))) as scores:
         of_real, of_made = scores
-        if s.game == "hinge":
-            loss = F.relu(1 - of_real).mean() + F.relu(1 + of_made).mean()
-        elif s.game == "wasserstein":
-            loss = of_made.mean() - of_real.mean()
-        else:
-            loss = F.softplus(-of_real).mean() + F.softplus(of_made).mean()
+        loss = critics_loss(s.game, of_real, of_made)
     found = {"loss": loss, "real": of_real.mean(), "made": of_made.mean()}
     if s.penalty:
         found["penalty"] = gradient_penalty(model.discriminator, real, made, *between)
@@ -42,13 +37,27 @@ def generator(
 ) -> dict[str, Tensor]:
     (z,) = noise
     with exact((model.discriminator(model.generator(z)),)) as (of_made,):
-        if s.game == "original":
-            loss = -F.softplus(of_made).mean()
-        elif s.game == "non_saturating":
-            loss = F.softplus(-of_made).mean()
-        else:
-            loss = -of_made.mean()
-    return {"loss": loss}
+        return {"loss": generators_loss(s.game, of_made)}
+
+
+def critics_loss(game: Game, of_real: Tensor, of_made: Tensor) -> Tensor:
+    if game == "least_squares":
+        return ((of_real - 1).square().mean() + of_made.square().mean()) / 2
+    if game == "hinge":
+        return F.relu(1 - of_real).mean() + F.relu(1 + of_made).mean()
+    if game == "wasserstein":
+        return of_made.mean() - of_real.mean()
+    return F.softplus(-of_real).mean() + F.softplus(of_made).mean()
+
+
+def generators_loss(game: Game, of_made: Tensor) -> Tensor:
+    if game == "original":
+        return -F.softplus(of_made).mean()
+    if game == "non_saturating":
+        return F.softplus(-of_made).mean()
+    if game == "least_squares":
+        return (of_made - 1).square().mean() / 2
+    return -of_made.mean()
 
 
 def gradient_penalty(

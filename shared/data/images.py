@@ -10,6 +10,7 @@ from shared.arrays import Array
 from shared.data.batches import Dataset, Samples, divided
 from shared.data.files import data_folder
 from shared.errors import UsageError
+from shared.randomness import generator
 from shared.reading import MEGABYTE, content
 
 
@@ -25,6 +26,38 @@ def digits(flat: bool) -> Dataset:
     else:
         images = images.repeat(4, axis=1).repeat(4, axis=2)[:, None]
     return divided(Samples((images,), (found.target.astype(np.int64),)))
+
+
+def moved_digits(copies: int = 4, side: int = 20, seed: int = 0) -> Dataset:
+    """Those digits turned by up to 60 degrees, 1.2 to 1.8 times as large, anywhere in
+    the middle of a picture of side x side, in noise. Of a digit to train with there are
+    so many copies, each moved by itself."""
+    found, draw = digits(flat=True), generator("moved digits", seed)
+
+    def moved(part: Samples) -> Samples:
+        images = part.inputs[0].reshape(-1, 8, 8)
+        pictures = np.stack([_moved(image, side, draw) for image in images])
+        noise = 0.05 * draw.standard_normal(pictures.shape)
+        found = (pictures + noise).astype(np.float32)
+        return Samples((found[:, None],), part.targets)
+
+    every = np.tile(np.arange(len(found.train)), copies)
+    train = moved(found.train.take(every))
+    return Dataset(train, moved(found.validation), moved(found.test))
+
+
+def _moved(image: Array, side: int, draw: np.random.Generator) -> Array:
+    """Read for each pixel the place in the image that comes there, bilinearly."""
+    angle, size = draw.uniform(-np.pi / 3, np.pi / 3), draw.uniform(1.2, 1.8)
+    across, down = np.arange(side) + 0.5 - draw.uniform(0.35, 0.65, (2, 1)) * side
+    turn = np.exp(1j * angle) / size
+    places = (across + 1j * down[:, None]) * turn + (3.5 + 3.5j)
+    near_x, near_y = (
+        np.maximum(0, 1 - np.abs(part[..., None] - np.arange(8)))
+        for part in (places.real, places.imag)
+    )
+    found: Array = np.einsum("yx,rcx,rcy->rc", image, near_x, near_y)
+    return found
 
 
 MNIST = {

@@ -49,6 +49,22 @@ def _inside(kind: int, middle: Array, size: float, side: int) -> Array:
     return (y <= size) & (2 * abs(x) <= y + size)
 
 
+def outlined_shapes(number: int = 800, side: int = 16, seed: int = 0) -> Dataset:
+    """The outlines of those shapes, and what they are to become: the same filled, each
+    kind with a brightness of its own. Both [N, 1, side, side], from -1 to 1."""
+    found = shapes(number, side, seed, reach=(2.5, 5))
+
+    def drawn(part: Samples) -> Samples:
+        (of,) = part.targets
+        beside = np.pad(of, ((0, 0), (1, 0), (1, 0)), "edge")
+        edge = (of != beside[:, :-1, 1:]) | (of != beside[:, 1:, :-1])
+        outline = np.where(edge, 1, -1)[:, None].astype(np.float32)
+        filled = (2 * of / (CLASSES - 1) - 1)[:, None].astype(np.float32)
+        return Samples((outline, filled), (filled,))
+
+    return Dataset(drawn(found.train), drawn(found.validation), drawn(found.test))
+
+
 def boxed_shapes(
     number: int = 800,
     side: int = 64,

@@ -8,7 +8,7 @@ from shared.fields import NonNegative, Size
 from shared.objectives.base import Objective, Step, Subject, noise_of
 from shared.tensors import UNIFORM, Tensor
 
-Game = Literal["original", "non_saturating", "hinge", "wasserstein"]
+Game = Literal["original", "non_saturating", "least_squares", "hinge", "wasserstein"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,8 +16,10 @@ class Adversarial(Objective):
     """The critic's step moves `discriminator.*`, the generator's `generator.*`.
 
     game: original, the minimax game (Goodfellow et al. 2014, arXiv:1406.2661, eq. 1);
-        non_saturating, the generator maximises log D (section 3); hinge (Lim and Ye
-        2017, arXiv:1705.02894); wasserstein (Arjovsky et al. 2017, arXiv:1701.07875).
+        non_saturating, the generator maximises log D (section 3); least_squares,
+        towards 1 of data and 0 of samples (Mao et al. 2016, arXiv:1611.04076, eq. 9);
+        hinge (Lim and Ye 2017, arXiv:1705.02894); wasserstein (Arjovsky et al. 2017,
+        arXiv:1701.07875).
     penalty: weight of (|gradient of the critic| - 1)^2 at places between data and
         samples (Gulrajani et al. 2017, arXiv:1704.00028, eq. 3); 0 for none.
     every: batches of the critic for one of the generator.

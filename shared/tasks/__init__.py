@@ -7,12 +7,15 @@ from shared.tasks.base import Task
 from shared.tasks.classic import breast_cancer, diabetes, digits_mlp
 from shared.tasks.generative import (
     digits_autoencoder,
+    digits_cvae,
     digits_diffusion,
     digits_flow,
     digits_gan,
     digits_rectified_flow,
     digits_vae,
+    digits_vqvae,
     ecg5000_autoencoder,
+    shapes_pix2pix,
 )
 from shared.tasks.graph import cora_gcn, karate_gcn
 from shared.tasks.language import (
@@ -43,8 +46,10 @@ from shared.tasks.sequence import (
 from shared.tasks.vision import (
     boxed_shapes_retinanet,
     boxed_shapes_ssd,
+    digits_capsule,
     digits_lenet,
     digits_siamese,
+    digits_stn,
     digits_triplet,
     isbi_unet,
     mnist_lenet,
