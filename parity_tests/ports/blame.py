@@ -13,12 +13,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from parity_tests.compare import Array, error
-from parity_tests.ports import causes, formulas, gaps
+from parity_tests.ports import causes, forcing, formulas, gaps
 from parity_tests.ports.causes import Cause
 from parity_tests.ports.compare import Sides, between, fitted
 from parity_tests.ports.dumps import Call, Dump
 from parity_tests.ports.pairing import Met, meet
 from parity_tests.ports.recording import Live
+from parity_tests.ports.scenes import equal
+from shared.errors import UsageError
 
 LAYER, BETWEEN, OUTPUT = "layer", "between", "output"
 BUFFER, GRADIENT, SETTING = "buffer", "gradient", "setting"
@@ -75,16 +77,18 @@ class Blame:
         self.met = meet(modules, self.calls, sides.other.runs[mode].calls)
         self.ended = {id(call): i for i, call in enumerate(self.calls)}
         self.who = sides.other.label
-        self.healed: set[int] = set()  # calls in another layout, which goes again
+        self.forcing = forcing.Forcing(sides, self.met, mode, tolerance, sides.other)
 
     def find(self) -> list[Guilty]:
         """Every wrong place, in the order in which the reference runs."""
         if self.live is None:
             return self._plainly()
         seen = self._forced(set())
-        self.healed = self._healing(self._gaps(seen), seen)
-        if self.healed:
+        self.forcing.healed = self._healing(self._gaps(seen, carried=True), seen)
+        if self.forcing.healed:
             seen = self._forced(set())
+        bad = {id(m): m for m in self.met if self._is_wrong(m, seen)}
+        seen = self._reshaped(bad, seen)
         bad = {id(m): m for m in self.met if self._is_wrong(m, seen)}
         acts = {i: act for i, m in bad.items() if (act := self._fused(m, seen))}
         if acts:
@@ -96,13 +100,20 @@ class Blame:
             seen = self._forced(moved | {*acts})
             open_ = self._gaps(seen)
         found: list[tuple[int, Guilty]] = []
+        parted: set[int] = set()
         for gap in open_:
             before = self._before(gap)
             suspect = before and id(before) in acts and self._odd(before, acts)
             if before and suspect:
                 acts.pop(id(before))
             elif not self._echo(gap, bad, acts):
-                found.append((self._start(gap), self._between(before, gap, seen)))
+                one = self._between(before, gap, seen)
+                holder = self._holder(gap) if gap else None
+                # What is wrong there may go on in a variable of the same module.
+                if id(holder) in parted and not any(c.explains for c in one.causes):
+                    continue
+                parted.add(id(holder))
+                found.append((self._start(gap), one))
         for i, met in bad.items():
             if i in acts or not self._is_wrong(met, seen):
                 continue
@@ -116,31 +127,21 @@ class Blame:
 
     def _forced(self, free: set[int]) -> Dump:
         """The port with the reference's tensors in its calls; `free` keep what left."""
-        values: dict[str, Array] = {}
-        for met in self.met:
-            if id(met) in self.healed:
-                continue
-            start = f"{met.other.path}#{met.other.number}"
-            self._fill(values, f"{start}<", met.reference.inputs, met.other.inputs)
-            if id(met) not in free:
-                outputs = met.reference.outputs, met.other.outputs
-                self._fill(values, f"{start}>", *outputs)
         assert self.live is not None
-        return self.live.forced(self.mode, values)
+        return self.live.forced(self.mode, self.forcing.values(free))
 
-    def _fill(
-        self,
-        values: dict[str, Array],
-        start: str,
-        ones: Mapping[str, str],
-        twos: Mapping[str, str],
-    ) -> None:
-        pairs = list(zip(ones.values(), twos.items(), strict=False))
-        for one, (path, two) in pairs if len(ones) == len(twos) else pairs[:1]:
-            like = self.sides.other.array(two)
-            value = fitted(self.sides.reference.array(one), like)
-            if value is not None and like.dtype.kind == "f":
-                values[start + path] = np.ascontiguousarray(value, like.dtype)
+    def _reshaped(self, bad: Mapping[int, Met], seen: Dump) -> Dump:
+        """What is seen behind layers whose own output has another shape, too."""
+        wrong = {i for i, m in bad.items() if self._left(m, seen) == math.inf}
+        if not wrong:
+            return seen
+        self.forcing.shaped = wrong
+        try:
+            self.forcing.like = self._forced(set())
+            return self._forced(set())
+        except UsageError:  # the port cannot go on with the reference's shape
+            self.forcing.shaped, self.forcing.like = set(), self.sides.other
+            return seen
 
     def _healing(self, gaps: Sequence[Met | None], seen: Dump) -> set[int]:
         """Calls, and those in them, that have another layout without harm.
@@ -160,8 +161,8 @@ class Blame:
             and self._is_wrong(met, seen)
         ]
         within = {id(gap): self._within(gap) for gap in outer}
-        self.healed = {i for inside in within.values() for i in inside}
-        if not self.healed:
+        self.forcing.healed = {i for inside in within.values() for i in inside}
+        if not self.forcing.healed:
             return set()
         seen = self._forced(set())
         found: set[int] = set()
@@ -187,7 +188,7 @@ class Blame:
                 at, off = behind, self._entered(behind, seen)
             else:
                 return None
-            if id(at) not in self.healed or not self._is_bad(off):
+            if id(at) not in self.forcing.healed or not self._is_bad(off):
                 return off
         return off
 
@@ -210,7 +211,7 @@ class Blame:
         if not likely:
             return set()
         seen = self._forced(free | likely)
-        left = {id(gap) for gap in self._gaps(seen)}
+        left = {id(gap) for gap in self._gaps(seen, carried=True)}
         return {id(m) for m, gap in pairs if id(m) in likely and id(gap) not in left}
 
     def _within(self, gap: Met) -> set[int]:
@@ -219,17 +220,32 @@ class Blame:
         return {id(gap), *map(id, inside)}
 
     def _next(self, gap: Met) -> Met | None:
-        """The first call that begins behind one, and not in it."""
-        later = [m for m in self.met if self._precedes(gap, m)]
-        own = self.ended[id(gap.reference)]
-        later = [m for m in later if self.ended[id(m.reference)] > own]
-        return min(later, key=lambda m: m.reference.start, default=None)
+        """The first call behind one, and not in it, that may see what it gave: that is
+        given something else than what was there before, or was made of that alone."""
+        start, own = gap.reference.start, self.ended[id(gap.reference)]
+        before = [m.reference for m in self.met if m.reference.start <= start]
+        known = {key for call in before for key in call.inputs.values()}
+        ended = [call for call in before if self.ended[id(call)] < own]
+        known |= {key for call in ended for key in call.outputs.values()}
+        known -= {*gap.reference.outputs.values()}
+        apart: list[Met] = []
+        for met in sorted(self.met, key=lambda m: m.reference.start):
+            call = met.reference
+            if call.start <= start or self.ended[id(call)] < own:
+                continue
+            if any(_is_in(met, other) for other in apart):
+                continue
+            if not call.inputs or not {*call.inputs.values()} <= known:
+                return met
+            apart.append(met)
+            known |= {*call.outputs.values()}
+        return None
 
     def _is_wrong(self, met: Met, seen: Dump) -> bool:
         """Whether what left is bad; of shapes that cannot be held against one another
         only where what entered agrees."""
         off = self._left(met, seen)
-        if id(met) in self.healed or not self._is_bad(off):
+        if id(met) in self.forcing.healed or not self._is_bad(off):
             return False
         told = off is not None and math.isfinite(off)
         return told or not self._is_bad(self._known(met, seen))
@@ -268,17 +284,25 @@ class Blame:
     def entered_bad(self, path: str) -> bool:
         """Whether what entered a layer of the reference's differed in the plain run."""
         calls = [m for m in self.met if m.reference.path == path]
-        return any(self._is_bad(self._entered(m, self.sides.other)) for m in calls)
+        seen = self.sides.other
+        return any(self._is_bad(self._known(m, seen)) for m in calls)
 
     # What it says
 
-    def _gaps(self, seen: Dump) -> list[Met | None]:
-        """Calls whose input differs, the outermost alone; None: the model's output."""
+    def _gaps(self, seen: Dump, carried: bool = False) -> list[Met | None]:
+        """Calls whose input differs, the outermost alone; None: the model's output.
+
+        carried: those as well whose difference comes from another by a residual branch.
+        """
         bad = [
             m
             for m in self.met
-            if id(m) not in self.healed and self._is_bad(self._entered(m, seen))
+            if id(m) not in self.forcing.healed and self._is_bad(self._entered(m, seen))
         ]
+        bad.sort(key=lambda m: m.reference.start)
+        known: list[Array] = []
+        if not carried:
+            bad = [m for m in bad if not self._is_carried(self._off_by(m, seen), known)]
         inner = {
             id(m)
             for m in bad
@@ -286,11 +310,27 @@ class Blame:
             if m.reference.path.startswith(f"{outer.reference.path}.")
         }
         found: list[Met | None] = [m for m in bad if id(m) not in inner]
-        found.sort(key=lambda m: m.reference.start if m else 0)
         one, two = self.sides.reference.runs[self.mode].outputs, seen.runs[self.mode]
         off = between(self.sides.reference, one, seen, two.outputs)
         off = math.inf if off is None else off
-        return [*found, None] if self._is_bad(off) else found
+        ends = forcing.difference(self.sides.reference, one, seen, two.outputs)
+        again = not carried and self._is_carried(ends, known)
+        return [*found, None] if self._is_bad(off) and not again else found
+
+    def _off_by(self, met: Met, seen: Dump) -> Array | None:
+        """What is too much in what entered a call."""
+        call = self._seen(met, seen)
+        inputs = call.inputs if call is not None else {}
+        one = self.sides.reference
+        return forcing.difference(one, met.reference.inputs, seen, inputs)
+
+    def _is_carried(self, off: Array | None, known: list[Array]) -> bool:
+        """Whether a difference is one that a residual branch has brought from before;
+        one that is not is then known."""
+        if off is None or any(equal(off, other) for other in known):
+            return off is not None
+        known.append(off)
+        return False
 
     def _start(self, gap: Met | None) -> int:
         return 1 << 40 if gap is None else gap.reference.start
@@ -379,7 +419,7 @@ class Blame:
             last = self._last_output() or last
             said = f"{self.who} diverges after {last}, the last layer that agrees"
             other = before.other.path if before else ""
-            why = gaps.of_output(self.sides, before, self.mode)
+            why = gaps.of_output(self.sides, before, seen, self.mode)
             return Guilty(OUTPUT, last, other, 0.0, said, self.mode, tuple(why[:3]))
         said = (
             f"{self.who} diverges {inside(last, gap.name)}between {last}, which "
@@ -434,31 +474,3 @@ def inside(one: str, two: str) -> str:
             break
         common.append(a)
     return f"in {'.'.join(common)}, " if common else ""
-
-
-def placed(guilty: Guilty, reference: Dump, port: Dump) -> Guilty:
-    """With the file and line, in both, of the class that is wrong or holds what is."""
-    file, line = _place(port, guilty.other)
-    reference_file, reference_line = _place(reference, guilty.layer)
-    return replace(
-        guilty,
-        file=file,
-        line=line,
-        reference_file=reference_file,
-        reference_line=reference_line,
-    )
-
-
-def _place(dump: Dump, layer: str) -> tuple[str, int]:
-    path = layer if layer in dump.modules else ""
-    while path and _foreign(dump, path):
-        path = path.rpartition(".")[0]
-    module = dump.modules.get(path)
-    if module is None or not module.file or _foreign(dump, path):
-        return "", 0
-    return module.file, module.line or 0
-
-
-def _foreign(port: Dump, path: str) -> bool:
-    module = port.modules.get(path)
-    return module is None or not module.file or "site-packages" in module.file

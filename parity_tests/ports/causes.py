@@ -1,27 +1,28 @@
 """Why a layer is wrong: likely causes are tried on what was recorded, not guessed."""
 
-import contextlib
 import itertools
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 
 from parity_tests.compare import Array
-from parity_tests.ports import attending, formulas, recurring
+from parity_tests.ports import attending, convolving, formulas, fusing, recurring
 from parity_tests.ports.codecs import layers_of
 from parity_tests.ports.compare import Sides, fitted
 from parity_tests.ports.dumps import CHANNELS_FIRST, Dump
+from parity_tests.ports.forcing import laid, nearest
 from parity_tests.ports.pairing import Met
-from parity_tests.ports.scenes import Scene, Try, equal
-from parity_tests.ports.settings import differing, settings_of, unlike
+from parity_tests.ports.scenes import UNFIT, Scene, Try, equal, fitting
+from parity_tests.ports.settings import differing, settings_of, unlike, within
 
 # What a cause must explain of the difference to be named.
 NAMED = 0.99
 TOO_LARGE = 1 << 22
+# Below this two tensors are one in another layout.
+SAME = 1e-6
 ENTRIES = {
     "momentum": "bn-momentum",
     "padding": "padding",
@@ -58,7 +59,10 @@ class Cause:
 def of_layer(sides: Sides, met: Met, seen: Dump, mode: str) -> list[Cause]:
     """The causes that explain what a layer did with its right input, best first."""
     scene = _scene(sides, met, seen, mode)
-    found = tried(scene, _tries(scene)) if scene else []
+    opened = fusing.opened(scene, tries_of) if scene else None
+    found = tried(*opened) if opened else []
+    if not found and scene:
+        found = tried(scene, tries_of(scene))
     if not found and scene and "attention" in scene.kind:
         found = tried(scene, _attention(scene, sides, met))
     return found or told(sides, met)
@@ -72,6 +76,7 @@ def told(sides: Sides, met: Met) -> list[Cause]:
     two = settings_of(sides.other, theirs)
     lines = places(sides, met)
     known = differing(one, two) or unlike(ours.settings, theirs.settings)
+    known = known or within(sides.reference, ours.path, sides.other, theirs.path)
     return [
         Cause(name, 0.0, str(a), str(b), lines, ENTRIES.get(name, ""))
         for name, (a, b) in known.items()
@@ -98,11 +103,13 @@ def _scene(sides: Sides, met: Met, seen: Dump, mode: str) -> Scene | None:
         return None
     right = reference.array(next(iter(met.reference.outputs.values())))
     left = seen.array(next(iter(call.outputs.values())))
-    wrong = fitted(left, right)
+    wrong = laid(other, left, reference, right, SAME)
     if wrong is None:  # a sequence, of which the port gives the last step
         last = fitted(right, left)
         right, wrong = right if last is None else last, left
-    if wrong.shape != right.shape or not met.reference.inputs:
+    if right.shape != wrong.shape and right.ndim == wrong.ndim:
+        wrong = nearest(wrong, right)
+    if wrong.ndim != right.ndim or not met.reference.inputs:
         return None
     x = reference.array(next(iter(met.reference.inputs.values())))
     given = seen.array(next(iter(call.inputs.values()))) if call.inputs else None
@@ -135,19 +142,11 @@ def weights_of(dump: Dump, path: str) -> dict[str, Array]:
     return {role: part.read(values) for role, part in parts}
 
 
-# What a layer of another shape than its kind has makes of a try.
-UNFIT = (ValueError, IndexError, KeyError, ZeroDivisionError)
-
-
-def fitting(tries: Iterator[Try]) -> Iterator[Try]:
-    """The tries until one cannot be set up."""
-    with contextlib.suppress(*UNFIT):
-        yield from tries
-
-
 def tried(scene: Scene, tries: Iterator[Try]) -> list[Cause]:
     """The causes that explain most of the difference; the first of equals is kept."""
-    size = float(np.linalg.norm(scene.wrong - scene.right))
+    alike = scene.wrong.shape == scene.right.shape
+    off = scene.wrong - scene.right if alike else scene.wrong
+    size = float(np.linalg.norm(off))
     found: list[Cause] = []
     with np.errstate(all="ignore"):
         for name, one, two, make in fitting(tries):
@@ -163,13 +162,14 @@ def tried(scene: Scene, tries: Iterator[Try]) -> list[Cause]:
                 found.append(
                     Cause(name, explains, str(one), str(two), scene.lines, entry)
                 )
-    best = sorted(found, key=lambda cause: -round(cause.explains, 4))
-    return list({(cause.name, cause.other): cause for cause in best[::-1]}.values())[
-        ::-1
-    ]
+    best: dict[tuple[str, str], Cause] = {}
+    for cause in sorted(found, key=lambda cause: -round(cause.explains, 4)):
+        best.setdefault((cause.name, cause.other), cause)
+    return list(best.values())
 
 
-def _tries(scene: Scene) -> Iterator[Try]:
+def tries_of(scene: Scene) -> Iterator[Try]:
+    """What may have befallen a layer of its kind, and then any."""
     if "layernorm" in scene.kind or "layer_norm" in scene.kind:
         yield from _layer_norm(scene)
     elif "batch" in scene.kind:
@@ -179,9 +179,9 @@ def _tries(scene: Scene) -> Iterator[Try]:
     elif _is_linear(scene):
         yield from _linear(scene)
     elif "conv" in scene.kind and "transpose" not in scene.kind:
-        yield from _convolution(scene)
+        yield from convolving.convolutions(scene)
     elif "pool" in scene.kind:
-        yield from _pooling(scene)
+        yield from convolving.poolings(scene)
     elif "weight_hh" in scene.weights and scene.x.ndim == 3:
         yield from recurring.recurrences(scene)
     elif "flatten" in scene.kind:
@@ -256,101 +256,6 @@ def _batch_norm(s: Scene) -> Iterator[Try]:
             yield f"{role} left out", "", "", partial(norm, less, eps, training)
 
 
-Numbers = tuple[int, ...]
-
-
-def _numbers(value: Any, count: int) -> Numbers:
-    if isinstance(value, list | tuple) and len(value) == count:
-        return tuple(int(v) for v in value)
-    return (int(value),) * count if isinstance(value, int | float) else (1,) * count
-
-
-def _convolution(s: Scene) -> Iterator[Try]:
-    yield from _convolved(s, s.x)
-    if s.given is not None and s.given.shape != s.x.shape:
-        yield from _elsewhere_padded(s, s.given)
-
-
-def _elsewhere_padded(s: Scene, x: Array) -> Iterator[Try]:
-    """One side's input is padded before, the other's within the layer."""
-    count = s.weights["weight"].ndim - 2
-    kernel = s.weights["weight"].shape[2:]
-    stride = _numbers(s.one.get("stride", 1), count)
-    own = _numbers(s.one.get("dilation", 1), count)
-    for wide in (own, *((n,) * count for n in (1, 2, 3, 4))):
-        for name, pads in _pads(x.shape[1:-1], kernel, stride, wide).items():
-            other = partial(formulas.convolved, x, s.weights, stride, pads, wide)
-            if wide == own:
-                yield "padding", "of the input", s.two.get("padding", name), other
-            else:
-                yield "dilation", own[0], wide[0], other
-
-
-def _convolved(s: Scene, x: Array) -> Iterator[Try]:
-    weight = s.weights["weight"]
-    kernel = weight.shape[2:]
-    count = len(kernel)
-    stride = _numbers(s.one.get("stride", 1), count)
-    dilation = _numbers(s.one.get("dilation", 1), count)
-    sizes: Numbers = x.shape[1:-1]
-    paddings = _pads(sizes, kernel, stride, dilation)
-    conv = partial(formulas.convolved, x)
-    for name, pads in paddings.items():
-        other = partial(conv, s.weights, stride, pads, dilation)
-        yield "padding", s.one.get("padding"), s.two.get("padding", name), other
-    pads = _own_pads(s, paddings, stride, dilation)
-    less = _without(s.weights, "bias")
-    yield "bias left out", "", "", partial(conv, less, stride, pads, dilation)
-    for mode in ("reflect", "edge", "wrap"):
-        other = partial(conv, s.weights, stride, pads, dilation, mode)
-        yield "padding of another kind", "zeros", mode, other
-    turned = {**s.weights, "weight": np.flip(weight, tuple(range(2, 2 + count)))}
-    other = partial(conv, turned, stride, pads, dilation)
-    yield "kernel turned round", "", "", other
-    if count == 2:
-        turned = {**s.weights, "weight": np.swapaxes(weight, 2, 3)}
-        other = partial(conv, turned, stride, pads, dilation)
-        yield "kernel transposed", "", "", other
-    for wide in (1, 2, 3, 4):
-        pads = tuple((wide * (k - 1) // 2,) * 2 for k in kernel)
-        other = partial(conv, s.weights, stride, pads, (wide,) * count)
-        yield "dilation", dilation[0], wide, other
-
-
-Pads = dict[str, tuple[tuple[int, int], ...]]
-
-
-def _pads(
-    sizes: tuple[int, ...],
-    kernel: tuple[int, ...],
-    stride: tuple[int, ...],
-    dilation: tuple[int, ...],
-) -> Pads:
-    """Paddings that people meet, by name."""
-    number = len(kernel)
-    zipped = list(zip(sizes, kernel, stride, dilation, strict=True))
-    same = tuple(formulas.same(*one) for one in zipped)
-    found: Pads = {"same": same, "valid": ((0, 0),) * number}
-    for n in range(1, max(kernel)):
-        found[str(n)] = ((n, n),) * number
-        found[f"{n} before"] = ((n, 0),) * number
-        found[f"{n} behind"] = ((0, n),) * number
-    found["causal"] = tuple((d * (k - 1), 0) for _, k, _, d in zipped)
-    found["same, the odd one before"] = tuple((b, a) for a, b in same)
-    return found
-
-
-def _own_pads(
-    s: Scene, pads: Pads, stride: tuple[int, ...], dilation: tuple[int, ...]
-) -> tuple[tuple[int, int], ...]:
-    """The padding with which the reference's own output comes out."""
-    for own in pads.values():
-        again = formulas.convolved(s.x, s.weights, stride, own, dilation)
-        if again.shape == s.right.shape and np.allclose(again, s.right):
-            return own
-    return next(iter(pads.values()))
-
-
 def _linear(s: Scene) -> Iterator[Try]:
     weight = np.atleast_2d(s.weights["weight"].squeeze())
     outputs, inputs = weight.shape
@@ -361,23 +266,6 @@ def _linear(s: Scene) -> Iterator[Try]:
         yield "weight transposed", "", "", partial(times, weight.T, bias)
     n = math.sqrt(inputs)
     yield "scale of the weight", 1, f"1/{n:.4g}", partial(times, weight / n, bias)
-
-
-def _pooling(s: Scene) -> Iterator[Try]:
-    count = s.x.ndim - 2
-    size = _numbers(s.one.get("kernel_size", 2), count)
-    stride = _numbers(s.one.get("stride", size), count)
-    sizes: Numbers = s.x.shape[1:-1]
-    pads = _pads(sizes, size, stride, (1,) * count)
-    ways = ("max", "max over zeros", "average", "average, padding counted")
-    tries = {
-        f"{how}, padding {name}": partial(formulas.pooled, s.x, size, stride, own, how)
-        for how in ways
-        for name, own in pads.items()
-    }
-    own = next((name for name, run in tries.items() if equal(run(), s.right)), "")
-    for name, run in tries.items():
-        yield "pooling", own, name, run
 
 
 def _flatten(s: Scene) -> Iterator[Try]:

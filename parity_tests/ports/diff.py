@@ -11,7 +11,7 @@ import numpy as np
 
 from parity_tests.compare import Array, Worst
 from parity_tests.engine import Check
-from parity_tests.ports import compare, gaps, noise, steps
+from parity_tests.ports import backward, compare, gaps, noise, steps
 from parity_tests.ports.blame import (
     BUFFER,
     GRADIENT,
@@ -19,11 +19,11 @@ from parity_tests.ports.blame import (
     SETTING,
     Blame,
     Guilty,
-    placed,
 )
 from parity_tests.ports.causes import Cause
 from parity_tests.ports.compare import Sides
 from parity_tests.ports.dumps import write_tensors
+from parity_tests.ports.lines import placed
 from parity_tests.ports.matching import match
 from parity_tests.ports.opening import Port, Question, opened_of
 from parity_tests.ports.pairing import modules_of
@@ -359,9 +359,11 @@ class Judge:
         )
         layer = name.rpartition(".")[0]
         _, theirs, _ = compare.gradient_pairs(self.sides(other), mode)
-        stopped = Cause("a gradient that is stopped behind it", 1.0)
-        why = () if theirs[name].any() else (stopped,)
-        return [Guilty(GRADIENT, layer, "", errors[name], said, mode, why)]
+        live = self.reference.live
+        why = backward.stopped(self.sides(other), live, layer, mode, bound)
+        if not why and not theirs[name].any():
+            why = [Cause("a gradient that is stopped behind it", 1.0)]
+        return [Guilty(GRADIENT, layer, "", errors[name], said, mode, tuple(why))]
 
     def _nearest(self, names: list[str]) -> str:
         """The last layer to run, rather than what a model holds by itself."""

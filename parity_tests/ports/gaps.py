@@ -157,12 +157,12 @@ def _beside(s: Scene, near: Mapping[str, Array]) -> Iterator[Try]:
             yield "activation", own, name, partial(np.add, tensor, value)
 
 
-def of_output(sides: Sides, before: Met | None, mode: str) -> list[Cause]:
+def of_output(sides: Sides, before: Met | None, seen: Dump, mode: str) -> list[Cause]:
     """The causes that explain what is done to an output behind the last layer."""
-    ours, theirs = sides.reference.runs[mode].outputs, sides.other.runs[mode].outputs
+    ours, theirs = sides.reference.runs[mode].outputs, seen.runs[mode].outputs
     for one, two in zip(ours.values(), theirs.values(), strict=False):
         right = sides.reference.array(one)
-        wrong = fitted(sides.other.array(two), right)
+        wrong = fitted(seen.array(two), right)
         if wrong is None or right.dtype.kind != "f" or equal(wrong, right):
             continue
         lines = place(sides.reference, ""), place(sides.other, "")

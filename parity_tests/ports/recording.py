@@ -184,11 +184,14 @@ class Live:
         self.process.ask("record", target=self.target, out=str(out), **options)
         return read(out)
 
-    def forced(self, mode: str, values: Mapping[str, Any]) -> Dump:
-        """Records a mode in which calls are given these values for their own."""
+    def forced(
+        self, mode: str, values: Mapping[str, Any], gradients: bool = False
+    ) -> Dump:
+        """Records a mode in which calls are given these values for their own, through
+        which no gradient goes on."""
         path = self.recorders.place("forced")
         write_tensors(path, values)
-        found = self.record(modes=[mode], forced=str(path))
+        found = self.record(modes=[mode], forced=str(path), gradients=gradients)
         path.unlink()
         return found
 

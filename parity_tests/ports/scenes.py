@@ -1,8 +1,9 @@
 """A guilty layer as both sides saw it, and what is tried on it."""
 
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -31,3 +32,14 @@ def equal(a: Array, b: Array) -> bool:
     if a.shape != b.shape:
         return False
     return bool(np.abs(a - b).max(initial=0.0) <= 1e-6 * np.abs(b).max(initial=1e-300))
+
+
+T = TypeVar("T")
+# What a layer of another shape than its kind has makes of a try.
+UNFIT = (ValueError, IndexError, KeyError, ZeroDivisionError)
+
+
+def fitting(tries: Iterator[T]) -> Iterator[T]:
+    """What is tried, until one cannot be set up."""
+    with contextlib.suppress(*UNFIT):
+        yield from tries

@@ -89,3 +89,19 @@ def unlike(
         for k, (a, b) in pairs.items()
         if isinstance(a, plain) and isinstance(b, plain) and a != b and not _alike(a, b)
     }
+
+
+def within(one: Dump, ours: str, two: Dump, theirs: str) -> dict[str, tuple[Any, Any]]:
+    """The settings that have one value all through a module, and another through its
+    counterpart, whichever of the layers in it holds them."""
+    return unlike(_throughout(one, ours), _throughout(two, theirs))
+
+
+def _throughout(dump: Dump, path: str) -> dict[str, Any]:
+    found: dict[str, list[Any]] = {}
+    inside = f"{path}." if path else ""
+    for module in dump.modules.values():
+        if module.path == path or module.path.startswith(inside):
+            for name, value in module.settings.items():
+                found.setdefault(name, []).append(_said(value))
+    return {k: v[0] for k, v in found.items() if all(x == v[0] for x in v)}

@@ -40,6 +40,7 @@ FRAMEWORKS = {
     "triptych.recorders.keras": {"keras"},
     "triptych.recorders.backends": {"keras", "tensorflow", "torch", "jax"},
     "triptych.recorders.jaxed": {"jax", "optax"},
+    "triptych.recorders.intercepted": {"flax"},
     "triptych.recorders.nnx": {"jax", "flax"},
     "triptych.recorders.linen": {"jax", "flax"},
     "triptych.recorders.equinox": {"jax", "equinox"},

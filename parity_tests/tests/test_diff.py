@@ -152,32 +152,39 @@ KERAS = """
             return self.head(self.drop(self.cell(x)))
 """
 
-# framework, right, wrong, and what the verdict must say
+# framework, and of every mistake in one model: right, wrong, and what is said of it
 MISTAKES = [
-    ("jax", "padding=1, rngs", 'padding="SAME", rngs', "first in stem"),
-    ("jax", "0.9, epsilon=1e-5", "0.9, epsilon=1e-3", "first in norm"),
-    ("jax", "6, epsilon=1e-6", "6, epsilon=1e-5", "first in ln"),
-    ("jax", "approximate=False", "approximate=True", "between up"),
-    ("jax", "i, f, g, o =", "f, i, g, o =", "in cell, between"),
-    ("jax", "nnx.relu(", "nnx.leaky_relu(", "between norm"),
-    ("jax", "jnp.tanh(c)", "c", "in cell, between"),
-    ("jax", "((1, 1), (1, 1))", '"SAME"', "between conv"),
-    ("jax", "x = x + self.conv(x)", "x = self.conv(x)", "between conv"),
-    ("keras", "Padding2D(1)", "Padding2D(((0, 1), (0, 1)))", "first in stem"),
-    ("keras", "(epsilon=1e-6)", "()", "first in ln"),
-    ("keras", "Normalization(epsilon=1e-5,", "Normalization(", "first in norm"),
-    ("keras", "constant_values=-1e30", "constant_values=0.0", "between conv"),
-    ("keras", "i, f, g, o =", "i, f, o, g =", "in cell, between"),
+    ("jax", [
+        ("padding=1, rngs", 'padding="SAME", rngs', "first in stem"),
+        ("0.9, epsilon=1e-5", "0.9, epsilon=1e-3", "first in norm"),
+        ("6, epsilon=1e-6", "6, epsilon=1e-5", "first in ln"),
+        ("approximate=False", "approximate=True", "between up"),
+        ("i, f, g, o =", "f, i, g, o =", "in cell, between"),
+    ]),
+    ("jax", [
+        ("x = x + self.conv(x)", "x = self.conv(x)", "between conv"),
+        ("jnp.tanh(c)", "c", "in cell, between"),
+    ]),
+    ("jax", [("((1, 1), (1, 1))", '"SAME"', "between conv")]),
+    ("jax", [("nnx.relu(", "nnx.leaky_relu(", "between norm")]),
+    ("keras", [
+        ("Padding2D(1)", "Padding2D(((0, 1), (0, 1)))", "first in stem"),
+        ("Normalization(epsilon=1e-5,", "Normalization(", "first in norm"),
+        ("constant_values=-1e30", "constant_values=0.0", "between conv"),
+        ("(epsilon=1e-6)", "()", "first in ln"),
+        ("i, f, g, o =", "i, f, o, g =", "in cell, between"),
+    ]),
 ]  # fmt: skip
 
 
 def compare(
-    folder: Path, recorders: Recorders, framework: str, name: str, replace=("", "")
+    folder: Path, recorders: Recorders, framework: str, name: str, mistakes=()
 ) -> Difference:
     source = {"jax": FLAX, "keras": KERAS}[framework]
-    assert replace[0] in source
-    ported = textwrap.dedent(source.replace(*replace, 1) if replace[0] else source)
-    (folder / f"{name}.py").write_text(ported)
+    for right, wrong, _ in mistakes:
+        assert right in source
+        source = source.replace(right, wrong, 1)
+    (folder / f"{name}.py").write_text(textwrap.dedent(source))
     (folder / f"{name}_torch.py").write_text(textwrap.dedent(TORCH))
     maker = {"jax": "make", "keras": "Net"}[framework]
     asked = [f"{name}_torch:Net", f"{name}:{maker}"]
@@ -195,12 +202,17 @@ def test_a_right_port_agrees(framework, recorders, tmp_path):
 
 
 @pytest.mark.parametrize("number", range(len(MISTAKES)))
-def test_a_planted_mistake_is_named(number, recorders, tmp_path):
-    framework, right, wrong, verdict = MISTAKES[number]
+def test_every_planted_mistake_is_named_in_one_run(number, recorders, tmp_path):
+    framework, mistakes = MISTAKES[number]
     name = f"wrong_{number}"
-    found = compare(tmp_path, recorders, framework, name, (right, wrong))
+    found = compare(tmp_path, recorders, framework, name, mistakes)
     assert not all(check.passed for check in found.checks)
-    assert verdict in found.trace.verdict
+    (guilty,) = found.guilty.values()
+    assert guilty[0].said in found.trace.verdict
+    places = [place for *_, place in mistakes]
+    named = [[place for place in places if place in one.said] for one in guilty]
+    assert all(named), guilty
+    assert {place for some in named for place in some} == {*places}
 
 
 AGAIN = {

@@ -1,14 +1,11 @@
 """Pairs of models, right and with a mistake: a few of those that `make ports` asks."""
 
-from pathlib import Path
-
 import pytest
 
 from parity_tests.tests.pairs import run
 from parity_tests.tests.pairs.mistakes import MISTAKES
-from parity_tests.tests.pairs.table import PAIRS, REAL, WRITTEN
+from parity_tests.tests.pairs.table import PAIRS, REAL, WHOSE, WRITTEN, whose
 
-RECORD = Path(run.__file__).parent / "judged.json"
 SAMPLE = (
     "vit_timm vit_transformers",
     "gpt2_head_transformers gpt2_hand_torch",
@@ -28,3 +25,8 @@ def test_there_are_thirty_real_pairs_and_thirty_written_ones_of_twenty_kinds():
     assert min(len(REAL), len(WRITTEN)) >= 30
     assert len({mistake.kind for mistake in MISTAKES.values()}) >= 20
     assert MISTAKES.keys() == {pair.name for pair in PAIRS}
+
+
+def test_every_framework_stands_in_a_pair():
+    models = {model for pair in PAIRS for model in (pair.one, pair.two)}
+    assert {whose(model) for model in models} == {*WHOSE}

@@ -165,6 +165,63 @@ GIVEN = (
             return self.core({"mask": torch.ones_like(x), "x": x})
     """,
 )
+BRANCHES = (
+    """
+    class Unit(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv, self.norm = nn.Conv2d(3, 4, 3, padding=1), nn.BatchNorm2d(4)
+
+        def forward(self, x):
+            return F.relu(self.norm(self.conv(x)))
+
+
+    class Mix(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a, self.b = Unit(), Unit()
+
+        def forward(self, x):
+            return torch.cat([self.a(x), self.b(x)], 1)
+
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.mix, self.head = Mix(), nn.Conv2d(8, 5, 1)
+
+        def forward(self, x):
+            return self.head(self.mix(x))
+    """,
+    """
+    class Norm(nn.BatchNorm2d):
+        def forward(self, x):
+            return F.relu(super().forward(x))
+
+
+    class Unit(nn.Sequential):
+        def __init__(self, wide=1):
+            super().__init__(nn.Conv2d(3, 4, 3, 1, wide, wide), Norm(4))
+
+
+    class Mix(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a, self.b = Unit(1), Unit()
+
+        def forward(self, x):
+            return torch.cat([self.a(x), self.b(x)], 1)
+
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.mix, self.head = Mix(), nn.Conv2d(8, 5, 1)
+
+        def forward(self, x):
+            return self.head(self.mix(x))
+    """,
+)
 # Both sides (or one for both), the input, right, wrong, who is named, and why.
 CASES = {
     "a scale moved": (
@@ -180,6 +237,10 @@ CASES = {
     "an activation that ends a module": (
         ENDING, "3,6", "F.gelu(", "F.silu(", "first in outer.inner ",
         "gelu against silu",
+    ),
+    "a branch beside another": (
+        BRANCHES, "2,3,6,6", "Unit(1)", "Unit(2)", "first in mix.a.conv ",
+        "dilation: 1 against 2",
     ),
     "an input behind a mask": (
         GIVEN, "3,6", ".relu()", ".tanh()", "between core.one", "relu against tanh",

@@ -125,6 +125,22 @@ def test_dumps_and_models_are_compared_in_any_mixture(recorded, recorders, tmp_p
     assert "first in norm " in found.trace.verdict
 
 
+def test_float16_is_held_against_float64(recorded, recorders, tmp_path):
+    dump, half = read(recorded), tmp_path / "half"
+    (tmp_path / "net_half.py").write_text(NET)
+    given, weights = tmp_path / "given", tmp_path / "weights"
+    write_tensors(given, dump.arrays(dump.inputs))
+    write_tensors(weights, {w.name: dump.array(w.tensor) for w in dump.weights})
+    process = recorders.get("pytorch", "float16")
+    asked = {"target": "net_half:Net", "out": str(half)}
+    way = {"folder": str(tmp_path), "dtype": "float16", "inputs": str(given)}
+    process.ask("open", **asked, **way)
+    process.ask("record", **asked, weights=str(weights))
+    for tolerance, agrees in ((1e-2, True), (1e-5, False)):
+        question = Question(folder=tmp_path, tolerance=tolerance)
+        assert diff([recorded, half], {}, recorders, question).trace.agrees == agrees
+
+
 def copied(recorded, folder):
     for name in ("dump.json", "tensors.safetensors"):
         (folder / name).write_bytes((recorded / name).read_bytes())

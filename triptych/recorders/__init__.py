@@ -16,8 +16,8 @@ COMMON = ("values", "training", "dumps", "modules", "common")
 PARTS = {
     "pytorch": ("pytorch",),
     "keras": ("backends", "keras"),
-    "nnx": ("jaxed", "nnx"),
-    "linen": ("jaxed", "linen"),
+    "nnx": ("jaxed", "intercepted", "nnx"),
+    "linen": ("jaxed", "intercepted", "linen"),
     "equinox": ("jaxed", "equinox"),
     "haiku": ("jaxed", "haiku"),
     "onnx": ("onnx",),

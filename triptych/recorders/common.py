@@ -80,8 +80,8 @@ class Tape:
     def _forced(self, call: dict[str, Any], sign: str, value: Any) -> Any:
         start = f"{call['path']}#{call['number']}{sign}"
         new = {
-            key.removeprefix(start): array
-            for key, array in self.forced.items()
+            key.removeprefix(start): self.forced[key]
+            for key in self.forced
             if key.startswith(start)
         }
         return swapped(value, new) if new else value
@@ -295,27 +295,35 @@ class Recorder:
         modes: list[str] | None = None,
         weights: str = "",
         forced: str = "",
+        gradients: bool = False,
         keep: str = "all",
         inputs: str = "",
         steps: int = 0,
         optimizer: str = "",
     ) -> None:
-        """Runs a model in each mode, trains it if asked, and writes its dump."""
+        """Runs a model in each mode, trains it if asked, and writes its dump.
+
+        forced: values in the place of calls' own; what the model holds is known then,
+        and is not written again. gradients: of such a run, too; through these values
+        none goes on.
+        """
         opened = self.models[target]
         if inputs:
             opened.given = read_tensors(Path(inputs))
         swaps = read_tensors(Path(forced)) if forced else {}
         plan = planned(optimizer, steps, opened.dtype) if steps else None
         with Dump(Path(out), keep) as dump, self._ready(target, weights) as model:
-            self._describe(target, model, dump)
-            self._run(opened, model, dump, modes, swaps)
+            self._describe(target, model, dump, not forced)
+            wanted = opened.gradients and (gradients or not swaps)
+            cut = opened.last if wanted and not opened.program else None
+            self._run(opened, model, dump, modes, swaps, cut)
             if plan is not None:
                 dump.steps(plan, model.steps(opened.inputs, plan, opened.last))
             # Some kinds of model have none before they have run.
             dump.say("modules", model.modules())
             dump.say("rates", model.rates)
 
-    def _describe(self, target: str, model: Any, dump: Dump) -> None:
+    def _describe(self, target: str, model: Any, dump: Dump, whole: bool) -> None:
         """Says what a model is, where it runs, what it holds and what it is given."""
         opened = self.models[target]
         dump.say("target", target)
@@ -332,7 +340,7 @@ class Recorder:
             opened.sources = sources_of(calls)
         dump.say("order", opened.order)
         dump.say("sources", opened.sources)
-        for entry, value in model.weights():
+        for entry, value in model.weights() if whole else ():
             dump.weights.append({**entry, "tensor": dump.tensor(value, whole=True)})
         dump.say("inputs", {k: dump.tensor(v, whole=True) for k, v in given.items()})
 
@@ -343,12 +351,11 @@ class Recorder:
         dump: Dump,
         modes: list[str] | None,
         swaps: Mapping[str, Any],
+        cut: bool | None,
     ) -> None:
         """Records the modes that are asked for, else all that there are."""
         usual = getattr(self.native, "RUNS", MODES[: 1 if opened.program else 2])
         for mode in usual if modes is None else modes:
-            wanted = opened.gradients and not (opened.program or swaps)
-            cut = opened.last if wanted else None
             found = model.run(opened.inputs, mode == "training", cut, swaps)
             dump.run(mode, found)
 

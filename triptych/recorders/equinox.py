@@ -1,7 +1,6 @@
 """The recorder of Equinox models, which take one sample or a whole batch.
 
-What a model does within a `vmap` of its own cannot be seen, as what is mapped is never
-there as a tensor; its results are.
+What is called within a `vmap` of the model's own is handed out beside its result.
 """
 
 import contextlib
@@ -243,13 +242,7 @@ class Model:
 
         batched = jax.vmap(sample, (0, 0, None), (0, None), axis_name=BATCH)
         (result, seen), state = batched(inputs, dict(tape.forced), state)
-        for call, (entered, left) in zip(calls, seen, strict=True):
-            kept = {"inputs": entered, "outputs": left}
-            held = {
-                what: {path: tape.keep(v) for path, v in tensors.items()}
-                for what, tensors in kept.items()
-            }
-            tape.calls.append({**call, **held})
+        handed(tape, calls, seen)
         return result, state
 
     def run(
@@ -285,6 +278,79 @@ def _wide(value: Any, dtype: str) -> Any:
     return value.astype(dtype) if real else value
 
 
+def handed(tape: Tape, calls: list[dict[str, Any]], seen: Any) -> None:
+    """Puts the calls of a function that was mapped on the tape around it."""
+    for call, (entered, left) in zip(calls, seen, strict=True):
+        kept = {"inputs": entered, "outputs": left}
+        held = {
+            what: {path: tape.keep(v) for path, v in tensors.items()}
+            for what, tensors in kept.items()
+        }
+        tape.calls.append({**call, **held})
+
+
+class Rows(Mapping[str, Any]):
+    """What is forced, as one of those that are mapped sees it."""
+
+    def __init__(self, whole: Mapping[str, Any], number: Any):
+        self.whole, self.number = whole, number
+
+    def __getitem__(self, key: str) -> Any:
+        return self.whole[key][self.number]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.whole)
+
+    def __len__(self) -> int:
+        return len(self.whole)
+
+
+# The tapes of functions within one another, each with where it is traced.
+Places = list[tuple[Tape, Any]]
+
+
+@contextlib.contextmanager
+def seen_in(vmap: Any, places: Places) -> Iterator[None]:
+    """Has every `vmap` that a model asks for tell what is called in it."""
+
+    def mapping(
+        function: Any, in_axes: Any = 0, out_axes: Any = 0, **options: Any
+    ) -> Any:
+        name = options.setdefault("axis_name", None) or "rows"
+
+        def mapped(*args: Any, **kwargs: Any) -> Any:
+            tape, here = places[-1]
+            if get_opaque_trace_state() != here:
+                return vmap(function, in_axes, out_axes, **options)(*args, **kwargs)
+            calls: list[dict[str, Any]] = []
+
+            def one(*args: Any, **kwargs: Any) -> Any:
+                row = jax.lax.axis_index(name)
+                inner = Tape(is_tensor, forced=Rows(tape.forced, row))
+                inner.numbers, inner.started = tape.numbers, tape.started
+                places.append((inner, get_opaque_trace_state()))
+                try:
+                    result = function(*args, **kwargs)
+                finally:
+                    places.pop()
+                tape.started = inner.started
+                calls[:] = inner.calls
+                return result, [(call["inputs"], call["outputs"]) for call in calls]
+
+            named = {**options, "axis_name": name}
+            result, seen = vmap(one, in_axes, (out_axes, 0), **named)(*args, **kwargs)
+            handed(tape, calls, seen)
+            return result
+
+        return mapped
+
+    jax.vmap = mapping
+    try:
+        yield
+    finally:
+        jax.vmap = vmap
+
+
 @contextlib.contextmanager
 def recorded(model: Any, tape: Tape) -> Iterator[None]:
     """Puts the tape around every module; Equinox has no hooks: types are patched."""
@@ -295,11 +361,12 @@ def recorded(model: Any, tape: Tape) -> Iterator[None]:
     }
     calls = {kind: vars(kind)["__call__"] for kind in kinds}
     running: set[int] = set()
-    here = get_opaque_trace_state()
+    places: Places = [(tape, get_opaque_trace_state())]
 
     def recording(call: Any) -> Any:
         def wrapper(module: Any, *args: Any, **kwargs: Any) -> Any:
             own = call.__get__(module, type(module))
+            tape, here = places[-1]
             known = id(module) in paths and id(module) not in running
             if not known or get_opaque_trace_state() != here:
                 return own(*args, **kwargs)
@@ -315,7 +382,8 @@ def recorded(model: Any, tape: Tape) -> Iterator[None]:
     for kind, call in calls.items():
         type.__setattr__(kind, "__call__", recording(call))
     try:
-        yield
+        with seen_in(jax.vmap, places):
+            yield
     finally:
         for kind, call in calls.items():
             type.__setattr__(kind, "__call__", call)

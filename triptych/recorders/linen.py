@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from flax import linen
 
 from triptych.recorders.common import Tape, run
+from triptych.recorders.intercepted import interceptor
 from triptych.recorders.jaxed import (
     array,
     environment_of,
@@ -26,7 +27,6 @@ from triptych.recorders.jaxed import (
     tree_of,
     widened,
 )
-from triptych.recorders.modules import quiet
 from triptych.recorders.training import Plan, Step
 from triptych.recorders.values import Refused, arguments_of, picked
 
@@ -139,7 +139,8 @@ class Model:
             variables = {k: nested(v) for k, v in collections.items()}
             args, kwargs = arguments_of(inputs)
             options = {"method": self.program} if self.program else {}
-            with linen.intercept_methods(self._interceptor(tape)):
+            seen = interceptor(tape, self.known, self.rates, None)
+            with linen.intercept_methods(seen):
                 result, changed = self.native.apply(
                     variables,
                     *args,
@@ -152,21 +153,6 @@ class Model:
             return picked(result, is_tensor, self.wanted), fixed
 
         return call
-
-    def _interceptor(self, tape: Tape) -> Any:
-        def intercept(function: Any, args: Any, kwargs: Any, context: Any) -> Any:
-            module, path = context.module, ".".join(context.module.path)
-            if context.method_name != "__call__":
-                return function(*args, **kwargs)
-            if isinstance(module, linen.Dropout):
-                if isinstance(module.rate, float) and 0 < module.rate < 1:
-                    quiet(module.rate, f"{path}:rate", self.rates)
-                return args[0]
-            self.known[path] = module.clone(parent=None)
-            entry, args, kwargs = tape.enter(path, args, kwargs)
-            return tape.leave(entry, function(*args, **kwargs))
-
-        return intercept
 
     def run(
         self,

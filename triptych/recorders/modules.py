@@ -47,10 +47,16 @@ def module_of(
         "kind": kind.__name__,
         "base": base_of(kind),
         "package": kind.__module__,
-        "settings": settings_of(vars(module)) if settings is None else settings,
+        "settings": _own_settings(module) if settings is None else settings,
         "children": children,
         **source_of(kind),
     }
+
+
+def _own_settings(module: Any) -> dict[str, Any]:
+    """A module's attributes, and those of the configuration that it holds."""
+    held = getattr(vars(module).get("config"), "__dict__", {})
+    return {**settings_of(held), **settings_of(vars(module))}
 
 
 # Whose layers a person may derive own ones from, and what every layer is.

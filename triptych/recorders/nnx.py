@@ -8,10 +8,11 @@ from typing import Any
 
 import flax
 import jax.numpy as jnp
-from flax import nnx
+from flax import linen, nnx
 from jax.extend.core import get_opaque_trace_state
 
 from triptych.recorders.common import Tape, run
+from triptych.recorders.intercepted import interceptor
 from triptych.recorders.jaxed import (
     array,
     environment_of,
@@ -116,6 +117,7 @@ class Model:
     def __init__(self, native: Any, dtype: str, program: str, given: Any):
         self.native, self.program = native, program
         self.rates: dict[str, float] = {}
+        self.bridged: dict[str, linen.Module] = {}
         self.wanted: tuple[str, ...] = ()
         for path, module in modules_of(native).items():
             for name in ("dtype", "param_dtype", "carry_dtype"):
@@ -135,7 +137,7 @@ class Model:
                 setattr(module, name, jnp.dtype(dtype).type)
 
     def modules(self) -> list[dict[str, Any]]:
-        return tree_of(modules_of(self.native))
+        return tree_of({**modules_of(self.native), **self.bridged})
 
     def weights(self) -> Iterator[tuple[dict[str, Any], Any]]:
         for name, (variable, also) in slots_of(self.native).items():
@@ -163,7 +165,7 @@ class Model:
             assign(slots[name][0], value)
         args, kwargs = arguments_of(inputs)
         entry = getattr(model, self.program) if self.program else model
-        with recorded(model, tape):
+        with recorded(model, tape, self.bridged, self.rates):
             result = entry(*args, **kwargs)
         fixed = {
             name: value_of(variable)
@@ -204,14 +206,27 @@ class Model:
 
 
 @contextlib.contextmanager
-def recorded(model: nnx.Module, tape: Tape) -> Iterator[None]:
-    """Puts the tape around every module; NNX has no hooks, so types are patched."""
+def recorded(
+    model: nnx.Module,
+    tape: Tape,
+    bridged: dict[str, linen.Module],
+    rates: dict[str, float],
+) -> Iterator[None]:
+    """Puts the tape around every module; NNX has no hooks, so types are patched.
+
+    bridged: is told the Linen modules inside bridges.
+    """
     paths = {id(module): path for path, module in modules_of(model).items()}
     kinds = {type(m) for m in modules_of(model).values() if callable(m)}
     calls = {kind: kind.__call__ for kind in kinds}
     inherited = {kind for kind in kinds if "__call__" not in vars(kind)}
     running: set[int] = set()
     here = get_opaque_trace_state()
+
+    def held_by(module: Any, path: str) -> Any:
+        if not isinstance(module, nnx.bridge.ToNNX):
+            return contextlib.nullcontext()
+        return linen.intercept_methods(interceptor(tape, bridged, rates, path))
 
     def recording(call: Any) -> Any:
         def wrapper(module: Any, *args: Any, **kwargs: Any) -> Any:
@@ -222,8 +237,10 @@ def recorded(model: nnx.Module, tape: Tape) -> Iterator[None]:
                 return call(module, *args, **kwargs)
             running.add(id(module))
             try:
-                entry, args, kwargs = tape.enter(paths[id(module)], args, kwargs)
-                return tape.leave(entry, call(module, *args, **kwargs))
+                path = paths[id(module)]
+                entry, args, kwargs = tape.enter(path, args, kwargs)
+                with held_by(module, path):
+                    return tape.leave(entry, call(module, *args, **kwargs))
             finally:
                 running.discard(id(module))
 

@@ -108,7 +108,7 @@ MISTAKES = {
         "model.get_layer('conv_dw_3').dilation_rate = (2, 2)",
     ),
     "mobilenet_v3_timm mobilenet_v3_applications": planted(
-        BN_EPS, "bn", "eps: 0.001 against 1e-05",
+        BN_EPS, "blocks.1.0.bn1", "eps: 0.001 against 1e-05",
         "model.get_layer('expanded_conv_1_expand_bn').epsilon = 1e-5",
     ),
     "vgg16_torchvision vgg16_applications": planted(
@@ -245,7 +245,7 @@ MISTAKES = {
         "self.tokens.attend(x)"
     ),
     "bridge_torch bridge_nnx": planted(
-        ACT, "the input", "activation: tanh against sine", "jnp.sin", "jnp.tanh"
+        ACT, "0", "activation: tanh against sine", "jnp.sin", "jnp.tanh"
     ),
     "mixed_torch mixed_linen": planted(
         DROP, "drop drops 0.2", "rate of dropout", "Dropout(0.3", "Dropout(0.2"
@@ -331,5 +331,30 @@ MISTAKES = {
     ),
     "named_torch sequence_torch": planted(
         COUNT, "pool", "pooling", "nn.MaxPool2d(2)", "nn.AvgPool2d(2)"
+    ),
+    "pixels_torch pixels_equinox": planted(
+        POOL, "pool", "pooling", "nn.AvgPool2d(2, 2)", "nn.MaxPool2d(2, 2)"
+    ),
+    "pixels_torch pixels_haiku": planted(
+        MOMENTUM, "bn.running_mean", "momentum: 0.9",
+        "True, True, 0.5", "True, True, 0.9"
+    ),
+    "pixels_torch pixels_onnx": planted(
+        PAD, "conv2", "padding: 1", "[0, 0, 1, 1], \"strides", "[1] * 4, \"strides"
+    ),
+    "words_torch words_equinox": planted(
+        RESIDUAL, "mlp.2", "residual left out", "(self.out)(y)", "(self.out)(x + y)"
+    ),
+    "words_torch words_haiku": planted(
+        GELU, "mlp.0", TANH, "approximate=True", "approximate=False"
+    ),
+    "resnet18_torchvision resnet18_onnx": planted(
+        BN_EPS, "layer2.0.bn1", "eps: 1e-05 against 0.01",
+        "model.layer2[0].bn1.eps = 1e-2\n    torch.onnx.export", "torch.onnx.export",
+    ),
+    "resnet18_torchvision resnet18_nnx": planted(
+        RESIDUAL, "layer1.0", "residual left out",
+        "nnx.relu(y if self.skip is None else y + self.skip(x))",
+        "nnx.relu(y + (x if self.skip is None else self.skip(x)))",
     ),
 }  # fmt: skip

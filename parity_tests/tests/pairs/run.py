@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -61,7 +62,7 @@ def compared(
     """python: the interpreter of what needs an environment of its own."""
     two = wrong_name(pair) if wrong else pair.two
     targets = [
-        Target(WHOSE[whose(model)][0], f"{file}:make")
+        target(WHOSE[whose(model)][0], file, folder, python)
         for model, file in ((pair.one, pair.one), (pair.two, two))
     ]
     extra = {
@@ -69,9 +70,21 @@ def compared(
         for model in (pair.one, pair.two)
         if WHOSE[whose(model)][1]
     }
-    question = Question(folder=folder, outputs=pair.outputs, python=extra)
+    question = Question(
+        folder=folder, outputs=pair.outputs, python=extra, dtype=pair.dtype
+    )
     texts = tuple(f"{name}={text}" for name, text in pair.given.items())
     return diff(targets, inputs_of(texts), recorders, question)
+
+
+def target(framework: str, file: str, folder: Path, python: str) -> Target:
+    """A model's maker, or the ONNX file that the model's file writes."""
+    if framework != "onnx":
+        return Target(framework, f"{file}:make")
+    path = folder / f"{file}.onnx"
+    command = [python, str(folder / f"{file}.py"), str(path)]
+    subprocess.run(command, check=True, capture_output=True)
+    return Target("onnx", str(path))
 
 
 def judged(pair: Pair, folder: Path, recorders: Recorders, python: str) -> Outcome:

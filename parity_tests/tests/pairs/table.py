@@ -18,6 +18,9 @@ WHOSE = {
     "keras": ("keras", False),
     "nnx": ("nnx", False),
     "linen": ("linen", False),
+    "equinox": ("equinox", True),
+    "haiku": ("haiku", True),
+    "onnx": ("onnx", True),
 }
 PACKAGED = ("timm", "torchvision", "transformers", "applications", "hub", "flax")
 
@@ -43,6 +46,12 @@ class Pair:
     def real(self) -> bool:
         """Whether both sides come from packages."""
         return {whose(self.one), whose(self.two)} <= {*PACKAGED}
+
+    @property
+    def dtype(self) -> str:
+        """An ONNX file computes as it says."""
+        both = {whose(self.one), whose(self.two)}
+        return "float32" if "onnx" in both else "float64"
 
     @property
     def extra(self) -> bool:
@@ -140,5 +149,12 @@ WRITTEN = (
     pair("twins_nnx", "twins_linen", "2,3,8,8"),
     pair("encoder_torch", "encoder_nnx", "2,5,8"),
     pair("named_torch", "sequence_torch", "2,3,8,8"),
+    pair("pixels_torch", "pixels_equinox", "4,3,8,8"),
+    pair("pixels_torch", "pixels_haiku", "4,3,8,8"),
+    pair("pixels_torch", "pixels_onnx", "4,3,8,8"),
+    pair("words_torch", "words_equinox", "2,5:9"),
+    pair("words_torch", "words_haiku", "2,5:9"),
+    pair("resnet18_torchvision", "resnet18_onnx", IMAGE),
+    pair("resnet18_torchvision", "resnet18_nnx", IMAGE),
 )
 PAIRS = (*REAL, *WRITTEN)

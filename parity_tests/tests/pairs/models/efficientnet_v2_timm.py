@@ -6,6 +6,6 @@ import timm
 
 def make():
     model = timm.create_model(
-        "tf_efficientnetv2_b0", num_classes=5, drop_rate=0.2, drop_path_rate=0.0
+        "tf_efficientnetv2_b0", num_classes=5, drop_rate=0.2, drop_path_rate=0.2
     )
     return model
