@@ -580,6 +580,18 @@ def test_bn_one(native, within):
                 norm(x)
         """
         within(framework, source, "refused")
+    source = (
+        OWN_NORM["keras"]
+        + """
+        def two():
+            norm = layers.BatchNormalization(3, 1e-3, 0.9)
+            x = np.array([[1.0, 2, 3], [3, 6, 9]]).reshape(2, 1, 1, 3)
+            norm(x, training=True)
+            wanted = 0.9 + 0.1 * x.var(0, ddof=1).reshape(3)
+            assert abs(np.asarray(norm.moving_variance) - wanted).max() < 1e-12
+    """
+    )
+    within("keras", source, "two")
 
 
 KEPT_NORMS = """

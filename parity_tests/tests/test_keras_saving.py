@@ -158,7 +158,7 @@ from shared.specs.sequence.recurrent import StackSpec
 
 x, named = np.ones((2, 7, 9, 4), "float32"), {"name": "own", "dtype": "float16"}
 sequence, flat = np.ones((2, 7, 4), "float32"), np.ones((2, 4), "float32")
-conv = ConvSpec(4, 6, (3, 5), 2, ((0, 1), (2, 1)), groups=2, bias=False)
+conv = ConvSpec(4, 6, (3, 5), 2, ((0, 1), (2, 2)), groups=2, bias=False)
 made = [
     (layers.Conv2D, (conv,), x),
     (layers.Conv2D, (ConvSpec.padded(4, 4, 3),), x),
