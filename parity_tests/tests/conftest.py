@@ -45,7 +45,7 @@ def pytest_xdist_make_scheduler(config, log):
     class ByFamily(LoadFileScheduling):
         def _split_scope(self, nodeid):
             tiny = re.search(r"::test_\w*tiny\w*\[(\w+)", nodeid)
-            if tiny:
+            if tiny and tiny[1] in VARIANTS:
                 return family_of(VARIANTS[tiny[1]].spec)
             return super()._split_scope(nodeid)
 
