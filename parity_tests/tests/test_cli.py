@@ -279,6 +279,7 @@ def test_trace_of_a_program():
     assert "encoder" not in done.stdout
 
 
+@pytest.mark.thorough
 def test_diff_names_the_wrong_layer_and_writes_the_names(tmp_path):
     (tmp_path / "one.py").write_text(
         "import torch\nfrom torch import nn\n"

@@ -134,6 +134,7 @@ def test_how_tokens_are_drawn():
             _settings(*given)
 
 
+@pytest.mark.thorough
 def test_smollm2_answers_alike_in_all(workers):
     needs_weights("smollm2_135m")
     by = job.speaker("smollm2_135m")

@@ -4,7 +4,7 @@ What a family costs here is bounded (CONTRIBUTING.md), and `make parity` does al
 here bfloat16 is asked of two models in all, float32 and Keras's other back ends of one
 tiny model of each family, training of one for each of its objectives, and of the full
 sizes one is built in all three, the others in PyTorch. `make test` has a sample of it,
-`make thorough` the rest.
+one or two tiny models of each family, `make thorough` the rest.
 """
 
 import functools
@@ -14,6 +14,7 @@ import pytest
 
 from parity_tests.engine import TIERS, Workers
 from parity_tests.run import FOREIGN, in_turns, plan, run
+from parity_tests.tests import held
 from parity_tests.tests.conftest import HELD
 from shared.catalog import VARIANTS, family_of
 from shared.files import weights
@@ -68,6 +69,8 @@ ASKED = [
     for tier in TIERS
     if tier not in LESS or name in LESS[tier]
 ]
+ONE = {*WHOLE.values(), *SMALLEST.values()}
+OFTEN = [(name, tier) for name, tier in ASKED if name in ONE]
 OTHERS = {
     name: [
         tier
@@ -114,7 +117,7 @@ def _failures(checks, tier):
     ]
 
 
-@pytest.mark.parametrize(("name", "tier"), ASKED)
+@pytest.mark.parametrize(("name", "tier"), held.sampled(ASKED, OFTEN))
 def test_tiny(name, tier, checks_of):
     assert _failures(checks_of(name), tier) == []
 
@@ -136,15 +139,14 @@ def test_tiny_in_keras_on_jax(name, workers):
         assert _failures(on_jax, tier) == []
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("tier", ["names", "counts"])
 @pytest.mark.parametrize("name", LARGEST.values())
 def test_full_size(name, tier, checks_of):
     assert _failures(checks_of(name), tier) == []
 
 
-@pytest.mark.parametrize(
-    "name", [name for name in FULL if name not in LARGEST.values()]
-)
+@pytest.mark.parametrize("name", FULL)
 def test_published_count(name, workers):
     model = workers.get("pytorch", "float64").build(VARIANTS[name].spec, name)
     count = weights.count(model.entries())

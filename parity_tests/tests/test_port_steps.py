@@ -118,6 +118,7 @@ def test_updates_of_every_framework_are_one(optimizer, asked):
     assert "3 updates by " in found.trace.verdict
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("backend", ["jax", "torch"])
 def test_keras_is_one_on_every_back_end(backend, asked):
     found = asked("torch", f"keras[{backend}]", steps=2)

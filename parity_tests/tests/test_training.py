@@ -207,6 +207,7 @@ def bits(folder):
     return (folder / "model.safetensors").read_bytes()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("framework", NATIVE)
 def test_the_same_bits_twice_and_others_with_another_seed(run, framework, tmp_path):
     for name, seed in (("one", 0), ("two", 0), ("three", 1)):
