@@ -8,8 +8,9 @@ from benchmarks.bench import Options, works
 from benchmarks.measure import Stable, cores, measure
 from benchmarks.records import Comparison
 from benchmarks.ways import Way
-from parity_tests.engine import Check, Workers
-from parity_tests.run import Job, run
+from parity_tests.engine import Check
+from parity_tests.lanes import fitting, run_in_lanes
+from parity_tests.run import Job
 from shared.catalog import FAMILIES, family_of, variant
 from shared.frameworks import NATIVE
 
@@ -51,11 +52,8 @@ def compare(
     """Check parity of the first small model of each family, then time a few of the
     families that passed. path: where the lines of the timing are added."""
     names = [_first_tiny(family) for family in FAMILIES]
-    checks: list[Check] = []
-    with Workers() as workers:
-        for name in names:
-            say(f"parity of {name}")
-            checks += run([Job(name, NATIVE, PARITY_TIERS)], workers, "float64")
+    jobs = [Job(name, NATIVE, PARITY_TIERS) for name in names]
+    checks = list(run_in_lanes(jobs, fitting(), "float64", say=say))
     found = []
     with Stable("float32", "cpu", 1, cores(1)) as stable:
         for timed in timed_of(checks):
