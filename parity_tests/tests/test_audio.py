@@ -17,7 +17,8 @@ from shared.errors import UsageError
 from shared.specs.classic.mlp import MEL_BANDS, MEL_FRAMES
 
 needs_files = pytest.mark.skipif(
-    not os.environ.get("TRIPTYCH_DATA"), reason="$TRIPTYCH_DATA is not set"
+    not os.environ.get("TRIPTYCH_DATA"),
+    reason="set $TRIPTYCH_DATA to the folder of data files",
 )
 DRAW = np.random.default_rng(0)
 

@@ -15,7 +15,8 @@ from shared.tasks import TASKS
 from shared.tasks.fitting import refuse_misfit
 
 needs_files = pytest.mark.skipif(
-    not os.environ.get("TRIPTYCH_DATA"), reason="$TRIPTYCH_DATA is not set"
+    not os.environ.get("TRIPTYCH_DATA"),
+    reason="set $TRIPTYCH_DATA to the folder of data files",
 )
 
 
@@ -236,7 +237,7 @@ def test_the_data_of_every_task_fit_its_model(name):
     except UsageError as refused:
         if "set $TRIPTYCH_DATA" not in str(refused):
             raise
-        pytest.skip("$TRIPTYCH_DATA is not set")
+        pytest.skip(str(refused))  # what is missing, and the variable to set
 
 
 @pytest.mark.parametrize(
